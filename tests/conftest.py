@@ -1,0 +1,33 @@
+"""Where the released implementation's outputs are found, and what their absence means."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def shared_folder() -> Path | None:
+    """The folder with the released implementation's outputs: $VARIANTFORMER_SHARED, else ../shared beside the checkout."""
+    named = os.environ.get("VARIANTFORMER_SHARED")
+    folder = Path(named) if named else REPOSITORY.parent / "shared"
+    return folder if (folder / "parity").is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the released implementation's outputs; skips without it, fails under VARIANTFORMER_REQUIRE_SHARED=1."""
+    folder = shared_folder()
+    if folder is None:
+        reason = "the released implementation's outputs are not here (set VARIANTFORMER_SHARED to their folder)"
+        if os.environ.get("VARIANTFORMER_REQUIRE_SHARED") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity(shared: Path) -> Path:
+    """The folder with tensors, genomes and predictions of the released implementation."""
+    return shared / "parity"

@@ -1,0 +1,65 @@
+"""Gene expression predicted from a person's own genome.
+
+The public names below are loaded on first use, so that ``import variantformer_hf`` costs neither torch nor transformers.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_MODULE_OF_NAME = {
+    "ReferenceGenome": "variantformer_hf.genome",
+    "PersonalGenome": "variantformer_hf.genome",
+    "GeneTable": "variantformer_hf.genome",
+    "CreTable": "variantformer_hf.genome",
+    "DnaTokenizer": "variantformer_hf.tokenization",
+    "VariantFormerConfig": "variantformer_hf.modeling",
+    "VariantFormerEncoder": "variantformer_hf.modeling",
+    "VariantFormerForChromatinActivity": "variantformer_hf.modeling",
+    "VariantFormerModel": "variantformer_hf.modeling",
+    "VariantFormerForExpression": "variantformer_hf.modeling",
+    "VariantFormerProcessor": "variantformer_hf.modeling",
+    "ExpressionPredictor": "variantformer_hf.inference",
+}
+
+__all__ = [  # noqa: RUF022 -- in the order in which data goes through them
+    "ReferenceGenome",
+    "PersonalGenome",
+    "GeneTable",
+    "CreTable",
+    "DnaTokenizer",
+    "VariantFormerConfig",
+    "VariantFormerEncoder",
+    "VariantFormerForChromatinActivity",
+    "VariantFormerModel",
+    "VariantFormerForExpression",
+    "VariantFormerProcessor",
+    "ExpressionPredictor",
+    "__version__",
+]
+
+if TYPE_CHECKING:
+    from variantformer_hf.genome import CreTable, GeneTable, PersonalGenome, ReferenceGenome
+    from variantformer_hf.inference import ExpressionPredictor
+    from variantformer_hf.modeling import (
+        VariantFormerConfig,
+        VariantFormerEncoder,
+        VariantFormerForChromatinActivity,
+        VariantFormerForExpression,
+        VariantFormerModel,
+        VariantFormerProcessor,
+    )
+    from variantformer_hf.tokenization import DnaTokenizer
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF_NAME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,69 @@
+"""Errors that a user can act on: each names the file, the record and the remedy."""
+
+from os import PathLike
+
+
+class InputError(ValueError):
+    """Bad input: a file, a record or an option that the user can change.
+
+    Args:
+        problem: what is wrong, one clause.
+        file: the file it was found in.
+        record: where in the file (contig:position, 1-based as in the file; line; gene; tissue).
+        remedy: what to do about it, one sentence.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | PathLike[str] | None = None,
+        record: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.record = record
+        self.remedy = remedy
+        where = ": ".join(part for part in (self.file, record) if part)
+        text = f"{where}: {problem}" if where else problem
+        if remedy:
+            text = f"{text.rstrip('.')}. {remedy}"
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.problem, self.file, self.record, self.remedy)
+
+
+def _rebuild(
+    kind: type[InputError], problem: str, file: str | None, record: str | None, remedy: str | None
+) -> InputError:
+    return kind(problem, file=file, record=record, remedy=remedy)
+
+
+class MissingIndexError(InputError):
+    """An index file is missing and cannot be made."""
+
+
+class ReferenceMismatchError(InputError):
+    """A record's REF allele is not what the FASTA holds there."""
+
+
+class ContigError(InputError):
+    """Contig names or lengths of two files do not go together."""
+
+
+class AssemblyError(InputError):
+    """The FASTA or VCF is of an assembly that the model was not trained on."""
+
+
+class SampleError(InputError):
+    """The asked sample is not in the file, or none was asked for where several are."""
+
+
+class SymbolicAlleleError(InputError):
+    """A symbolic allele that cannot be applied, or a gVCF read without saying how."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is corrupt, foreign, or does not fit its description."""
