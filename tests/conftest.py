@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def shared_folder() -> Path | None:
-    """The folder with the released implementation's outputs: $VARIANTFORMER_SHARED, else ../shared beside the checkout."""
+    """The folder with the released outputs: $VARIANTFORMER_SHARED, else `shared` beside the checkout."""
     named = os.environ.get("VARIANTFORMER_SHARED")
     folder = Path(named) if named else REPOSITORY.parent / "shared"
     return folder if (folder / "parity").is_dir() else None
@@ -17,7 +17,7 @@ def shared_folder() -> Path | None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with the released implementation's outputs; skips without it, fails under VARIANTFORMER_REQUIRE_SHARED=1."""
+    """The folder with the released outputs; skips without it, fails under VARIANTFORMER_REQUIRE_SHARED=1."""
     folder = shared_folder()
     if folder is None:
         reason = "the released implementation's outputs are not here (set VARIANTFORMER_SHARED to their folder)"

@@ -1,6 +1,6 @@
 """Gene expression predicted from a person's own genome.
 
-The public names below are loaded on first use, so that ``import variantformer_hf`` costs neither torch nor transformers.
+The public names below are loaded on first use: ``import variantformer_hf`` loads neither torch nor transformers.
 """
 
 import importlib
