@@ -1,0 +1,247 @@
+"""Released VariantFormer checkpoints -> model folders that ``from_pretrained`` reads."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import PreTrainedModel
+
+from ..errors import CheckpointError, InputError
+from ..genome import CRE_CLASSES, CreTable, GeneTable
+from ..modeling import (
+    VariantFormerForChromatinActivity,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+)
+from ..tokenization import DnaTokenizer
+from .hyperparameters import encoder_config_from_released, expression_config_from_released
+from .lightning import LightningCheckpoint, read_lightning_checkpoint
+from .model_card import model_card
+from .model_folder import new_folder, write_weights
+from .names import encoder_parameter_name, expression_parameter_name
+
+GENES_FILE = "genes.parquet"
+CRES_FILE = "cres.parquet"
+
+
+@dataclass(frozen=True)
+class ConversionSummary:
+    """What a conversion wrote and what it left out.
+
+    Attributes:
+        output: the model folder.
+        architecture: the model class that reads it.
+        n_parameters: numbers in the weight files.
+        dropped: reason -> tensors of the checkpoint that were left out by name.
+        files: names of the weight files.
+    """
+
+    output: Path
+    architecture: str
+    n_parameters: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+
+def convert_expression_model(
+    checkpoint: str | Path,
+    encoder_checkpoint: str | Path,
+    vocabulary: str | Path,
+    tissues: str | Path,
+    genes: str | Path,
+    cres: str | Path,
+    output: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    max_shard_size: int | str = "1GB",
+) -> ConversionSummary:
+    """Convert a released expression checkpoint to a folder for :class:`VariantFormerForExpression`.
+
+    Args:
+        checkpoint: Lightning file with both encoders, the modulators and the head (``v4_*.pth``).
+        encoder_checkpoint: Lightning file of the sequence encoder; only its hyper-parameters are read, because the
+            expression checkpoint holds the weights of both encoders.
+        vocabulary: the released tokenizer's JSON.
+        tissues: YAML, tissue name -> id.
+        genes: gene table (CSV as released, GTF, GFF3 or Parquet).
+        cres: cCRE BED with 10 columns (.gz too), or Parquet.
+        output: a new folder.
+        dtype: type of the written weights; default: as in the checkpoint.
+        max_shard_size: upper size of one weight file, which is what the conversion holds in memory at a time.
+
+    Raises:
+        CheckpointError: a file is corrupt or foreign, a tensor is missing, unknown or of another shape.
+        InputError: a table is wrong, or ``output`` is not empty.
+    """
+    encoder_config = encoder_config_from_released(read_lightning_checkpoint(encoder_checkpoint).hyper_parameters)
+    source = read_lightning_checkpoint(checkpoint)
+    n_tissues = int(source.hyper_parameters.get("num_tissues", 0))
+    config = expression_config_from_released(
+        source.hyper_parameters, encoder_config, read_tissue_vocabulary(tissues, n_tissues)
+    )
+    config.cre_classes = list(CRE_CLASSES)
+    tokenizer = DnaTokenizer.from_vocabulary(vocabulary)
+    _check_vocabulary_size(len(tokenizer), encoder_config.vocab_size, vocabulary)
+    gene_table, cre_table = GeneTable.read(genes), CreTable.read(cres)
+    with new_folder(output) as folder:
+        summary = _write_model(
+            folder, output, VariantFormerForExpression, config, source, expression_parameter_name, dtype, max_shard_size
+        )
+        VariantFormerProcessor(tokenizer, token_length=encoder_config.token_length).save_pretrained(folder)
+        gene_table.save(folder / GENES_FILE)
+        cre_table.save(folder / CRES_FILE)
+        card = model_card(summary, config, n_genes=len(gene_table), n_cres=len(cre_table))
+        (folder / "README.md").write_text(card)
+    return summary
+
+
+def convert_encoder(
+    encoder_checkpoint: str | Path,
+    vocabulary: str | Path,
+    output: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    max_shard_size: int | str = "1GB",
+) -> ConversionSummary:
+    """Convert a released encoder file to a folder for :class:`VariantFormerForChromatinActivity`.
+
+    Arguments and errors as for :func:`convert_expression_model`.
+    """
+    source = read_lightning_checkpoint(encoder_checkpoint)
+    config = encoder_config_from_released(source.hyper_parameters)
+    tokenizer = DnaTokenizer.from_vocabulary(vocabulary)
+    _check_vocabulary_size(len(tokenizer), config.vocab_size, vocabulary)
+    with new_folder(output) as folder:
+        summary = _write_model(
+            folder,
+            output,
+            VariantFormerForChromatinActivity,
+            config,
+            source,
+            encoder_parameter_name,
+            dtype,
+            max_shard_size,
+        )
+        tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(summary, config))
+    return summary
+
+
+def read_tissue_vocabulary(path: str | Path, n_tissues: int) -> list[str | None]:
+    """Read ``name: id`` lines (YAML) into a list whose index is the id; an id that no name has is None.
+
+    Raises:
+        InputError: no YAML table, an id out of range or given twice.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError("is not a YAML file", file=path) from error
+    if not isinstance(content, dict) or not content:
+        raise InputError("is not a table of tissue name: id", file=path)
+    names: list[str | None] = [None] * n_tissues
+    for name, number in content.items():
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < n_tissues:
+            raise InputError(
+                f"id {number!r} is not a whole number from 0 to {n_tissues - 1}",
+                file=path,
+                record=str(name),
+                remedy="Give the tissue vocabulary that belongs to this checkpoint.",
+            )
+        if names[number] is not None:
+            raise InputError(f"id {number} is also that of {names[number]!r}", file=path, record=str(name))
+        names[number] = str(name)
+    return names
+
+
+def _write_model(
+    folder: Path,
+    output: str | Path,
+    architecture: type[PreTrainedModel],
+    config: Any,
+    source: LightningCheckpoint,
+    rename: Any,
+    dtype: torch.dtype | None,
+    max_shard_size: int | str,
+) -> ConversionSummary:
+    released_names, dropped = _plan_names(source, rename)
+    dtype = dtype or next(value.dtype for value in source.state_dict.values() if value.is_floating_point())
+    with torch.device("meta"):
+        expected = architecture(config).to(dtype).state_dict()
+    _check_complete(source, released_names, expected)
+    path = source.path
+    shards = write_weights(folder, expected, lambda: _opened(path, released_names), max_shard_size)
+    config.architectures = [architecture.__name__]
+    config.dtype = dtype
+    config.save_pretrained(folder)
+    return ConversionSummary(
+        output=Path(output),
+        architecture=architecture.__name__,
+        n_parameters=sum(tensor.numel() for tensor in expected.values()),
+        dropped=dict(dropped),
+        files=[shard.name for shard in shards],
+    )
+
+
+def _plan_names(source: LightningCheckpoint, rename: Any) -> tuple[dict[str, str], Counter[str]]:
+    """Our name -> released name, and how many tensors are left out by name."""
+    names: dict[str, str] = {}
+    dropped: Counter[str] = Counter()
+    for released in source.state_dict:
+        try:
+            ours = rename(released)
+        except KeyError:
+            raise CheckpointError(
+                f"holds a tensor that this architecture does not have: {released}",
+                file=source.path,
+                remedy="Only the released VariantFormer layouts can be converted.",
+            ) from None
+        if ours is None:
+            dropped["tissue classifiers of the encoders" if "tissue_classifiers" in released else "ALiBi buffers"] += 1
+        else:
+            names[ours] = released
+    dropped.update({f"{entry} of the training run": 1 for entry in source.training_state})
+    return names, dropped
+
+
+def _check_complete(
+    source: LightningCheckpoint, released_names: Mapping[str, str], expected: Mapping[str, torch.Tensor]
+) -> None:
+    missing = [name for name in expected if name not in released_names]
+    surplus = [released for ours, released in released_names.items() if ours not in expected]
+    if missing or surplus:
+        parts = [
+            f"{len(names)} tensors {what} (first: {names[0]})"
+            for names, what in ((missing, "are missing"), (surplus, "have no place in the model"))
+            if names
+        ]
+        raise CheckpointError(
+            " and ".join(parts),
+            file=source.path,
+            remedy="The hyper-parameters do not describe these weights: is the encoder file the one of this checkpoint?",
+        )
+    for ours, released in released_names.items():
+        found, wanted = tuple(source.state_dict[released].shape), tuple(expected[ours].shape)
+        if found != wanted:
+            raise CheckpointError(f"{released} has shape {found}, the hyper-parameters say {wanted}", file=source.path)
+
+
+def _opened(path: Path, released_names: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    state = read_lightning_checkpoint(path).state_dict
+    return {ours: state[released] for ours, released in released_names.items()}
+
+
+def _check_vocabulary_size(found: int, wanted: int, vocabulary: str | Path) -> None:
+    if found != wanted:
+        raise CheckpointError(
+            f"has {found} tokens, the encoder was trained with {wanted}",
+            file=vocabulary,
+            remedy="Give the vocabulary that was released with this checkpoint.",
+        )
