@@ -14,7 +14,6 @@ from torch.serialization import safe_globals
 
 from ..errors import CheckpointError
 
-
 _ATTRIBUTE_DICTS = [
     "lightning.fabric.utilities.data.AttributeDict",
     "lightning_fabric.utilities.data.AttributeDict",

@@ -1,7 +1,7 @@
 """Released VariantFormer checkpoints -> model folders that ``from_pretrained`` reads."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class ConversionSummary:
 
 
 def convert_expression_model(
+    *,
     checkpoint: str | Path,
     encoder_checkpoint: str | Path,
     vocabulary: str | Path,
@@ -55,7 +56,6 @@ def convert_expression_model(
     genes: str | Path,
     cres: str | Path,
     output: str | Path,
-    *,
     dtype: torch.dtype | None = None,
     max_shard_size: int | str = "1GB",
 ) -> ConversionSummary:
@@ -89,7 +89,14 @@ def convert_expression_model(
     gene_table, cre_table = GeneTable.read(genes), CreTable.read(cres)
     with new_folder(output) as folder:
         summary = _write_model(
-            folder, output, VariantFormerForExpression, config, source, expression_parameter_name, dtype, max_shard_size
+            folder,
+            output,
+            VariantFormerForExpression,
+            config,
+            source,
+            rename=expression_parameter_name,
+            dtype=dtype,
+            max_shard_size=max_shard_size,
         )
         VariantFormerProcessor(tokenizer, token_length=encoder_config.token_length).save_pretrained(folder)
         gene_table.save(folder / GENES_FILE)
@@ -100,10 +107,10 @@ def convert_expression_model(
 
 
 def convert_encoder(
+    *,
     encoder_checkpoint: str | Path,
     vocabulary: str | Path,
     output: str | Path,
-    *,
     dtype: torch.dtype | None = None,
     max_shard_size: int | str = "1GB",
 ) -> ConversionSummary:
@@ -122,9 +129,9 @@ def convert_encoder(
             VariantFormerForChromatinActivity,
             config,
             source,
-            encoder_parameter_name,
-            dtype,
-            max_shard_size,
+            rename=encoder_parameter_name,
+            dtype=dtype,
+            max_shard_size=max_shard_size,
         )
         tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(summary, config))
@@ -167,7 +174,8 @@ def _write_model(
     architecture: type[PreTrainedModel],
     config: Any,
     source: LightningCheckpoint,
-    rename: Any,
+    *,
+    rename: Callable[[str], str | None],
     dtype: torch.dtype | None,
     max_shard_size: int | str,
 ) -> ConversionSummary:
@@ -190,7 +198,9 @@ def _write_model(
     )
 
 
-def _plan_names(source: LightningCheckpoint, rename: Any) -> tuple[dict[str, str], Counter[str]]:
+def _plan_names(
+    source: LightningCheckpoint, rename: Callable[[str], str | None]
+) -> tuple[dict[str, str], Counter[str]]:
     """Our name -> released name, and how many tensors are left out by name."""
     names: dict[str, str] = {}
     dropped: Counter[str] = Counter()
@@ -225,7 +235,7 @@ def _check_complete(
         raise CheckpointError(
             " and ".join(parts),
             file=source.path,
-            remedy="The hyper-parameters do not describe these weights: is the encoder file the one of this checkpoint?",
+            remedy="The hyper-parameters describe other weights: is the encoder file the one of this checkpoint?",
         )
     for ours, released in released_names.items():
         found, wanted = tuple(source.state_dict[released].shape), tuple(expected[ours].shape)
