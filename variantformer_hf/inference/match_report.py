@@ -1,0 +1,66 @@
+"""What a run read, used and left out, and what it was made with: a dictionary ready for JSON."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from .. import __version__
+from ..genome.doctor import Agreement
+from ..genome.provenance import fingerprint
+from ..genome.reference import ReferenceGenome
+from ..genome.tally import VariantTally
+from .model_files import ModelIdentity
+from .people import GenotypeOptions
+from .query import Query
+
+
+def match_report(
+    *,
+    reference: ReferenceGenome,
+    vcf: str | Path | None,
+    options: GenotypeOptions,
+    query: Query,
+    tallies: Mapping[str, VariantTally],
+    agreement: Agreement | None,
+    statuses: Mapping[str, int],
+    identity: ModelIdentity,
+    precision: str,
+    device: str,
+    whole_file_checksums: bool,
+) -> dict[str, Any]:
+    """The report of a run.
+
+    Returns:
+        package, model, inputs (with fingerprints), settings, genes and tissues (predicted, left out, rejected),
+        reference_agreement, and per sample and contig the records read, in windows, REF-checked, applied and skipped
+        by reason.
+    """
+    inputs = {"fasta": fingerprint(reference.path, whole_file_checksums)}
+    if vcf is not None:
+        inputs["vcf"] = fingerprint(vcf, whole_file_checksums)
+    return {
+        "package": {
+            "name": "variantformer-hf",
+            "version": __version__,
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+            "python": platform.python_version(),
+        },
+        "model": asdict(identity),
+        "inputs": inputs,
+        "settings": {**options.as_dict(), "precision": precision, "device": device},
+        "units": {
+            "log1p_tpm": "ln(1 + TPM); microarray scale for the tissue 'blood'",
+            "tpm": "transcripts per million",
+        },
+        "genes": {"predicted": len(query.genes), "left_out": query.left_out, "status": dict(statuses)},
+        "tissues": [tissue.name for tissue in query.tissues],
+        "rejected": [asdict(entry) for entry in query.rejected],
+        "reference_agreement": None if agreement is None else asdict(agreement),
+        "samples": {sample: tally.to_dict() for sample, tally in tallies.items()},
+    }

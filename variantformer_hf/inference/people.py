@@ -1,0 +1,137 @@
+"""The people of a run: their genomes opened, and their files checked before anything is computed."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import AssemblyError, InputError, ReferenceMismatchError
+from ..genome.contigs import identify_assembly
+from ..genome.doctor import Agreement, reference_agreement
+from ..genome.interval import Interval
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from ..genome.tally import VariantTally
+
+logger = logging.getLogger(__name__)
+
+MODEL_ASSEMBLY = "GRCh38"
+MINIMUM_AGREEMENT = 0.95
+_AGREEMENT_SAMPLE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class GenotypeOptions:
+    """How a person's records become sequence; the defaults are the released pipeline's.
+
+    Attributes:
+        mode: ``iupac``, ``alt``, ``ref``, ``haplotype1`` or ``haplotype2``.
+        symbolic: ``exclude_record``, ``apply`` or ``ignore_allele`` (gVCF).
+        snps_only: use only records whose every ALT is a SNP.
+        pass_only: use only records whose FILTER is PASS or missing.
+        min_gq, min_dp: lowest genotype quality and depth; None = no such filter.
+        on_ref_mismatch: ``error`` or ``skip-record``.
+    """
+
+    mode: str = "iupac"
+    symbolic: str = "exclude_record"
+    snps_only: bool = False
+    pass_only: bool = False
+    min_gq: int | None = None
+    min_dp: int | None = None
+    on_ref_mismatch: str = "error"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Option -> value."""
+        return asdict(self)
+
+
+def check_assembly(reference: ReferenceGenome) -> None:
+    """Refuse a FASTA of an assembly that the models were not trained on; an unknown one passes with a note.
+
+    Raises:
+        AssemblyError: the contig lengths are those of hg19 or T2T.
+    """
+    assembly = identify_assembly(reference.contigs)
+    if assembly is None:
+        logger.info("%s: its contig lengths are of no known human assembly; taken as it is", reference.path)
+    elif assembly != MODEL_ASSEMBLY:
+        raise AssemblyError(
+            f"is {assembly}, and the model is for {MODEL_ASSEMBLY}",
+            file=reference.path,
+            remedy=f"Give a {MODEL_ASSEMBLY} FASTA, and variants called on it or lifted over to it.",
+        )
+
+
+def open_people(
+    reference: ReferenceGenome, vcf: str | Path | None, samples: Sequence[str] | None, options: GenotypeOptions
+) -> list[PersonalGenome]:
+    """One personal genome per asked sample; without a file of variants the reference genome itself.
+
+    Raises:
+        InputError: samples without a file, asked for twice or not in it; the file cannot be used (see PersonalGenome).
+    """
+    if vcf is None:
+        if samples:
+            raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
+        return [PersonalGenome(reference)]
+    asked = list(dict.fromkeys(samples)) if samples else [None]
+    return [PersonalGenome(reference, vcf, sample, **options.as_dict()) for sample in asked]
+
+
+def check_records(reference: ReferenceGenome, vcf: str | Path, spans: Sequence[Interval]) -> Agreement:
+    """Check that a file has records where the run looks, and that their REF alleles are what the FASTA holds.
+
+    Args:
+        reference: the FASTA.
+        vcf: the file of variants.
+        spans: where the run looks.
+
+    Raises:
+        InputError: no record on any of the chromosomes asked for.
+        ReferenceMismatchError: fewer than 95 % of the records agree with the FASTA.
+    """
+    agreement = reference_agreement(reference, vcf, merged(spans), _AGREEMENT_SAMPLE)
+    if agreement.checked == 0:
+        contigs = sorted({span.chrom for span in spans})
+        whole = [Interval(contig, 0, reference.contigs[contig]) for contig in contigs]
+        if reference_agreement(reference, vcf, whole, 1).checked == 0:
+            raise InputError(
+                f"has no record on any of the chromosomes asked for ({', '.join(contigs[:5])})",
+                file=vcf,
+                remedy="Check that it is the right file, or leave out the VCF to predict the reference genome.",
+            )
+    _require_agreement(agreement.checked, agreement.matched, vcf, agreement.first_mismatch)
+    return agreement
+
+
+def check_person_agreement(tally: VariantTally, vcf: str | Path, sample: str) -> None:
+    """Check the whole run's count of REF alleles as :func:`check_records` does for a part before it.
+
+    Raises:
+        ReferenceMismatchError: fewer than 95 % of the records agree with the FASTA.
+    """
+    total = tally.total()
+    _require_agreement(total.ref_checked, total.ref_checked - total.ref_mismatched, vcf, f"sample {sample}")
+
+
+def merged(intervals: Sequence[Interval]) -> list[Interval]:
+    """The union of intervals, sorted, without overlaps."""
+    union: list[Interval] = []
+    for interval in sorted(intervals):
+        if union and union[-1].chrom == interval.chrom and interval.start <= union[-1].end:
+            union[-1] = Interval(interval.chrom, union[-1].start, max(union[-1].end, interval.end))
+        else:
+            union.append(interval)
+    return union
+
+
+def _require_agreement(checked: int, matched: int, vcf: str | Path, record: str | None) -> None:
+    if checked and matched < MINIMUM_AGREEMENT * checked:
+        raise ReferenceMismatchError(
+            f"only {matched} of {checked} records ({matched / checked:.1%}) have the REF allele that the FASTA holds",
+            file=vcf,
+            record=record,
+            remedy="The file was probably called on another assembly: run `variantformer doctor` on both files.",
+        )

@@ -1,0 +1,137 @@
+"""Which genes and tissues a run predicts, and what was asked for but cannot be had."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..genome.genes import Gene, GeneTable
+from .tissues import Tissue, TissueNames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+_NOT_AUTOSOMAL = re.compile(r"(chr)?(X|Y|M|MT)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedName:
+    """A gene or tissue that was asked for and cannot be predicted.
+
+    Attributes:
+        kind: ``"gene"`` or ``"tissue"``.
+        name: as it was asked for.
+        reason: why not.
+        suggestions: names that exist and are close.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    suggestions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        hint = f" (did you mean {', '.join(self.suggestions)}?)" if self.suggestions else ""
+        return f"{self.kind} {self.name!r}: {self.reason}{hint}"
+
+
+class RejectedQueryError(InputError):
+    """Genes or tissues that were asked for cannot be predicted, and the run was not told to go on without them.
+
+    Attributes:
+        rejected: one entry per name.
+    """
+
+    def __init__(self, rejected: Sequence[RejectedName]) -> None:
+        self.rejected = tuple(rejected)
+        shown = "; ".join(str(entry) for entry in self.rejected[:5])
+        more = f"; and {len(self.rejected) - 5} more" if len(self.rejected) > 5 else ""
+        super().__init__(
+            f"{len(self.rejected)} of the names asked for cannot be predicted: {shown}{more}",
+            remedy="Correct them, or go on without them with --skip-invalid (skip_invalid=True).",
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.rejected,)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a run predicts.
+
+    Attributes:
+        genes: the genes, in the order asked for (all genes: the table's order).
+        tissues: the tissues, likewise.
+        rejected: names asked for that cannot be predicted.
+        left_out: genes of the table that a run over all genes leaves out, by reason.
+    """
+
+    genes: list[Gene]
+    tissues: list[Tissue]
+    rejected: list[RejectedName]
+    left_out: dict[str, int]
+
+
+def resolve_query(
+    genes: Sequence[str] | None,
+    tissues: Sequence[str] | None,
+    *,
+    gene_table: GeneTable,
+    tissue_names: TissueNames,
+    contig_of: dict[str, str],
+) -> Query:
+    """Look up what was asked for; without names, all genes and all named tissues.
+
+    Args:
+        genes: symbols or Ensembl ids, version optional; None = all genes of the table.
+        tissues: released names, GTEx names or ontology ids; None = all tissues with a name.
+        gene_table: the model's genes.
+        tissue_names: the model's tissues.
+        contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
+    """
+    rejected: list[RejectedName] = []
+    left_out: dict[str, int] = {}
+    if genes is None:
+        found_genes = []
+        for gene in gene_table:
+            reason = _why_not(gene, contig_of)
+            if reason is None:
+                found_genes.append(gene)
+            else:
+                left_out[reason] = left_out.get(reason, 0) + 1
+        for reason, count in left_out.items():
+            logger.warning("%d of the model's genes are left out: %s", count, reason)
+    else:
+        named, unknown = gene_table.resolve(genes)
+        rejected += [RejectedName("gene", entry.name, entry.reason, tuple(entry.suggestions)) for entry in unknown]
+        reasons = [(gene, _why_not(gene, contig_of)) for gene in named]
+        found_genes = [gene for gene, reason in reasons if reason is None]
+        rejected += [RejectedName("gene", gene.gene_id, reason) for gene, reason in reasons if reason is not None]
+    if tissues is None:
+        found_tissues = list(tissue_names.named)
+    else:
+        found_tissues, unknown_tissues = tissue_names.resolve(tissues)
+        rejected += [
+            RejectedName("tissue", entry.name, entry.reason, tuple(entry.suggestions)) for entry in unknown_tissues
+        ]
+    return Query(found_genes, found_tissues, rejected, left_out)
+
+
+def rejected_table(rejected: Sequence[RejectedName]) -> "pd.DataFrame":
+    """The rejected names as a table: kind, name, reason, suggestions (joined by ';')."""
+    import pandas as pd
+
+    rows = [(entry.kind, entry.name, entry.reason, ";".join(entry.suggestions)) for entry in rejected]
+    return pd.DataFrame(rows, columns=["kind", "name", "reason", "suggestions"])
+
+
+def _why_not(gene: Gene, contig_of: dict[str, str]) -> str | None:
+    if _NOT_AUTOSOMAL.match(gene.chrom):
+        return f"the model was trained on autosomes only, and this is on {gene.chrom}"
+    if gene.chrom not in contig_of:
+        return f"the FASTA has no contig {gene.chrom}"
+    return None
