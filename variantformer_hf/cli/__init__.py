@@ -1,1 +1,57 @@
+"""The command line: ``variantformer COMMAND``."""
 
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import InputError
+from .convert import convert
+from .demo import demo
+from .doctor import doctor
+from .predict import predict
+
+EXIT_BAD_INPUT = 1
+EXIT_REJECTED_NAMES = 3
+
+app = typer.Typer(
+    name="variantformer",
+    help="Gene expression predicted from a person's own genome.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (predict, doctor, convert, demo):
+    app.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"variantformer-hf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more about what is being done.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("variantformer_hf").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def main() -> None:
+    """Entry point of ``variantformer``: bad input is one line on stderr and a non-zero exit, never a traceback."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_REJECTED_NAMES if type(error).__name__ == "RejectedQueryError" else EXIT_BAD_INPUT)

@@ -1,1 +1,1 @@
-
+"""Predictions as files and plots."""

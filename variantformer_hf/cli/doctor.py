@@ -1,0 +1,37 @@
+"""``variantformer doctor``: do these files go together?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+
+def doctor(
+    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.")],
+    vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF.")] = None,
+    sample: Annotated[str | None, typer.Option(help="Sample of the VCF to look at.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder or Hub id: also check how many records fall into its windows.")
+    ] = None,
+) -> None:
+    """Check a FASTA and a VCF before a run: build, names, index, order, samples, REF alleles, phasing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..genome.doctor import diagnose
+
+    windows = None
+    if model is not None:
+        from ..inference.windows import model_windows
+
+        windows = model_windows(model, fasta)
+    findings = diagnose(fasta, vcf, windows=windows, sample=sample)
+    table = Table("check", "result", "finding", "remedy")
+    for finding in findings:
+        style = _STYLE[finding.level]
+        table.add_row(finding.check, f"[{style}]{finding.level}[/{style}]", finding.message, finding.remedy or "")
+    Console().print(table)
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,204 @@
+"""``variantformer predict``: a VCF in, a table of expression out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from ..inference import PredictionResult
+
+INPUTS, GENOTYPES, OUTPUT, MACHINE = "Inputs", "Genotypes", "Output", "Machine"
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")],
+    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table: .parquet, .csv, .tsv (.h5ad, .txt).", rich_help_panel=OUTPUT)
+    ],
+    vcf: Annotated[
+        Path | None,
+        typer.Option(help="Indexed VCF or BCF; without it the reference genome is predicted.", rich_help_panel=INPUTS),
+    ] = None,
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Sample of the VCF; repeat for several.", rich_help_panel=INPUTS)
+    ] = None,
+    gene: Annotated[
+        list[str] | None,
+        typer.Option(help="Symbol or Ensembl id; repeat for several. Default: all genes.", rich_help_panel=INPUTS),
+    ] = None,
+    genes_file: Annotated[
+        Path | None, typer.Option(help="Genes, one a line (first column).", rich_help_panel=INPUTS)
+    ] = None,
+    tissue: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Released name, GTEx name or ontology id; repeat for several. Default: all tissues.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    skip_invalid: Annotated[
+        bool,
+        typer.Option(
+            "--skip-invalid",
+            help="Go on without genes and tissues that cannot be predicted; they go to OUTPUT.rejected.tsv.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = False,
+    mode: Annotated[
+        Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"],
+        typer.Option(help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES),
+    ] = "iupac",
+    gvcf: Annotated[
+        bool,
+        typer.Option(
+            "--gvcf", help="The VCF is a gVCF: drop the symbolic allele, keep the call.", rich_help_panel=GENOTYPES
+        ),
+    ] = False,
+    snps_only: Annotated[
+        bool, typer.Option("--snps-only", help="Use only SNP records.", rich_help_panel=GENOTYPES)
+    ] = False,
+    pass_only: Annotated[
+        bool, typer.Option("--pass-only", help="Use only records with FILTER PASS.", rich_help_panel=GENOTYPES)
+    ] = False,
+    min_gq: Annotated[
+        int | None, typer.Option(help="Lowest genotype quality (GQ) to use.", rich_help_panel=GENOTYPES)
+    ] = None,
+    min_dp: Annotated[int | None, typer.Option(help="Lowest depth (DP) to use.", rich_help_panel=GENOTYPES)] = None,
+    on_ref_mismatch: Annotated[
+        Literal["error", "skip-record"],
+        typer.Option(help="What to do with a record whose REF is not in the FASTA.", rich_help_panel=GENOTYPES),
+    ] = "error",
+    layout: Annotated[
+        Literal["tidy", "wide", "h5ad", "predixcan"],
+        typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT),
+    ] = "tidy",
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Also write the embeddings, safetensors, in the table's row order.", rich_help_panel=OUTPUT),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
+    ] = False,
+    checksum: Annotated[
+        bool,
+        typer.Option(
+            "--checksum", help="Hash the whole input files for the report, not headers only.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="auto = bfloat16 on cuda, else float32.", rich_help_panel=MACHINE),
+    ] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
+    ] = "auto",
+) -> None:
+    """Predict tissue-specific expression of a person's genes.
+
+    Beside OUTPUT a match report is written (OUTPUT.report.json): what was read, used and skipped, and why.
+    """
+    from ..report.files import check_new
+    from ..report.tables import check_format, output_paths
+
+    check_format(output, layout)
+    beside = [_report_path(output), *([embeddings] if embeddings else [])]
+    check_new([*([] if layout == "predixcan" else [output]), *beside], overwrite=overwrite)
+
+    from ..inference.people import GenotypeOptions
+    from ..inference.predictor import ExpressionPredictor
+
+    genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
+    predictor = ExpressionPredictor.from_pretrained(model, device=device, precision=precision)
+    if layout == "predixcan":
+        tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
+        check_new(output_paths(output, layout, tissues), overwrite=overwrite)
+    options = GenotypeOptions(
+        mode=mode,
+        symbolic="ignore_allele" if gvcf else "exclude_record",
+        snps_only=snps_only,
+        pass_only=pass_only,
+        min_gq=min_gq,
+        min_dp=min_dp,
+        on_ref_mismatch=on_ref_mismatch,
+    )
+    with _progress() as on_gene:
+        result = predictor.run(
+            fasta,
+            vcf,
+            samples=sample,
+            genes=genes,
+            tissues=tissue,
+            skip_invalid=skip_invalid,
+            with_embeddings=embeddings is not None,
+            options=options,
+            whole_file_checksums=checksum,
+            on_gene=on_gene,
+        )
+    _write(result, output, layout, embeddings)
+
+
+def read_gene_names(path: Path) -> list[str]:
+    """Names in the first column of a text file; blank lines and lines that begin with # are passed over.
+
+    Raises:
+        InputError: no such file, or no name in it.
+    """
+    from ..errors import InputError
+
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as text ({type(error).__name__})", file=path) from error
+    names = [line.replace(",", "\t").split("\t")[0].strip() for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise InputError("holds no gene", file=path, remedy="Write one symbol or Ensembl id a line.")
+    return names
+
+
+def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Path | None) -> None:
+    from ..inference.query import rejected_table
+    from ..report.tables import write_embeddings, write_json, write_predictions, write_table
+
+    metadata = {key: result.report[key] for key in ("package", "model", "inputs", "settings", "units")}
+    written = write_predictions(result.table, result.genes, output, layout, metadata)
+    if embeddings is not None and result.embeddings is not None:
+        written.append(write_embeddings(result.embeddings, embeddings, metadata))
+    if result.rejected:
+        written.append(
+            write_table(rejected_table(result.rejected), output.with_name(f"{output.name}.rejected.tsv"), {})
+        )
+    written.append(write_json(result.report, _report_path(output)))
+    people, genes = result.table["sample"].nunique(), result.table["gene_id"].nunique()
+    typer.echo(f"{people} sample(s) x {genes} gene(s) x {len(result.report['tissues'])} tissue(s)", err=True)
+    for sample, counts in result.report["samples"].items():
+        total = counts["total"]
+        typer.echo(
+            f"{sample}: {total['in_windows']} records in the windows, {total['applied']} applied, "
+            f"{sum(total['skipped'].values())} skipped",
+            err=True,
+        )
+    for path in written:
+        typer.echo(str(path))
+
+
+def _report_path(output: Path) -> Path:
+    return output.with_name(f"{output.name}.report.json")
+
+
+def _progress():  # type: ignore[no-untyped-def]
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("genes"), TimeRemainingColumn())
+
+    @contextmanager
+    def shown():  # type: ignore[no-untyped-def]
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("predict", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+    return shown()

@@ -1,0 +1,71 @@
+"""A tiny expression model with fixed random weights and a tokenizer trained on the synthetic genome."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..genome.cres import CRE_CLASSES, CreTable
+from ..genome.genes import GeneTable
+from ..genome.reference import ReferenceGenome
+from ..modeling import (
+    VariantFormerConfig,
+    VariantFormerEncoderConfig,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+)
+from ..tokenization import DnaTokenizer
+from .simulation import SimulatedFiles
+
+DEMO_TISSUES = ("whole blood", "liver", "brain - cortex", "muscle - skeletal")
+VOCABULARY_SIZE = 200
+
+
+def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> Path:
+    """Write a model folder for the synthetic genome; its weights are random, so its predictions mean nothing.
+
+    Args:
+        files: the synthetic genome.
+        folder: where to write the model.
+        seed: of the weights.
+    """
+    genes, cres = GeneTable.read(files.genes), CreTable.read(files.cres)
+    with ReferenceGenome(files.fasta) as reference:
+        elements = [
+            reference.sequence(chrom, int(start), int(end))
+            for chrom in cres.contigs
+            for found in [cres.overlapping(chrom, 0, reference.contigs[chrom])]
+            for start, end in zip(found.start, found.end, strict=True)
+        ]
+    tokenizer = DnaTokenizer.train(elements, vocab_size=VOCABULARY_SIZE)
+    encoder = VariantFormerEncoderConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
+    )
+    config = VariantFormerConfig(
+        encoder_config=encoder,
+        hidden_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=6,
+        intermediate_size=192,
+        tissues=list(DEMO_TISSUES),
+        cre_classes=list(CRE_CLASSES),
+    )
+    model = VariantFormerForExpression(config)
+    _fill_weights(model, np.random.default_rng(seed))
+    model.save_pretrained(folder)
+    VariantFormerProcessor(tokenizer).save_pretrained(folder)
+    genes.save(folder / "genes.parquet")
+    cres.save(folder / "cres.parquet")
+    return folder
+
+
+def _fill_weights(model: torch.nn.Module, rng: np.random.Generator) -> None:
+    """Weights of the size that keeps activations near 1, so that the demo's genes, tissues and people differ."""
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            if parameter.ndim == 1:
+                parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+            else:
+                scale = 1.0 if "embedding" in name else parameter.shape[-1] ** -0.5
+                values = rng.standard_normal(tuple(parameter.shape), dtype=np.float32) * scale
+                parameter.copy_(torch.from_numpy(values))
