@@ -7,9 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import ContigError
+from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
-from ..genome.genes import Gene
+from ..genome.genes import Gene, GeneTable
 from ..genome.interval import Interval, reverse_complement
+from ..genome.reference import ReferenceGenome
 
 
 class Geometry(Protocol):
@@ -75,44 +77,64 @@ def gene_window(gene: Gene, geometry: Geometry, contig_length: int) -> tuple[int
     return start, min(end, contig_length)
 
 
-def gene_regions(
-    gene: Gene, cres: CreTable, geometry: Geometry, *, fasta_contig: str, cre_contig: str | None, contig_length: int
-) -> GeneRegions:
-    """Regions of a gene: every cCRE that overlaps the gene widened by ``cre_radius``, and the gene's window.
+class RegionFinder:
+    """Finds the regions of genes in one FASTA, whatever its style of contig names.
 
     Args:
-        gene: the gene.
+        genes: the genes that will be asked for.
         cres: the cCRE table.
         geometry: lengths of the model.
-        fasta_contig: the gene's contig by its name in the FASTA, which the regions carry.
-        cre_contig: the same contig by its name in the cCRE table; None where the table does not have it.
-        contig_length: bases in the contig; regions end there.
+        reference: the FASTA.
 
-    Raises:
-        ContigError: the gene or one of the cCREs lies beyond the contig's end.
+    Attributes:
+        contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
     """
-    if gene.start >= contig_length:
-        raise ContigError(
-            f"has only {contig_length} bases, and {gene.gene_id} starts at {gene.start}",
-            record=fasta_contig,
-            remedy="The FASTA and the model's genes are of different assemblies: use the FASTA the model was made for.",
+
+    def __init__(self, genes: GeneTable, cres: CreTable, geometry: Geometry, reference: ReferenceGenome) -> None:
+        self._cres = cres
+        self._geometry = geometry
+        self._reference = reference
+        chroms = {gene.chrom for gene in genes}
+        self.contig_of = map_contigs(
+            chroms, reference.contigs, wanted_file="the model's gene table", available_file=reference.path
         )
-    window = Interval(fasta_contig, *gene_window(gene, geometry, contig_length))
-    if cre_contig is None:
-        return GeneRegions(gene, window, (), np.empty(0, dtype=np.int8))
-    found = cres.overlapping(cre_contig, max(0, gene.start - geometry.cre_radius), gene.end + geometry.cre_radius)
-    if len(found.end) and int(found.end.max()) > contig_length:
-        raise ContigError(
-            f"has only {contig_length} bases, and a cCRE ends at {int(found.end.max())}",
-            record=fasta_contig,
-            remedy="The FASTA and the model's cCREs are of different assemblies: use the FASTA the model was made for.",
+        self._cre_contig_of = map_contigs(
+            chroms, cres.contigs, wanted_file="the model's gene table", available_file="the model's cCRE table"
         )
-    starts = np.maximum(found.start - geometry.cre_flank, 0).tolist()
-    ends = np.minimum(found.end + geometry.cre_flank, contig_length).tolist()
-    intervals = tuple(Interval(fasta_contig, start, end) for start, end in zip(starts, ends, strict=True))
-    if gene.strand == "-":
-        return GeneRegions(gene, window, intervals[::-1], found.class_id[::-1])
-    return GeneRegions(gene, window, intervals, found.class_id)
+
+    def find(self, gene: Gene) -> GeneRegions:
+        """Regions of a gene: its window, and every cCRE that overlaps the gene widened by ``cre_radius``.
+
+        Raises:
+            ContigError: the FASTA lacks the gene's contig, or the gene or a cCRE lies beyond the contig's end.
+        """
+        if gene.chrom not in self.contig_of:
+            raise ContigError(
+                f"has no contig {gene.chrom}",
+                file=self._reference.path,
+                record=gene.gene_id,
+                remedy="Use another FASTA.",
+            )
+        contig = self.contig_of[gene.chrom]
+        length = self._reference.contigs[contig]
+        cre_contig = self._cre_contig_of.get(gene.chrom)
+        radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
+        found = self._cres.overlapping(cre_contig or gene.chrom, max(0, gene.start - radius), gene.end + radius)
+        last = max(gene.start + 1, int(found.end.max()) if len(found.end) else 0)
+        if last > length:
+            raise ContigError(
+                f"{contig} has {length} bases, and the model's genes and cCREs reach to {last}",
+                file=self._reference.path,
+                record=gene.gene_id,
+                remedy="They are of different assemblies: use the FASTA that the model was made for.",
+            )
+        starts = np.maximum(found.start - flank, 0).tolist()
+        ends = np.minimum(found.end + flank, length).tolist()
+        intervals = tuple(Interval(contig, start, end) for start, end in zip(starts, ends, strict=True))
+        window = Interval(contig, *gene_window(gene, self._geometry, length))
+        if gene.strand == "-":
+            return GeneRegions(gene, window, intervals[::-1], found.class_id[::-1])
+        return GeneRegions(gene, window, intervals, found.class_id)
 
 
 def gene_sequences(

@@ -18,6 +18,11 @@ from .model_files import ModelIdentity
 from .people import GenotypeOptions
 from .query import Query
 
+UNITS = {
+    "log1p_tpm": "ln(1 + TPM); for the tissue 'blood' on the scale of a microarray",
+    "tpm": "transcripts per million",
+}
+
 
 def match_report(
     *,

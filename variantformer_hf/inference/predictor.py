@@ -11,14 +11,13 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
 from ..modeling import VariantFormerForExpression, VariantFormerProcessor
-from .gene_regions import GeneRegions, GeneSequences, gene_regions, gene_sequences
+from .gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from .match_report import match_report
 from .model_files import ModelIdentity, model_file, model_identity
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
@@ -204,17 +203,12 @@ class ExpressionPredictor:
         options = options or GenotypeOptions()
         reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
         check_assembly(reference)
-        contig_of = map_contigs(
-            {gene.chrom for gene in self.gene_table},
-            reference.contigs,
-            wanted_file="the model's gene table",
-            available_file=reference.path,
-        )
+        finder = RegionFinder(self.gene_table, self.cre_table, self.processor, reference)
         query = resolve_query(
-            genes, tissues, gene_table=self.gene_table, tissue_names=self.tissue_names, contig_of=contig_of
+            genes, tissues, gene_table=self.gene_table, tissue_names=self.tissue_names, contig_of=finder.contig_of
         )
         _check_query(query, skip_invalid)
-        regions = self._regions(query, reference, contig_of)
+        regions = [finder.find(gene) for gene in query.genes]
         people = open_people(reference, vcf, samples, options)
         agreement = None if vcf is None else check_records(reference, vcf, [entry.span for entry in regions])
         predictions: list[GenePrediction] = []
@@ -306,25 +300,6 @@ class ExpressionPredictor:
             log1p_tpm=log1p_tpm,
             embeddings=embeddings,
         )
-
-    def _regions(self, query: Query, reference: ReferenceGenome, contig_of: dict[str, str]) -> list[GeneRegions]:
-        cre_contig_of = map_contigs(
-            {gene.chrom for gene in query.genes},
-            self.cre_table.contigs,
-            wanted_file="the model's gene table",
-            available_file="the model's cCRE table",
-        )
-        return [
-            gene_regions(
-                gene,
-                self.cre_table,
-                self.processor,
-                fasta_contig=contig_of[gene.chrom],
-                cre_contig=cre_contig_of.get(gene.chrom),
-                contig_length=reference.contigs[contig_of[gene.chrom]],
-            )
-            for gene in query.genes
-        ]
 
 
 def choose_device(device: str) -> torch.device:

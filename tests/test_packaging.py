@@ -1,0 +1,82 @@
+"""The package as a user gets it: what import costs, what the archives hold, which names are public."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import variantformer_hf
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def run_python(code: str, *, executable: str = sys.executable, **options: object) -> str:
+    return subprocess.run(
+        [executable, "-c", code], check=True, capture_output=True, text=True, **options
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize("statement", ["import variantformer_hf", "import variantformer_hf.cli"])
+def test_import_loads_no_heavy_library(statement: str) -> None:
+    code = f"{statement}; import sys; print([m for m in ('torch','transformers','pandas','pysam') if m in sys.modules])"
+    assert run_python(code) == "[]"
+
+
+def test_reading_dna_loads_neither_torch_nor_transformers() -> None:
+    code = (
+        "from variantformer_hf import ReferenceGenome, PersonalGenome, GeneTable, CreTable; import sys;"
+        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
+    assert run_python(code) == "[]"
+
+
+@pytest.mark.parametrize("name", variantformer_hf.__all__)
+def test_public_names_can_be_had(name: str) -> None:
+    assert getattr(variantformer_hf, name) is not None
+    assert name in dir(variantformer_hf)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'VariantTransformer'"):
+        variantformer_hf.VariantTransformer  # noqa: B018
+
+
+def test_a_model_name_registers_the_auto_classes() -> None:
+    code = (
+        "from variantformer_hf import VariantFormerConfig; from transformers import AutoConfig;"
+        "print(type(AutoConfig.for_model('variantformer')).__name__)"
+    )
+    assert run_python(code) == "VariantFormerConfig"
+
+
+def test_root_names_are_links_into_the_package() -> None:
+    for name in ("modeling", "tokenization", "conversion"):
+        link = REPOSITORY / name
+        assert link.is_symlink()
+        assert link.readlink() == Path("variantformer_hf") / name
+
+
+def test_sdist_gives_a_wheel_that_imports_from_a_clean_environment(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(REPOSITORY)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("variantformer_hf/")}
+    package = REPOSITORY / "variantformer_hf"
+    sources = {
+        str(path.relative_to(REPOSITORY))
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == sources
+    environment = tmp_path / "clean"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    found = run_python(
+        "import variantformer_hf as v; print(v.__version__, v.__file__)", executable=python, cwd=tmp_path
+    )
+    version, path = found.split()
+    assert version == variantformer_hf.__version__
+    assert Path(path).is_relative_to(environment)

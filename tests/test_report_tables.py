@@ -1,0 +1,148 @@
+"""Output layouts: each read back with the tool that its users read it with."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from variantformer_hf.errors import InputError
+from variantformer_hf.report.files import check_new, whole_file
+from variantformer_hf.report.tables import (
+    check_format,
+    output_paths,
+    wide_table,
+    write_embeddings,
+    write_predictions,
+)
+
+SAMPLES, GENES, TISSUES = ["S2", "S1"], [("ENSG2.1", "B"), ("ENSG1.3", "A")], ["liver", "brain - cortex"]
+METADATA = {"model": {"name": "tiny", "sha256": "0"}}
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rows = [(s, g, n, t) for s in SAMPLES for g, n in GENES for t in TISSUES]
+    frame = pd.DataFrame(rows, columns=["sample", "gene_id", "gene_name", "tissue"])
+    frame["log1p_tpm"] = np.arange(len(rows), dtype=np.float32)
+    frame["tpm"] = np.expm1(frame["log1p_tpm"])
+    return frame.assign(status="ok")
+
+
+@pytest.fixture
+def genes() -> pd.DataFrame:
+    rows = [(s, g, n, 10 * (s == "S1") + 5, 3 * (s == "S1")) for s in SAMPLES for g, n in GENES]
+    return pd.DataFrame(rows, columns=["sample", "gene_id", "gene_name", "records_in_windows", "records_applied"])
+
+
+def test_tidy_parquet_keeps_rows_types_and_metadata(table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    assert write_predictions(table, genes, path, "tidy", METADATA) == [path]
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)
+    assert json.loads(pq.read_schema(path).metadata[b"variantformer"]) == METADATA
+
+
+@pytest.mark.parametrize(
+    ("name", "separator"), [("out.csv", ","), ("out.tsv", "\t"), ("out.csv.gz", ","), ("out.txt", "\t")]
+)
+def test_tidy_text_reads_back(
+    table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path, name: str, separator: str
+) -> None:
+    write_predictions(table, genes, tmp_path / name, "tidy", METADATA)
+    read = pd.read_csv(tmp_path / name, sep=separator)
+    assert list(read.columns) == list(table.columns)
+    np.testing.assert_allclose(read["tpm"], table["tpm"], rtol=1e-6)
+
+
+def test_wide_has_a_row_per_sample_and_gene_in_the_asked_order(table: pd.DataFrame) -> None:
+    wide = wide_table(table)
+    assert list(wide.columns) == ["sample", "gene_id", "gene_name", "status", *TISSUES]
+    assert list(zip(wide["sample"], wide["gene_id"], strict=True)) == [(s, g) for s in SAMPLES for g, _ in GENES]
+    assert wide.loc[1, "brain - cortex"] == 3.0
+
+
+def test_h5ad_has_samples_by_tissues_as_observations(table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    write_predictions(table, genes, tmp_path / "out.h5ad", "h5ad", METADATA)
+    data = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert data.shape == (4, 2)
+    assert list(data.var_names) == ["ENSG2.1", "ENSG1.3"]
+    assert list(data.obs["sample"]) == ["S2", "S2", "S1", "S1"]
+    row = (data.obs["sample"] == "S1") & (data.obs["tissue"] == "liver")
+    assert data[row.to_numpy(), "ENSG1.3"].X.item() == 6.0
+    np.testing.assert_allclose(data.layers["tpm"], np.expm1(data.X), rtol=1e-6)
+    assert json.loads(data.uns["variantformer"]) == METADATA
+
+
+def test_predixcan_pair_is_what_its_association_step_reads(
+    table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path
+) -> None:
+    paths = write_predictions(table, genes, tmp_path / "run.txt", "predixcan", METADATA)
+    assert [path.name for path in paths] == [
+        "run.liver.txt",
+        "run.liver.summary.txt",
+        "run.brain_cortex.txt",
+        "run.brain_cortex.summary.txt",
+    ]
+    assert paths == output_paths(tmp_path / "run.txt", "predixcan", TISSUES)
+    expression = pd.read_table(paths[2])
+    assert list(expression.columns) == ["FID", "IID", "ENSG2.1", "ENSG1.3"]
+    assert list(expression["IID"]) == SAMPLES
+    assert list(expression["ENSG1.3"]) == [3.0, 7.0]
+    summary = pd.read_table(paths[1])
+    assert list(summary.columns) == [
+        "gene",
+        "gene_name",
+        "n_snps_in_model",
+        "n_snps_used",
+        "pred_perf_r2",
+        "pred_perf_pval",
+    ]
+    assert list(summary["n_snps_used"]) == [3, 3]
+
+
+def test_predixcan_of_one_tissue_keeps_the_asked_name(table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path) -> None:
+    one = table[table["tissue"] == "liver"]
+    paths = write_predictions(one, genes, tmp_path / "run.txt", "predixcan", METADATA)
+    assert [path.name for path in paths] == ["run.txt", "run.summary.txt"]
+
+
+def test_embeddings_are_one_tensor_with_metadata(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    values = np.arange(6, dtype=np.float32).reshape(3, 2)
+    write_embeddings(values, tmp_path / "emb.safetensors", METADATA)
+    with safe_open(tmp_path / "emb.safetensors", "numpy") as file:
+        assert list(file.keys()) == ["embedding"]
+        np.testing.assert_array_equal(file.get_tensor("embedding"), values)
+        assert json.loads(file.metadata()["variantformer"]) == METADATA
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"), [("a.parquet", "h5ad"), ("a.xlsx", "tidy"), ("a.csv", "predixcan"), ("a.csv", "long")]
+)
+def test_layout_and_suffix_that_do_not_go_together(name: str, layout: str) -> None:
+    with pytest.raises(InputError, match="format"):
+        check_format(Path(name), layout)
+
+
+def test_an_existing_output_is_refused_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    path.write_text("kept")
+    with pytest.raises(InputError, match="already exists"):
+        check_new([path], overwrite=False)
+    check_new([path], overwrite=True)
+    with pytest.raises(InputError, match="no such folder"):
+        check_new([tmp_path / "missing" / "out.parquet"], overwrite=True)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="disk full"), whole_file(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError("disk full")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.parquet"]

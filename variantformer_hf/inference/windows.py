@@ -1,0 +1,30 @@
+"""Where in the genome a model looks: the union of all its genes' regions."""
+
+from pathlib import Path
+
+from ..genome.cres import CreTable
+from ..genome.genes import GeneTable
+from ..genome.interval import Interval
+from ..genome.reference import ReferenceGenome
+from ..modeling import VariantFormerProcessor
+from .gene_regions import RegionFinder
+from .model_files import model_file
+from .people import merged
+
+
+def model_windows(model: str | Path, fasta: str | Path) -> list[Interval]:
+    """All stretches that any gene of the model reads, by the FASTA's contig names, sorted, without overlaps.
+
+    Args:
+        model: model folder or Hub id.
+        fasta: the reference genome.
+
+    Raises:
+        InputError: a file is missing or the two do not go together.
+    """
+    genes = GeneTable.read(model_file(model, "genes.parquet"))
+    cres = CreTable.read(model_file(model, "cres.parquet"))
+    with ReferenceGenome(fasta) as reference:
+        finder = RegionFinder(genes, cres, VariantFormerProcessor.from_pretrained(model), reference)
+        found = [finder.find(gene) for gene in genes if gene.chrom in finder.contig_of]
+    return merged([interval for regions in found for interval in regions.intervals])
