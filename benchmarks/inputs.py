@@ -125,7 +125,8 @@ def header(records: list[SimulatedRecord], total: int) -> Iterator[str]:
         yield f'##FORMAT=<ID={key},Number=1,Type={kind},Description="{key}">\n'
     yield "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tperson\n"
     for r in records:
-        yield f"{r.chrom}\t{r.position + 1}\t.\t{r.ref}\t{r.alt}\t50\tPASS\t.\tGT:AD:DP:GQ:PL\t{r.genotype}:9,9:18:99:9,0,9\n"
+        site = f"{r.chrom}\t{r.position + 1}\t.\t{r.ref}\t{r.alt}\t50\tPASS\t."
+        yield f"{site}\tGT:AD:DP:GQ:PL\t{r.genotype}:9,9:18:99:9,0,9\n"
     for n in range(2, 23):
         for index in range(fill // 21):
             yield f"chr{n}\t{(index + 1) * 1_000}\t.\tA\tG\t50\tPASS\t.\tGT:AD:DP:GQ:PL\t0|1:9,9:18:99:9,0,9\n"
