@@ -1,1 +1,33 @@
+"""Models; importing this module registers them with the Auto classes of transformers."""
 
+from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
+
+from ..tokenization import DnaTokenizer
+from .variantformer import (
+    VariantFormerConfig,
+    VariantFormerEncoder,
+    VariantFormerEncoderConfig,
+    VariantFormerForChromatinActivity,
+    VariantFormerForExpression,
+    VariantFormerModel,
+    VariantFormerProcessor,
+)
+
+__all__ = [
+    "VariantFormerConfig",
+    "VariantFormerEncoder",
+    "VariantFormerEncoderConfig",
+    "VariantFormerForChromatinActivity",
+    "VariantFormerForExpression",
+    "VariantFormerModel",
+    "VariantFormerProcessor",
+]
+
+for _config, _model in (
+    (VariantFormerEncoderConfig, VariantFormerEncoder),
+    (VariantFormerConfig, VariantFormerModel),
+):
+    AutoConfig.register(_config.model_type, _config, exist_ok=True)
+    AutoModel.register(_config, _model, exist_ok=True)
+    AutoTokenizer.register(_config, tokenizer_class=DnaTokenizer, exist_ok=True)
+    AutoProcessor.register(_config, VariantFormerProcessor, exist_ok=True)

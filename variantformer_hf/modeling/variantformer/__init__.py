@@ -1,1 +1,20 @@
+"""VariantFormer: configurations, models, processor."""
 
+from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
+from .modeling_variantformer import (
+    VariantFormerEncoder,
+    VariantFormerForChromatinActivity,
+    VariantFormerForExpression,
+    VariantFormerModel,
+)
+from .processing_variantformer import VariantFormerProcessor
+
+__all__ = [
+    "VariantFormerConfig",
+    "VariantFormerEncoder",
+    "VariantFormerEncoderConfig",
+    "VariantFormerForChromatinActivity",
+    "VariantFormerForExpression",
+    "VariantFormerModel",
+    "VariantFormerProcessor",
+]

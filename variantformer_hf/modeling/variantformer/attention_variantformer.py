@@ -1,0 +1,172 @@
+"""The attention layers of the VariantFormer models, their one attention function, and ALiBi's biases.
+
+Every attention goes through :func:`attend`, which folds position bias and mask into one additive mask and hands over to
+the implementation chosen in the config (eager or sdpa here), so that a further kernel has one place to be added.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import nn
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
+
+
+@lru_cache(maxsize=64)
+def alibi_slopes(n_heads: int, device: torch.device) -> torch.Tensor:
+    """Slopes of ALiBi, (n_heads,) float32: a geometric sequence for powers of two, interleaved with the next one's else."""
+    return torch.tensor(_slopes(n_heads), dtype=torch.float32, device=device)
+
+
+def _slopes(n_heads: int) -> list[float]:
+    power = 2 ** math.floor(math.log2(n_heads))
+    base = 2.0 ** (-8.0 / power)
+    slopes = [base ** (index + 1) for index in range(power)]
+    return slopes + _slopes(2 * power)[0::2][: n_heads - power] if power < n_heads else slopes
+
+
+def alibi_bias(n_heads: int, query_ranks: torch.Tensor, key_ranks: torch.Tensor) -> torch.Tensor:
+    """Symmetric ALiBi: -slope * |query rank - key rank|.
+
+    Args:
+        n_heads: H.
+        query_ranks, key_ranks: (B, Q) and (B, K) ranks.
+
+    Returns:
+        (B, H, Q, K) float32.
+    """
+    distance = (query_ranks[:, :, None] - key_ranks[:, None, :]).abs().float()
+    return -alibi_slopes(n_heads, distance.device)[None, :, None, None] * distance[:, None]
+
+
+def eager_attention_forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **kwargs: object,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention written out: the reference for every other implementation."""
+    scores = query @ key.transpose(-1, -2) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
+    return (weights @ value).transpose(1, 2).contiguous(), weights
+
+
+def attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *,
+    key_mask: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    dropout: float,
+) -> torch.Tensor:
+    """Attention by the implementation that ``module.config`` names.
+
+    Args:
+        module: the attention layer (its ``config`` and ``training`` are read).
+        query: (B, H, Q, d).
+        key, value: (B, H, K, d).
+        key_mask: (B, K), True = present; None = all present.
+        bias: (B or 1, H, Q, K) added to the scores, or None.
+        dropout: on the attention weights, while training.
+
+    Returns:
+        (B, Q, H * d).
+    """
+    interface = ALL_ATTENTION_FUNCTIONS.get_interface(module.config._attn_implementation, eager_attention_forward)
+    output, _ = interface(
+        module,
+        query,
+        key,
+        value,
+        additive_mask(key_mask, bias, query.dtype),
+        scaling=query.shape[-1] ** -0.5,
+        dropout=dropout if module.training else 0.0,
+        is_causal=False,
+    )
+    return output.flatten(2)
+
+
+def additive_mask(
+    key_mask: torch.Tensor | None, bias: torch.Tensor | None, dtype: torch.dtype
+) -> torch.Tensor | None:
+    """Bias and mask as one tensor to add to the scores; None when there is neither."""
+    if key_mask is None:
+        return None if bias is None else bias.to(dtype)
+    absent = ~key_mask[:, None, None, :]
+    if bias is None:
+        bias = torch.zeros_like(absent, dtype=torch.float32)
+    return bias.masked_fill(absent, torch.finfo(dtype).min).to(dtype)
+
+
+class VariantFormerSelfAttention(nn.Module):
+    """Self-attention with a fused projection (q, k, v; each heads x head_dim)."""
+
+    def __init__(self, config: VariantFormerConfig | VariantFormerEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.is_causal = False
+        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(
+        self, hidden_states: torch.Tensor, key_mask: torch.Tensor | None, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        heads = self.config.num_attention_heads
+        query, key, value = self.qkv(hidden_states).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+        dropout = self.config.attention_dropout
+        return self.out(attend(self, query, key, value, key_mask=key_mask, bias=bias, dropout=dropout))
+
+
+class VariantFormerCrossAttention(nn.Module):
+    """Attention to a context; its keys and values are made apart, so that many queries can share them."""
+
+    def __init__(self, config: VariantFormerConfig | VariantFormerEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.is_causal = False
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key_value = nn.Linear(config.hidden_size, 2 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def project_context(self, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values, (B, H, K, d) each, of a context (B, K, D)."""
+        projected = self.key_value(context.to(self.key_value.weight.dtype))
+        key, value = projected.unflatten(-1, (2, self.config.num_attention_heads, -1)).permute(2, 0, 3, 1, 4)
+        return key, value
+
+    def project_query(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(B, Q, D) -> (B, H, Q, d)."""
+        return self.query(hidden_states).unflatten(-1, (self.config.num_attention_heads, -1)).transpose(1, 2)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        key_value: tuple[torch.Tensor, torch.Tensor],
+        key_mask: torch.Tensor | None,
+        bias: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Attend from R rows of queries per context, (B * R, Q, D), to B contexts.
+
+        Without a bias the rows are laid out one behind the other as one long query, so that neither the keys nor the
+        scores are repeated in memory for each row.
+        """
+        key, value = key_value
+        rows = hidden_states.shape[0] // key.shape[0]
+        query_length = hidden_states.shape[1]
+        if bias is not None and rows > 1:
+            bias = bias.repeat(1, 1, rows, 1)
+        query = self.project_query(hidden_states.reshape(key.shape[0], rows * query_length, -1))
+        dropout = self.config.attention_dropout
+        attended = attend(self, query, key, value, key_mask=key_mask, bias=bias, dropout=dropout)
+        return self.out(attended).reshape(hidden_states.shape)

@@ -1,0 +1,195 @@
+"""Configurations of the VariantFormer models."""
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+CRE_CLASSES = [
+    "CTCF-only,CTCF-bound",
+    "DNase-H3K4me3",
+    "DNase-H3K4me3,CTCF-bound",
+    "PLS",
+    "PLS,CTCF-bound",
+    "dELS",
+    "dELS,CTCF-bound",
+    "pELS",
+    "pELS,CTCF-bound",
+]
+
+_ENCODER_CHOICES = {
+    "pooling": ("linear", "mean", "max"),
+    "positional_encoding": ("alibi", "sinusoidal"),
+    "strand_aggregation": ("concat", "mean"),
+    "loss_function": ("cross_entropy", "focal", "weighted_cross_entropy"),
+    "loss_reduction": ("mean", "sum"),
+    "residual_dtype": ("float32", "model"),
+}
+_EXPRESSION_CHOICES = {
+    "gene_pooling": ("multi_registry", "start_token", "max", "mean"),
+    "head_type": ("linear", "mlp"),
+    "loss_function": ("poisson_nll", "mse"),
+    "residual_dtype": ("float32", "model"),
+}
+
+
+def _check_choices(config: PreTrainedConfig, choices: dict[str, tuple[str, ...]]) -> None:
+    for name, allowed in choices.items():
+        value = getattr(config, name)
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}")
+
+
+def _check_heads(config: PreTrainedConfig) -> None:
+    if config.hidden_size % config.num_attention_heads:
+        raise ValueError(
+            f"hidden_size={config.hidden_size} is not a multiple of num_attention_heads={config.num_attention_heads}"
+        )
+    if config.intermediate_size % 2:
+        raise ValueError(f"intermediate_size={config.intermediate_size} is split in two halves and must be even")
+
+
+@strict
+class VariantFormerEncoderConfig(PreTrainedConfig):
+    """Configuration of the sequence encoder and of stage 1 (chromatin activity). Defaults are the released encoder's.
+
+    Attributes:
+        vocab_size: tokens of the DNA vocabulary.
+        hidden_size, num_hidden_layers, num_attention_heads: width, layers, heads.
+        intermediate_size: rows of the first feed-forward projection: value and gate, half each.
+        token_length: slots of an input sequence; linear pooling has a weight for each.
+        pooling: ``linear`` (a weight per slot), ``mean`` or ``max`` over real tokens.
+        positional_encoding: ``alibi`` (symmetric) or ``sinusoidal`` (added to the embeddings).
+        strand_aggregation: how stage 1 joins both strands' vectors: ``concat`` or ``mean``.
+        num_tissues, num_classes: heads of stage 1 and classes of each.
+        tissues: names of the heads, or None.
+        use_context: condition each layer on the class of the element by cross-attention to its embedding.
+        expand_context: repeat the class embedding over the sequence before attending to it.
+        num_contexts: classes of elements.
+        attention_dropout, hidden_dropout: on attention weights, and after the gated product.
+        loss_function: ``cross_entropy``, ``focal`` or ``weighted_cross_entropy``.
+        focal_gamma: exponent of the focal loss.
+        class_weights: of the weighted cross-entropy, one per class.
+        loss_reduction: ``mean`` or ``sum`` over the batch.
+        use_contrastive_loss: add the contrastive loss between elements.
+        contrastive_fraction: its weight; None = the ratio of the two losses, clipped to [0.01, 100].
+        use_temperature: learn the scale of the contrastive logits (starts at 1 / 0.07).
+        majority_weight: weight of an element whose label is the majority's, or None.
+        residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
+    """
+
+    model_type = "variantformer_encoder"
+
+    vocab_size: int = 500
+    hidden_size: int = 512
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 8
+    intermediate_size: int = 2048
+    token_length: int = 200
+    pooling: str = "linear"
+    positional_encoding: str = "alibi"
+    strand_aggregation: str = "concat"
+    num_tissues: int = 16
+    num_classes: int = 2
+    tissues: list[str] | None = None
+    use_context: bool = False
+    expand_context: bool = False
+    num_contexts: int = 9
+    attention_dropout: float | int = 0.1
+    hidden_dropout: float | int = 0.1
+    loss_function: str = "cross_entropy"
+    focal_gamma: float | int = 2.0
+    class_weights: list[float] | None = None
+    loss_reduction: str = "sum"
+    use_contrastive_loss: bool = True
+    contrastive_fraction: float | int | None = None
+    use_temperature: bool = False
+    majority_weight: float | int | None = None
+    residual_dtype: str = "float32"
+    layer_norm_eps: float = 1e-5
+    initializer_range: float = 0.02
+    pad_token_id: int | None = 0
+
+    def validate_architecture(self) -> None:
+        """Refuse values that the model does not implement."""
+        _check_choices(self, _ENCODER_CHOICES)
+        _check_heads(self)
+        if self.tissues is not None and len(self.tissues) != self.num_tissues:
+            raise ValueError(f"{len(self.tissues)} tissues are named, num_tissues={self.num_tissues}")
+
+
+@strict
+class VariantFormerConfig(PreTrainedConfig):
+    """Configuration of the expression model. Defaults are the released model's.
+
+    Attributes:
+        encoder_config: of the cCRE encoder and of the gene encoder, which have the same shape.
+        hidden_size, num_attention_heads, intermediate_size: width, heads, feed-forward rows of the modulators.
+        num_hidden_layers: layers of the gene stream; the cCRE stream has one fewer.
+        tissues: name of each row of the tissue embedding; None = a row without a name.
+        cre_classes: names of the classes of cCREs, by id.
+        use_alibi: ALiBi over ranks in self-attention.
+        cross_alibi: ALiBi in cross-attention too, aligned at the end; off whenever ``use_alibi`` is.
+        use_context: cross-attention of the cCRE stream to the class embeddings.
+        only_cross_attention: no self-attention where a context is attended to.
+        use_res: add the gene stream's input after each gene layer.
+        add_context_to_cres: add the tissue's row to every cCRE, which makes the cCRE stream depend on the tissue.
+        gene_pooling: what the head reads: ``multi_registry`` (a row per tissue), ``start_token`` (one learned row),
+            ``max`` or ``mean`` over windows.
+        head_type: ``mlp`` or ``linear``.
+        use_bigger_head: the deeper mlp.
+        multi_head: a head per tissue instead of one for all.
+        loss_function: ``poisson_nll`` (softplus output) or ``mse`` (no softplus).
+        attention_dropout, hidden_dropout: on attention weights, and after the gated product and in the head.
+        residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
+    """
+
+    model_type = "variantformer"
+    sub_configs = {"encoder_config": VariantFormerEncoderConfig}
+
+    encoder_config: dict | PreTrainedConfig | None = None
+    hidden_size: int = 1536
+    num_hidden_layers: int = 25
+    num_attention_heads: int = 32
+    intermediate_size: int = 2048
+    tissues: list[str | None] | None = None
+    cre_classes: list[str] | None = None
+    use_alibi: bool = True
+    cross_alibi: bool = False
+    use_context: bool = True
+    only_cross_attention: bool = False
+    use_res: bool = False
+    add_context_to_cres: bool = False
+    gene_pooling: str = "multi_registry"
+    head_type: str = "mlp"
+    use_bigger_head: bool = True
+    multi_head: bool = False
+    loss_function: str = "poisson_nll"
+    attention_dropout: float | int = 0.1
+    hidden_dropout: float | int = 0.1
+    residual_dtype: str = "float32"
+    layer_norm_eps: float = 1e-5
+    initializer_range: float = 0.02
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.encoder_config is None:
+            self.encoder_config = VariantFormerEncoderConfig()
+        elif isinstance(self.encoder_config, dict):
+            self.encoder_config = VariantFormerEncoderConfig(**self.encoder_config)
+        if self.tissues is None:
+            self.tissues = [f"tissue {index}" for index in range(63)]
+        if self.cre_classes is None:
+            self.cre_classes = list(CRE_CLASSES)
+        super().__post_init__(**kwargs)
+
+    @property
+    def num_tissues(self) -> int:
+        """Rows of the tissue embedding, those without a name included."""
+        return len(self.tissues or ())
+
+    def validate_architecture(self) -> None:
+        """Refuse values that the model does not implement."""
+        _check_choices(self, _EXPRESSION_CHOICES)
+        _check_heads(self)
+        if self.num_hidden_layers < 1:
+            raise ValueError("num_hidden_layers must be at least 1")

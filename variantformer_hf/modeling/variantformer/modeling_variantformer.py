@@ -1,0 +1,752 @@
+"""VariantFormer: personal DNA -> tissue-specific expression.
+
+What is unusual here, read top to bottom:
+
+- In every layer attention reaches the residual stream only through the gated feed-forward branch.
+- Two encoders (one for cCREs, one for windows of the gene) turn 200 tokens each into one vector.
+- A cCRE stream and a gene stream run side by side; gene layer i+1 attends to the output of cCRE layer i, gene layer 0 to
+  the projected cCREs. The cCRE stream knows no tissue, so it runs once for all tissues of a gene.
+- Positions are ranks (ALiBi), never genomic distances; class annotations enter as a bag of keys.
+- The residual stream stays in float32 under bfloat16 weights (``residual_dtype``).
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.utils import ModelOutput
+
+from .attention_variantformer import (
+    VariantFormerCrossAttention,
+    VariantFormerSelfAttention,
+    additive_mask,
+    alibi_bias,
+)
+from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
+
+# Sequences that an encoder works on at a time: what bounds the memory of its activations.
+ENCODER_CHUNK = 128
+
+
+@dataclass
+class VariantFormerEncoderOutput(ModelOutput):
+    """Output of the sequence encoder.
+
+    Attributes:
+        pooler_output: (..., hidden_size), one vector per sequence.
+    """
+
+    pooler_output: torch.FloatTensor | None = None
+
+
+@dataclass
+class VariantFormerChromatinActivityOutput(ModelOutput):
+    """Output of stage 1.
+
+    Attributes:
+        loss: classification loss plus weighted contrastive loss; None without labels.
+        logits: (B, num_classes) of each sequence's tissue.
+        embeddings: (B, 2, hidden_size), one vector per strand.
+        classification_loss, contrastive_loss, contrastive_weight: the parts of the loss.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    embeddings: torch.FloatTensor | None = None
+    classification_loss: torch.FloatTensor | None = None
+    contrastive_loss: torch.FloatTensor | None = None
+    contrastive_weight: torch.FloatTensor | None = None
+
+
+@dataclass
+class VariantFormerModelOutput(ModelOutput):
+    """Output of the expression model without its head.
+
+    Attributes:
+        embeddings: (B, T, D), what the head reads for each tissue.
+        cre_token_embeddings: (B, K, D) of the asked cCREs; NaN where none was asked.
+        gene_token_embeddings: (B, T, K, D) of the asked gene windows; NaN where none was asked.
+        tissue_attentions: (B, T, layers, heads, N), the tissue token's attention over the cCREs.
+    """
+
+    embeddings: torch.FloatTensor | None = None
+    cre_token_embeddings: torch.FloatTensor | None = None
+    gene_token_embeddings: torch.FloatTensor | None = None
+    tissue_attentions: torch.FloatTensor | None = None
+
+
+@dataclass
+class VariantFormerExpressionOutput(ModelOutput):
+    """Output of the expression model.
+
+    Attributes:
+        loss: mean over the labels that are not NaN; None without labels.
+        logits: (B, T) log1p TPM.
+        embeddings, cre_token_embeddings, gene_token_embeddings, tissue_attentions: see VariantFormerModelOutput.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    embeddings: torch.FloatTensor | None = None
+    cre_token_embeddings: torch.FloatTensor | None = None
+    gene_token_embeddings: torch.FloatTensor | None = None
+    tissue_attentions: torch.FloatTensor | None = None
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm in float32, given on in the type of its weights, which is that of the matrix products after it."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        normed = F.layer_norm(
+            hidden_states.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps
+        )
+        return normed.to(self.weight.dtype)
+
+
+class VariantFormerFeedForward(nn.Module):
+    """Gated feed-forward: down(value * gelu(gate)), the value being the first half of ``up``."""
+
+    def __init__(self, config: VariantFormerConfig | VariantFormerEncoderConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size // 2, config.hidden_size)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        value, gate = self.up(hidden_states).chunk(2, dim=-1)
+        return self.down(self.dropout(value * F.gelu(gate)))
+
+
+class VariantFormerLayer(GradientCheckpointingLayer):
+    """One layer of an encoder or of a stream: attention(s), then the feed-forward, which alone reaches the stream.
+
+    Args:
+        config: the model's.
+        self_attention: attend to the own sequence.
+        cross_attention: attend to a context.
+    """
+
+    def __init__(
+        self,
+        config: VariantFormerConfig | VariantFormerEncoderConfig,
+        *,
+        self_attention: bool,
+        cross_attention: bool,
+    ) -> None:
+        super().__init__()
+        self.attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps) if self_attention else None
+        self.attention = VariantFormerSelfAttention(config) if self_attention else None
+        self.cross_attention_norm = LayerNorm(config.hidden_size, config.layer_norm_eps) if cross_attention else None
+        self.cross_attention = VariantFormerCrossAttention(config) if cross_attention else None
+        self.feed_forward_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.feed_forward = VariantFormerFeedForward(config)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        key_mask: torch.Tensor | None = None,
+        bias: torch.Tensor | None = None,
+        context: torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None = None,
+        context_mask: torch.Tensor | None = None,
+        context_bias: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """(B, L, D) -> (B, L, D).
+
+        Args:
+            hidden_states: the stream.
+            key_mask: (B, L), True = present.
+            bias: (B or 1, H, L, L) of self-attention.
+            context: (B', K, D), or its keys and values, where B is a multiple of B'.
+            context_mask: (B', K).
+            context_bias: (B' or 1, H, L, K) of cross-attention.
+        """
+        attended = hidden_states
+        if self.attention is not None:
+            attended = attended + self.attention(self.attention_norm(attended), key_mask, bias)
+        if self.cross_attention is not None:
+            key_value = context if isinstance(context, tuple) else self.cross_attention.project_context(context)
+            attended = attended + self.cross_attention(
+                self.cross_attention_norm(attended), key_value, context_mask, context_bias
+            )
+        return hidden_states + self.feed_forward(self.feed_forward_norm(attended))
+
+
+class VariantFormerPreTrainedModel(PreTrainedModel):
+    """Weights' initialisation, and what the models can do."""
+
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["VariantFormerLayer"]
+    _supports_sdpa = True
+    _supports_flash_attn = False
+    _supports_flex_attn = False
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        std = self.config.initializer_range
+        if isinstance(module, nn.Linear):
+            init.normal_(module.weight, mean=0.0, std=std)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, mean=0.0, std=std)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, VariantFormerForChromatinActivity) and module.logit_scale is not None:
+            init.constant_(module.logit_scale, math.log(1 / 0.07))
+
+
+def residual(hidden_states: torch.Tensor, config: VariantFormerConfig | VariantFormerEncoderConfig) -> torch.Tensor:
+    """The start of a residual stream, in the type in which it is to be kept."""
+    return hidden_states.float() if config.residual_dtype == "float32" else hidden_states
+
+
+class VariantFormerEncoder(VariantFormerPreTrainedModel):
+    """Tokens of a DNA sequence -> one vector.
+
+    Args:
+        config: the encoder's configuration.
+    """
+
+    config: VariantFormerEncoderConfig
+    main_input_name = "input_ids"
+
+    def __init__(self, config: VariantFormerEncoderConfig) -> None:
+        super().__init__(config)
+        self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.context_embedding = (
+            nn.Embedding(config.num_contexts, config.hidden_size) if config.use_context else None
+        )
+        self.layers = nn.ModuleList(
+            VariantFormerLayer(config, self_attention=True, cross_attention=config.use_context)
+            for _ in range(config.num_hidden_layers)
+        )
+        self.pooling = nn.Linear(config.token_length, 1) if config.pooling == "linear" else None
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.token_embedding
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.token_embedding = value
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor,
+        attention_mask: torch.Tensor | None = None,
+        context_ids: torch.LongTensor | None = None,
+    ) -> VariantFormerEncoderOutput:
+        """Encode sequences.
+
+        Args:
+            input_ids: (..., L), L at most ``token_length``.
+            attention_mask: (..., L), 1 = token; None = all.
+            context_ids: (...), class of each sequence, for encoders with ``use_context``.
+
+        Returns:
+            ``pooler_output`` (..., hidden_size) in the type of the residual stream.
+        """
+        if input_ids.shape[-1] > self.config.token_length:
+            raise ValueError(f"{input_ids.shape[-1]} tokens a sequence, the encoder takes {self.config.token_length}")
+        if self.context_embedding is not None and context_ids is None:
+            raise ValueError("this encoder has use_context=True and needs context_ids")
+        leading = input_ids.shape[:-1]
+        ids = input_ids.flatten(0, -2)
+        mask = torch.ones_like(ids, dtype=torch.bool) if attention_mask is None else attention_mask.flatten(0, -2).bool()
+        contexts = None if context_ids is None else context_ids.flatten()
+        # Sequences of like length together: padding after a chunk's longest one is never worked on.
+        used = torch.where(mask.any(-1), mask.shape[-1] - mask.flip(-1).int().argmax(-1), 0)
+        order = torch.argsort(used, stable=True)
+        pooled = [self._encode(ids[rows], mask[rows], used[rows], contexts if contexts is None else contexts[rows])
+                  for rows in order.split(ENCODER_CHUNK)]
+        vectors = torch.cat(pooled)[torch.argsort(order)]
+        return VariantFormerEncoderOutput(pooler_output=vectors.unflatten(0, leading))
+
+    def _encode(
+        self, ids: torch.Tensor, mask: torch.Tensor, used: torch.Tensor, contexts: torch.Tensor | None
+    ) -> torch.Tensor:
+        length = max(1, int(used.max()))
+        ids, mask = ids[:, :length], mask[:, :length]
+        ranks = torch.arange(length, device=ids.device)[None]
+        hidden_states = self.token_embedding(ids)
+        bias = None
+        if self.config.positional_encoding == "alibi":
+            bias = alibi_bias(self.config.num_attention_heads, ranks, ranks)
+        else:
+            hidden_states = hidden_states + sinusoidal_positions(length, self.config.hidden_size, ids.device).to(
+                hidden_states.dtype
+            )
+        context = None
+        if self.context_embedding is not None:
+            context = self.context_embedding(contexts)[:, None]
+            if self.config.expand_context:
+                context = context.expand(-1, length, -1)
+        key_mask = None if bool(mask.all()) else mask
+        hidden_states = residual(hidden_states, self.config)
+        for layer in self.layers:
+            hidden_states = layer(hidden_states, key_mask, bias, context)
+        return self._pool(hidden_states, mask)
+
+    def _pool(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        present = mask[..., None]
+        if self.config.pooling == "max":
+            lowest = torch.finfo(hidden_states.dtype).min
+            highest = hidden_states.masked_fill(~present, lowest).amax(1)
+            return torch.where(present.any(1), highest, torch.zeros_like(highest))
+        hidden_states = hidden_states * present
+        if self.config.pooling == "mean":
+            return hidden_states.sum(1) / present.sum(1).clamp(min=1)
+        weight = self.pooling.weight[0, : mask.shape[1]].to(hidden_states.dtype)
+        return torch.einsum("bld,l->bd", hidden_states, weight) + self.pooling.bias.to(hidden_states.dtype)
+
+
+def sinusoidal_positions(length: int, width: int, device: torch.device) -> torch.Tensor:
+    """(length, width) sine (even columns) and cosine (odd columns) of positions, float32."""
+    positions = torch.arange(length, device=device, dtype=torch.float32)[:, None]
+    frequencies = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width))
+    angles = positions * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
+    """Stage 1: is this element active in this tissue?
+
+    Args:
+        config: the encoder's configuration.
+    """
+
+    config: VariantFormerEncoderConfig
+    base_model_prefix = "encoder"
+
+    def __init__(self, config: VariantFormerEncoderConfig) -> None:
+        super().__init__(config)
+        self.encoder = VariantFormerEncoder(config)
+        width = config.hidden_size * (2 if config.strand_aggregation == "concat" else 1)
+        self.classifiers = nn.ModuleList(nn.Linear(width, config.num_classes) for _ in range(config.num_tissues))
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.use_temperature else None
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor,
+        attention_mask: torch.Tensor,
+        tissue_ids: torch.LongTensor,
+        labels: torch.LongTensor | None = None,
+        context_ids: torch.LongTensor | None = None,
+        majority_labels: torch.LongTensor | None = None,
+    ) -> VariantFormerChromatinActivityOutput:
+        """Classify elements.
+
+        Args:
+            input_ids, attention_mask: (B, 2, L), forward strand and reverse complement.
+            tissue_ids: (B,), the tissue of each element.
+            labels: (B,), class; None = no loss.
+            context_ids: (B,), class of the element, for encoders with ``use_context``.
+            majority_labels: (B,), the class that most tissues have there, for ``majority_weight``.
+        """
+        contexts = None if context_ids is None else context_ids[:, None].expand(-1, 2)
+        strands = self.encoder(input_ids, attention_mask, contexts).pooler_output
+        joined = strands.flatten(1) if self.config.strand_aggregation == "concat" else strands.mean(1)
+        weight = torch.stack([head.weight for head in self.classifiers])[tissue_ids]
+        bias = torch.stack([head.bias for head in self.classifiers])[tissue_ids]
+        logits = torch.einsum("bd,bcd->bc", joined.to(weight.dtype), weight) + bias
+        if labels is None:
+            return VariantFormerChromatinActivityOutput(logits=logits, embeddings=strands)
+        classification = self._classification_loss(logits.float(), labels, majority_labels)
+        if not self.config.use_contrastive_loss:
+            return VariantFormerChromatinActivityOutput(
+                loss=classification, logits=logits, embeddings=strands, classification_loss=classification
+            )
+        contrastive = self._contrastive_loss(strands.flatten(1).float())
+        if self.config.contrastive_fraction is None:
+            fraction = (classification.detach() / contrastive.detach()).clamp(0.01, 100.0)
+        else:
+            fraction = torch.full_like(classification, self.config.contrastive_fraction)
+        return VariantFormerChromatinActivityOutput(
+            loss=classification + fraction * contrastive,
+            logits=logits,
+            embeddings=strands,
+            classification_loss=classification,
+            contrastive_loss=contrastive,
+            contrastive_weight=fraction,
+        )
+
+    def _classification_loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, majority_labels: torch.Tensor | None
+    ) -> torch.Tensor:
+        weights = None
+        if self.config.loss_function == "weighted_cross_entropy" and self.config.class_weights is not None:
+            weights = logits.new_tensor(self.config.class_weights)
+        losses = F.cross_entropy(logits, labels, weight=weights, reduction="none")
+        if self.config.loss_function == "focal":
+            losses = (1 - torch.exp(-losses)) ** self.config.focal_gamma * losses
+        if self.config.majority_weight is not None:
+            if majority_labels is None:
+                raise ValueError("majority_weight is set: give majority_labels")
+            losses = torch.where(labels == majority_labels, losses * self.config.majority_weight, losses)
+        return losses.sum() if self.config.loss_reduction == "sum" else losses.mean()
+
+    def _contrastive_loss(self, vectors: torch.Tensor) -> torch.Tensor:
+        normed = F.normalize(vectors, dim=-1)
+        gram = normed @ normed.T
+        if self.logit_scale is not None:
+            gram = gram * self.logit_scale.exp().float()
+        own = torch.arange(len(gram), device=gram.device)
+        reduction = self.config.loss_reduction
+        return (F.cross_entropy(gram, own, reduction=reduction) + F.cross_entropy(gram.T, own, reduction=reduction)) / 2
+
+
+class VariantFormerModel(VariantFormerPreTrainedModel):
+    """cCREs and gene windows of one person -> an embedding per tissue.
+
+    Args:
+        config: the model's configuration.
+    """
+
+    config: VariantFormerConfig
+    main_input_name = "cre_input_ids"
+
+    def __init__(self, config: VariantFormerConfig) -> None:
+        super().__init__(config)
+        encoder_config = config.encoder_config
+        widths_differ = encoder_config.hidden_size != config.hidden_size
+        self.cre_encoder = VariantFormerEncoder(encoder_config)
+        self.gene_encoder = VariantFormerEncoder(encoder_config)
+        self.cre_projection = nn.Linear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
+        self.gene_projection = nn.Linear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
+        by_tissue = config.gene_pooling == "multi_registry" or config.add_context_to_cres
+        self.tissue_embedding = nn.Embedding(config.num_tissues, config.hidden_size) if by_tissue else None
+        self.start_embedding = nn.Embedding(1, config.hidden_size) if config.gene_pooling == "start_token" else None
+        self.cre_class_embedding = (
+            nn.Embedding(len(config.cre_classes), config.hidden_size) if config.use_context else None
+        )
+        self.cre_layers = nn.ModuleList(
+            VariantFormerLayer(
+                config,
+                self_attention=not (config.only_cross_attention and config.use_context),
+                cross_attention=config.use_context,
+            )
+            for _ in range(config.num_hidden_layers - 1)
+        )
+        self.gene_layers = nn.ModuleList(
+            VariantFormerLayer(config, self_attention=not config.only_cross_attention, cross_attention=True)
+            for _ in range(config.num_hidden_layers)
+        )
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.cre_encoder.token_embedding
+
+    def forward(
+        self,
+        cre_input_ids: torch.LongTensor,
+        cre_attention_mask: torch.Tensor,
+        cre_class_ids: torch.LongTensor,
+        gene_input_ids: torch.LongTensor,
+        gene_attention_mask: torch.Tensor,
+        tissue_ids: torch.LongTensor,
+        cre_mask: torch.Tensor | None = None,
+        gene_mask: torch.Tensor | None = None,
+        output_attentions: bool = False,
+        cre_positions: torch.LongTensor | None = None,
+        gene_positions: torch.LongTensor | None = None,
+    ) -> VariantFormerModelOutput:
+        """Run both streams for B genes in T tissues each.
+
+        Args:
+            cre_input_ids, cre_attention_mask: (B, N, L), 1 = token. A present cCRE without tokens takes part.
+            cre_class_ids: (B, N).
+            gene_input_ids, gene_attention_mask: (B, M, L).
+            tissue_ids: (B, T).
+            cre_mask, gene_mask: (B, N) and (B, M), 1 = present; None = all. Absent rows take no part.
+            output_attentions: also return ``tissue_attentions``.
+            cre_positions, gene_positions: (B, K), cCREs and windows whose final vectors are returned; -1 = none.
+
+        Raises:
+            ValueError: a gene without any present cCRE or window.
+        """
+        cre_mask = _presence(cre_mask, "cre_mask")
+        gene_mask = _presence(gene_mask, "gene_mask")
+        cres = self._encode(self.cre_encoder, self.cre_projection, cre_input_ids, cre_attention_mask, cre_mask)
+        windows = self._encode(self.gene_encoder, self.gene_projection, gene_input_ids, gene_attention_mask, gene_mask)
+        return self.run_streams(
+            cres,
+            windows,
+            cre_class_ids,
+            tissue_ids,
+            cre_mask=cre_mask,
+            gene_mask=gene_mask,
+            output_attentions=output_attentions,
+            cre_positions=cre_positions,
+            gene_positions=gene_positions,
+        )
+
+    def _encode(
+        self,
+        encoder: VariantFormerEncoder,
+        projection: nn.Linear | None,
+        input_ids: torch.LongTensor,
+        attention_mask: torch.Tensor,
+        presence: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """(B, R, L) tokens -> (B, R, D) vectors; absent rows are zero and are not encoded."""
+        if presence is None:
+            vectors = encoder(input_ids, attention_mask).pooler_output
+        else:
+            found = encoder(input_ids[presence], attention_mask[presence]).pooler_output
+            vectors = found.new_zeros(*presence.shape, found.shape[-1]).masked_scatter(presence[..., None], found)
+        if projection is not None:
+            vectors = projection(vectors.to(projection.weight.dtype))
+        return residual(vectors, self.config)
+
+    def run_streams(
+        self,
+        cres: torch.Tensor,
+        windows: torch.Tensor,
+        cre_class_ids: torch.LongTensor,
+        tissue_ids: torch.LongTensor,
+        *,
+        cre_mask: torch.Tensor | None = None,
+        gene_mask: torch.Tensor | None = None,
+        output_attentions: bool = False,
+        cre_positions: torch.LongTensor | None = None,
+        gene_positions: torch.LongTensor | None = None,
+    ) -> VariantFormerModelOutput:
+        """Run both streams on encoded cCREs (B, N, D) and windows (B, M, D); other arguments as in :meth:`forward`."""
+        n_genes, n_tissues = tissue_ids.shape
+        tissues = None if self.tissue_embedding is None else self.tissue_embedding(tissue_ids)
+        if self.config.add_context_to_cres:
+            cres = (cres[:, None] + tissues[:, :, None]).flatten(0, 1)
+            cre_class_ids = cre_class_ids.repeat_interleave(n_tissues, 0)
+            cre_mask = None if cre_mask is None else cre_mask.repeat_interleave(n_tissues, 0)
+        genes, n_tokens = self._gene_stream_start(windows, tissues)
+        rows = len(genes) // n_genes
+        gene_key_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True)
+        cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes[::rows], gene_key_mask)
+        heads = self.config.num_attention_heads
+        cre_bias = gene_bias = cross_bias = None
+        if self.config.use_alibi:
+            cre_bias = alibi_bias(heads, cre_ranks, cre_ranks)
+            gene_bias = alibi_bias(heads, gene_ranks, gene_ranks)
+            if self.config.cross_alibi:
+                shift = cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
+                cross_bias = alibi_bias(heads, gene_ranks + shift, cre_ranks)
+        if gene_key_mask is not None:
+            gene_key_mask = gene_key_mask.repeat_interleave(rows, 0)
+            gene_bias = None if gene_bias is None else gene_bias.repeat_interleave(rows, 0)
+        classes = None if self.cre_class_embedding is None else self.cre_class_embedding(cre_class_ids)
+        attentions: list[torch.Tensor] = []
+        start = genes
+        for index, gene_layer in enumerate(self.gene_layers):
+            if index > 0:
+                cres = self.cre_layers[index - 1](cres, cre_mask, cre_bias, classes, cre_mask)
+            with _record_first_query(gene_layer.cross_attention, attentions if output_attentions else None):
+                genes = gene_layer(genes, gene_key_mask, gene_bias, cres, cre_mask, cross_bias)
+            if self.config.use_res:
+                genes = genes + start
+        return VariantFormerModelOutput(
+            embeddings=self._pool_genes(genes, gene_key_mask).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1),
+            cre_token_embeddings=None if cre_positions is None else _rows_at(cres[:: len(cres) // n_genes], cre_positions),
+            gene_token_embeddings=None
+            if gene_positions is None
+            else _rows_at(
+                genes[:, n_tokens:], gene_positions.repeat_interleave(rows, 0)
+            ).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1, -1),
+            tissue_attentions=torch.stack(attentions, 1).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1, -1, -1)
+            if output_attentions
+            else None,
+        )
+
+    def _gene_stream_start(
+        self, windows: torch.Tensor, tissues: torch.Tensor | None
+    ) -> tuple[torch.Tensor, int]:
+        """The gene stream's input, a row per gene and tissue (or per gene), and how many tokens precede its windows."""
+        if self.config.gene_pooling == "multi_registry":
+            first = tissues[:, :, None]
+            repeated = windows[:, None].expand(-1, first.shape[1], -1, -1)
+            return torch.cat([residual(first, self.config), repeated], dim=2).flatten(0, 1), 1
+        if self.config.add_context_to_cres:
+            windows = windows.repeat_interleave(tissues.shape[1], 0)
+        if self.config.gene_pooling == "start_token":
+            first = residual(self.start_embedding.weight, self.config).expand(len(windows), 1, -1)
+            return torch.cat([first, windows], dim=1), 1
+        return windows, 0
+
+    def _pool_genes(self, genes: torch.Tensor, key_mask: torch.Tensor | None) -> torch.Tensor:
+        if self.config.gene_pooling in ("multi_registry", "start_token"):
+            return genes[:, 0]
+        present = torch.ones_like(genes[..., :1], dtype=torch.bool) if key_mask is None else key_mask[..., None]
+        if self.config.gene_pooling == "max":
+            return genes.masked_fill(~present, torch.finfo(genes.dtype).min).amax(1)
+        return (genes * present).sum(1) / present.sum(1)
+
+
+def _presence(mask: torch.Tensor | None, name: str) -> torch.Tensor | None:
+    """A mask as booleans, None where everything is present."""
+    if mask is None:
+        return None
+    mask = mask.bool()
+    if not bool(mask.any(-1).all()):
+        raise ValueError(f"{name} has a gene without any present row: leave such genes out of the batch")
+    return None if bool(mask.all()) else mask
+
+
+def _ranks(rows: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Rank of each row among the present ones, (1 or B, R)."""
+    if mask is None:
+        return torch.arange(rows.shape[1], device=rows.device)[None]
+    return (mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def _rows_at(rows: torch.Tensor, positions: torch.LongTensor) -> torch.Tensor:
+    """(B, R, D) rows at (B, K) positions; NaN where a position is -1."""
+    index = positions.clamp(min=0)[..., None].expand(-1, -1, rows.shape[-1])
+    return torch.gather(rows, 1, index).masked_fill((positions < 0)[..., None], float("nan"))
+
+
+@contextmanager
+def _record_first_query(attention: VariantFormerCrossAttention, weights: list[torch.Tensor] | None) -> Iterator[None]:
+    """While open, append the attention weights of each row's first query to ``weights``: (B * rows, H, K) float32.
+
+    They are computed on the side, whatever implementation the layer itself runs, because the fast ones give none.
+    """
+    if weights is None:
+        yield
+        return
+
+    def record(module: VariantFormerCrossAttention, arguments: tuple, output: torch.Tensor) -> None:
+        hidden_states, (key, _), key_mask, bias = arguments
+        rows = hidden_states.shape[0] // key.shape[0]
+        first = hidden_states[:, 0].unflatten(0, (key.shape[0], rows))
+        scores = (module.project_query(first) @ key.transpose(-1, -2)).float() * key.shape[-1] ** -0.5
+        mask = additive_mask(key_mask, None if bias is None else bias[:, :, :1], torch.float32)
+        scores = scores if mask is None else scores + mask
+        weights.append(scores.softmax(-1).transpose(1, 2).flatten(0, 1))
+
+    handle = attention.register_forward_hook(record)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class VariantFormerExpressionHead(nn.Module):
+    """(..., D) -> (...), one number; softplus keeps it positive under the Poisson loss."""
+
+    def __init__(self, config: VariantFormerConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        if config.head_type == "linear":
+            layers: list[nn.Module] = [nn.Linear(width, 1)]
+        elif config.use_bigger_head:
+            layers = [
+                nn.Linear(width, width),
+                nn.LayerNorm(width, config.layer_norm_eps),
+                nn.GELU(),
+                nn.Dropout(config.hidden_dropout),
+                nn.Linear(width, width),
+                nn.GELU(),
+                nn.Linear(width, 1),
+            ]
+        else:
+            layers = [nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        return self.layers(embeddings.to(self.layers[0].weight.dtype)).squeeze(-1)
+
+
+class VariantFormerForExpression(VariantFormerPreTrainedModel):
+    """Expression of a person's genes, tissue by tissue.
+
+    Args:
+        config: the model's configuration.
+    """
+
+    config: VariantFormerConfig
+    main_input_name = "cre_input_ids"
+
+    def __init__(self, config: VariantFormerConfig) -> None:
+        super().__init__(config)
+        self.model = VariantFormerModel(config)
+        self.head = (
+            nn.ModuleList(VariantFormerExpressionHead(config) for _ in range(config.num_tissues))
+            if config.multi_head
+            else VariantFormerExpressionHead(config)
+        )
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.get_input_embeddings()
+
+    def forward(
+        self,
+        cre_input_ids: torch.LongTensor,
+        cre_attention_mask: torch.Tensor,
+        cre_class_ids: torch.LongTensor,
+        gene_input_ids: torch.LongTensor,
+        gene_attention_mask: torch.Tensor,
+        tissue_ids: torch.LongTensor,
+        cre_mask: torch.Tensor | None = None,
+        gene_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_attentions: bool = False,
+        cre_positions: torch.LongTensor | None = None,
+        gene_positions: torch.LongTensor | None = None,
+    ) -> VariantFormerExpressionOutput:
+        """Predict log1p TPM of B genes in T tissues each; arguments as for :meth:`VariantFormerModel.forward`.
+
+        Args:
+            labels: (B, T) log1p TPM; NaN = missing.
+        """
+        output = self.model(
+            cre_input_ids=cre_input_ids,
+            cre_attention_mask=cre_attention_mask,
+            cre_class_ids=cre_class_ids,
+            gene_input_ids=gene_input_ids,
+            gene_attention_mask=gene_attention_mask,
+            tissue_ids=tissue_ids,
+            cre_mask=cre_mask,
+            gene_mask=gene_mask,
+            output_attentions=output_attentions,
+            cre_positions=cre_positions,
+            gene_positions=gene_positions,
+        )
+        logits = self.read_out(output.embeddings, tissue_ids)
+        return VariantFormerExpressionOutput(
+            loss=None if labels is None else self.loss(logits, labels),
+            logits=logits,
+            embeddings=output.embeddings,
+            cre_token_embeddings=output.cre_token_embeddings,
+            gene_token_embeddings=output.gene_token_embeddings,
+            tissue_attentions=output.tissue_attentions,
+        )
+
+    def read_out(self, embeddings: torch.Tensor, tissue_ids: torch.LongTensor) -> torch.Tensor:
+        """(B, T, D) embeddings -> (B, T) log1p TPM, float32 where the residual stream is."""
+        if isinstance(self.head, nn.ModuleList):
+            values = embeddings.new_empty(tissue_ids.shape)
+            for tissue in tissue_ids.unique().tolist():
+                of_tissue = tissue_ids == tissue
+                values = values.masked_scatter(of_tissue, self.head[tissue](embeddings[of_tissue]).to(values.dtype))
+        else:
+            values = self.head(embeddings)
+        return F.softplus(values.float()) if self.config.loss_function == "poisson_nll" else values.float()
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean loss over the labels that are not NaN; 0 where all are."""
+        known = ~labels.isnan()
+        targets = torch.where(known, labels, torch.zeros_like(labels)).to(logits.dtype)
+        if self.config.loss_function == "poisson_nll":
+            losses = F.poisson_nll_loss(logits, targets, log_input=False, full=True, reduction="none")
+        else:
+            losses = F.mse_loss(logits, targets, reduction="none")
+        return torch.where(known, losses, torch.zeros_like(losses)).sum() / known.sum().clamp(min=1)
