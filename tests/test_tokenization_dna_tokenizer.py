@@ -3,6 +3,7 @@ import pickle
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,7 @@ def merged_by_hand(tokenizer: DnaTokenizer, sequence: str) -> list[int]:
     for piece in re.findall(f"[{ALPHABET}]+", re.sub("[a-z]", lambda letter: letter[0].upper(), sequence)):
         tokens = list(piece)
         while True:
-            pairs = [
-                (merges.index(pair), i)
-                for i, pair in enumerate(zip(tokens, tokens[1:], strict=False))
-                if pair in merges
-            ]
+            pairs = [(merges.index(pair), i) for i, pair in enumerate(pairwise(tokens)) if pair in merges]
             if not pairs:
                 break
             _, i = min(pairs)

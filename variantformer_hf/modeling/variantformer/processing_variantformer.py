@@ -7,17 +7,7 @@ from typing import Any
 import numpy as np
 from transformers import BatchFeature, ProcessorMixin
 
-_CRE_CLASSES = (
-    "CTCF-only,CTCF-bound",
-    "DNase-H3K4me3",
-    "DNase-H3K4me3,CTCF-bound",
-    "PLS",
-    "PLS,CTCF-bound",
-    "dELS",
-    "dELS,CTCF-bound",
-    "pELS",
-    "pELS,CTCF-bound",
-)
+from .configuration_variantformer import CRE_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +64,7 @@ class VariantFormerProcessor(ProcessorMixin):
         cre_radius: int = 1_000_000,
         gene_upstream: int = 1_000,
         max_gene_length: int = 300_000,
-        cre_classes: Sequence[str] = _CRE_CLASSES,
+        cre_classes: Sequence[str] = tuple(CRE_CLASSES),
     ) -> None:
         if token_length < 1 or max_gene_windows < 1:
             raise ValueError(
