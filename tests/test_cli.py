@@ -1,0 +1,173 @@
+"""The command line as users meet it: on the demo's files, with good and with bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+from safetensors.numpy import load_file
+
+COMMAND = Path(sys.executable).with_name("variantformer")
+
+
+def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)], capture_output=True, text=True, env=environment, check=False, **options
+    )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder, made once by the command itself."""
+    folder = tmp_path_factory.mktemp("demo")
+    finished = run("demo", "--output", folder)
+    assert finished.returncode == 0, finished.stderr
+    assert "random weights" in finished.stdout
+    assert "DEMO1" in finished.stdout
+    return folder
+
+
+@pytest.fixture
+def predict(demo: Path):  # type: ignore[no-untyped-def]
+    """``variantformer predict`` on the demo's model and FASTA, with further arguments."""
+    return lambda *arguments: run("predict", demo / "model", "--fasta", demo / "genome.fa", *arguments)
+
+
+def test_demo_writes_model_table_and_plot(demo: Path) -> None:
+    table = pd.read_parquet(demo / "predictions.parquet")
+    assert len(table) == 6 * 4
+    assert table["log1p_tpm"].dtype == np.float32
+    assert table["log1p_tpm"].between(0, 20).all()
+    assert table["log1p_tpm"].nunique() == len(table)
+    assert (demo / "person_minus_reference.png").read_bytes().startswith(b"\x89PNG")
+    assert (demo / "model" / "model.safetensors").is_file()
+
+
+def test_demo_is_deterministic(demo: Path, tmp_path: Path) -> None:
+    assert run("demo", "--output", tmp_path).returncode == 0
+    for name in ("genome.fa", "genes.csv", "cres.bed", "model/model.safetensors", "model/tokenizer.json"):
+        assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
+    with (
+        pysam.VariantFile(str(tmp_path / "person.vcf.gz")) as ours,
+        pysam.VariantFile(str(demo / "person.vcf.gz")) as other,
+    ):
+        assert [str(record) for record in ours] == [str(record) for record in other]
+
+
+def test_predict_writes_table_report_and_embeddings(demo: Path, predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out, embeddings = tmp_path / "out.parquet", tmp_path / "emb.safetensors"
+    finished = predict(
+        "--vcf", demo / "person.vcf.gz", "--gene", "DEMO2", "--gene", "ENSG00000000001",
+        "--tissue", "Whole_Blood", "--tissue", "Brain - Cortex", "-o", out, "--embeddings", embeddings,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    table = pd.read_parquet(out)
+    assert list(table.columns) == ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status"]
+    assert list(table["gene_name"]) == ["DEMO2", "DEMO2", "DEMO1", "DEMO1"]
+    assert list(table["tissue"]) == ["whole blood", "brain - cortex"] * 2
+    np.testing.assert_allclose(table["tpm"], np.expm1(table["log1p_tpm"]), rtol=1e-6)
+    assert load_file(embeddings)["embedding"].shape == (4, 48)
+    report = json.loads((tmp_path / "out.parquet.report.json").read_text())
+    chr1 = report["samples"]["person"]["contigs"]["chr1"]
+    assert chr1["records_read"] >= chr1["in_windows"] == chr1["applied"] + sum(chr1["skipped"].values())
+    assert chr1["applied"] > 0
+    assert report["model"]["sha256"]
+    assert set(report["inputs"]) == {"fasta", "vcf"}
+    assert report["settings"]["precision"] == "float32"
+
+
+def test_without_vcf_the_sample_is_called_reference(predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert predict("--gene", "DEMO1", "-o", tmp_path / "out.csv").returncode == 0
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert set(table["sample"]) == {"reference"}
+    assert len(table) == 4
+
+
+def test_unknown_names_stop_the_run_with_suggestions(predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    finished = predict("--gene", "DEMO11", "--tissue", "livr", "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 3
+    assert "DEMO1" in finished.stderr
+    assert "liver" in finished.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_skip_invalid_goes_on_and_lists_the_rejected(predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    finished = predict("--gene", "DEMO1", "--gene", "nonsense", "--skip-invalid", "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 0, finished.stderr
+    rejected = pd.read_csv(tmp_path / "out.parquet.rejected.tsv", sep="\t")
+    assert list(rejected["name"]) == ["nonsense"]
+    assert set(pd.read_parquet(tmp_path / "out.parquet")["gene_name"]) == {"DEMO1"}
+
+
+def test_nothing_left_after_skipping_is_an_error(predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    finished = predict("--gene", "nonsense", "--skip-invalid", "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 1
+    assert "no gene is left" in finished.stderr
+
+
+def test_an_existing_output_is_kept(predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "out.parquet").write_text("kept")
+    finished = predict("--gene", "DEMO1", "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 1
+    assert "already exists" in finished.stderr
+    assert (tmp_path / "out.parquet").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--vcf", "{none}.vcf.gz"], "none.vcf.gz"),
+        (["--sample", "S1"], "without a VCF"),
+        (["--vcf", "{person}", "--sample", "nobody"], "nobody"),
+        (["--genes-file", "{none}.txt"], "none.txt"),
+        (["--device", "tpu"], "no device 'tpu'"),
+    ],
+)
+def test_bad_input_is_one_line_and_no_output(
+    demo: Path,
+    predict,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,  # type: ignore[no-untyped-def]
+) -> None:
+    filled = [a.format(none=tmp_path / "none", person=demo / "person.vcf.gz") for a in arguments]
+    finished = predict(*filled, "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 1
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_model(demo: Path, tmp_path: Path) -> None:
+    finished = run("predict", tmp_path, "--fasta", demo / "genome.fa", "-o", tmp_path / "out.parquet")
+    assert finished.returncode == 1
+    assert "genes.parquet" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_version_and_help() -> None:
+    import variantformer_hf
+
+    assert run("--version").stdout.strip() == f"variantformer-hf {variantformer_hf.__version__}"
+    for command in ("predict", "doctor", "convert", "demo"):
+        assert run(command, "--help").returncode == 0
+
+
+def test_doctor_finds_nothing_wrong_with_the_demo(demo: Path) -> None:
+    finished = run("doctor", "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz", "--model", demo / "model")
+    assert finished.returncode == 0, finished.stdout
+    assert "problem" not in finished.stdout
+
+
+def test_doctor_names_remedies(demo: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "person.vcf.gz"
+    bare.write_bytes((demo / "person.vcf.gz").read_bytes())
+    finished = run("doctor", "--fasta", demo / "genome.fa", "--vcf", bare)
+    assert finished.returncode == 1
+    assert "tabix" in finished.stdout

@@ -1,0 +1,80 @@
+"""Every region of the recorded ``bcftools consensus`` cases, through files as users have them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pysam
+import pytest
+
+from variantformer_hf import PersonalGenome, ReferenceGenome
+from variantformer_hf.errors import InputError
+
+pytestmark = pytest.mark.shared
+
+MODES = {"I": "iupac", "A": "alt", "R": "ref", "1": "haplotype1", "2": "haplotype2"}
+# Where we differ from bcftools on purpose, and why.
+ON_PURPOSE = {
+    "pub_h_colon_contig": "a contig name with a colon just works",
+    "pub_h_contig_not_in_fasta": "an empty region is empty, not an error",
+}
+
+
+def cases(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as file:
+        for line in file:
+            case = json.loads(line)
+            if case["mode"] in MODES:
+                yield case
+
+
+def write_files(case: dict[str, Any], folder: Path) -> tuple[Path, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    fasta, vcf = folder / "genome.fa", folder / "sample.vcf"
+    with fasta.open("w") as file:
+        for name, bases in case["contigs"].items():
+            file.write(f">{name}\n" + "".join(f"{bases[i : i + 60]}\n" for i in range(0, len(bases), 60)))
+    vcf.write_text(case["vcf"])
+    pysam.tabix_compress(str(vcf), f"{vcf}.gz", force=True)
+    try:
+        pysam.tabix_index(f"{vcf}.gz", preset="vcf", force=True)
+    except OSError:
+        Path(f"{vcf}.gz.tbi").unlink(missing_ok=True)  # not sorted: such a file has no index
+    return fasta, Path(f"{vcf}.gz")
+
+
+def answers(case: dict[str, Any], folder: Path) -> list[str | None]:
+    """Our sequence of each region; None = an error."""
+    fasta, vcf = write_files(case, folder)
+    found: list[str | None] = []
+    for chrom, start, end in case["regions"]:
+        try:
+            person = PersonalGenome(
+                ReferenceGenome(fasta),
+                vcf,
+                mode=MODES[case["mode"]],
+                symbolic="exclude_record" if case["exclude_symbolic"] else "apply",
+                snps_only="exclude_expr" in case,
+                refuse_gvcf=False,
+            )
+            found.append(person.sequence(chrom, start, end))
+        except InputError:
+            found.append(None)
+    return found
+
+
+@pytest.mark.parametrize("corpus", ["public", "bcftools_suite", "snp_only"])
+def test_every_region_is_equal(parity: Path, tmp_path: Path, corpus: str) -> None:
+    checked, wrong = 0, []
+    for number, case in enumerate(cases(parity / "consensus" / f"{corpus}.jsonl")):
+        if any(case["name"].startswith(name) for name in ON_PURPOSE):
+            continue
+        found = answers(case, tmp_path / str(number))
+        for index, (ours, expected) in enumerate(zip(found, case["expected"], strict=True)):
+            if index not in case.get("undefined", []):
+                checked += 1
+                if ours != expected:
+                    wrong.append((case["name"], case["regions"][index], ours, expected))
+    assert checked > {"public": 1_900, "bcftools_suite": 60, "snp_only": 300}[corpus]
+    assert wrong == []

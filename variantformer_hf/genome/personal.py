@@ -1,0 +1,346 @@
+"""One person's DNA: the reference genome with the person's records applied."""
+
+import logging
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError
+from .consensus import Edit, Outcome, apply_edits, chosen_edit, is_reference_block, is_snp_record, is_symbolic
+from .contigs import identify_assembly, map_contigs
+from .interval import Interval
+from .reference import ReferenceGenome
+from .tally import VariantTally, record_key
+from .variants import Record, VariantFile
+
+logger = logging.getLogger(__name__)
+
+MODES = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
+SYMBOLIC = ("exclude_record", "apply", "ignore_allele")
+ON_REF_MISMATCH = ("error", "skip-record")
+# Intervals farther apart than this are read on their own, so that the gap between them is not.
+_CLUSTER_GAP = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A record of a stretch, and the edit it asks for or why it asks for none."""
+
+    position: int
+    end: int
+    key: int
+    edit: Edit | None
+    outcome: Outcome | None
+
+
+class PersonalGenome:
+    """One person's DNA, equal to ``bcftools consensus`` (1.24) on each region asked for.
+
+    Args:
+        reference: the reference genome.
+        variants: indexed VCF or BCF; None = the reference genome itself.
+        sample: the person in the file; None = its only sample. A file without samples applies the first ALT of every
+            record.
+        mode: ``iupac`` (heterozygous SNPs as ambiguity letters; ``-H I``), ``alt`` (``-H A``), ``ref`` (``-H R``),
+            ``haplotype1`` and ``haplotype2`` (``-H 1``, ``-H 2``).
+        symbolic: ``exclude_record`` leaves out records with any symbolic allele (``-e 'ALT~"<.*>"'``, the released
+            pipeline's choice); ``apply`` applies ``<DEL>`` and refuses others; ``ignore_allele`` drops only the
+            ``<NON_REF>`` or ``<*>`` of a gVCF's records, and leaves out records with another symbolic allele.
+        snps_only: use only records whose every ALT is a SNP.
+        pass_only: use only records whose FILTER is PASS or missing.
+        min_gq, min_dp: use only records with at least this GQ or DP; a record without the value is left out.
+        on_ref_mismatch: ``error``, or ``skip-record`` to leave out records whose REF is not what the FASTA holds.
+        refuse_gvcf: stop at a gVCF's record whose call ``exclude_record`` would drop.
+
+    Attributes:
+        reference: the reference genome.
+        sample: the person's name; ``reference`` without variants, the file's stem for a file without samples.
+
+    Raises:
+        InputError: an option that does not exist; the file cannot be read (MissingIndexError, SampleError).
+        ContigError: the files share no contig, or their contigs differ in length (AssemblyError).
+    """
+
+    def __init__(
+        self,
+        reference: ReferenceGenome,
+        variants: str | PathLike[str] | None = None,
+        sample: str | None = None,
+        mode: str = "iupac",
+        *,
+        symbolic: str = "exclude_record",
+        snps_only: bool = False,
+        pass_only: bool = False,
+        min_gq: float | None = None,
+        min_dp: float | None = None,
+        on_ref_mismatch: str = "error",
+        refuse_gvcf: bool = True,
+    ) -> None:
+        for name, value, allowed in (
+            ("mode", mode, MODES),
+            ("symbolic", symbolic, SYMBOLIC),
+            ("on_ref_mismatch", on_ref_mismatch, ON_REF_MISMATCH),
+        ):
+            if value not in allowed:
+                raise InputError(f"there is no {name} {value!r}", remedy=f"Choose one of {', '.join(allowed)}.")
+        self.reference = reference
+        self.mode = mode
+        self.symbolic = symbolic
+        self.snps_only = snps_only
+        self.pass_only = pass_only
+        self.min_gq = min_gq
+        self.min_dp = min_dp
+        self.on_ref_mismatch = on_ref_mismatch
+        self.refuse_gvcf = refuse_gvcf
+        self.sample = "reference"
+        self._variants: VariantFile | None = None
+        self._contig_of: dict[str, str] = {}
+        if variants is not None:
+            self._variants = VariantFile(variants, sample)
+            self._contig_of = _matched_contigs(reference, self._variants)
+            if self._variants.sample is None:
+                logger.warning("%s has no samples: the first ALT of every record is applied", self._variants.path)
+            self.sample = self._variants.sample or Path(variants).name.partition(".")[0]
+        elif sample is not None:
+            raise InputError(f"the sample {sample!r} was asked for without a file", remedy="Give its VCF or BCF.")
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the reference genome itself."""
+        return self._variants is None
+
+    def sequence(self, chrom: str, start: int, end: int, tally: VariantTally | None = None) -> str:
+        """The person's bases of [start, end), 0-based half-open, forward strand; see :meth:`sequences`."""
+        return self.sequences([Interval(chrom, start, end)], tally)[0]
+
+    def sequences(
+        self, intervals: Iterable[Interval | tuple[str, int, int]], tally: VariantTally | None = None
+    ) -> list[str]:
+        """The person's bases of many intervals; records and reference are read once for intervals near each other.
+
+        Each interval is resolved by itself: a record at its edge is cut as if nothing lay beyond.
+
+        Args:
+            intervals: 0-based half-open, in any order; an end beyond the contig is cut to it.
+            tally: counts the records read and what became of them.
+
+        Returns:
+            One forward-strand sequence per interval, letter case as in the reference; "" where all is deleted.
+
+        Raises:
+            ReferenceMismatchError: a record's REF is not what the FASTA holds, unless ``skip-record``.
+            SymbolicAlleleError: a symbolic allele that cannot be applied, or a gVCF.
+            InputError: a record cannot be parsed or names an allele that it does not have.
+        """
+        asked = [interval if isinstance(interval, Interval) else Interval(*interval) for interval in intervals]
+        result = [""] * len(asked)
+        for cluster in _clusters(asked):
+            chrom = asked[cluster[0]].chrom
+            start = min(asked[index].start for index in cluster)
+            end = max(asked[index].end for index in cluster)
+            bases = self.reference.sequence(chrom, start, end)
+            decided = self._decided(chrom, start, start + len(bases))
+            for index in cluster:
+                interval = asked[index]
+                region = bases[interval.start - start : interval.end - start]
+                result[index] = self._resolved(interval, region, decided, tally)
+            if tally is not None:
+                for record in decided.all:
+                    tally.add(chrom, record.key, None)
+        return result
+
+    def close(self) -> None:
+        """Close the file of variants; the reference genome stays open."""
+        if self._variants is not None:
+            self._variants.close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        variants = None if self._variants is None else self._variants.path
+        options = {
+            name: getattr(self, name)
+            for name in (
+                "symbolic", "snps_only", "pass_only", "min_gq", "min_dp", "on_ref_mismatch", "refuse_gvcf"
+            )
+        }  # fmt: skip
+        sample = None if self._variants is None else self._variants.sample
+        return _rebuild, (self.reference, variants, sample, self.mode, options)
+
+    def _decided(self, chrom: str, start: int, end: int) -> "_Stretch":
+        """The records that overlap a stretch, each with its edit or the reason why it has none."""
+        if self._variants is None or chrom not in self._contig_of:
+            return _Stretch([])
+        records: list[_Decided] = []
+        copies: dict[tuple[int, tuple[str, ...]], int] = {}
+        for record in self._variants.records(self._contig_of[chrom], start, end):
+            identity = (record.position, record.alleles)
+            copies[identity] = copies.get(identity, -1) + 1
+            chosen = self._chosen(record)
+            edit = chosen if isinstance(chosen, Edit) else None
+            records.append(
+                _Decided(
+                    record.position,
+                    record.position + record.length,
+                    record_key(*identity, copies[identity]),
+                    edit,
+                    None if isinstance(chosen, Edit) else chosen,
+                )
+            )
+        return _Stretch(records)
+
+    def _chosen(self, record: Record) -> Edit | Outcome:
+        if len(record.alleles) < 2:
+            return Outcome.NO_ALT
+        alts = record.alleles[1:]
+        genotype = record.genotype
+        if self.symbolic != "apply" and any(is_symbolic(alt) for alt in alts):
+            if self.symbolic == "exclude_record":
+                self._refuse_gvcf(record)
+                return Outcome.SYMBOLIC
+            kept = [index for index, alt in enumerate(record.alleles) if not is_reference_block(alt)]
+            if len(kept) < 2:
+                return Outcome.NO_ALT
+            if any(is_symbolic(record.alleles[index]) for index in kept):
+                return Outcome.SYMBOLIC
+            renumbered = {old: new for new, old in enumerate(kept)}
+            record = replace(record, alleles=tuple(record.alleles[index] for index in kept))
+            if genotype is not None:
+                genotype = tuple(
+                    allele if allele is None or allele >= len(alts) + 1 else renumbered.get(allele)
+                    for allele in genotype
+                )
+        if self.snps_only and not is_snp_record(record.alleles):
+            return Outcome.NOT_SNP
+        if self.pass_only and record.filters not in ("PASS", "."):
+            return Outcome.FILTER
+        if self.min_gq is not None and (record.gq is None or record.gq < self.min_gq):
+            return Outcome.LOW_GQ
+        if self.min_dp is not None and (record.dp is None or record.dp < self.min_dp):
+            return Outcome.LOW_DP
+        try:
+            return chosen_edit(record.position, record.alleles, record.length, genotype, self.mode)
+        except SymbolicAlleleError as error:
+            raise SymbolicAlleleError(
+                error.problem,
+                file=self._path,
+                record=self._name(record.position),
+                remedy="Leave such records out: symbolic='exclude_record'.",
+            ) from None
+        except IndexError:
+            raise InputError(
+                f"the genotype names an allele that the record does not have (it has {len(record.alleles)})",
+                file=self._path,
+                record=self._name(record.position),
+                remedy="Correct or remove the record.",
+            ) from None
+
+    def _refuse_gvcf(self, record: Record) -> None:
+        """Stop where leaving out a record for its ``<NON_REF>`` would lose a call that the person has."""
+        if not self.refuse_gvcf or not any(is_reference_block(alt) for alt in record.alleles):
+            return
+        carried = [allele for allele in record.genotype or () if allele]
+        if any(allele < len(record.alleles) and not is_symbolic(record.alleles[allele]) for allele in carried):
+            raise SymbolicAlleleError(
+                "is a gVCF: its calls carry <NON_REF> or <*>, and would all be left out",
+                file=self._path,
+                record=self._name(record.position),
+                remedy="Read it with --gvcf (symbolic='ignore_allele'), which drops only the symbolic allele.",
+            )
+
+    def _resolved(self, interval: Interval, region: str, stretch: "_Stretch", tally: VariantTally | None) -> str:
+        end = interval.start + len(region)
+        overlapping = stretch.overlapping(interval.start, end)
+        edits = [record.edit for record in overlapping if record.edit is not None]
+        if not edits:
+            sequence, outcomes = region, []
+        else:
+            sequence, outcomes = apply_edits(region, interval.start, edits)
+        became = iter(outcomes)
+        for record in overlapping:
+            outcome = record.outcome if record.edit is None else next(became)
+            if outcome is Outcome.REF_MISMATCH and self.on_ref_mismatch == "error":
+                assert record.edit is not None
+                raise ReferenceMismatchError(
+                    f"REF is {_shown(record.edit.ref)}, and the FASTA holds something else there",
+                    file=self._path,
+                    record=f"{interval.chrom}:{record.position + 1}",
+                    remedy="The file was probably called on another assembly (run `variantformer doctor`); "
+                    "to go on without such records: --on-ref-mismatch skip-record.",
+                )
+            if tally is not None:
+                tally.add(interval.chrom, record.key, outcome)
+        return sequence
+
+    @property
+    def _path(self) -> Path | None:
+        return None if self._variants is None else self._variants.path
+
+    def _name(self, position: int) -> str:
+        return f"position {position + 1}"
+
+
+class _Stretch:
+    """Decided records of one stretch, found by overlap."""
+
+    def __init__(self, records: Sequence[_Decided]) -> None:
+        self.all = records
+        self._positions = [record.position for record in records]
+        # A record can only reach as far back as the longest one so far.
+        self._longest = max((record.end - record.position for record in records), default=0)
+
+    def overlapping(self, start: int, end: int) -> list[_Decided]:
+        first = bisect_left(self._positions, start - self._longest)
+        last = bisect_left(self._positions, end, lo=first)
+        return [record for record in self.all[first:last] if record.end > start]
+
+
+def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
+    """Indices of intervals that lie near each other on a contig."""
+    order = sorted(range(len(intervals)), key=lambda index: (intervals[index].chrom, intervals[index].start))
+    clusters: list[list[int]] = []
+    reach = 0
+    for index in order:
+        interval = intervals[index]
+        if clusters and intervals[clusters[-1][0]].chrom == interval.chrom and interval.start - reach <= _CLUSTER_GAP:
+            clusters[-1].append(index)
+            reach = max(reach, interval.end)
+        else:
+            clusters.append([index])
+            reach = interval.end
+    return clusters
+
+
+def _matched_contigs(reference: ReferenceGenome, variants: VariantFile) -> dict[str, str]:
+    """FASTA contig -> contig of the file of variants."""
+    mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
+    if variants.contigs and not mapped:
+        raise ContigError(
+            f"shares no contig with {reference.path}: it has {', '.join(list(variants.contigs)[:3])}, "
+            f"the FASTA has {', '.join(list(reference.contigs)[:3])}",
+            file=variants.path,
+            remedy="Rename the contigs (bcftools annotate --rename-chrs), or give the FASTA it was called on.",
+        )
+    for name, found in mapped.items():
+        length = variants.contigs[found]
+        if length is not None and length != reference.contigs[name]:
+            assemblies = [
+                identify_assembly({found: length}) or "unknown", identify_assembly(reference.contigs) or "unknown"
+            ]  # fmt: skip
+            raise AssemblyError(
+                f"its header gives {found} {length} bases (assembly: {assemblies[0]}), "
+                f"{reference.path} has {reference.contigs[name]} (assembly: {assemblies[1]})",
+                file=variants.path,
+                remedy="Give the FASTA that the variants were called on, or lift them over.",
+            )
+    return mapped
+
+
+def _shown(allele: str) -> str:
+    return allele if len(allele) <= 20 else f"{allele[:20]}... ({len(allele)} bases)"
+
+
+def _rebuild(
+    reference: ReferenceGenome, variants: Path | None, sample: str | None, mode: str, options: dict
+) -> PersonalGenome:
+    return PersonalGenome(reference, variants, sample, mode, **options)

@@ -1,0 +1,150 @@
+"""The reference genome: bases of an indexed FASTA."""
+
+import difflib
+import os
+from pathlib import Path
+from types import TracebackType
+
+import pysam
+
+from ..errors import ContigError, InputError, MissingIndexError
+
+
+class ReferenceGenome:
+    """An indexed FASTA, plain or bgzipped; a missing index is made beside it where the folder is writable.
+
+    Args:
+        fasta: path of the FASTA.
+
+    Attributes:
+        path: of the FASTA.
+        contigs: name -> length, in the file's order.
+
+    Raises:
+        InputError: no such file, or not a FASTA (gzip instead of bgzip is named as such).
+        MissingIndexError: there is no index and none can be made.
+    """
+
+    def __init__(self, fasta: str | os.PathLike[str]) -> None:
+        self.path = Path(fasta)
+        _check_is_fasta(self.path)
+        _ensure_index(self.path)
+        self._file = _open(self.path)
+        self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
+
+    def sequence(self, chrom: str, start: int, end: int) -> str:
+        """Bases of [start, end), letter case kept; cut at the contig's end.
+
+        Raises:
+            ContigError: no such contig.
+            ValueError: ``start`` is negative or beyond ``end``.
+            InputError: the file ends before its index says.
+        """
+        length = self.contigs.get(chrom)
+        if length is None:
+            close = difflib.get_close_matches(chrom, self.contigs, n=3)
+            hint = f"Close names: {', '.join(close)}." if close else f"It has {', '.join(list(self.contigs)[:3])}, ..."
+            raise ContigError(f"there is no contig {chrom!r}", file=self.path, remedy=hint)
+        if start < 0 or end < start:
+            raise ValueError(f"[{start}, {end}) is not an interval")
+        end = min(end, length)
+        if start >= end:
+            return ""
+        bases = self._file.fetch(chrom, start, end)
+        if len(bases) != end - start:
+            raise InputError(
+                "the file is shorter than its index says",
+                file=self.path,
+                record=f"{chrom}:{start + 1}-{end}",
+                remedy=f"Remove the old index and make it anew: samtools faidx {self.path}",
+            )
+        return bases
+
+    def close(self) -> None:
+        """Close the file; the object cannot be read any more."""
+        self._file.close()
+
+    def __enter__(self) -> "ReferenceGenome":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type["ReferenceGenome"], tuple[Path]]:
+        return type(self), (self.path,)
+
+    def __repr__(self) -> str:
+        return f"ReferenceGenome({str(self.path)!r})"
+
+
+def _check_is_fasta(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(18)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+    if head[:2] == b"\x1f\x8b":
+        if head[12:14] != b"BC":
+            raise InputError(
+                "is compressed with gzip, which cannot be read by region",
+                file=path,
+                remedy=f"Compress it with bgzip instead: gunzip -c {path} | bgzip > genome.fa.gz",
+            )
+    elif not head.lstrip().startswith(b">"):
+        raise InputError("is not a FASTA: it does not begin with '>'", file=path)
+
+
+def _ensure_index(path: Path) -> None:
+    """Make the index under a temporary name and rename it, so that runs that start together do not meet half of one."""
+    index, block_index = Path(f"{path}.fai"), Path(f"{path}.gzi")
+    compressed = path.name.endswith((".gz", ".bgz"))
+    if index.is_file() and (block_index.is_file() or not compressed):
+        if index.stat().st_mtime + 1 < path.stat().st_mtime and not _index_fits(path, index, compressed=compressed):
+            raise MissingIndexError(
+                "its index is older than the file and does not fit it",
+                file=path,
+                remedy=f"Make it anew: rm {index} && samtools faidx {path}",
+            )
+        return
+    if not os.access(path.parent, os.W_OK):
+        raise MissingIndexError(
+            "has no index, and its folder is not writable",
+            file=path,
+            remedy=f"Ask somebody who may write there to run: samtools faidx {path}",
+        )
+    temporary, temporary_blocks = Path(f"{index}.{os.getpid()}"), Path(f"{block_index}.{os.getpid()}")
+    blocks = ["--gzi-idx", str(temporary_blocks)] if compressed else []
+    try:
+        pysam.faidx("--fai-idx", str(temporary), *blocks, str(path))
+        if compressed:
+            temporary_blocks.replace(block_index)
+        temporary.replace(index)
+    except (pysam.SamtoolsError, OSError) as error:
+        raise InputError("cannot be indexed: it is not a well-formed FASTA", file=path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        temporary_blocks.unlink(missing_ok=True)
+
+
+def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
+    """Whether each contig of the index begins where the file has a header line before it."""
+    if compressed:
+        return True
+    with path.open("rb") as file:
+        for line in index.read_text().splitlines():
+            name, _, offset, *_ = line.split("\t")
+            start = max(0, int(offset) - len(name) - 2)
+            file.seek(start)
+            header = file.read(int(offset) - start)
+            if not header.endswith(b"\n") or (b">" in header and name.encode() not in header):
+                return False
+    return True
+
+
+def _open(path: Path) -> pysam.FastaFile:
+    try:
+        return pysam.FastaFile(str(path))
+    except (OSError, ValueError) as error:
+        raise InputError("cannot be opened as an indexed FASTA", file=path) from error

@@ -1,0 +1,255 @@
+"""Reading one sample's records from an indexed VCF or BCF, region by region."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import pysam
+
+from ..errors import InputError, MissingIndexError, SampleError
+
+_CONTIG = re.compile(r"##contig=<(.*)>")
+_FIXED_COLUMNS = 9
+_SVLEN_TYPES = {"<DEL>", "<DUP>", "<CNV>", "<INV>"}
+# bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
+_MOST_ALLELES = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, as far as a sequence depends on it.
+
+    Attributes:
+        position: 0-based.
+        alleles: REF, then the ALTs; without ALT ('.') REF alone.
+        length: reference bases that it spans: REF's, or more where INFO/END, SVLEN or FORMAT/LEN say so.
+        genotype: allele indices of the sample, None = missing; empty without GT; None in a file without samples.
+        phased: whether the genotype is written with '|' throughout.
+        filters: the FILTER column.
+        gq, dp: genotype quality and depth of the sample, None = not given.
+    """
+
+    position: int
+    alleles: tuple[str, ...]
+    length: int
+    genotype: tuple[int | None, ...] | None
+    phased: bool
+    filters: str
+    gq: float | None
+    dp: float | None
+
+
+class VariantFile:
+    """An indexed VCF or BCF, of which one sample is read.
+
+    Args:
+        path: .vcf.gz (bgzipped, with .tbi or .csi) or .bcf (with .csi).
+        sample: name of the sample; None = the only one.
+
+    Attributes:
+        path: of the file.
+        samples: names of all samples.
+        sample: the one that is read; None in a file without samples.
+        contigs: name -> length from the header; None where the header does not say.
+
+    Raises:
+        InputError: the file cannot be read.
+        MissingIndexError: it has no index.
+        SampleError: the sample is not there, or none is named where there are several.
+    """
+
+    def __init__(self, path: str | PathLike[str], sample: str | None = None) -> None:
+        self.path = Path(path)
+        self._index = _index_of(self.path)
+        try:
+            if self._is_bcf:
+                self._bcf = pysam.VariantFile(str(self.path), index_filename=str(self._index))
+                header = str(self._bcf.header).splitlines()
+            else:
+                self._vcf = pysam.TabixFile(str(self.path), index=str(self._index))
+                header = list(self._vcf.header)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "cannot be read as an indexed VCF or BCF",
+                file=self.path,
+                remedy="It may be cut short, or its index may belong to another file: fetch it again or index it anew.",
+            ) from error
+        columns = header[-1].split("\t") if header else []
+        if columns[:5] != ["#CHROM", "POS", "ID", "REF", "ALT"]:
+            raise InputError("has no #CHROM header line", file=self.path, remedy="Give a VCF or BCF.")
+        self.samples = tuple(columns[_FIXED_COLUMNS:])
+        self.sample = _chosen_sample(self.path, self.samples, sample)
+        self._column = None if self.sample is None else _FIXED_COLUMNS + self.samples.index(self.sample)
+        if self._is_bcf and self.sample is not None:
+            self._bcf.subset_samples([self.sample])
+            self._column = _FIXED_COLUMNS
+        self.contigs = _header_contigs(header)
+        indexed = self._bcf.index.keys() if self._is_bcf else self._vcf.contigs
+        self._indexed = set(indexed)
+        self.contigs.update({name: None for name in indexed if name not in self.contigs})
+
+    @property
+    def _is_bcf(self) -> bool:
+        return self.path.suffix == ".bcf"
+
+    def has_records(self, chrom: str) -> bool:
+        """Whether the file holds any record on a contig."""
+        return next(self._lines(chrom, None, None), None) is not None
+
+    def records(self, chrom: str, start: int, end: int) -> Iterator[Record]:
+        """Records that overlap [start, end) of a contig, in file order; those at position 0 of the file are left out.
+
+        Raises:
+            InputError: a record cannot be parsed; the message names it.
+        """
+        for line in self._lines(chrom, start, end):
+            record = self._parsed(line)
+            if record.position >= 0 and record.position < end and record.position + record.length > start:
+                yield record
+
+    def close(self) -> None:
+        """Close the file."""
+        (self._bcf if self._is_bcf else self._vcf).close()
+
+    def _lines(self, chrom: str, start: int | None, end: int | None) -> Iterator[str]:
+        if chrom not in self._indexed or (start is not None and start == end):
+            return
+        try:
+            if self._is_bcf:
+                for record in self._bcf.fetch(chrom, start, end):
+                    yield str(record).rstrip("\n")
+            else:
+                yield from self._vcf.fetch(chrom, start, end)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "cannot be read on: the file is damaged or cut short",
+                file=self.path,
+                record=chrom,
+                remedy="Fetch it again, and index it anew.",
+            ) from error
+
+    def _parsed(self, line: str) -> Record:
+        """Decode a line, of all samples only the asked one."""
+        column = self._column
+        fields = line.split("\t", _FIXED_COLUMNS if column is None else column + 1)
+        try:
+            position = int(fields[1]) - 1
+            ref, alts, filters, info = fields[3], fields[4], fields[6], fields[7]
+            alleles = (ref,) if alts == "." else (ref, *alts.split(","))
+            if column is None:
+                return Record(
+                    position, alleles, _length(position, alleles, info, None), None, False, filters, None, None
+                )
+            keys, values = fields[8].split(":"), fields[column].split(":")
+        except (IndexError, ValueError) as error:
+            raise self._malformed(fields, "has too few columns or a position that is no number") from error
+        if len(values) > len(keys):
+            raise self._malformed(fields, f"has {len(values)} values for {len(keys)} FORMAT keys")
+        given = dict(zip(keys, values, strict=False))
+        try:
+            genotype = _genotype(given.get("GT", ""))
+        except ValueError as error:
+            raise self._malformed(fields, f"has the genotype {given['GT']!r}") from error
+        highest = max((allele for allele in genotype if allele is not None), default=0)
+        if highest >= _MOST_ALLELES:
+            raise self._malformed(
+                fields, f"has the genotype {given['GT']!r}, and alleles from {_MOST_ALLELES} on are not read"
+            )
+        return Record(
+            position,
+            alleles,
+            _length(position, alleles, info, given.get("LEN")),
+            genotype,
+            "/" not in given.get("GT", "/"),
+            filters,
+            _number(given.get("GQ")),
+            _number(given.get("DP")),
+        )
+
+    def _malformed(self, fields: Sequence[str], problem: str) -> InputError:
+        return InputError(
+            f"the record {problem}",
+            file=self.path,
+            record=":".join(fields[:2]),
+            remedy="Correct or remove it; `bcftools view` shows what is wrong.",
+        )
+
+
+def _index_of(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError("no such file", file=path, remedy="Check the path.")
+    for suffix in (".csi", ".tbi"):
+        index = Path(f"{path}{suffix}")
+        if index.is_file():
+            return index
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head != b"\x1f\x8b":
+        remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
+        raise MissingIndexError("is not compressed, and has no index", file=path, remedy=remedy)
+    command = f"bcftools index {path}" if path.suffix == ".bcf" else f"tabix -p vcf {path}"
+    raise MissingIndexError(
+        "has no index (.tbi or .csi)",
+        file=path,
+        remedy=f"Make it: {command} (a file that is not sorted: bcftools sort).",
+    )
+
+
+def _chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
+    shown = ", ".join(samples[:5]) + (", ..." if len(samples) > 5 else "")
+    if asked is None:
+        if len(samples) > 1:
+            raise SampleError(
+                f"has {len(samples)} samples ({shown}), and none was named", file=path, remedy="Name one with --sample."
+            )
+        return samples[0] if samples else None
+    if asked not in samples:
+        found = f"it has {shown}" if samples else "it has no samples"
+        raise SampleError(f"has no sample {asked!r}: {found}", file=path, remedy="Name one of its samples.")
+    return asked
+
+
+def _header_contigs(header: Sequence[str]) -> dict[str, int | None]:
+    contigs: dict[str, int | None] = {}
+    for line in header:
+        found = _CONTIG.match(line)
+        if found:
+            name = re.search(r"(?:^|,)ID=([^,>]+)", found[1])
+            length = re.search(r"(?:^|,)length=(\d+)", found[1])
+            if name:
+                contigs[name[1]] = int(length[1]) if length else None
+    return contigs
+
+
+def _length(position: int, alleles: Sequence[str], info: str, reference_block: str | None) -> int:
+    """Bases that a record spans, as htslib 1.24 has it."""
+    length = len(alleles[0])
+    if "END=" in info or "SVLEN=" in info:
+        given = dict(entry.partition("=")[::2] for entry in info.split(";"))
+        end = given.get("END", "")
+        if end.isdecimal():
+            length = max(length, int(end) - position)
+        sizes = given.get("SVLEN", "").split(",")
+        for alt, size in zip(alleles[1:], sizes, strict=False):
+            if alt.upper() in _SVLEN_TYPES and size.lstrip("-").isdecimal():
+                length = max(length, abs(int(size)) + 1)
+    if reference_block is not None and reference_block.isdecimal():
+        length = max(length, int(reference_block))
+    return length
+
+
+def _genotype(text: str) -> tuple[int | None, ...]:
+    if text in ("", "."):
+        return ()
+    if text[0] in "/|":
+        text = text[1:]
+    return tuple(None if allele == "." else int(allele) for allele in text.replace("|", "/").split("/"))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
