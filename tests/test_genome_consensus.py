@@ -1,0 +1,167 @@
+"""The consensus rules: against the bcftools inside pysam on random genomes, and by hand where it is not defined."""
+
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_variants import BCFTOOLS_MODES, CONTIG, bcftools_sequences, random_genome, random_records, write_case
+
+from variantformer_hf import PersonalGenome, ReferenceGenome
+from variantformer_hf.errors import InputError
+from variantformer_hf.genome.consensus import (
+    Edit,
+    Outcome,
+    apply_edits,
+    chosen_allele,
+    chosen_edit,
+    is_snp_record,
+    keeps_anchor,
+    merged_allele,
+)
+from variantformer_hf.genome.variants import Record, VariantFile
+
+
+def bcftools_is_defined(records: Sequence[Record], start: int, end: int, mode: str) -> bool:
+    """Whether bcftools stays inside its buffer; it does not where an unanchored ALT ends before the region."""
+    for record in records:
+        if record.position < start < record.position + record.length and record.position < end:
+            edit = chosen_edit(record.position, record.alleles, record.length, record.genotype, mode)
+            if isinstance(edit, Edit) and len(edit.alt) <= start - record.position and not edit.keeps_anchor:
+                return False
+    return True
+
+
+def compare(rng: random.Random, n_regions: int) -> int:
+    """Compare a random case; the number of regions compared."""
+    genome = random_genome(rng, rng.randint(30, 200))
+    mode = rng.choice(list(BCFTOOLS_MODES))
+    exclude_symbolic = rng.random() < 0.5
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fasta, vcf = write_case(folder, genome, random_records(rng, genome, rng.choice([3, 6, 15])))
+        records = list(VariantFile(vcf).records(CONTIG, 0, len(genome)))
+        regions = []
+        for _ in range(n_regions):
+            start = rng.randrange(len(genome))
+            end = rng.randint(start + 1, min(len(genome), start + rng.choice([5, 20, 200])))
+            if bcftools_is_defined(records, start, end, mode):
+                regions.append((start, end))
+        expected = bcftools_sequences(folder, genome, vcf, regions, mode, exclude_symbolic=exclude_symbolic)
+        symbolic = "exclude_record" if exclude_symbolic else "apply"
+        person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, symbolic=symbolic)
+        for (start, end), wanted in zip(regions, expected, strict=True):
+            try:
+                found: str | None = person.sequence(CONTIG, start, end)
+            except InputError:
+                found = None
+            assert found == wanted, (mode, symbolic, start, end, genome, [str(r) for r in records])
+    return len(regions)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(min_value=0))
+def test_random_regions_equal_bcftools(seed: int) -> None:
+    compare(random.Random(seed), n_regions=8)
+
+
+@pytest.mark.slow
+def test_fifty_thousand_random_regions_equal_bcftools(capsys: pytest.CaptureFixture[str]) -> None:
+    compared, seed = 0, 0
+    while compared < 50_000:
+        compared += compare(random.Random(seed), n_regions=40)
+        seed += 1
+    with capsys.disabled():
+        print(f"\n{compared} regions of {seed} random genomes equal bcftools")  # noqa: T201
+
+
+def test_many_intervals_at_once_equal_each_alone(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    genome = random_genome(rng, 400)
+    fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 6))
+    person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
+    intervals = [(CONTIG, start, min(400, start + rng.randint(1, 90))) for start in rng.sample(range(390), 60)]
+    assert person.sequences(intervals) == [person.sequence(*interval) for interval in intervals]
+
+
+@pytest.mark.parametrize(
+    ("genotype", "mode", "allele"),
+    [
+        ((0, 1), "alt", 1),
+        ((1, 2), "alt", 2),
+        ((2, 1), "alt", 1),
+        ((1, 0), "alt", 1),
+        ((None, 1), "alt", Outcome.MISSING_GENOTYPE),
+        ((0, 1), "ref", 0),
+        ((1, 2), "ref", 2),
+        ((1, 1), "ref", 1),
+        ((1, 2), "haplotype1", 1),
+        ((1, 2), "haplotype2", 2),
+        ((1,), "haplotype2", Outcome.HAPLOID),
+        ((1, None), "haplotype2", Outcome.MISSING_GENOTYPE),
+    ],
+)
+def test_allele_of_a_genotype(genotype: tuple[int | None, ...], mode: str, allele: int | Outcome) -> None:
+    assert chosen_allele(genotype, mode) == allele
+
+
+@pytest.mark.parametrize(
+    ("alleles", "carried", "merged"),
+    [
+        (["A", "G"], {0, 1}, "R"),
+        (["A", "G"], {1}, "G"),
+        (["A", "G", "T"], {1, 2}, "K"),
+        (["ACG", "TCC"], {0, 1}, "WCS"),
+        (["A", "AGG"], {0, 1}, "AGG"),
+        (["A", "AC", "AGT"], {1, 2}, "AST"),
+        (["ACGT", "A", "AC"], {1, 2}, "AC"),
+        (["A", "*"], {0, 1}, "*"),
+        (["A", "G", "*"], {0, 2}, "*"),
+        (["A", "G"], {0}, None),
+    ],
+)
+def test_iupac_merge(alleles: list[str], carried: set[int], merged: str | None) -> None:
+    assert merged_allele(alleles, carried) == merged
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt", "anchored"),
+    [("ACGT", "AGT", True), ("ACGT", "AA", False), ("A", "AG", True), ("A", "G", False), ("AC", "GC", False)],
+)
+def test_anchor(ref: str, alt: str, anchored: bool) -> None:
+    assert keeps_anchor(ref, alt) is anchored
+
+
+@pytest.mark.parametrize(
+    ("alleles", "snp"),
+    [
+        (("A", "G"), True),
+        (("ACG", "ACT"), True),
+        (("A", "G", "A"), True),
+        (("A", "a"), True),
+        (("A", "G", "*"), False),
+        (("A", "A"), False),
+        (("ACG", "TCC"), False),
+        (("A", "AG"), False),
+        (("A",), False),
+    ],
+)
+def test_snp_records(alleles: tuple[str, ...], snp: bool) -> None:
+    assert is_snp_record(alleles) is snp
+
+
+def test_a_deletion_that_begins_before_the_region_without_an_anchor_deletes_its_bases_inside() -> None:
+    edit = chosen_edit(2, ("CGTAC", "T"), 5, (1, 1), "iupac")
+    assert isinstance(edit, Edit)
+    assert not edit.keeps_anchor
+    assert apply_edits("ACGG", 5, [edit]) == ("GG", [Outcome.APPLIED])
+
+
+def test_outcomes_of_overlapping_edits() -> None:
+    edits = [
+        chosen_edit(p, a, len(a[0]), (1, 1), "iupac") for p, a in [(1, ("CG", "C")), (2, ("G", "T")), (3, ("A", "G"))]
+    ]
+    assert apply_edits("ACGT", 0, edits) == ("ACT", [Outcome.APPLIED, Outcome.OVERLAPS, Outcome.REF_MISMATCH])  # type: ignore[arg-type]
