@@ -1,10 +1,14 @@
 """The command line as users meet it: on the demo's files, with good and with bad input."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -12,22 +16,46 @@ import pysam
 import pytest
 from safetensors.numpy import load_file
 
+import variantformer_hf
+from variantformer_hf.cli import main
+
 COMMAND = Path(sys.executable).with_name("variantformer")
 
 
-def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
-        [str(COMMAND), *map(str, arguments)], capture_output=True, text=True, env=environment, check=False, **options
-    )
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str | Path) -> Finished:
+    """Run the command line in this process, as the entry point does."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["variantformer", *map(str, arguments)]),
+        mock.patch.dict(os.environ, {"COLUMNS": "200"}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Finished(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's folder, made once by the command itself."""
     folder = tmp_path_factory.mktemp("demo")
-    finished = run("demo", "--output", folder)
+    command = [str(COMMAND), "demo", "--output", str(folder)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
     assert "random weights" in finished.stdout
     assert "DEMO1" in finished.stdout
     return folder
@@ -152,8 +180,6 @@ def test_a_folder_that_is_no_model(demo: Path, tmp_path: Path) -> None:
 
 
 def test_version_and_help() -> None:
-    import variantformer_hf
-
     assert run("--version").stdout.strip() == f"variantformer-hf {variantformer_hf.__version__}"
     for command in ("predict", "doctor", "convert", "demo"):
         assert run(command, "--help").returncode == 0

@@ -19,6 +19,7 @@ def demo(
     The weights are random: the numbers show how the package works and mean nothing.
     """
     from rich.console import Console
+    from transformers.utils.logging import disable_progress_bar
 
     from ..demo.model import write_demo_model
     from ..demo.simulation import write_simulation
@@ -26,10 +27,9 @@ def demo(
     from ..report.plots import difference_heatmap
     from ..report.tables import write_json, write_table
 
+    disable_progress_bar()
     console = Console()
-    console.print(
-        "Synthetic genome, synthetic person, tiny model with [bold]random weights[/bold]: numbers mean nothing."
-    )
+    console.print("Synthetic genome and person, tiny model with [bold]random weights[/bold]: the numbers mean nothing.")
     output.mkdir(parents=True, exist_ok=True)
     files = write_simulation(output)
     model = write_demo_model(files, output / "model")
@@ -48,10 +48,9 @@ def demo(
         title="Synthetic person, random weights",
     )
     for path in (model, table, report, plot):
-        console.print(f"wrote {path}")
-    console.print(
-        f"The same by hand:\n  variantformer predict {model} --fasta {files.fasta} --vcf {files.vcf} -o out.parquet"
-    )
+        typer.echo(f"wrote {path}")
+    typer.echo("The same by hand:")
+    typer.echo(f"  variantformer predict {model} --fasta {files.fasta} --vcf {files.vcf} --output out.parquet")
 
 
 def _show(console: object, table: "pd.DataFrame") -> None:

@@ -106,10 +106,13 @@ def predict(
     beside = [_report_path(output), *([embeddings] if embeddings else [])]
     check_new([*([] if layout == "predixcan" else [output]), *beside], overwrite=overwrite)
 
+    from transformers.utils.logging import disable_progress_bar
+
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
+    disable_progress_bar()
     predictor = ExpressionPredictor.from_pretrained(model, device=device, precision=precision)
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []

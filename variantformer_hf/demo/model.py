@@ -62,10 +62,11 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
 def _fill_weights(model: torch.nn.Module, rng: np.random.Generator) -> None:
     """Weights of the size that keeps activations near 1, so that the demo's genes, tissues and people differ."""
     with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
-            if parameter.ndim == 1:
-                parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
-            else:
-                scale = 1.0 if "embedding" in name else parameter.shape[-1] ** -0.5
-                values = rng.standard_normal(tuple(parameter.shape), dtype=np.float32) * scale
-                parameter.copy_(torch.from_numpy(values))
+        for _, module in sorted(model.named_modules()):
+            if isinstance(module, torch.nn.Linear | torch.nn.Embedding):
+                is_linear = isinstance(module, torch.nn.Linear)
+                scale = module.weight.shape[-1] ** -0.5 if is_linear else 1.0
+                values = rng.standard_normal(tuple(module.weight.shape), dtype=np.float32) * scale
+                module.weight.copy_(torch.from_numpy(values))
+                if is_linear:
+                    module.bias.zero_()
