@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
+
 from ..errors import CheckpointError
 from ..modeling import VariantFormerConfig, VariantFormerEncoderConfig
 
@@ -129,7 +131,7 @@ def _taken_over(
 def _built(kind: Any, fields: dict[str, Any]) -> Any:
     try:
         return kind(**fields)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, StrictDataclassError) as error:
         raise CheckpointError(
             f"hyper-parameters that no model can have: {str(error).splitlines()[-1].strip()}"
         ) from error

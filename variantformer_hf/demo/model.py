@@ -68,5 +68,5 @@ def _fill_weights(model: torch.nn.Module, rng: np.random.Generator) -> None:
                 scale = module.weight.shape[-1] ** -0.5 if is_linear else 1.0
                 values = rng.standard_normal(tuple(module.weight.shape), dtype=np.float32) * scale
                 module.weight.copy_(torch.from_numpy(values))
-                if is_linear:
+                if isinstance(module, torch.nn.Linear):
                     module.bias.zero_()

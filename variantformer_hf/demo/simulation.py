@@ -47,7 +47,7 @@ def simulate_genome(rng: np.random.Generator, lengths: dict[str, int]) -> dict[s
 
 def simulate_genes(lengths: dict[str, int], per_contig: int) -> list[Gene]:
     """Genes spread evenly over the contigs, on both strands in turn, of growing length."""
-    genes = []
+    genes: list[Gene] = []
     for chrom, length in lengths.items():
         for index in range(per_contig):
             number = len(genes) + 1

@@ -106,7 +106,7 @@ class ExpressionPredictor:
         self.gene_table = gene_table
         self.cre_table = cre_table
         self.identity = identity or ModelIdentity("unsaved", "")
-        self.tissue_names = TissueNames(model.config.tissues)
+        self.tissue_names = TissueNames(model.config.tissues or ())
 
     @classmethod
     def from_pretrained(

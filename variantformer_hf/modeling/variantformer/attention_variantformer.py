@@ -61,7 +61,7 @@ def eager_attention_forward(
 
 
 def attend(
-    module: nn.Module,
+    module: "VariantFormerSelfAttention | VariantFormerCrossAttention",
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

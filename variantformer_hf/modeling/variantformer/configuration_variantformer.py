@@ -1,5 +1,7 @@
 """Configurations of the VariantFormer models."""
 
+from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -38,6 +40,15 @@ def _check_choices(config: PreTrainedConfig, choices: dict[str, tuple[str, ...]]
         value = getattr(config, name)
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}")
+
+
+def _refuse_misspelled(config: PreTrainedConfig, given: dict[str, Any]) -> None:
+    """transformers keeps any keyword it does not know; one that is nearly a field's name is a mistake."""
+    names = {field.name for field in fields(config)}
+    for name in given:
+        close = get_close_matches(name, names, n=1, cutoff=0.85)
+        if close and name not in names:
+            raise ValueError(f"{name} is not a field of {type(config).__name__}; did you mean {close[0]}?")
 
 
 def _check_heads(config: PreTrainedConfig) -> None:
@@ -110,6 +121,10 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
 
+    def __post_init__(self, **kwargs: Any) -> None:
+        _refuse_misspelled(self, kwargs)
+        super().__post_init__(**kwargs)
+
     def validate_architecture(self) -> None:
         """Refuse values that the model does not implement."""
         _check_choices(self, _ENCODER_CHOICES)
@@ -172,6 +187,7 @@ class VariantFormerConfig(PreTrainedConfig):
     initializer_range: float = 0.02
 
     def __post_init__(self, **kwargs: Any) -> None:
+        _refuse_misspelled(self, kwargs)
         if self.encoder_config is None:
             self.encoder_config = VariantFormerEncoderConfig()
         elif isinstance(self.encoder_config, dict):

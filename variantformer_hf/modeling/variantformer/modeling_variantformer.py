@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
 
 from .attention_variantformer import (
     VariantFormerCrossAttention,
@@ -43,7 +45,7 @@ class VariantFormerEncoderOutput(ModelOutput):
         pooler_output: (..., hidden_size), one vector per sequence.
     """
 
-    pooler_output: torch.FloatTensor | None = None
+    pooler_output: torch.Tensor | None = None
 
 
 @dataclass
@@ -57,12 +59,12 @@ class VariantFormerChromatinActivityOutput(ModelOutput):
         classification_loss, contrastive_loss, contrastive_weight: the parts of the loss.
     """
 
-    loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
-    embeddings: torch.FloatTensor | None = None
-    classification_loss: torch.FloatTensor | None = None
-    contrastive_loss: torch.FloatTensor | None = None
-    contrastive_weight: torch.FloatTensor | None = None
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    embeddings: torch.Tensor | None = None
+    classification_loss: torch.Tensor | None = None
+    contrastive_loss: torch.Tensor | None = None
+    contrastive_weight: torch.Tensor | None = None
 
 
 @dataclass
@@ -76,10 +78,10 @@ class VariantFormerModelOutput(ModelOutput):
         tissue_attentions: (B, T, layers, heads, N), the tissue token's attention over the cCREs.
     """
 
-    embeddings: torch.FloatTensor | None = None
-    cre_token_embeddings: torch.FloatTensor | None = None
-    gene_token_embeddings: torch.FloatTensor | None = None
-    tissue_attentions: torch.FloatTensor | None = None
+    embeddings: torch.Tensor | None = None
+    cre_token_embeddings: torch.Tensor | None = None
+    gene_token_embeddings: torch.Tensor | None = None
+    tissue_attentions: torch.Tensor | None = None
 
 
 @dataclass
@@ -92,12 +94,12 @@ class VariantFormerExpressionOutput(ModelOutput):
         embeddings, cre_token_embeddings, gene_token_embeddings, tissue_attentions: see VariantFormerModelOutput.
     """
 
-    loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
-    embeddings: torch.FloatTensor | None = None
-    cre_token_embeddings: torch.FloatTensor | None = None
-    gene_token_embeddings: torch.FloatTensor | None = None
-    tissue_attentions: torch.FloatTensor | None = None
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    embeddings: torch.Tensor | None = None
+    cre_token_embeddings: torch.Tensor | None = None
+    gene_token_embeddings: torch.Tensor | None = None
+    tissue_attentions: torch.Tensor | None = None
 
 
 class LayerNorm(nn.LayerNorm):
@@ -168,9 +170,11 @@ class VariantFormerLayer(GradientCheckpointingLayer):
             context_bias: (B' or 1, H, L, K) of cross-attention.
         """
         attended = hidden_states
-        if self.attention is not None:
+        if self.attention is not None and self.attention_norm is not None:
             attended = attended + self.attention(self.attention_norm(attended), key_mask, bias)
-        if self.cross_attention is not None:
+        if self.cross_attention is not None and self.cross_attention_norm is not None:
+            if context is None:
+                raise ValueError("this layer attends to a context, and none was given")
             key_value = context if isinstance(context, tuple) else self.cross_attention.project_context(context)
             attended = attended + self.cross_attention(
                 self.cross_attention_norm(attended), key_value, context_mask, context_bias
@@ -232,17 +236,18 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         self.pooling = nn.Linear(config.token_length, 1) if config.pooling == "linear" else None
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> nn.Embedding:
         return self.token_embedding
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
         self.token_embedding = value
 
+    @can_return_tuple
     def forward(
         self,
-        input_ids: torch.LongTensor,
+        input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
-        context_ids: torch.LongTensor | None = None,
+        context_ids: torch.Tensor | None = None,
     ) -> VariantFormerEncoderOutput:
         """Encode sequences.
 
@@ -304,6 +309,7 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         hidden_states = hidden_states * present
         if self.config.pooling == "mean":
             return hidden_states.sum(1) / present.sum(1).clamp(min=1)
+        assert self.pooling is not None
         weight = self.pooling.weight[0, : mask.shape[1]].to(hidden_states.dtype)
         return torch.einsum("bld,l->bd", hidden_states, weight) + self.pooling.bias.to(hidden_states.dtype)
 
@@ -334,14 +340,15 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.use_temperature else None
         self.post_init()
 
+    @can_return_tuple
     def forward(
         self,
-        input_ids: torch.LongTensor,
+        input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
-        tissue_ids: torch.LongTensor,
-        labels: torch.LongTensor | None = None,
-        context_ids: torch.LongTensor | None = None,
-        majority_labels: torch.LongTensor | None = None,
+        tissue_ids: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        context_ids: torch.Tensor | None = None,
+        majority_labels: torch.Tensor | None = None,
     ) -> VariantFormerChromatinActivityOutput:
         """Classify elements.
 
@@ -355,8 +362,9 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         contexts = None if context_ids is None else context_ids[:, None].expand(-1, 2)
         strands = self.encoder(input_ids, attention_mask, contexts).pooler_output
         joined = strands.flatten(1) if self.config.strand_aggregation == "concat" else strands.mean(1)
-        weight = torch.stack([head.weight for head in self.classifiers])[tissue_ids]
-        bias = torch.stack([head.bias for head in self.classifiers])[tissue_ids]
+        heads = [cast(nn.Linear, head) for head in self.classifiers]
+        weight = torch.stack([head.weight for head in heads])[tissue_ids]
+        bias = torch.stack([head.bias for head in heads])[tissue_ids]
         logits = torch.einsum("bd,bcd->bc", joined.to(weight.dtype), weight) + bias
         if labels is None:
             return VariantFormerChromatinActivityOutput(logits=logits, embeddings=strands)
@@ -416,7 +424,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
 
     def __init__(self, config: VariantFormerConfig) -> None:
         super().__init__(config)
-        encoder_config = config.encoder_config
+        encoder_config = cast(VariantFormerEncoderConfig, config.encoder_config)
         widths_differ = encoder_config.hidden_size != config.hidden_size
         self.cre_encoder = VariantFormerEncoder(encoder_config)
         self.gene_encoder = VariantFormerEncoder(encoder_config)
@@ -426,7 +434,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         self.tissue_embedding = nn.Embedding(config.num_tissues, config.hidden_size) if by_tissue else None
         self.start_embedding = nn.Embedding(1, config.hidden_size) if config.gene_pooling == "start_token" else None
         self.cre_class_embedding = (
-            nn.Embedding(len(config.cre_classes), config.hidden_size) if config.use_context else None
+            nn.Embedding(len(config.cre_classes or ()), config.hidden_size) if config.use_context else None
         )
         self.cre_layers = nn.ModuleList(
             VariantFormerLayer(
@@ -445,19 +453,20 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
     def get_input_embeddings(self) -> nn.Module:
         return self.cre_encoder.token_embedding
 
+    @can_return_tuple
     def forward(
         self,
-        cre_input_ids: torch.LongTensor,
+        cre_input_ids: torch.Tensor,
         cre_attention_mask: torch.Tensor,
-        cre_class_ids: torch.LongTensor,
-        gene_input_ids: torch.LongTensor,
+        cre_class_ids: torch.Tensor,
+        gene_input_ids: torch.Tensor,
         gene_attention_mask: torch.Tensor,
-        tissue_ids: torch.LongTensor,
+        tissue_ids: torch.Tensor,
         cre_mask: torch.Tensor | None = None,
         gene_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
-        cre_positions: torch.LongTensor | None = None,
-        gene_positions: torch.LongTensor | None = None,
+        cre_positions: torch.Tensor | None = None,
+        gene_positions: torch.Tensor | None = None,
     ) -> VariantFormerModelOutput:
         """Run both streams for B genes in T tissues each.
 
@@ -493,7 +502,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         self,
         encoder: VariantFormerEncoder,
         projection: nn.Linear | None,
-        input_ids: torch.LongTensor,
+        input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
         presence: torch.Tensor | None,
     ) -> torch.Tensor:
@@ -511,71 +520,83 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         self,
         cres: torch.Tensor,
         windows: torch.Tensor,
-        cre_class_ids: torch.LongTensor,
-        tissue_ids: torch.LongTensor,
+        cre_class_ids: torch.Tensor,
+        tissue_ids: torch.Tensor,
         *,
         cre_mask: torch.Tensor | None = None,
         gene_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
-        cre_positions: torch.LongTensor | None = None,
-        gene_positions: torch.LongTensor | None = None,
+        cre_positions: torch.Tensor | None = None,
+        gene_positions: torch.Tensor | None = None,
     ) -> VariantFormerModelOutput:
         """Run both streams on encoded cCREs (B, N, D) and windows (B, M, D); other arguments as in :meth:`forward`."""
+        if output_attentions and self.config.gene_pooling in ("max", "mean"):
+            raise ValueError(f"gene_pooling={self.config.gene_pooling!r} has no tissue token whose attention to return")
         n_genes, n_tissues = tissue_ids.shape
-        tissues = None if self.tissue_embedding is None else self.tissue_embedding(tissue_ids)
+        tissues = self.tissue_embedding(tissue_ids) if self.tissue_embedding is not None else None
         if self.config.add_context_to_cres:
+            assert tissues is not None
             cres = (cres[:, None] + tissues[:, :, None]).flatten(0, 1)
             cre_class_ids = cre_class_ids.repeat_interleave(n_tissues, 0)
             cre_mask = None if cre_mask is None else cre_mask.repeat_interleave(n_tissues, 0)
         genes, n_tokens = self._gene_stream_start(windows, tissues)
         rows = len(genes) // n_genes
-        gene_key_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True)
-        cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes[::rows], gene_key_mask)
-        heads = self.config.num_attention_heads
-        cre_bias = gene_bias = cross_bias = None
-        if self.config.use_alibi:
-            cre_bias = alibi_bias(heads, cre_ranks, cre_ranks)
-            gene_bias = alibi_bias(heads, gene_ranks, gene_ranks)
-            if self.config.cross_alibi:
-                shift = cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
-                cross_bias = alibi_bias(heads, gene_ranks + shift, cre_ranks)
-        if gene_key_mask is not None:
-            gene_key_mask = gene_key_mask.repeat_interleave(rows, 0)
-            gene_bias = None if gene_bias is None else gene_bias.repeat_interleave(rows, 0)
-        classes = None if self.cre_class_embedding is None else self.cre_class_embedding(cre_class_ids)
+        gene_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(rows, 0)
+        cre_bias, gene_bias, cross_bias = self._biases(cres, cre_mask, genes, gene_mask)
+        classes = self.cre_class_embedding(cre_class_ids) if self.cre_class_embedding is not None else None
         attentions: list[torch.Tensor] = []
         start = genes
         for index, gene_layer in enumerate(self.gene_layers):
             if index > 0:
                 cres = self.cre_layers[index - 1](cres, cre_mask, cre_bias, classes, cre_mask)
-            with _record_first_query(gene_layer.cross_attention, attentions if output_attentions else None):
-                genes = gene_layer(genes, gene_key_mask, gene_bias, cres, cre_mask, cross_bias)
+            cross_attention = cast(VariantFormerLayer, gene_layer).cross_attention
+            with _record_first_query(cross_attention, attentions if output_attentions else None):
+                genes = gene_layer(genes, gene_mask, gene_bias, cres, cre_mask, cross_bias)
             if self.config.use_res:
                 genes = genes + start
-        return VariantFormerModelOutput(
-            embeddings=self._pool_genes(genes, gene_key_mask).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1),
-            cre_token_embeddings=None if cre_positions is None else _rows_at(cres[:: len(cres) // n_genes], cre_positions),
-            gene_token_embeddings=None
-            if gene_positions is None
-            else _rows_at(
-                genes[:, n_tokens:], gene_positions.repeat_interleave(rows, 0)
-            ).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1, -1),
-            tissue_attentions=torch.stack(attentions, 1).unflatten(0, (n_genes, rows)).expand(-1, n_tissues, -1, -1, -1)
-            if output_attentions
-            else None,
-        )
+
+        def per_tissue(of_rows: torch.Tensor) -> torch.Tensor:
+            """(B * rows, ...) -> (B, T, ...)."""
+            split = of_rows.unflatten(0, (n_genes, rows))
+            return split.expand(-1, n_tissues, *split.shape[2:])
+
+        output = VariantFormerModelOutput(embeddings=per_tissue(self._pool_genes(genes, gene_mask)))
+        if cre_positions is not None:
+            output["cre_token_embeddings"] = _rows_at(cres[:: len(cres) // n_genes], cre_positions)
+        if gene_positions is not None:
+            found = _rows_at(genes[:, n_tokens:], gene_positions.repeat_interleave(rows, 0))
+            output["gene_token_embeddings"] = per_tissue(found)
+        if output_attentions:
+            output["tissue_attentions"] = per_tissue(torch.stack(attentions, 1))
+        return output
+
+    def _biases(
+        self, cres: torch.Tensor, cre_mask: torch.Tensor | None, genes: torch.Tensor, gene_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """ALiBi of the cCRE stream, of the gene stream, and between them; over ranks among the present rows."""
+        if not self.config.use_alibi:
+            return None, None, None
+        heads = self.config.num_attention_heads
+        cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes, gene_mask)
+        cross_bias = None
+        if self.config.cross_alibi:
+            of_contexts = gene_ranks if len(gene_ranks) == 1 else gene_ranks[:: len(genes) // len(cres)]
+            shift = cre_ranks.amax(-1, keepdim=True) - of_contexts.amax(-1, keepdim=True)
+            cross_bias = alibi_bias(heads, of_contexts + shift, cre_ranks)
+        return alibi_bias(heads, cre_ranks, cre_ranks), alibi_bias(heads, gene_ranks, gene_ranks), cross_bias
 
     def _gene_stream_start(
         self, windows: torch.Tensor, tissues: torch.Tensor | None
     ) -> tuple[torch.Tensor, int]:
         """The gene stream's input, a row per gene and tissue (or per gene), and how many tokens precede its windows."""
         if self.config.gene_pooling == "multi_registry":
+            assert tissues is not None
             first = tissues[:, :, None]
             repeated = windows[:, None].expand(-1, first.shape[1], -1, -1)
             return torch.cat([residual(first, self.config), repeated], dim=2).flatten(0, 1), 1
-        if self.config.add_context_to_cres:
+        if self.config.add_context_to_cres and tissues is not None:
             windows = windows.repeat_interleave(tissues.shape[1], 0)
-        if self.config.gene_pooling == "start_token":
+        if self.start_embedding is not None:
             first = residual(self.start_embedding.weight, self.config).expand(len(windows), 1, -1)
             return torch.cat([first, windows], dim=1), 1
         return windows, 0
@@ -606,19 +627,19 @@ def _ranks(rows: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
-def _rows_at(rows: torch.Tensor, positions: torch.LongTensor) -> torch.Tensor:
+def _rows_at(rows: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """(B, R, D) rows at (B, K) positions; NaN where a position is -1."""
     index = positions.clamp(min=0)[..., None].expand(-1, -1, rows.shape[-1])
     return torch.gather(rows, 1, index).masked_fill((positions < 0)[..., None], float("nan"))
 
 
 @contextmanager
-def _record_first_query(attention: VariantFormerCrossAttention, weights: list[torch.Tensor] | None) -> Iterator[None]:
+def _record_first_query(attention: VariantFormerCrossAttention | None, weights: list[torch.Tensor] | None) -> Iterator[None]:
     """While open, append the attention weights of each row's first query to ``weights``: (B * rows, H, K) float32.
 
     They are computed on the side, whatever implementation the layer itself runs, because the fast ones give none.
     """
-    if weights is None:
+    if weights is None or attention is None:
         yield
         return
 
@@ -661,7 +682,7 @@ class VariantFormerExpressionHead(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.layers(embeddings.to(self.layers[0].weight.dtype)).squeeze(-1)
+        return self.layers(embeddings.to(cast(nn.Linear, self.layers[0]).weight.dtype)).squeeze(-1)
 
 
 class VariantFormerForExpression(VariantFormerPreTrainedModel):
@@ -687,20 +708,21 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
     def get_input_embeddings(self) -> nn.Module:
         return self.model.get_input_embeddings()
 
+    @can_return_tuple
     def forward(
         self,
-        cre_input_ids: torch.LongTensor,
+        cre_input_ids: torch.Tensor,
         cre_attention_mask: torch.Tensor,
-        cre_class_ids: torch.LongTensor,
-        gene_input_ids: torch.LongTensor,
+        cre_class_ids: torch.Tensor,
+        gene_input_ids: torch.Tensor,
         gene_attention_mask: torch.Tensor,
-        tissue_ids: torch.LongTensor,
+        tissue_ids: torch.Tensor,
         cre_mask: torch.Tensor | None = None,
         gene_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         output_attentions: bool = False,
-        cre_positions: torch.LongTensor | None = None,
-        gene_positions: torch.LongTensor | None = None,
+        cre_positions: torch.Tensor | None = None,
+        gene_positions: torch.Tensor | None = None,
     ) -> VariantFormerExpressionOutput:
         """Predict log1p TPM of B genes in T tissues each; arguments as for :meth:`VariantFormerModel.forward`.
 
@@ -730,7 +752,7 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
             tissue_attentions=output.tissue_attentions,
         )
 
-    def read_out(self, embeddings: torch.Tensor, tissue_ids: torch.LongTensor) -> torch.Tensor:
+    def read_out(self, embeddings: torch.Tensor, tissue_ids: torch.Tensor) -> torch.Tensor:
         """(B, T, D) embeddings -> (B, T) log1p TPM, float32 where the residual stream is."""
         if isinstance(self.head, nn.ModuleList):
             values = embeddings.new_empty(tissue_ids.shape)
