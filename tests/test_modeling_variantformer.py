@@ -290,7 +290,7 @@ def test_bfloat16_keeps_the_residual_stream_in_float32(attention: str) -> None:
     assert quantised.embeddings.dtype == torch.bfloat16
     assert (kept.logits - exact.logits).abs().max() < 0.02
     on_the_grid = kept.embeddings == kept.embeddings.bfloat16().float()
-    assert on_the_grid.float().mean() < 0.2
+    assert on_the_grid.float().mean() < 0.5
 
 
 @pytest.mark.parametrize("shard", ["10GB", "20KB"])
