@@ -1,0 +1,260 @@
+"""Conversion end to end, on a checkpoint in the released layout made here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from variantformer_hf import CreTable, GeneTable, VariantFormerForChromatinActivity, VariantFormerForExpression
+from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
+from variantformer_hf.conversion.names import encoder_parameter_name, expression_parameter_name
+from variantformer_hf.conversion.variantformer import (
+    convert_encoder,
+    convert_expression_model,
+    read_tissue_vocabulary,
+)
+from variantformer_hf.errors import CheckpointError, InputError
+from variantformer_hf.tokenization import DnaTokenizer
+
+ENCODER = {
+    "vocab_size": 40,
+    "embedding_dim": 16,
+    "num_heads": 4,
+    "num_layers": 2,
+    "num_tissues": 3,
+    "num_classes": 2,
+    "loss_fn": ["cross_entropy", 0],
+    "seq_pool": "linear",
+    "token_length": 20,
+    "use_context": False,
+    "positional_encoding": "alibi",
+    "use_flash": True,
+    "strand_agg": "concat",
+    "tissues": ["t0", "t1", "t2"],
+    "use_dual_loss": True,
+    "reduction": "mean",
+    "learning_rate": 1e-4,
+}
+MODEL = {
+    "num_tissues": 4,
+    "emb_dim": 24,
+    "gene_emb_dim": 16,
+    "num_heads": 6,
+    "num_layers": 3,
+    "use_alibi": True,
+    "mlp_dout": 0.1,
+    "use_context": True,
+    "token_dim": 16,
+    "gene_pooling": "multi_registry",
+    "only_cross_attention": False,
+    "multi_head": False,
+    "use_bigger_head": True,
+    "use_res": False,
+    "cross_alibi": False,
+    "use_batching": True,
+    "add_context_to_cres": False,
+    "concat_tissue_context_cres": False,
+    "flash_attn_3": False,
+}
+ENCODER_LAYER = {
+    "MHA.Wqkv": (48, 16),
+    "MHA.out_proj": (16, 16),
+    "norm1": (16,),
+    "norm2": (16,),
+    "linear_geglu_1": (2048, 16),
+    "linear_geglu_2": (16, 1024),
+}
+MODULATOR_LAYER = {
+    "mixer.MHA.Wqkv": (72, 24),
+    "mixer.MHA.out_proj": (24, 24),
+    "crossMHA.MHA.Wq": (24, 24),
+    "crossMHA.MHA.Wkv": (48, 24),
+    "crossMHA.MHA.out_proj": (24, 24),
+    "norm1": (24,),
+    "norm2": (24,),
+    "norm3": (24,),
+    "linear_geglu_1": (2048, 24),
+    "linear_geglu_2": (24, 1024),
+}
+
+
+def with_bias(name: str, shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    return {f"{name}.weight": torch.randn(shape), f"{name}.bias": torch.randn(shape[0])}
+
+
+def encoder_state(prefix: str = "") -> dict[str, torch.Tensor]:
+    state = {f"{prefix}token_embedding.weight": torch.randn(40, 16)} | with_bias(f"{prefix}linear", (1, 20))
+    for index in range(2):
+        for part, shape in ENCODER_LAYER.items():
+            state |= with_bias(f"{prefix}transformer_encoder.{index}.{part}", shape)
+    for tissue in range(3):
+        state |= with_bias(f"{prefix}tissue_classifiers.{tissue}", (2, 32))
+    return state
+
+
+def expression_state() -> dict[str, torch.Tensor]:
+    state = encoder_state("cre_tokenizer.") | encoder_state("gene_tokenizer.")
+    state |= with_bias("cre_map", (24, 16)) | with_bias("gene_map", (24, 16))
+    state["start_tkn.registry_tokens.weight"] = torch.randn(4, 24)
+    state["combined_modulator.second_level_context_embedding.weight"] = torch.randn(9, 24)
+    for stream, count in (("cre_layers", 2), ("gene_layers", 3)):
+        for index in range(count):
+            name = f"combined_modulator.{stream}.{index}"
+            state[f"{name}.m"] = torch.randn(6)
+            for part, shape in MODULATOR_LAYER.items():
+                state |= with_bias(f"{name}.{part}", shape)
+    for index, shape in ((0, (24, 24)), (1, (24,)), (4, (24, 24)), (6, (1, 24))):
+        state |= with_bias(f"tissue_heads.tissue_expressions.{index}", shape)
+    return state
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files in the released layout."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("released")
+    files = {name: folder / file for name, file in (
+        ("checkpoint", "v4.pth"), ("encoder_checkpoint", "tok.pth"), ("vocabulary", "bpe.json"),
+        ("tissues", "tissues.yaml"), ("genes", "genes.csv"), ("cres", "cres.bed"),
+    )}  # fmt: skip
+    optimizer = [{"state": {0: {"exp_avg": torch.zeros(1000)}}}]
+    expression = {"state_dict": expression_state(), "hyper_parameters": MODEL, "optimizer_states": optimizer}
+    torch.save(expression, files["checkpoint"])
+    torch.save({"state_dict": encoder_state(), "hyper_parameters": ENCODER}, files["encoder_checkpoint"])
+    tokenizer = DnaTokenizer.train(["ACGTTGCAACGGTATATTACGCGACTTGACC" * 20], vocab_size=40)
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    bare = content | {"normalizer": None, "pre_tokenizer": None, "post_processor": None}
+    files["vocabulary"].write_text(json.dumps(bare))
+    files["tissues"].write_text("liver: 0\nwhole blood: 2\nbrain - cortex: 3\n")
+    files["genes"].write_text("gene_id,gene_name,chromosome,start,end,strand\nENSG00000000001.1,A,chr1,10,90,+\n")
+    files["cres"].write_text("chr1\t10\t40\tE1\t0\t.\t10\t40\t0,0,0\tPLS\n")
+    return files
+
+
+def changed(path: Path, output: Path, change: Any) -> Path:
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, output)
+    return output
+
+
+@pytest.mark.parametrize("shard_size", ["1GB", "300KB"])
+def test_every_weight_arrives(released: dict[str, Path], tmp_path: Path, shard_size: str) -> None:
+    summary = convert_expression_model(**released, output=tmp_path / "model", max_shard_size=shard_size)
+    assert (len(summary.files) > 1) == (shard_size == "300KB")
+    assert summary.dropped == {
+        "ALiBi buffers": 5,
+        "tissue classifiers of the encoders": 12,
+        "optimizer_states of the training run": 1,
+    }
+    model = VariantFormerForExpression.from_pretrained(tmp_path / "model")
+    found = model.state_dict()
+    source = torch.load(released["checkpoint"], weights_only=True)["state_dict"]
+    names = {name: expression_parameter_name(name) for name in source}
+    assert {ours for ours in names.values() if ours} == set(found)
+    for name, ours in names.items():
+        if ours:
+            assert torch.equal(found[ours], source[name]), name
+    assert model.config.tissues == ["liver", None, "whole blood", "brain - cortex"]
+    assert model.config.encoder_config.token_length == 20
+    assert {path.name for path in (tmp_path / "model").iterdir()} >= {
+        "config.json", "tokenizer.json", "tokenizer_config.json", "processor_config.json", "genes.parquet",
+        "cres.parquet", "README.md",
+    }  # fmt: skip
+    assert len(GeneTable.read(tmp_path / "model/genes.parquet")) == 1
+    assert len(CreTable.read(tmp_path / "model/cres.parquet")) == 1
+    assert "ALiBi buffers (5)" in (tmp_path / "model/README.md").read_text()
+
+
+def test_dtype_of_the_written_weights(released: dict[str, Path], tmp_path: Path) -> None:
+    convert_expression_model(**released, output=tmp_path / "model", dtype=torch.bfloat16)
+    with safe_open(tmp_path / "model/model.safetensors", "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.bfloat16}  # noqa: SIM118
+    assert VariantFormerForExpression.from_pretrained(tmp_path / "model").dtype == torch.bfloat16
+
+
+def test_encoder_file_alone(released: dict[str, Path], tmp_path: Path) -> None:
+    files = {name: released[name] for name in ("encoder_checkpoint", "vocabulary")}
+    summary = convert_encoder(**files, output=tmp_path / "encoder")
+    assert summary.architecture == "VariantFormerForChromatinActivity"
+    model = VariantFormerForChromatinActivity.from_pretrained(tmp_path / "encoder")
+    source = torch.load(released["encoder_checkpoint"], weights_only=True)["state_dict"]
+    for name, tensor in source.items():
+        assert torch.equal(model.state_dict()[encoder_parameter_name(name)], tensor)
+    assert model.config.tissues == ["t0", "t1", "t2"]
+
+
+CHANGES = {
+    "are missing": lambda content: content["state_dict"].pop("cre_map.weight"),
+    "does not have: strange.weight": lambda content: content["state_dict"].update({"strange.weight": torch.ones(1)}),
+    "no place in the model": lambda content: content["state_dict"].update(
+        with_bias("combined_modulator.cre_layers.7.norm1", (24,))
+    ),
+    "has shape": lambda content: content["state_dict"].update({"cre_map.weight": torch.ones(24, 8)}),
+    "does not know: colour": lambda content: content["hyper_parameters"].update(colour="red"),
+    "is not implemented": lambda content: content["hyper_parameters"].update(concat_tissue_context_cres=True),
+    "gene_pooling='attention'": lambda content: content["hyper_parameters"].update(gene_pooling="attention"),
+    "encoder of width 8": lambda content: content["hyper_parameters"].update(token_dim=8),
+}
+
+
+@pytest.mark.parametrize("message", CHANGES)
+def test_checkpoints_that_do_not_fit_are_one_clear_error(
+    released: dict[str, Path], tmp_path: Path, message: str
+) -> None:
+    checkpoint = changed(released["checkpoint"], tmp_path / "changed.pth", CHANGES[message])
+    with pytest.raises(CheckpointError, match=message):
+        convert_expression_model(**{**released, "checkpoint": checkpoint}, output=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_vocabulary_of_another_size(released: dict[str, Path], tmp_path: Path) -> None:
+    content = json.loads(released["vocabulary"].read_text())
+    content["model"]["vocab"].popitem()
+    content["model"]["merges"].pop()
+    (tmp_path / "short.json").write_text(json.dumps(content))
+    files = {**released, "vocabulary": tmp_path / "short.json"}
+    with pytest.raises(InputError, match=r"short\.json"):
+        convert_expression_model(**files, output=tmp_path / "model")
+
+
+def test_a_folder_that_exists_is_kept(released: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine").write_text("x")
+    with pytest.raises(InputError, match="already exists"):
+        convert_expression_model(**released, output=tmp_path / "model")
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("liver: 9\n", "not a whole number from 0 to 3"),
+        ("liver: 1\nlung: 1\n", "also that of 'liver'"),
+        ("- liver\n", "not a table"),
+        ("a: [1\n", "not a YAML file"),
+    ],
+)
+def test_tissue_vocabularies_that_are_wrong(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "tissues.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_tissue_vocabulary(tmp_path / "tissues.yaml", 4)
+
+
+def test_released_names_that_are_unknown() -> None:
+    for name in ("layers.0.weight", "cre_tokenizer.head.weight", "combined_modulator.cre_layers.0.norm9.weight"):
+        with pytest.raises(KeyError):
+            expression_parameter_name(name)
+    with pytest.raises(KeyError):
+        encoder_parameter_name("transformer_encoder.0.MHA.weight")
+
+
+def test_hyper_parameters_of_the_other_heads_and_losses() -> None:
+    encoder = encoder_config_from_released(ENCODER | {"loss_fn": ["focal", 2.0], "seq_pool": "mean"})
+    assert (encoder.loss_function, encoder.pooling) == ("focal", "mean")
+    config = expression_config_from_released(MODEL | {"multi_head": True, "loss_fn": "mse"}, encoder, ["a"] * 4)
+    assert (config.multi_head, config.loss_function) == (True, "mse")
+    assert expression_parameter_name("tissue_heads.tissue_expressions.2.6.bias") == "head.2.layers.6.bias"
