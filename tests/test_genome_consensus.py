@@ -165,3 +165,20 @@ def test_outcomes_of_overlapping_edits() -> None:
         chosen_edit(p, a, len(a[0]), (1, 1), "iupac") for p, a in [(1, ("CG", "C")), (2, ("G", "T")), (3, ("A", "G"))]
     ]
     assert apply_edits("ACGT", 0, edits) == ("ACT", [Outcome.APPLIED, Outcome.OVERLAPS, Outcome.REF_MISMATCH])  # type: ignore[arg-type]
+
+
+def edits_of(*records: tuple[int, tuple[str, ...], int]) -> list[Edit]:
+    chosen = [chosen_edit(position, alleles, length, (1, 1), "alt") for position, alleles, length in records]
+    assert all(isinstance(edit, Edit) for edit in chosen)
+    return chosen  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("region", "sequence"), [("ACGT", "CC"), ("acgt", "cc"), ("aCGT", "cc"), ("Acgt", "CC")])
+def test_an_insertion_where_all_is_deleted_takes_the_case_of_the_regions_first_base(region: str, sequence: str) -> None:
+    edits = edits_of((3, ("TACGT", "T"), 5), (7, ("T", "TCC"), 1))
+    assert apply_edits(region, 4, edits) == (sequence, [Outcome.APPLIED, Outcome.APPLIED])
+
+
+def test_a_deletion_without_an_end_does_not_count_as_the_base_before() -> None:
+    edits = edits_of((2, ("A", "T"), 1), (2, ("A", "<DEL>"), 1), (2, ("AAC", "A"), 3))
+    assert apply_edits("GCAACG", 0, edits) == ("GCTG", [Outcome.APPLIED] * 3)

@@ -53,6 +53,11 @@ class Edit:
     blank: bool = False
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether this is a ``<DEL>`` without an end: it blocks its base and changes none."""
+        return self.keeps_anchor and self.length == len(self.alt) == 1
+
+    @property
     def end(self) -> int:
         return self.position + self.length
 
@@ -238,14 +243,15 @@ def apply_edits(reference: str, start: int, edits: Sequence[Edit]) -> tuple[str,
         if checked > 0 and not _agrees(ref, visible, checked, consumed_base if consumed_position == position else ""):
             outcomes.append(Outcome.REF_MISMATCH)
             continue
-        alt = alt.lower() if visible[:1].islower() else alt.upper()
+        # Where all is deleted bcftools looks at the region's first base, which its buffer still holds.
+        alt = alt.lower() if (visible or source)[:1].islower() else alt.upper()
         keep = edit.keeps_anchor if len(alt) <= length else bool(ref) and ref[0] == alt[0]
         if keep and alt and visible:
             alt = visible[0] + alt[1:]
         after_insertion = len(alt) > length
         if after_insertion:
             consumed_position = position
-        elif length > 0:
+        elif length > 0 and not edit.changes_nothing:
             consumed_position, consumed_base = position + missing + length - 1, visible[length - 1]
         frozen = position + missing + length - 1
         written[index:] = alt
