@@ -66,6 +66,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.part in STEPS:
         STEPS[arguments.part](arguments)
+        # The largest the process ever was, the pages of memory-mapped files that it touched included.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
         print(json.dumps({"step": arguments.part, "peak GB": round(peak, 2)}))
         return

@@ -57,7 +57,7 @@ def convert_expression_model(
     cres: str | Path,
     output: str | Path,
     dtype: torch.dtype | None = None,
-    max_shard_size: int | str = "1GB",
+    max_shard_size: int | str = "500MB",
 ) -> ConversionSummary:
     """Convert a released expression checkpoint to a folder for :class:`VariantFormerForExpression`.
 
@@ -112,7 +112,7 @@ def convert_encoder(
     vocabulary: str | Path,
     output: str | Path,
     dtype: torch.dtype | None = None,
-    max_shard_size: int | str = "1GB",
+    max_shard_size: int | str = "500MB",
 ) -> ConversionSummary:
     """Convert a released encoder file to a folder for :class:`VariantFormerForChromatinActivity`.
 

@@ -117,9 +117,12 @@ def write_json(content: Mapping[str, Any], path: Path) -> Path:
 def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
     import pandas as pd
 
-    genes = table[["gene_id", "gene_name"]].drop_duplicates().set_index("gene_id")
-    observations = table[["sample", "tissue"]].drop_duplicates()
-    observations.index = pd.Index(observations["sample"] + "|" + observations["tissue"], name="observation")
+    # AnnData writes plain text columns only, and pandas 3 makes Arrow ones.
+    genes = table[["gene_id", "gene_name"]].drop_duplicates().astype(object)
+    genes = genes.set_index(pd.Index(genes.pop("gene_id"), dtype=object))
+    observations = table[["sample", "tissue"]].drop_duplicates().astype(object)
+    names = observations["sample"] + "|" + observations["tissue"]
+    observations.index = pd.Index(list(names), name="observation", dtype=object)
     table = table.assign(observation=table["sample"] + "|" + table["tissue"])
     matrices = {
         value: table.pivot(index="observation", columns="gene_id", values=value)
