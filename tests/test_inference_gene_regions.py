@@ -4,11 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from variantformer_hf.genome.genes import Gene
-from variantformer_hf.genome.interval import Interval
 
 from variantformer_hf.errors import ContigError
 from variantformer_hf.genome import CreTable, GeneTable, ReferenceGenome
+from variantformer_hf.genome.genes import Gene
+from variantformer_hf.genome.interval import Interval
 from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences, gene_window
 
 RELEASED = SimpleNamespace(cre_flank=50, cre_radius=1_000_000, gene_upstream=1_000, max_gene_length=300_000)
@@ -93,9 +93,15 @@ def test_names_without_chr_are_mapped(files: Path) -> None:
 
 
 def test_a_gene_beyond_the_contig_says_that_the_assemblies_differ(files: Path) -> None:
-    find, table, _ = finder(files, "ENSG00000000001.1,G,chr1,700,900,+\n")
-    with pytest.raises(ContigError, match=r"genome\.fa.*chr1 has 600 bases.*different assemblies"):
-        find.find(table.get("G"))
+    with pytest.raises(ContigError, match=r"genome\.fa: chr1 has 600 bases.*starts at 700.*different assemblies"):
+        finder(files, "ENSG00000000001.1,G,chr1,700,900,+\n")
+
+
+def test_a_cre_beyond_the_contig_says_so_too(files: Path) -> None:
+    with (files / "cres.bed").open("a") as file:
+        file.write("chr1\t590\t700\tE\t0\t.\t590\t700\t0,0,0\tPLS\n")
+    with pytest.raises(ContigError, match="a cCRE ends at 700"):
+        finder(files, "ENSG00000000001.1,G,chr1,100,200,+\n")
 
 
 def test_a_gene_on_a_contig_that_the_fasta_lacks(files: Path) -> None:

@@ -11,6 +11,7 @@ import yaml
 from transformers import PreTrainedModel
 
 from ..errors import CheckpointError, InputError
+from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CRE_CLASSES, CreTable, GeneTable
 from ..modeling import (
     VariantFormerForChromatinActivity,
@@ -23,9 +24,6 @@ from .lightning import LightningCheckpoint, read_lightning_checkpoint
 from .model_card import model_card
 from .model_folder import new_folder, write_weights
 from .names import encoder_parameter_name, expression_parameter_name
-
-GENES_FILE = "genes.parquet"
-CRES_FILE = "cres.parquet"
 
 
 @dataclass(frozen=True)

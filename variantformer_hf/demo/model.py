@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
 from ..genome.reference import ReferenceGenome
@@ -54,8 +55,8 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     _fill_weights(model, np.random.default_rng(seed))
     model.save_pretrained(folder)
     VariantFormerProcessor(tokenizer).save_pretrained(folder)
-    genes.save(folder / "genes.parquet")
-    cres.save(folder / "cres.parquet")
+    genes.save(folder / GENES_FILE)
+    cres.save(folder / CRES_FILE)
     return folder
 
 

@@ -13,6 +13,8 @@ from ..genome.genes import Gene, GeneTable
 from ..genome.interval import Interval, reverse_complement
 from ..genome.reference import ReferenceGenome
 
+_BEYOND_ANY_CONTIG = 2**40
+
 
 class Geometry(Protocol):
     """Lengths in bases that a model was trained with; a VariantFormerProcessor has them."""
@@ -43,15 +45,6 @@ class GeneRegions:
     def intervals(self) -> list[Interval]:
         """All regions: the cCREs, then the window."""
         return [*self.cres, self.window]
-
-    @property
-    def span(self) -> Interval:
-        """The stretch from the leftmost to the rightmost base of any region."""
-        return Interval(
-            self.window.chrom,
-            min(interval.start for interval in self.intervals),
-            max(interval.end for interval in self.intervals),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +81,9 @@ class RegionFinder:
 
     Attributes:
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
+
+    Raises:
+        ContigError: a gene or cCRE lies beyond the end of its contig.
     """
 
     def __init__(self, genes: GeneTable, cres: CreTable, geometry: Geometry, reference: ReferenceGenome) -> None:
@@ -101,33 +97,24 @@ class RegionFinder:
         self._cre_contig_of = map_contigs(
             chroms, cres.contigs, wanted_file="the model's gene table", available_file="the model's cCRE table"
         )
+        self._check_lengths(genes)
+
+    def reach(self, gene: Gene) -> Interval:
+        """The stretch in which a gene's elements and window lie."""
+        contig, length = self._contig(gene)
+        radius = self._geometry.cre_radius
+        return Interval(contig, max(0, gene.start - radius), min(gene.end + radius, length))
 
     def find(self, gene: Gene) -> GeneRegions:
         """Regions of a gene: its window, and every cCRE that overlaps the gene widened by ``cre_radius``.
 
         Raises:
-            ContigError: the FASTA lacks the gene's contig, or the gene or a cCRE lies beyond the contig's end.
+            ContigError: the FASTA lacks the gene's contig.
         """
-        if gene.chrom not in self.contig_of:
-            raise ContigError(
-                f"has no contig {gene.chrom}",
-                file=self._reference.path,
-                record=gene.gene_id,
-                remedy="Use another FASTA.",
-            )
-        contig = self.contig_of[gene.chrom]
-        length = self._reference.contigs[contig]
-        cre_contig = self._cre_contig_of.get(gene.chrom)
+        contig, length = self._contig(gene)
         radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
-        found = self._cres.overlapping(cre_contig or gene.chrom, max(0, gene.start - radius), gene.end + radius)
-        last = max(gene.start + 1, int(found.end.max()) if len(found.end) else 0)
-        if last > length:
-            raise ContigError(
-                f"{contig} has {length} bases, and the model's genes and cCREs reach to {last}",
-                file=self._reference.path,
-                record=gene.gene_id,
-                remedy="They are of different assemblies: use the FASTA that the model was made for.",
-            )
+        cre_contig = self._cre_contig_of.get(gene.chrom, gene.chrom)
+        found = self._cres.overlapping(cre_contig, max(0, gene.start - radius), gene.end + radius)
         starts = np.maximum(found.start - flank, 0).tolist()
         ends = np.minimum(found.end + flank, length).tolist()
         intervals = tuple(Interval(contig, start, end) for start, end in zip(starts, ends, strict=True))
@@ -135,6 +122,39 @@ class RegionFinder:
         if gene.strand == "-":
             return GeneRegions(gene, window, intervals[::-1], found.class_id[::-1])
         return GeneRegions(gene, window, intervals, found.class_id)
+
+    def _contig(self, gene: Gene) -> tuple[str, int]:
+        if gene.chrom not in self.contig_of:
+            raise ContigError(
+                f"has no contig {gene.chrom}",
+                file=self._reference.path,
+                record=gene.gene_id,
+                remedy="Leave out the gene, or use a FASTA with all autosomes.",
+            )
+        contig = self.contig_of[gene.chrom]
+        return contig, self._reference.contigs[contig]
+
+    def _check_lengths(self, genes: GeneTable) -> None:
+        """Refuse tables that reach beyond the FASTA's contigs, before anything is computed on them."""
+        for gene in genes:
+            if gene.chrom in self.contig_of:
+                contig, length = self._contig(gene)
+                if gene.start >= length:
+                    raise self._other_assembly(contig, length, f"{gene.gene_id} starts at {gene.start}")
+        for chrom, cre_contig in self._cre_contig_of.items():
+            if chrom in self.contig_of:
+                contig = self.contig_of[chrom]
+                length = self._reference.contigs[contig]
+                beyond = self._cres.overlapping(cre_contig, length, _BEYOND_ANY_CONTIG)
+                if len(beyond.end):
+                    raise self._other_assembly(contig, length, f"a cCRE ends at {int(beyond.end.max())}")
+
+    def _other_assembly(self, contig: str, length: int, what: str) -> ContigError:
+        return ContigError(
+            f"{contig} has {length} bases, and {what} in the model's table",
+            file=self._reference.path,
+            remedy="They are of different assemblies: use the FASTA that the model was made for.",
+        )
 
 
 def gene_sequences(

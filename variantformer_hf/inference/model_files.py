@@ -4,12 +4,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
+from safetensors import SafetensorError
 
 from ..errors import InputError
+from ..modeling import VariantFormerConfig, VariantFormerForExpression, VariantFormerProcessor
 
+_REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 
@@ -38,7 +43,7 @@ def model_file(model: str | Path, name: str, *, revision: str | None = None) -> 
         raise InputError(
             f"the model has no file {name}",
             file=model,
-            remedy="Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id.",
+            remedy=_REMEDY,
         )
     return found
 
@@ -51,6 +56,59 @@ def model_identity(model: str | Path, *, revision: str | None = None) -> ModelId
             digest.update(hashlib.file_digest(file, "sha256").digest())
     name = Path(model).name if Path(model).is_dir() else str(model)
     return ModelIdentity(name, digest.hexdigest())
+
+
+def load_expression_model(
+    model: str | Path, *, dtype: torch.dtype, revision: str | None = None, **options: Any
+) -> VariantFormerForExpression:
+    """Load the weights of an expression model, all of them and no others.
+
+    Raises:
+        InputError: another kind of model, damaged files, or weights that are missing, unknown or of another shape
+            (transformers alone would fill such weights with random numbers).
+    """
+    config_file = model_file(model, "config.json", revision=revision)
+    try:
+        model_type = json.loads(config_file.read_text()).get("model_type")
+        if model_type != VariantFormerConfig.model_type:
+            raise InputError(
+                f"is a model of the type {model_type!r}, not {VariantFormerConfig.model_type!r}", file=model
+            )
+        loaded, found = VariantFormerForExpression.from_pretrained(
+            model,
+            dtype=dtype,
+            revision=revision or "main",
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are named below, with whatever else is wrong
+            **options,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split()).rstrip(".!")[:300]
+        raise InputError(f"the model cannot be loaded: {reason}", file=model, remedy=_REMEDY) from error
+    wrong = [*found["missing_keys"], *found["unexpected_keys"], *(key[0] for key in found["mismatched_keys"])]
+    if wrong:
+        raise InputError(
+            f"{len(wrong)} weights are missing, unknown or of another shape (first: {wrong[0]})",
+            file=model,
+            remedy=_REMEDY,
+        )
+    return loaded
+
+
+def load_processor(model: str | Path, *, revision: str | None = None) -> VariantFormerProcessor:
+    """Load a model's tokenizer and geometry.
+
+    Raises:
+        InputError: its files are missing or damaged.
+    """
+    for name in ("tokenizer.json", "processor_config.json"):
+        model_file(model, name, revision=revision)
+    try:
+        return VariantFormerProcessor.from_pretrained(model, revision=revision or "main")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError("its tokenizer or processor cannot be loaded", file=model, remedy=_REMEDY) from error
 
 
 def _weight_files(model: str | Path, revision: str | None) -> list[Path]:

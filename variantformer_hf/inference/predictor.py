@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.personal import PersonalGenome
@@ -19,7 +20,13 @@ from ..genome.tally import VariantTally
 from ..modeling import VariantFormerForExpression, VariantFormerProcessor
 from .gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from .match_report import match_report
-from .model_files import ModelIdentity, model_file, model_identity
+from .model_files import (
+    ModelIdentity,
+    load_expression_model,
+    load_processor,
+    model_file,
+    model_identity,
+)
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
 from .query import Query, RejectedName, RejectedQueryError, resolve_query
 from .tissues import Tissue, TissueNames
@@ -129,16 +136,12 @@ class ExpressionPredictor:
         Raises:
             InputError: a file of the model is missing or cannot be read.
         """
-        genes = GeneTable.read(model_file(model, "genes.parquet", revision=revision))
-        cres = CreTable.read(model_file(model, "cres.parquet", revision=revision))
-        chosen = choose_device(device)
-        loaded = VariantFormerForExpression.from_pretrained(
-            model, dtype=choose_dtype(precision, chosen), revision=revision or "main", **model_options
-        )
-        processor = VariantFormerProcessor.from_pretrained(model, revision=revision or "main")
+        genes = GeneTable.read(model_file(model, GENES_FILE, revision=revision))
+        cres = CreTable.read(model_file(model, CRES_FILE, revision=revision))
+        dtype = choose_dtype(precision, choose_device(device))
         return cls(
-            loaded,
-            processor,
+            load_expression_model(model, dtype=dtype, revision=revision, **model_options),
+            load_processor(model, revision=revision),
             genes,
             cres,
             identity=model_identity(model, revision=revision),
@@ -208,19 +211,28 @@ class ExpressionPredictor:
             genes, tissues, gene_table=self.gene_table, tissue_names=self.tissue_names, contig_of=finder.contig_of
         )
         _check_query(query, skip_invalid)
-        regions = [finder.find(gene) for gene in query.genes]
+        reaches = [finder.reach(gene) for gene in query.genes]
         people = open_people(reference, vcf, samples, options)
-        agreement = None if vcf is None else check_records(reference, vcf, [entry.span for entry in regions])
+        agreement = None if vcf is None else check_records(reference, vcf, reaches)
+        # Along the genome, so that a contig's tally can be closed when its last gene is done.
+        order = sorted(range(len(reaches)), key=reaches.__getitem__)
         predictions: list[GenePrediction] = []
         tallies: dict[str, VariantTally] = {}
         for person in people:
             tally = tallies.setdefault(person.sample, VariantTally())
             of_person: dict[int, GenePrediction] = {}
-            for index, prediction in self._predict_person(person, regions, query.tissues, tally):
+            for position, index in enumerate(order):
+                regions = finder.find(query.genes[index])
+                gene_tally = VariantTally()
+                prediction = self._predict_gene_of(person, regions, query.tissues, gene_tally)
                 of_person[index] = prediction if with_embeddings else replace(prediction, embeddings=None)
+                tally.merge(gene_tally)
+                chrom = regions.window.chrom
+                if position + 1 == len(order) or reaches[order[position + 1]].chrom != chrom:
+                    tally.close_contig(chrom)
                 if on_gene is not None:
-                    on_gene(len(predictions) + len(of_person), len(people) * len(regions))
-            predictions += [of_person[index] for index in range(len(regions))]
+                    on_gene(len(predictions) + len(of_person), len(people) * len(order))
+            predictions += [of_person[index] for index in range(len(order))]
             if vcf is not None:
                 check_person_agreement(tally, vcf, person.sample)
             person.close()
@@ -264,19 +276,6 @@ class ExpressionPredictor:
         ids = torch.tensor([list(tissue_ids)], device=self.device)
         output = self.model(**inputs, tissue_ids=ids)
         return output.logits[0].float().cpu().numpy(), output.embeddings[0].float().cpu().numpy()
-
-    def _predict_person(
-        self, person: PersonalGenome, regions: Sequence[GeneRegions], tissues: Sequence[Tissue], tally: VariantTally
-    ) -> Iterator[tuple[int, GenePrediction]]:
-        """Predict one person's genes along the genome, so that each contig's tally can be closed when it is done."""
-        order = sorted(range(len(regions)), key=lambda index: regions[index].span)
-        for position, index in enumerate(order):
-            chrom = regions[index].window.chrom
-            gene_tally = VariantTally()
-            yield index, self._predict_gene_of(person, regions[index], tissues, gene_tally)
-            tally.merge(gene_tally)
-            if position + 1 == len(order) or regions[order[position + 1]].window.chrom != chrom:
-                tally.close_contig(chrom)
 
     def _predict_gene_of(
         self, person: PersonalGenome, regions: GeneRegions, tissues: Sequence[Tissue], tally: VariantTally

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CreTable
 from ..genome.genes import GeneTable
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
-from ..modeling import VariantFormerProcessor
 from .gene_regions import RegionFinder
-from .model_files import model_file
+from .model_files import load_processor, model_file
 from .people import merged
 
 
@@ -22,9 +22,9 @@ def model_windows(model: str | Path, fasta: str | Path) -> list[Interval]:
     Raises:
         InputError: a file is missing or the two do not go together.
     """
-    genes = GeneTable.read(model_file(model, "genes.parquet"))
-    cres = CreTable.read(model_file(model, "cres.parquet"))
+    genes = GeneTable.read(model_file(model, GENES_FILE))
+    cres = CreTable.read(model_file(model, CRES_FILE))
     with ReferenceGenome(fasta) as reference:
-        finder = RegionFinder(genes, cres, VariantFormerProcessor.from_pretrained(model), reference)
+        finder = RegionFinder(genes, cres, load_processor(model), reference)
         found = [finder.find(gene) for gene in genes if gene.chrom in finder.contig_of]
     return merged([interval for regions in found for interval in regions.intervals])

@@ -1,0 +1,107 @@
+"""Model folders: whole ones load, damaged ones are one clear error and never random weights."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from variantformer_hf import ExpressionPredictor
+from variantformer_hf.demo.model import write_demo_model
+from variantformer_hf.demo.simulation import write_simulation
+from variantformer_hf.errors import InputError
+from variantformer_hf.inference.model_files import model_identity
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model_files")
+    return write_demo_model(write_simulation(folder), folder / "model")
+
+
+@pytest.fixture
+def model(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "model"))
+
+
+def drop_a_weight(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights.pop("model.cre_projection.weight")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+
+def reshape_a_weight(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights["model.cre_projection.weight"] = weights["model.cre_projection.weight"][:, :8].contiguous()
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+
+def add_a_weight(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights["model.extra"] = weights["model.cre_projection.weight"].clone()
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+
+def cut(name: str) -> Callable[[Path], None]:
+    def damage(model: Path) -> None:
+        content = (model / name).read_bytes()
+        (model / name).write_bytes(content[: len(content) // 2])
+
+    return damage
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda model: (model / name).unlink()
+
+
+def set_in_config(name: str, value: object) -> Callable[[Path], None]:
+    def change(model: Path) -> None:
+        config = json.loads((model / "config.json").read_text())
+        (model / "config.json").write_text(json.dumps(config | {name: value}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (drop_a_weight, "1 weights are missing.*cre_projection"),
+        (reshape_a_weight, "cre_projection"),
+        (add_a_weight, r"model\.extra"),
+        (cut("model.safetensors"), "cannot be loaded"),
+        (cut("config.json"), "cannot be loaded"),
+        (cut("tokenizer.json"), "tokenizer or processor"),
+        (cut("genes.parquet"), "genes.parquet"),
+        (cut("cres.parquet"), "cres.parquet"),
+        (remove("model.safetensors"), "cannot be loaded"),
+        (remove("config.json"), "no file config.json"),
+        (remove("tokenizer.json"), "no file tokenizer.json"),
+        (remove("processor_config.json"), "no file processor_config.json"),
+        (remove("genes.parquet"), "no file genes.parquet"),
+        (set_in_config("model_type", "bert"), "of the type 'bert'"),
+        (set_in_config("gene_pooling", "attention"), "gene_pooling='attention'"),
+    ],
+)
+def test_a_damaged_folder_is_one_clear_error(model: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(model)
+    with pytest.raises(InputError, match=message):
+        ExpressionPredictor.from_pretrained(model, device="cpu")
+
+
+def test_a_whole_folder_loads(model: Path) -> None:
+    assert len(ExpressionPredictor.from_pretrained(model, device="cpu").gene_table) == 6
+
+
+def test_the_identity_follows_the_weights(model: Path) -> None:
+    before = model_identity(model)
+    assert before.name == "model"
+    assert model_identity(model) == before
+    add_a_weight(model)
+    assert model_identity(model).sha256 != before.sha256
+
+
+def test_a_path_that_is_neither_a_folder_nor_a_hub_id(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a model folder nor a Hub repository"):
+        ExpressionPredictor.from_pretrained(tmp_path / "none", device="cpu")
