@@ -5,7 +5,6 @@ the implementation chosen in the config (eager or sdpa here), so that a further 
 """
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import nn
@@ -14,7 +13,6 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 
 
-@lru_cache(maxsize=64)
 def alibi_slopes(n_heads: int, device: torch.device) -> torch.Tensor:
     """Slopes of ALiBi, (n_heads,) float32: a geometric sequence for powers of two, interleaved with the next one's else."""
     return torch.tensor(_slopes(n_heads), dtype=torch.float32, device=device)
@@ -65,10 +63,7 @@ def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    *,
-    key_mask: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    dropout: float,
+    mask: torch.Tensor | None,
 ) -> torch.Tensor:
     """Attention by the implementation that ``module.config`` names.
 
@@ -76,9 +71,7 @@ def attend(
         module: the attention layer (its ``config`` and ``training`` are read).
         query: (B, H, Q, d).
         key, value: (B, H, K, d).
-        key_mask: (B, K), True = present; None = all present.
-        bias: (B or 1, H, Q, K) added to the scores, or None.
-        dropout: on the attention weights, while training.
+        mask: (B or 1, H or 1, Q or 1, K) added to the scores: position bias and absent keys; None = neither.
 
     Returns:
         (B, Q, H * d).
@@ -89,9 +82,9 @@ def attend(
         query,
         key,
         value,
-        additive_mask(key_mask, bias, query.dtype),
+        None if mask is None else mask.to(query.dtype),
         scaling=query.shape[-1] ** -0.5,
-        dropout=dropout if module.training else 0.0,
+        dropout=module.config.attention_dropout if module.training else 0.0,
         is_causal=False,
     )
     return output.flatten(2)
@@ -100,13 +93,22 @@ def attend(
 def additive_mask(
     key_mask: torch.Tensor | None, bias: torch.Tensor | None, dtype: torch.dtype
 ) -> torch.Tensor | None:
-    """Bias and mask as one tensor to add to the scores; None when there is neither."""
+    """Position bias and absent keys as one tensor to add to the scores, made once for all layers.
+
+    Args:
+        key_mask: (B, K), True = present; None = all present.
+        bias: (B or 1, H, Q, K), or None.
+        dtype: of the attention's matrix products.
+
+    Returns:
+        (B or 1, H or 1, Q or 1, K), or None when there is neither.
+    """
     if key_mask is None:
         return None if bias is None else bias.to(dtype)
     absent = ~key_mask[:, None, None, :]
     if bias is None:
-        bias = torch.zeros_like(absent, dtype=torch.float32)
-    return bias.masked_fill(absent, torch.finfo(dtype).min).to(dtype)
+        bias = torch.zeros_like(absent, dtype=dtype)
+    return bias.to(dtype).masked_fill(absent, torch.finfo(dtype).min)
 
 
 class VariantFormerSelfAttention(nn.Module):
@@ -119,13 +121,10 @@ class VariantFormerSelfAttention(nn.Module):
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(
-        self, hidden_states: torch.Tensor, key_mask: torch.Tensor | None, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         heads = self.config.num_attention_heads
         query, key, value = self.qkv(hidden_states).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-        dropout = self.config.attention_dropout
-        return self.out(attend(self, query, key, value, key_mask=key_mask, bias=bias, dropout=dropout))
+        return self.out(attend(self, query, key, value, mask))
 
 
 class VariantFormerCrossAttention(nn.Module):
@@ -153,20 +152,16 @@ class VariantFormerCrossAttention(nn.Module):
         self,
         hidden_states: torch.Tensor,
         key_value: tuple[torch.Tensor, torch.Tensor],
-        key_mask: torch.Tensor | None,
-        bias: torch.Tensor | None,
+        mask: torch.Tensor | None,
     ) -> torch.Tensor:
         """Attend from R rows of queries per context, (B * R, Q, D), to B contexts.
 
-        Without a bias the rows are laid out one behind the other as one long query, so that neither the keys nor the
-        scores are repeated in memory for each row.
+        The rows are laid out one behind the other as one long query, so that the keys are not repeated for each row.
         """
         key, value = key_value
         rows = hidden_states.shape[0] // key.shape[0]
         query_length = hidden_states.shape[1]
-        if bias is not None and rows > 1:
-            bias = bias.repeat(1, 1, rows, 1)
+        if mask is not None and mask.shape[2] > 1:
+            mask = mask.repeat(1, 1, rows, 1)
         query = self.project_query(hidden_states.reshape(key.shape[0], rows * query_length, -1))
-        dropout = self.config.attention_dropout
-        attended = attend(self, query, key, value, key_mask=key_mask, bias=bias, dropout=dropout)
-        return self.out(attended).reshape(hidden_states.shape)
+        return self.out(attend(self, query, key, value, mask)).reshape(hidden_states.shape)

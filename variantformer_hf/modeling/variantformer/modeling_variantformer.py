@@ -153,32 +153,26 @@ class VariantFormerLayer(GradientCheckpointingLayer):
     def forward(
         self,
         hidden_states: torch.Tensor,
-        key_mask: torch.Tensor | None = None,
-        bias: torch.Tensor | None = None,
-        context: torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None = None,
+        mask: torch.Tensor | None = None,
+        context: torch.Tensor | None = None,
         context_mask: torch.Tensor | None = None,
-        context_bias: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(B, L, D) -> (B, L, D).
 
         Args:
             hidden_states: the stream.
-            key_mask: (B, L), True = present.
-            bias: (B or 1, H, L, L) of self-attention.
-            context: (B', K, D), or its keys and values, where B is a multiple of B'.
-            context_mask: (B', K).
-            context_bias: (B' or 1, H, L, K) of cross-attention.
+            mask: added to the scores of self-attention, (B or 1, H or 1, L or 1, L).
+            context: (B', K, D), where B is a multiple of B'.
+            context_mask: added to the scores of cross-attention, (B' or 1, H or 1, L or 1, K).
         """
         attended = hidden_states
         if self.attention is not None and self.attention_norm is not None:
-            attended = attended + self.attention(self.attention_norm(attended), key_mask, bias)
+            attended = attended + self.attention(self.attention_norm(attended), mask)
         if self.cross_attention is not None and self.cross_attention_norm is not None:
             if context is None:
                 raise ValueError("this layer attends to a context, and none was given")
-            key_value = context if isinstance(context, tuple) else self.cross_attention.project_context(context)
-            attended = attended + self.cross_attention(
-                self.cross_attention_norm(attended), key_value, context_mask, context_bias
-            )
+            key_value = self.cross_attention.project_context(context)
+            attended = attended + self.cross_attention(self.cross_attention_norm(attended), key_value, context_mask)
         return hidden_states + self.feed_forward(self.feed_forward_norm(attended))
 
 
@@ -294,10 +288,10 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
             context = self.context_embedding(contexts)[:, None]
             if self.config.expand_context:
                 context = context.expand(-1, length, -1)
-        key_mask = None if bool(mask.all()) else mask
+        scores_mask = additive_mask(None if bool(mask.all()) else mask, bias, self.dtype)
         hidden_states = residual(hidden_states, self.config)
         for layer in self.layers:
-            hidden_states = layer(hidden_states, key_mask, bias, context)
+            hidden_states = layer(hidden_states, scores_mask, context)
         return self._pool(hidden_states, mask)
 
     def _pool(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -542,16 +536,17 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         genes, n_tokens = self._gene_stream_start(windows, tissues)
         rows = len(genes) // n_genes
         gene_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(rows, 0)
-        cre_bias, gene_bias, cross_bias = self._biases(cres, cre_mask, genes, gene_mask)
+        cre_scores, gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
+        annotation_scores = additive_mask(cre_mask, None, self.dtype)
         classes = self.cre_class_embedding(cre_class_ids) if self.cre_class_embedding is not None else None
         attentions: list[torch.Tensor] = []
         start = genes
         for index, gene_layer in enumerate(self.gene_layers):
             if index > 0:
-                cres = self.cre_layers[index - 1](cres, cre_mask, cre_bias, classes, cre_mask)
+                cres = self.cre_layers[index - 1](cres, cre_scores, classes, annotation_scores)
             cross_attention = cast(VariantFormerLayer, gene_layer).cross_attention
             with _record_first_query(cross_attention, attentions if output_attentions else None):
-                genes = gene_layer(genes, gene_mask, gene_bias, cres, cre_mask, cross_bias)
+                genes = gene_layer(genes, gene_scores, cres, cross_scores)
             if self.config.use_res:
                 genes = genes + start
 
@@ -570,20 +565,27 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             output["tissue_attentions"] = per_tissue(torch.stack(attentions, 1))
         return output
 
-    def _biases(
+    def _score_masks(
         self, cres: torch.Tensor, cre_mask: torch.Tensor | None, genes: torch.Tensor, gene_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-        """ALiBi of the cCRE stream, of the gene stream, and between them; over ranks among the present rows."""
-        if not self.config.use_alibi:
-            return None, None, None
+        """What is added to the scores of the cCRE stream, of the gene stream, and between them.
+
+        ALiBi over ranks among the present rows, and absent keys.
+        """
         heads = self.config.num_attention_heads
-        cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes, gene_mask)
-        cross_bias = None
-        if self.config.cross_alibi:
-            of_contexts = gene_ranks if len(gene_ranks) == 1 else gene_ranks[:: len(genes) // len(cres)]
-            shift = cre_ranks.amax(-1, keepdim=True) - of_contexts.amax(-1, keepdim=True)
-            cross_bias = alibi_bias(heads, of_contexts + shift, cre_ranks)
-        return alibi_bias(heads, cre_ranks, cre_ranks), alibi_bias(heads, gene_ranks, gene_ranks), cross_bias
+        cre_bias = gene_bias = cross_bias = None
+        if self.config.use_alibi:
+            cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes, gene_mask)
+            cre_bias, gene_bias = alibi_bias(heads, cre_ranks, cre_ranks), alibi_bias(heads, gene_ranks, gene_ranks)
+            if self.config.cross_alibi:
+                of_contexts = gene_ranks if len(gene_ranks) == 1 else gene_ranks[:: len(genes) // len(cres)]
+                shift = cre_ranks.amax(-1, keepdim=True) - of_contexts.amax(-1, keepdim=True)
+                cross_bias = alibi_bias(heads, of_contexts + shift, cre_ranks)
+        return (
+            additive_mask(cre_mask, cre_bias, self.dtype),
+            additive_mask(gene_mask, gene_bias, self.dtype),
+            additive_mask(cre_mask, cross_bias, self.dtype),
+        )
 
     def _gene_stream_start(
         self, windows: torch.Tensor, tissues: torch.Tensor | None
@@ -644,12 +646,11 @@ def _record_first_query(attention: VariantFormerCrossAttention | None, weights: 
         return
 
     def record(module: VariantFormerCrossAttention, arguments: tuple, output: torch.Tensor) -> None:
-        hidden_states, (key, _), key_mask, bias = arguments
+        hidden_states, (key, _), mask = arguments
         rows = hidden_states.shape[0] // key.shape[0]
         first = hidden_states[:, 0].unflatten(0, (key.shape[0], rows))
         scores = (module.project_query(first) @ key.transpose(-1, -2)).float() * key.shape[-1] ** -0.5
-        mask = additive_mask(key_mask, None if bias is None else bias[:, :, :1], torch.float32)
-        scores = scores if mask is None else scores + mask
+        scores = scores if mask is None else scores + mask[:, :, :1].float()
         weights.append(scores.softmax(-1).transpose(1, 2).flatten(0, 1))
 
     handle = attention.register_forward_hook(record)
