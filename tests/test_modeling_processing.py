@@ -218,3 +218,10 @@ def test_inputs_equal_the_released_ones(shared: Path, parity: Path, case: str) -
 def test_a_vocabulary_of_another_kind_is_refused(parity: Path) -> None:
     with pytest.raises(InputError):
         DnaTokenizer.from_vocabulary(parity / "full" / "config.json")
+
+
+def test_the_classes_are_those_of_the_cre_table() -> None:
+    from variantformer_hf.genome import CRE_CLASSES as OF_THE_TABLE
+    from variantformer_hf.modeling.variantformer.configuration_variantformer import CRE_CLASSES
+
+    assert tuple(CRE_CLASSES) == tuple(OF_THE_TABLE)
