@@ -209,6 +209,20 @@ def test_the_cre_stream_runs_once_for_all_tissues(monkeypatch: pytest.MonkeyPatc
     assert shapes == [(1, 5, 24)]
 
 
+@pytest.mark.parametrize("n_present", [40, 25])
+def test_a_bag_of_equal_keys_counts_as_often_as_they_are_there(n_present: int) -> None:
+    """One key per class while predicting equals one key per element, which training with dropout needs."""
+    encoder = encoder_config(attention_dropout=0.0, hidden_dropout=0.0)
+    model = expression_model(encoder_config=encoder, attention_dropout=1e-12, hidden_dropout=0.0)
+    gene = gene_inputs(12, n_cres=40, n_windows=3)
+    gene["cre_class_ids"] = gene["cre_class_ids"] // 3
+    present = (torch.arange(40) < n_present).float()[None]
+    with torch.no_grad():
+        by_class = model.eval()(**gene, cre_mask=present)
+        by_element = model.train()(**gene, cre_mask=present)
+    torch.testing.assert_close(by_class.logits, by_element.logits, atol=2e-6, rtol=0)
+
+
 def test_loss_leaves_out_missing_labels_only() -> None:
     model = expression_model()
     gene = gene_inputs(7, 4, 2)

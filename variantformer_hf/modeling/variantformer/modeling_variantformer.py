@@ -537,13 +537,12 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         rows = len(genes) // n_genes
         gene_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(rows, 0)
         cre_scores, gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
-        annotation_scores = additive_mask(cre_mask, None, self.dtype)
-        classes = self.cre_class_embedding(cre_class_ids) if self.cre_class_embedding is not None else None
+        annotations, annotation_scores = self._annotations(cre_class_ids, cre_mask)
         attentions: list[torch.Tensor] = []
         start = genes
         for index, gene_layer in enumerate(self.gene_layers):
             if index > 0:
-                cres = self.cre_layers[index - 1](cres, cre_scores, classes, annotation_scores)
+                cres = self.cre_layers[index - 1](cres, cre_scores, annotations, annotation_scores)
             cross_attention = cast(VariantFormerLayer, gene_layer).cross_attention
             with _record_first_query(cross_attention, attentions if output_attentions else None):
                 genes = gene_layer(genes, gene_scores, cres, cross_scores)
@@ -564,6 +563,26 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         if output_attentions:
             output["tissue_attentions"] = per_tissue(torch.stack(attentions, 1))
         return output
+
+    def _annotations(
+        self, class_ids: torch.Tensor, cre_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """What the cCRE stream attends to beside itself: the class embeddings of all elements, an unordered bag.
+
+        A bag of n equal keys weighs what one such key does with log n added to its score, so one key per class is
+        enough. Only dropout on the attention weights tells the n keys apart.
+        """
+        if self.cre_class_embedding is None:
+            return None, None
+        if self.training and self.config.attention_dropout > 0:
+            return self.cre_class_embedding(class_ids), additive_mask(cre_mask, None, self.dtype)
+        present = torch.ones_like(class_ids) if cre_mask is None else cre_mask.long()
+        counts = torch.zeros(len(class_ids), self.cre_class_embedding.num_embeddings, device=class_ids.device)
+        counts = counts.scatter_add(1, class_ids, present.float())
+        # Relative to the largest class, so that rounding to bfloat16 falls on rare classes only.
+        scores = torch.log(counts / counts.amax(1, keepdim=True)).clamp(min=torch.finfo(self.dtype).min)
+        keys = self.cre_class_embedding.weight.expand(len(class_ids), -1, -1)
+        return keys, scores.to(self.dtype)[:, None, None]
 
     def _score_masks(
         self, cres: torch.Tensor, cre_mask: torch.Tensor | None, genes: torch.Tensor, gene_mask: torch.Tensor | None
