@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 from ..errors import SymbolicAlleleError
 
@@ -102,16 +101,19 @@ def chosen_allele(genotype: Sequence[int | None], mode: str) -> int | Outcome:
             return Outcome.MISSING_GENOTYPE if genotype in ((), (None,)) else Outcome.HAPLOID
         allele = genotype[index]
         return Outcome.MISSING_GENOTYPE if allele is None else allele
-    if not genotype or genotype[0] is None:
+    first = genotype[0] if genotype else None
+    if first is None:
         return Outcome.MISSING_GENOTYPE
-    for left, allele in pairwise(genotype):
+    left = first
+    for allele in genotype[1:]:
         if allele is None:
             return Outcome.MISSING_GENOTYPE
         if allele != left:
             if mode == "ref" and 0 in genotype:
                 return 0
             return allele or left
-    return genotype[0]
+        left = allele
+    return first
 
 
 def merged_allele(alleles: Sequence[str], carried: set[int]) -> str | None:
@@ -203,6 +205,8 @@ def apply_edits(reference: str, start: int, edits: Sequence[Edit]) -> tuple[str,
     Returns:
         The sequence, and one outcome per edit: APPLIED, OVERLAPS or REF_MISMATCH (the edit is then left out).
     """
+    if not edits:
+        return reference, []
     source = reference
     written: list[str] = []  # the text that stands for the first `cursor` bases of the reference, a letter an entry
     cursor = 0

@@ -176,7 +176,7 @@ class PersonalGenome:
         for record in self._variants.records(self._contig_of[chrom], start, end):
             identity = (record.position, record.alleles)
             copies[identity] = copies.get(identity, -1) + 1
-            chosen = self._chosen(record)
+            chosen = self._chosen(record, chrom)
             edit = chosen if isinstance(chosen, Edit) else None
             records.append(
                 _Decided(
@@ -189,14 +189,14 @@ class PersonalGenome:
             )
         return _Stretch(records)
 
-    def _chosen(self, record: Record) -> Edit | Outcome:
+    def _chosen(self, record: Record, chrom: str) -> Edit | Outcome:
         if len(record.alleles) < 2:
             return Outcome.NO_ALT
         alts = record.alleles[1:]
         genotype = record.genotype
         if self.symbolic != "apply" and any(is_symbolic(alt) for alt in alts):
             if self.symbolic == "exclude_record":
-                self._refuse_gvcf(record)
+                self._refuse_gvcf(record, chrom)
                 return Outcome.SYMBOLIC
             kept = [index for index, alt in enumerate(record.alleles) if not is_reference_block(alt)]
             if len(kept) < 2:
@@ -224,18 +224,18 @@ class PersonalGenome:
             raise SymbolicAlleleError(
                 error.problem,
                 file=self._path,
-                record=self._name(record.position),
+                record=f"{chrom}:{record.position + 1}",
                 remedy="Leave such records out: symbolic='exclude_record'.",
             ) from None
         except IndexError:
             raise InputError(
                 f"the genotype names an allele that the record does not have (it has {len(record.alleles)})",
                 file=self._path,
-                record=self._name(record.position),
+                record=f"{chrom}:{record.position + 1}",
                 remedy="Correct or remove the record.",
             ) from None
 
-    def _refuse_gvcf(self, record: Record) -> None:
+    def _refuse_gvcf(self, record: Record, chrom: str) -> None:
         """Stop where leaving out a record for its ``<NON_REF>`` would lose a call that the person has."""
         if not self.refuse_gvcf or not any(is_reference_block(alt) for alt in record.alleles):
             return
@@ -244,7 +244,7 @@ class PersonalGenome:
             raise SymbolicAlleleError(
                 "is a gVCF: its calls carry <NON_REF> or <*>, and would all be left out",
                 file=self._path,
-                record=self._name(record.position),
+                record=f"{chrom}:{record.position + 1}",
                 remedy="Read it with --gvcf (symbolic='ignore_allele'), which drops only the symbolic allele.",
             )
 
@@ -252,10 +252,7 @@ class PersonalGenome:
         end = interval.start + len(region)
         overlapping = stretch.overlapping(interval.start, end)
         edits = [record.edit for record in overlapping if record.edit is not None]
-        if not edits:
-            sequence, outcomes = region, []
-        else:
-            sequence, outcomes = apply_edits(region, interval.start, edits)
+        sequence, outcomes = apply_edits(region, interval.start, edits)
         became = iter(outcomes)
         for record in overlapping:
             outcome = record.outcome if record.edit is None else next(became)
@@ -275,9 +272,6 @@ class PersonalGenome:
     @property
     def _path(self) -> Path | None:
         return None if self._variants is None else self._variants.path
-
-    def _name(self, position: int) -> str:
-        return f"position {position + 1}"
 
 
 class _Stretch:
