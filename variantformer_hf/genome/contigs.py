@@ -48,6 +48,7 @@ def map_contigs(
     *,
     wanted_file: str | PathLike[str],
     available_file: str | PathLike[str],
+    announce: bool = True,
 ) -> dict[str, str]:
     """Name of each wanted contig in another file: the same name, else with or without ``chr`` (and M for MT).
 
@@ -55,6 +56,7 @@ def map_contigs(
         wanted: names in one file.
         available: names in the other.
         wanted_file, available_file: the files, for messages.
+        announce: log one warning where names differ.
 
     Returns:
         wanted -> available; contigs that the other file does not have are absent.
@@ -81,7 +83,7 @@ def map_contigs(
                 file=wanted_file,
                 remedy="Keep one of the two spellings in the file.",
             )
-    if renamed:
+    if renamed and announce:
         first = sorted(renamed)[0]
         logger.warning(
             "%s: contig names differ from those of %s; %s is taken as %s (%d contigs so)",

@@ -139,7 +139,7 @@ def _sampled(
     reference: ReferenceGenome, file: VariantFile, intervals: Sequence[Interval], limit: int
 ) -> list[tuple[str, Record]]:
     """Records from stretches spread evenly over the intervals, by the FASTA's contig names."""
-    contig_of = map_contigs(reference.contigs, file.contigs, wanted_file=reference.path, available_file=file.path)
+    contig_of = _mapped(reference, file)
     there = [
         interval
         for interval in intervals
@@ -155,6 +155,17 @@ def _sampled(
             records = file.records(contig_of[interval.chrom], start, min(start + step, interval.end))
             found += [(interval.chrom, record) for record, _ in zip(records, range(share), strict=False)]
     return found
+
+
+def _mapped(reference: ReferenceGenome, file: VariantFile) -> dict[str, str]:
+    """FASTA contig -> contig of the VCF; in silence, for whoever reads the genome itself is told."""
+    return map_contigs(
+        reference.contigs,
+        file.contigs,
+        wanted_file=reference.path,
+        available_file=file.path,
+        announce=False,
+    )
 
 
 def _agreement(records: Sequence[tuple[str, Record]], reference: ReferenceGenome) -> Agreement:
@@ -200,7 +211,7 @@ def _samples(names: Sequence[str], asked: str | None) -> Finding:
 
 
 def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
-    mapped = map_contigs(reference.contigs, file.contigs, wanted_file=reference.path, available_file=file.path)
+    mapped = _mapped(reference, file)
     with_records = sum(file.has_records(name) for name in mapped.values())
     renamed = next(((ours, theirs) for ours, theirs in mapped.items() if ours != theirs), None)
     message = f"{len(mapped)} shared, {with_records} with records"
