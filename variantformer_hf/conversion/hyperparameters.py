@@ -66,7 +66,8 @@ _EXPRESSION_RUN_ONLY = {
 }
 # Options that the released code declares and no released model has.
 _EXPRESSION_OFF = ("concat_tissue_context_cres", "concat_tissue_context_genes")
-_LOSSES = {"cross_entropy": "cross_entropy", "focal": "focal", "weighted": "weighted_cross_entropy"}
+_ENCODER_LOSSES = {"cross_entropy": "cross_entropy", "focal": "focal", "weighted": "weighted_cross_entropy"}
+_EXPRESSION_LOSSES = {"poisson": "poisson_nll", "mse": "mse"}
 
 
 def encoder_config_from_released(hyper_parameters: Mapping[str, Any]) -> VariantFormerEncoderConfig:
@@ -76,11 +77,7 @@ def encoder_config_from_released(hyper_parameters: Mapping[str, Any]) -> Variant
         CheckpointError: a hyper-parameter that is not known, or a value that is not implemented.
     """
     fields = _taken_over(hyper_parameters, _ENCODER_FIELDS, _ENCODER_RUN_ONLY, ())
-    loss = hyper_parameters.get("loss_fn", "cross_entropy")
-    name = loss[0] if isinstance(loss, Sequence) and not isinstance(loss, str) else loss
-    if name not in _LOSSES:
-        raise CheckpointError(f"the encoder's loss_fn {name!r} is not known", remedy=f"Known are {', '.join(_LOSSES)}.")
-    fields["loss_function"] = _LOSSES[name]
+    fields |= _encoder_loss(hyper_parameters.get("loss_fn", "cross_entropy"))
     if fields.get("loss_reduction") is None:
         fields["loss_reduction"] = "sum"
     return _built(VariantFormerEncoderConfig, fields)
@@ -105,12 +102,37 @@ def expression_config_from_released(
     stated = hyper_parameters.get("token_dim", encoder_config.hidden_size)
     if stated != encoder_config.hidden_size:
         raise CheckpointError(
-            f"the expression model was built on an encoder of width {stated}, the encoder file has {encoder_config.hidden_size}",
+            f"the expression model was built on an encoder of width {stated}, "
+            f"the encoder file has {encoder_config.hidden_size}",
             remedy="Give the encoder file that belongs to the checkpoint.",
         )
     loss = hyper_parameters.get("loss_fn", "poisson_nll")
-    fields["loss_function"] = "mse" if "mse" in str(loss).lower() else "poisson_nll"
+    named = [ours for part, ours in _EXPRESSION_LOSSES.items() if part in str(loss).lower()]
+    if len(named) != 1:
+        raise CheckpointError(
+            f"the expression model's loss_fn {loss!r} is not known",
+            remedy=f"Known are {', '.join(_EXPRESSION_LOSSES)}.",
+        )
+    fields["loss_function"] = named[0]
     return _built(VariantFormerConfig, fields | {"encoder_config": encoder_config, "tissues": list(tissues)})
+
+
+def _encoder_loss(stored: Any) -> dict[str, Any]:
+    """A loss by name, or with its parameter as stored in training: gamma of the focal loss, weights of the classes."""
+    name, *parameters = stored if isinstance(stored, Sequence) and not isinstance(stored, str) else (stored,)
+    if name not in _ENCODER_LOSSES:
+        raise CheckpointError(
+            f"the encoder's loss_fn {name!r} is not known", remedy=f"Known are {', '.join(_ENCODER_LOSSES)}."
+        )
+    fields: dict[str, Any] = {"loss_function": _ENCODER_LOSSES[name]}
+    if not any(parameters):
+        return fields
+    parameter = parameters[0]
+    if name == "focal":
+        return fields | {"focal_gamma": parameter}
+    if name == "weighted" and isinstance(parameter, Sequence):
+        return fields | {"class_weights": list(parameter)}
+    raise CheckpointError(f"the encoder's loss_fn {stored!r} has a parameter that is not implemented")
 
 
 def _taken_over(

@@ -5,6 +5,7 @@ the implementation chosen in the config (eager or sdpa here), so that a further 
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -13,30 +14,34 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 
 
-def alibi_slopes(n_heads: int, device: torch.device) -> torch.Tensor:
-    """Slopes of ALiBi, (n_heads,) float32: a geometric sequence for powers of two, interleaved with the next one's else."""
-    return torch.tensor(_slopes(n_heads), dtype=torch.float32, device=device)
-
-
-def _slopes(n_heads: int) -> list[float]:
+@lru_cache
+def alibi_slopes(n_heads: int) -> tuple[float, ...]:
+    """Slopes of ALiBi, a head each: a geometric sequence for powers of two, interleaved with the next one's else."""
     power = 2 ** math.floor(math.log2(n_heads))
     base = 2.0 ** (-8.0 / power)
-    slopes = [base ** (index + 1) for index in range(power)]
-    return slopes + _slopes(2 * power)[0::2][: n_heads - power] if power < n_heads else slopes
+    slopes = tuple(base ** (index + 1) for index in range(power))
+    return slopes + alibi_slopes(2 * power)[0::2][: n_heads - power] if power < n_heads else slopes
 
 
-def alibi_bias(n_heads: int, query_ranks: torch.Tensor, key_ranks: torch.Tensor) -> torch.Tensor:
-    """Symmetric ALiBi: -slope * |query rank - key rank|.
+def alibi_bias(
+    n_heads: int, query_ranks: torch.Tensor, key_ranks: torch.Tensor, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """Symmetric ALiBi: -slope * |query rank - key rank|, computed in float32.
 
     Args:
         n_heads: H.
         query_ranks, key_ranks: (B, Q) and (B, K) ranks.
+        dtype: of the result.
 
     Returns:
-        (B, H, Q, K) float32.
+        (B, H, Q, K).
     """
     distance = (query_ranks[:, :, None] - key_ranks[:, None, :]).abs().float()
-    return -alibi_slopes(n_heads, distance.device)[None, :, None, None] * distance[:, None]
+    bias = distance.new_empty(len(distance), n_heads, *distance.shape[1:], dtype=dtype)
+    # Head by head: a float32 copy of all heads would be the largest tensor of a prediction.
+    for head, slope in enumerate(alibi_slopes(n_heads)):
+        bias[:, head] = distance * -slope
+    return bias
 
 
 def eager_attention_forward(
@@ -90,9 +95,7 @@ def attend(
     return output.flatten(2)
 
 
-def additive_mask(
-    key_mask: torch.Tensor | None, bias: torch.Tensor | None, dtype: torch.dtype
-) -> torch.Tensor | None:
+def additive_mask(key_mask: torch.Tensor | None, bias: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
     """Position bias and absent keys as one tensor to add to the scores, made once for all layers.
 
     Args:
@@ -147,6 +150,18 @@ class VariantFormerCrossAttention(nn.Module):
     def project_query(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """(B, Q, D) -> (B, H, Q, d)."""
         return self.query(hidden_states).unflatten(-1, (self.config.num_attention_heads, -1)).transpose(1, 2)
+
+    def first_query_weights(
+        self, hidden_states: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Attention weights of the first query of each row, (B * R, H, K) float32; arguments as in :meth:`forward`.
+
+        Computed on the side, whatever implementation the layer runs, because the fast ones give none.
+        """
+        first = hidden_states[:, 0].unflatten(0, (key.shape[0], -1))
+        scores = (self.project_query(first) @ key.transpose(-1, -2)).float() * key.shape[-1] ** -0.5
+        scores = scores if mask is None else scores + mask[:, :, :1].float()
+        return scores.softmax(-1).transpose(1, 2).flatten(0, 1)
 
     def forward(
         self,

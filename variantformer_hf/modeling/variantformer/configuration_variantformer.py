@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -19,6 +19,7 @@ CRE_CLASSES = [
     "pELS,CTCF-bound",
 ]
 
+_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 _ENCODER_CHOICES = {
     "pooling": ("linear", "mean", "max"),
     "positional_encoding": ("alibi", "sinusoidal"),
@@ -51,7 +52,13 @@ def _refuse_misspelled(config: PreTrainedConfig, given: dict[str, Any]) -> None:
             raise ValueError(f"{name} is not a field of {type(config).__name__}; did you mean {close[0]}?")
 
 
-def _check_heads(config: PreTrainedConfig) -> None:
+def _check_sizes(config: PreTrainedConfig, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name}={getattr(config, name)} must be at least 1")
+    for name in ("attention_dropout", "hidden_dropout"):
+        if not 0 <= getattr(config, name) < 1:
+            raise ValueError(f"{name}={getattr(config, name)} must be from 0 to below 1")
     if config.hidden_size % config.num_attention_heads:
         raise ValueError(
             f"hidden_size={config.hidden_size} is not a multiple of num_attention_heads={config.num_attention_heads}"
@@ -80,7 +87,7 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
         attention_dropout, hidden_dropout: on attention weights, and after the gated product.
         loss_function: ``cross_entropy``, ``focal`` or ``weighted_cross_entropy``.
         focal_gamma: exponent of the focal loss.
-        class_weights: of the weighted cross-entropy, one per class.
+        class_weights: of the weighted cross-entropy, one per class; its loss needs them.
         loss_reduction: ``mean`` or ``sum`` over the batch.
         use_contrastive_loss: add the contrastive loss between elements.
         contrastive_fraction: its weight; None = the ratio of the two losses, clipped to [0.01, 100].
@@ -123,12 +130,16 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         _refuse_misspelled(self, kwargs)
+        # Also run by @strict later on, which would wrap its ValueError.
+        self.validate_architecture()
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:
         """Refuse values that the model does not implement."""
         _check_choices(self, _ENCODER_CHOICES)
-        _check_heads(self)
+        _check_sizes(self, (*_SIZES, "vocab_size", "token_length", "num_tissues", "num_classes", "num_contexts"))
+        if self.class_weights is not None and len(self.class_weights) != self.num_classes:
+            raise ValueError(f"class_weights has {len(self.class_weights)} values, num_classes={self.num_classes}")
         if self.tissues is not None and len(self.tissues) != self.num_tissues:
             raise ValueError(f"{len(self.tissues)} tissues are named, num_tissues={self.num_tissues}")
 
@@ -160,7 +171,7 @@ class VariantFormerConfig(PreTrainedConfig):
     """
 
     model_type = "variantformer"
-    sub_configs = {"encoder_config": VariantFormerEncoderConfig}
+    sub_configs: ClassVar[dict[str, Any]] = {"encoder_config": VariantFormerEncoderConfig}
 
     encoder_config: dict | PreTrainedConfig | None = None
     hidden_size: int = 1536
@@ -196,6 +207,7 @@ class VariantFormerConfig(PreTrainedConfig):
             self.tissues = [f"tissue {index}" for index in range(63)]
         if self.cre_classes is None:
             self.cre_classes = list(CRE_CLASSES)
+        self.validate_architecture()
         super().__post_init__(**kwargs)
 
     @property
@@ -206,6 +218,4 @@ class VariantFormerConfig(PreTrainedConfig):
     def validate_architecture(self) -> None:
         """Refuse values that the model does not implement."""
         _check_choices(self, _EXPRESSION_CHOICES)
-        _check_heads(self)
-        if self.num_hidden_layers < 1:
-            raise ValueError("num_hidden_layers must be at least 1")
+        _check_sizes(self, _SIZES)

@@ -4,17 +4,16 @@ What is unusual here, read top to bottom:
 
 - In every layer attention reaches the residual stream only through the gated feed-forward branch.
 - Two encoders (one for cCREs, one for windows of the gene) turn 200 tokens each into one vector.
-- A cCRE stream and a gene stream run side by side; gene layer i+1 attends to the output of cCRE layer i, gene layer 0 to
-  the projected cCREs. The cCRE stream knows no tissue, so it runs once for all tissues of a gene.
+- A cCRE stream and a gene stream run side by side; gene layer i+1 attends to the output of cCRE layer i, gene layer 0
+  to the projected cCREs. The cCRE stream knows no tissue, so it runs once for all tissues of a gene.
 - Positions are ranks (ALiBi), never genomic distances; class annotations enter as a bag of keys.
-- The residual stream stays in float32 under bfloat16 weights (``residual_dtype``).
+- The residual stream stays in float32 under bfloat16 weights (``residual_dtype``), and so do what enters it (pooling,
+  projections) and what reads it (the head).
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
@@ -35,6 +34,8 @@ from .configuration_variantformer import VariantFormerConfig, VariantFormerEncod
 
 # Sequences that an encoder works on at a time: what bounds the memory of its activations.
 ENCODER_CHUNK = 128
+# Tokens of rows with a shared context (the tissues of a gene) that a layer works on at a time, for the same reason.
+SHARED_CONTEXT_TOKENS = 8_192
 
 
 @dataclass
@@ -112,6 +113,21 @@ class LayerNorm(nn.LayerNorm):
         return normed.to(self.weight.dtype)
 
 
+class StreamLinear(nn.Linear):
+    """Linear map in the type of its input, so that a float32 stream is not rounded where it is entered or read out."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return F.linear(input, self.weight.to(input.dtype), None if self.bias is None else self.bias.to(input.dtype))
+
+
+class StreamLayerNorm(nn.LayerNorm):
+    """Layer norm in the type of its input."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.weight.to(input.dtype), self.bias.to(input.dtype)
+        return F.layer_norm(input, self.normalized_shape, weight, bias, self.eps)
+
+
 class VariantFormerFeedForward(nn.Module):
     """Gated feed-forward: down(value * gelu(gate)), the value being the first half of ``up``."""
 
@@ -156,24 +172,71 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         mask: torch.Tensor | None = None,
         context: torch.Tensor | None = None,
         context_mask: torch.Tensor | None = None,
+        first_query_weights: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """(B, L, D) -> (B, L, D).
 
         Args:
-            hidden_states: the stream.
-            mask: added to the scores of self-attention, (B or 1, H or 1, L or 1, L).
-            context: (B', K, D), where B is a multiple of B'.
+            hidden_states: the stream; R rows, one behind the other, for each context: B = B' * R.
+            mask: added to the scores of self-attention, (B' or 1, H or 1, L or 1, L); B' = B without a context.
+            context: (B', K, D).
             context_mask: added to the scores of cross-attention, (B' or 1, H or 1, L or 1, K).
+            first_query_weights: the cross-attention weights of each row's first query, (B, H, K), are appended.
         """
+        if self.cross_attention is None:
+            return self._run(hidden_states, mask, None, None, None)
+        if context is None:
+            raise ValueError("this layer attends to a context, and none was given")
+        key, value = self.cross_attention.project_context(context)
+        rows = hidden_states.unflatten(0, (len(context), -1))
+        outputs: list[torch.Tensor] = []
+        weights: list[torch.Tensor] | None = None if first_query_weights is None else []
+        for contexts, of_each in _blocks(len(context), rows.shape[1], rows.shape[2]):
+            block = rows[contexts, of_each]
+            block_mask = _of_contexts(mask, contexts)
+            if block_mask is not None and len(block_mask) > 1:
+                block_mask = block_mask.repeat_interleave(block.shape[1], 0)
+            key_value = key[contexts], value[contexts]
+            of_context = _of_contexts(context_mask, contexts)
+            outputs.append(self._run(block.flatten(0, 1), block_mask, key_value, of_context, weights))
+        if first_query_weights is not None and weights is not None:
+            first_query_weights.append(torch.cat(weights))
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _run(
+        self,
+        hidden_states: torch.Tensor,
+        mask: torch.Tensor | None,
+        key_value: tuple[torch.Tensor, torch.Tensor] | None,
+        context_mask: torch.Tensor | None,
+        first_query_weights: list[torch.Tensor] | None,
+    ) -> torch.Tensor:
         attended = hidden_states
         if self.attention is not None and self.attention_norm is not None:
             attended = attended + self.attention(self.attention_norm(attended), mask)
-        if self.cross_attention is not None and self.cross_attention_norm is not None:
-            if context is None:
-                raise ValueError("this layer attends to a context, and none was given")
-            key_value = self.cross_attention.project_context(context)
-            attended = attended + self.cross_attention(self.cross_attention_norm(attended), key_value, context_mask)
+        if self.cross_attention is not None and self.cross_attention_norm is not None and key_value is not None:
+            queries = self.cross_attention_norm(attended)
+            if first_query_weights is not None:
+                weights = self.cross_attention.first_query_weights(queries, key_value[0], context_mask)
+                first_query_weights.append(weights)
+            attended = attended + self.cross_attention(queries, key_value, context_mask)
         return hidden_states + self.feed_forward(self.feed_forward_norm(attended))
+
+
+def _blocks(n_contexts: int, rows: int, length: int) -> list[tuple[slice, slice]]:
+    """Which contexts, and which rows of each, to work on at a time: whole contexts, or a part of one's rows."""
+    if rows == 1:
+        return [(slice(0, n_contexts), slice(0, 1))]
+    at_once = max(1, SHARED_CONTEXT_TOKENS // length)
+    if rows <= at_once:
+        step = at_once // rows
+        return [(slice(first, first + step), slice(0, rows)) for first in range(0, n_contexts, step)]
+    parts = [slice(first, first + at_once) for first in range(0, rows, at_once)]
+    return [(slice(context, context + 1), part) for context in range(n_contexts) for part in parts]
+
+
+def _of_contexts(mask: torch.Tensor | None, contexts: slice) -> torch.Tensor | None:
+    return mask if mask is None or len(mask) == 1 else mask[contexts]
 
 
 class VariantFormerPreTrainedModel(PreTrainedModel):
@@ -181,7 +244,7 @@ class VariantFormerPreTrainedModel(PreTrainedModel):
 
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
-    _no_split_modules = ["VariantFormerLayer"]
+    _no_split_modules: ClassVar[list[str]] = ["VariantFormerLayer"]
     _supports_sdpa = True
     _supports_flash_attn = False
     _supports_flex_attn = False
@@ -202,9 +265,11 @@ class VariantFormerPreTrainedModel(PreTrainedModel):
             init.constant_(module.logit_scale, math.log(1 / 0.07))
 
 
-def residual(hidden_states: torch.Tensor, config: VariantFormerConfig | VariantFormerEncoderConfig) -> torch.Tensor:
+def residual(
+    hidden_states: torch.Tensor, config: VariantFormerConfig | VariantFormerEncoderConfig, model_dtype: torch.dtype
+) -> torch.Tensor:
     """The start of a residual stream, in the type in which it is to be kept."""
-    return hidden_states.float() if config.residual_dtype == "float32" else hidden_states
+    return hidden_states.to(torch.float32 if config.residual_dtype == "float32" else model_dtype)
 
 
 class VariantFormerEncoder(VariantFormerPreTrainedModel):
@@ -215,14 +280,14 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
     """
 
     config: VariantFormerEncoderConfig
+    # What stage 1 calls it, so that an encoder loads from a stage 1 folder.
+    base_model_prefix = "encoder"
     main_input_name = "input_ids"
 
     def __init__(self, config: VariantFormerEncoderConfig) -> None:
         super().__init__(config)
         self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.context_embedding = (
-            nn.Embedding(config.num_contexts, config.hidden_size) if config.use_context else None
-        )
+        self.context_embedding = nn.Embedding(config.num_contexts, config.hidden_size) if config.use_context else None
         self.layers = nn.ModuleList(
             VariantFormerLayer(config, self_attention=True, cross_attention=config.use_context)
             for _ in range(config.num_hidden_layers)
@@ -259,13 +324,16 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
             raise ValueError("this encoder has use_context=True and needs context_ids")
         leading = input_ids.shape[:-1]
         ids = input_ids.flatten(0, -2)
-        mask = torch.ones_like(ids, dtype=torch.bool) if attention_mask is None else attention_mask.flatten(0, -2).bool()
+        mask = torch.ones_like(ids) if attention_mask is None else attention_mask.flatten(0, -2)
+        mask = mask.bool()
         contexts = None if context_ids is None else context_ids.flatten()
         # Sequences of like length together: padding after a chunk's longest one is never worked on.
         used = torch.where(mask.any(-1), mask.shape[-1] - mask.flip(-1).int().argmax(-1), 0)
         order = torch.argsort(used, stable=True)
-        pooled = [self._encode(ids[rows], mask[rows], used[rows], contexts if contexts is None else contexts[rows])
-                  for rows in order.split(ENCODER_CHUNK)]
+        pooled = [
+            self._encode(ids[rows], mask[rows], used[rows], contexts if contexts is None else contexts[rows])
+            for rows in order.split(ENCODER_CHUNK)
+        ]
         vectors = torch.cat(pooled)[torch.argsort(order)]
         return VariantFormerEncoderOutput(pooler_output=vectors.unflatten(0, leading))
 
@@ -278,7 +346,7 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         hidden_states = self.token_embedding(ids)
         bias = None
         if self.config.positional_encoding == "alibi":
-            bias = alibi_bias(self.config.num_attention_heads, ranks, ranks)
+            bias = alibi_bias(self.config.num_attention_heads, ranks, ranks, self.dtype)
         else:
             hidden_states = hidden_states + sinusoidal_positions(length, self.config.hidden_size, ids.device).to(
                 hidden_states.dtype
@@ -289,7 +357,7 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
             if self.config.expand_context:
                 context = context.expand(-1, length, -1)
         scores_mask = additive_mask(None if bool(mask.all()) else mask, bias, self.dtype)
-        hidden_states = residual(hidden_states, self.config)
+        hidden_states = residual(hidden_states, self.config, self.dtype)
         for layer in self.layers:
             hidden_states = layer(hidden_states, scores_mask, context)
         return self._pool(hidden_states, mask)
@@ -359,7 +427,7 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         heads = [cast(nn.Linear, head) for head in self.classifiers]
         weight = torch.stack([head.weight for head in heads])[tissue_ids]
         bias = torch.stack([head.bias for head in heads])[tissue_ids]
-        logits = torch.einsum("bd,bcd->bc", joined.to(weight.dtype), weight) + bias
+        logits = torch.einsum("bd,bcd->bc", joined, weight.to(joined.dtype)) + bias.to(joined.dtype)
         if labels is None:
             return VariantFormerChromatinActivityOutput(logits=logits, embeddings=strands)
         classification = self._classification_loss(logits.float(), labels, majority_labels)
@@ -385,7 +453,9 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         self, logits: torch.Tensor, labels: torch.Tensor, majority_labels: torch.Tensor | None
     ) -> torch.Tensor:
         weights = None
-        if self.config.loss_function == "weighted_cross_entropy" and self.config.class_weights is not None:
+        if self.config.loss_function == "weighted_cross_entropy":
+            if self.config.class_weights is None:
+                raise ValueError("loss_function='weighted_cross_entropy' needs class_weights in the config")
             weights = logits.new_tensor(self.config.class_weights)
         losses = F.cross_entropy(logits, labels, weight=weights, reduction="none")
         if self.config.loss_function == "focal":
@@ -422,8 +492,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         widths_differ = encoder_config.hidden_size != config.hidden_size
         self.cre_encoder = VariantFormerEncoder(encoder_config)
         self.gene_encoder = VariantFormerEncoder(encoder_config)
-        self.cre_projection = nn.Linear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
-        self.gene_projection = nn.Linear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
+        self.cre_projection = StreamLinear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
+        self.gene_projection = StreamLinear(encoder_config.hidden_size, config.hidden_size) if widths_differ else None
         by_tissue = config.gene_pooling == "multi_registry" or config.add_context_to_cres
         self.tissue_embedding = nn.Embedding(config.num_tissues, config.hidden_size) if by_tissue else None
         self.start_embedding = nn.Embedding(1, config.hidden_size) if config.gene_pooling == "start_token" else None
@@ -507,8 +577,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             found = encoder(input_ids[presence], attention_mask[presence]).pooler_output
             vectors = found.new_zeros(*presence.shape, found.shape[-1]).masked_scatter(presence[..., None], found)
         if projection is not None:
-            vectors = projection(vectors.to(projection.weight.dtype))
-        return residual(vectors, self.config)
+            vectors = projection(vectors)
+        return residual(vectors, self.config, self.dtype)
 
     def run_streams(
         self,
@@ -535,7 +605,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             cre_mask = None if cre_mask is None else cre_mask.repeat_interleave(n_tissues, 0)
         genes, n_tokens = self._gene_stream_start(windows, tissues)
         rows = len(genes) // n_genes
-        gene_mask = None if gene_mask is None else F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(rows, 0)
+        if gene_mask is not None:
+            gene_mask = F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(len(cres) // n_genes, 0)
         cre_scores, gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
         annotations, annotation_scores = self._annotations(cre_class_ids, cre_mask)
         attentions: list[torch.Tensor] = []
@@ -543,9 +614,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         for index, gene_layer in enumerate(self.gene_layers):
             if index > 0:
                 cres = self.cre_layers[index - 1](cres, cre_scores, annotations, annotation_scores)
-            cross_attention = cast(VariantFormerLayer, gene_layer).cross_attention
-            with _record_first_query(cross_attention, attentions if output_attentions else None):
-                genes = gene_layer(genes, gene_scores, cres, cross_scores)
+            genes = gene_layer(genes, gene_scores, cres, cross_scores, attentions if output_attentions else None)
             if self.config.use_res:
                 genes = genes + start
 
@@ -595,30 +664,28 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         cre_bias = gene_bias = cross_bias = None
         if self.config.use_alibi:
             cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes, gene_mask)
-            cre_bias, gene_bias = alibi_bias(heads, cre_ranks, cre_ranks), alibi_bias(heads, gene_ranks, gene_ranks)
+            cre_bias = alibi_bias(heads, cre_ranks, cre_ranks, self.dtype)
+            gene_bias = alibi_bias(heads, gene_ranks, gene_ranks, self.dtype)
             if self.config.cross_alibi:
-                of_contexts = gene_ranks if len(gene_ranks) == 1 else gene_ranks[:: len(genes) // len(cres)]
-                shift = cre_ranks.amax(-1, keepdim=True) - of_contexts.amax(-1, keepdim=True)
-                cross_bias = alibi_bias(heads, of_contexts + shift, cre_ranks)
+                shift = cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
+                cross_bias = alibi_bias(heads, gene_ranks + shift, cre_ranks, self.dtype)
         return (
             additive_mask(cre_mask, cre_bias, self.dtype),
             additive_mask(gene_mask, gene_bias, self.dtype),
             additive_mask(cre_mask, cross_bias, self.dtype),
         )
 
-    def _gene_stream_start(
-        self, windows: torch.Tensor, tissues: torch.Tensor | None
-    ) -> tuple[torch.Tensor, int]:
+    def _gene_stream_start(self, windows: torch.Tensor, tissues: torch.Tensor | None) -> tuple[torch.Tensor, int]:
         """The gene stream's input, a row per gene and tissue (or per gene), and how many tokens precede its windows."""
         if self.config.gene_pooling == "multi_registry":
             assert tissues is not None
             first = tissues[:, :, None]
             repeated = windows[:, None].expand(-1, first.shape[1], -1, -1)
-            return torch.cat([residual(first, self.config), repeated], dim=2).flatten(0, 1), 1
+            return torch.cat([residual(first, self.config, self.dtype), repeated], dim=2).flatten(0, 1), 1
         if self.config.add_context_to_cres and tissues is not None:
             windows = windows.repeat_interleave(tissues.shape[1], 0)
         if self.start_embedding is not None:
-            first = residual(self.start_embedding.weight, self.config).expand(len(windows), 1, -1)
+            first = residual(self.start_embedding.weight, self.config, self.dtype).expand(len(windows), 1, -1)
             return torch.cat([first, windows], dim=1), 1
         return windows, 0
 
@@ -654,31 +721,6 @@ def _rows_at(rows: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     return torch.gather(rows, 1, index).masked_fill((positions < 0)[..., None], float("nan"))
 
 
-@contextmanager
-def _record_first_query(attention: VariantFormerCrossAttention | None, weights: list[torch.Tensor] | None) -> Iterator[None]:
-    """While open, append the attention weights of each row's first query to ``weights``: (B * rows, H, K) float32.
-
-    They are computed on the side, whatever implementation the layer itself runs, because the fast ones give none.
-    """
-    if weights is None or attention is None:
-        yield
-        return
-
-    def record(module: VariantFormerCrossAttention, arguments: tuple, output: torch.Tensor) -> None:
-        hidden_states, (key, _), mask = arguments
-        rows = hidden_states.shape[0] // key.shape[0]
-        first = hidden_states[:, 0].unflatten(0, (key.shape[0], rows))
-        scores = (module.project_query(first) @ key.transpose(-1, -2)).float() * key.shape[-1] ** -0.5
-        scores = scores if mask is None else scores + mask[:, :, :1].float()
-        weights.append(scores.softmax(-1).transpose(1, 2).flatten(0, 1))
-
-    handle = attention.register_forward_hook(record)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 class VariantFormerExpressionHead(nn.Module):
     """(..., D) -> (...), one number; softplus keeps it positive under the Poisson loss."""
 
@@ -686,23 +728,23 @@ class VariantFormerExpressionHead(nn.Module):
         super().__init__()
         width = config.hidden_size
         if config.head_type == "linear":
-            layers: list[nn.Module] = [nn.Linear(width, 1)]
+            layers: list[nn.Module] = [StreamLinear(width, 1)]
         elif config.use_bigger_head:
             layers = [
-                nn.Linear(width, width),
-                nn.LayerNorm(width, config.layer_norm_eps),
+                StreamLinear(width, width),
+                StreamLayerNorm(width, config.layer_norm_eps),
                 nn.GELU(),
                 nn.Dropout(config.hidden_dropout),
-                nn.Linear(width, width),
+                StreamLinear(width, width),
                 nn.GELU(),
-                nn.Linear(width, 1),
+                StreamLinear(width, 1),
             ]
         else:
-            layers = [nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1)]
+            layers = [StreamLinear(width, width), nn.GELU(), StreamLinear(width, 1)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.layers(embeddings.to(cast(nn.Linear, self.layers[0]).weight.dtype)).squeeze(-1)
+        return self.layers(embeddings).squeeze(-1)
 
 
 class VariantFormerForExpression(VariantFormerPreTrainedModel):
