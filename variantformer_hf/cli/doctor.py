@@ -17,10 +17,13 @@ def doctor(
     ] = None,
 ) -> None:
     """Check a FASTA and a VCF before a run: build, names, index, order, samples, REF alleles, phasing."""
+    import pysam
     from rich.console import Console
     from rich.table import Table
 
     from ..genome.doctor import diagnose
+
+    pysam.set_verbosity(0)  # what goes wrong is said once, in our words
 
     windows = None
     if model is not None:

@@ -1,5 +1,7 @@
 """``variantformer predict``: a VCF in, a table of expression out."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -106,6 +108,7 @@ def predict(
     beside = [_report_path(output), *([embeddings] if embeddings else [])]
     check_new([*([] if layout == "predixcan" else [output]), *beside], overwrite=overwrite)
 
+    import pysam
     from transformers.utils.logging import disable_progress_bar
 
     from ..inference.people import GenotypeOptions
@@ -113,6 +116,7 @@ def predict(
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
+    pysam.set_verbosity(0)  # what goes wrong is said once, in our words
     predictor = ExpressionPredictor.from_pretrained(model, device=device, precision=precision)
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
@@ -190,18 +194,26 @@ def _report_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.report.json")
 
 
-def _progress():  # type: ignore[no-untyped-def]
-    from contextlib import contextmanager
-
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that appears with the first gene and goes with the last."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("genes"), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = progress.add_task("predict", total=None)
+    started = False
 
-    @contextmanager
-    def shown():  # type: ignore[no-untyped-def]
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("predict", total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
+    def on_gene(done: int, total: int) -> None:
+        nonlocal started
+        if not started:
+            progress.start()
+            started = True
+        progress.update(task, completed=done, total=total)
 
-    return shown()
+    try:
+        yield on_gene
+    finally:
+        if started:
+            progress.stop()

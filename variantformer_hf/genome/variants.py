@@ -78,7 +78,11 @@ class VariantFile:
             ) from error
         columns = header[-1].split("\t") if header else []
         if columns[:5] != ["#CHROM", "POS", "ID", "REF", "ALT"]:
-            raise InputError("has no #CHROM header line", file=self.path, remedy="Give a VCF or BCF.")
+            raise InputError(
+                "has no #CHROM header line: it is cut short, or no VCF",
+                file=self.path,
+                remedy="Fetch it again, or give a VCF or BCF.",
+            )
         self.samples = tuple(columns[_FIXED_COLUMNS:])
         self.sample = _chosen_sample(self.path, self.samples, sample)
         self._column = None if self.sample is None else _FIXED_COLUMNS + self.samples.index(self.sample)
@@ -186,7 +190,9 @@ def _index_of(path: Path) -> Path:
             return index
     with path.open("rb") as file:
         head = file.read(2)
-    if head != b"\x1f\x8b":
+    if head != b"\x1f\x8b" and head != b"##":
+        raise InputError("is neither a VCF nor a BCF", file=path, remedy="Give a VCF (.vcf.gz) or BCF with its index.")
+    if head == b"##":
         remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
         raise MissingIndexError("is not compressed, and has no index", file=path, remedy=remedy)
     command = f"bcftools index {path}" if path.suffix == ".bcf" else f"tabix -p vcf {path}"
