@@ -190,7 +190,7 @@ def _index_of(path: Path) -> Path:
             return index
     with path.open("rb") as file:
         head = file.read(2)
-    if head != b"\x1f\x8b" and head != b"##":
+    if head not in (b"\x1f\x8b", b"##"):
         raise InputError("is neither a VCF nor a BCF", file=path, remedy="Give a VCF (.vcf.gz) or BCF with its index.")
     if head == b"##":
         remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
