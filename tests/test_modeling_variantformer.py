@@ -148,6 +148,9 @@ def test_a_padded_batch_equals_one_at_a_time(options: dict[str, Any]) -> None:
     model = expression_model(**options)
     genes = [gene_inputs(seed, n_cres, n_windows) for seed, n_cres, n_windows in [(1, 5, 3), (2, 2, 4), (3, 7, 1)]]
     batch = [padded(gene, 7, 4) for gene in genes]
+    if options.get("add_context_to_cres"):
+        batch = [gene | {"tissue_ids": gene["tissue_ids"][:, :1]} for gene in batch]
+        genes = [gene | {"tissue_ids": gene["tissue_ids"][:, :1]} for gene in genes]
     positions = {"cre_positions": torch.tensor([[1, -1]] * 3), "gene_positions": torch.tensor([[0, -1]] * 3)}
     with torch.no_grad():
         together = model(**{name: torch.cat([gene[name] for gene in batch]) for name in batch[0]}, **positions)
@@ -184,6 +187,44 @@ def test_a_present_element_without_tokens_takes_part() -> None:
         vector = model.model.cre_encoder(empty["cre_input_ids"], empty["cre_attention_mask"]).pooler_output[0, 1]
         torch.testing.assert_close(vector, model.model.cre_encoder.pooling.bias.expand(16))
         assert not torch.allclose(model(**empty).logits, model(**without).logits, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("cre_class_ids", torch.zeros(1, 2, dtype=torch.long)),
+        ("tissue_ids", torch.tensor([0, 2])),
+        ("tissue_ids", torch.tensor([[0], [2]])),
+        ("gene_input_ids", torch.zeros(2, 2, LENGTH, dtype=torch.long)),
+        ("gene_attention_mask", torch.ones(1, 3, LENGTH)),
+        ("cre_mask", torch.ones(1, 4)),
+        ("gene_mask", torch.ones(2)),
+        ("labels", torch.ones(3)),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(name: str, given: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=name if name != "gene_input_ids" else "gene_"):
+        expression_model()(**{**gene_inputs(1, 3, 2), name: given})
+
+
+def test_cre_embeddings_that_differ_by_tissue_need_one_tissue() -> None:
+    model = expression_model(add_context_to_cres=True)
+    with pytest.raises(ValueError, match="one tissue at a time"):
+        model(**gene_inputs(1, 3, 2), cre_positions=torch.tensor([[0]]))
+
+
+@pytest.mark.parametrize("in_config", [True, False])
+def test_tuples_instead_of_named_outputs(in_config: bool) -> None:
+    model = expression_model()
+    gene = gene_inputs(1, 3, 2)
+    with torch.no_grad():
+        named = model(**gene)
+        if in_config:
+            for module in (model, model.model, model.model.cre_encoder, model.model.gene_encoder):
+                module.config.return_dict = False
+        logits, embeddings = model(**gene) if in_config else model(**gene, return_dict=False)
+    assert torch.equal(logits, named.logits)
+    assert torch.equal(embeddings, named.embeddings)
 
 
 def test_a_gene_without_any_element_is_an_error() -> None:
@@ -418,6 +459,7 @@ def test_alibi_slopes(n_heads: int) -> None:
         (VariantFormerConfig, {"num_hidden_layers": 0}),
         (VariantFormerConfig, {"num_attention_heads": 0}),
         (VariantFormerConfig, {"hidden_dropout": 1.5}),
+        (VariantFormerConfig, {"encoder_config": {"use_context": True}}),
         (VariantFormerEncoderConfig, {"pooling": "attention"}),
         (VariantFormerEncoderConfig, {"positional_encoding": "rotary"}),
         (VariantFormerEncoderConfig, {"strand_aggregation": "sum"}),

@@ -219,3 +219,5 @@ class VariantFormerConfig(PreTrainedConfig):
         """Refuse values that the model does not implement."""
         _check_choices(self, _EXPRESSION_CHOICES)
         _check_sizes(self, _SIZES)
+        if isinstance(self.encoder_config, VariantFormerEncoderConfig) and self.encoder_config.use_context:
+            raise ValueError("encoder_config.use_context=True is for stage 1 only: gene windows have no class")

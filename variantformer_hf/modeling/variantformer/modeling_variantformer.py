@@ -422,7 +422,7 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
             majority_labels: (B,), the class that most tissues have there, for ``majority_weight``.
         """
         contexts = None if context_ids is None else context_ids[:, None].expand(-1, 2)
-        strands = self.encoder(input_ids, attention_mask, contexts).pooler_output
+        strands = self.encoder(input_ids, attention_mask, contexts, return_dict=True).pooler_output
         joined = strands.flatten(1) if self.config.strand_aggregation == "concat" else strands.mean(1)
         heads = [cast(nn.Linear, head) for head in self.classifiers]
         weight = torch.stack([head.weight for head in heads])[tissue_ids]
@@ -544,8 +544,17 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             cre_positions, gene_positions: (B, K), cCREs and windows whose final vectors are returned; -1 = none.
 
         Raises:
-            ValueError: a gene without any present cCRE or window.
+            ValueError: a gene without any present cCRE or window; shapes that do not fit each other; cCRE embeddings
+                asked for where ``add_context_to_cres`` makes them differ by tissue and there are several.
         """
+        n_genes = len(cre_input_ids)
+        _check_shape("cre_attention_mask", cre_attention_mask, tuple(cre_input_ids.shape))
+        _check_shape("gene_attention_mask", gene_attention_mask, tuple(gene_input_ids.shape))
+        _check_shape("cre_class_ids", cre_class_ids, tuple(cre_input_ids.shape[:2]))
+        _check_shape("cre_mask", cre_mask, tuple(cre_input_ids.shape[:2]))
+        _check_shape("gene_mask", gene_mask, tuple(gene_input_ids.shape[:2]))
+        _check_shape("gene_input_ids", gene_input_ids, (n_genes, *gene_input_ids.shape[1:]))
+        _check_shape("tissue_ids", tissue_ids, (n_genes, tissue_ids.shape[-1]))
         cre_mask = _presence(cre_mask, "cre_mask")
         gene_mask = _presence(gene_mask, "gene_mask")
         cres = self._encode(self.cre_encoder, self.cre_projection, cre_input_ids, cre_attention_mask, cre_mask)
@@ -572,9 +581,9 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
     ) -> torch.Tensor:
         """(B, R, L) tokens -> (B, R, D) vectors; absent rows are zero and are not encoded."""
         if presence is None:
-            vectors = encoder(input_ids, attention_mask).pooler_output
+            vectors = encoder(input_ids, attention_mask, return_dict=True).pooler_output
         else:
-            found = encoder(input_ids[presence], attention_mask[presence]).pooler_output
+            found = encoder(input_ids[presence], attention_mask[presence], return_dict=True).pooler_output
             vectors = found.new_zeros(*presence.shape, found.shape[-1]).masked_scatter(presence[..., None], found)
         if projection is not None:
             vectors = projection(vectors)
@@ -597,6 +606,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         if output_attentions and self.config.gene_pooling in ("max", "mean"):
             raise ValueError(f"gene_pooling={self.config.gene_pooling!r} has no tissue token whose attention to return")
         n_genes, n_tissues = tissue_ids.shape
+        if cre_positions is not None and self.config.add_context_to_cres and n_tissues > 1:
+            raise ValueError("add_context_to_cres=True: cCRE embeddings differ by tissue, ask for one tissue at a time")
         tissues = self.tissue_embedding(tissue_ids) if self.tissue_embedding is not None else None
         if self.config.add_context_to_cres:
             assert tissues is not None
@@ -696,6 +707,11 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         if self.config.gene_pooling == "max":
             return genes.masked_fill(~present, torch.finfo(genes.dtype).min).amax(1)
         return (genes * present).sum(1) / present.sum(1)
+
+
+def _check_shape(name: str, given: torch.Tensor | None, shape: tuple[int, ...]) -> None:
+    if given is not None and tuple(given.shape) != shape:
+        raise ValueError(f"{name} has shape {tuple(given.shape)}, expected {shape}")
 
 
 def _presence(mask: torch.Tensor | None, name: str) -> torch.Tensor | None:
@@ -803,6 +819,7 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
             output_attentions=output_attentions,
             cre_positions=cre_positions,
             gene_positions=gene_positions,
+            return_dict=True,
         )
         logits = self.read_out(output.embeddings, tissue_ids)
         return VariantFormerExpressionOutput(
@@ -827,6 +844,7 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean loss over the labels that are not NaN; 0 where all are."""
+        _check_shape("labels", labels, tuple(logits.shape))
         known = ~labels.isnan()
         targets = torch.where(known, labels, torch.zeros_like(labels)).to(logits.dtype)
         if self.config.loss_function == "poisson_nll":
