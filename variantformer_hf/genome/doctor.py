@@ -89,20 +89,25 @@ def diagnose(
         reference = ReferenceGenome(fasta)
     except InputError as error:
         return [_problem("FASTA", error)]
-    findings = [Finding("FASTA", "ok", f"indexed, {len(reference.contigs)} contigs"), _assembly(reference)]
-    if vcf is None:
-        return findings
+    with reference:
+        findings = [Finding("FASTA", "ok", f"indexed, {len(reference.contigs)} contigs"), _assembly(reference)]
+        return findings if vcf is None else findings + _of_variants(reference, vcf, windows, sample)
+
+
+def _of_variants(
+    reference: ReferenceGenome, vcf: str | PathLike[str], windows: Sequence[Interval] | None, sample: str | None
+) -> list[Finding]:
+    chosen = sample or _any_sample(vcf)
     try:
-        names = VariantFile(vcf, sample or _any_sample(vcf)).samples
+        file = VariantFile(vcf, chosen)
     except InputError as error:
-        return [*findings, _problem("VCF", error)]
-    findings += [Finding("VCF", "ok", f"indexed and sorted: {Path(vcf)}"), _samples(names, sample)]
-    chosen = sample or (names[0] if names else None)
+        return [_problem("VCF", error)]
+    findings = [Finding("VCF", "ok", f"indexed and sorted: {Path(vcf)}"), _samples(file.samples, sample)]
     try:
         PersonalGenome(reference, vcf, chosen).close()
     except InputError as error:
+        file.close()
         return [*findings, _problem("contigs", error)]
-    file = VariantFile(vcf, chosen)
     try:
         findings.append(_contigs(reference, file))
         whole = [Interval(chrom, 0, length) for chrom, length in reference.contigs.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..errors import InputError
 
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHV", "TGCAYRSWMKVHDB")
-_RANGE = re.compile(r"(.+):([\d,]+)(?:-([\d,]+)?)?")
+_RANGE = re.compile(r"(.+):(\d[\d,]*)(?:-(\d[\d,]*)?)?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,9 +34,10 @@ def parse_region(text: str, contigs: Mapping[str, int]) -> Interval:
     Raises:
         InputError: unknown contig, or numbers that are no region.
     """
+    text = text.strip()
     if text in contigs:
         return Interval(text, 0, contigs[text])
-    found = _RANGE.fullmatch(text.strip())
+    found = _RANGE.fullmatch(text)
     if found is None or found[1] not in contigs:
         raise InputError(f"{text!r} is not a region of these contigs", remedy="Write it as chr1:100-200.")
     length = contigs[found[1]]

@@ -99,7 +99,11 @@ class PersonalGenome:
         self._contig_of: dict[str, str] = {}
         if variants is not None:
             self._variants = VariantFile(variants, sample)
-            self._contig_of = _matched_contigs(reference, self._variants)
+            try:
+                self._contig_of = _matched_contigs(reference, self._variants)
+            except InputError:
+                self._variants.close()
+                raise
             if self._variants.sample is None:
                 logger.warning("%s has no samples: the first ALT of every record is applied", self._variants.path)
             self.sample = self._variants.sample or Path(variants).name.partition(".")[0]
@@ -130,11 +134,16 @@ class PersonalGenome:
             One forward-strand sequence per interval, letter case as in the reference; "" where all is deleted.
 
         Raises:
+            ValueError: an interval with a negative start, or with its end before its start.
+            ContigError: an interval on a contig that the FASTA does not have.
             ReferenceMismatchError: a record's REF is not what the FASTA holds, unless ``skip-record``.
             SymbolicAlleleError: a symbolic allele that cannot be applied, or a gVCF.
             InputError: a record cannot be parsed or names an allele that it does not have.
         """
         asked = [interval if isinstance(interval, Interval) else Interval(*interval) for interval in intervals]
+        for interval in asked:
+            if interval.start < 0 or interval.end < interval.start:
+                raise ValueError(f"[{interval.start}, {interval.end}) is not an interval")
         result = [""] * len(asked)
         for cluster in _clusters(asked):
             chrom = asked[cluster[0]].chrom
@@ -145,7 +154,8 @@ class PersonalGenome:
             for index in cluster:
                 interval = asked[index]
                 region = bases[interval.start - start : interval.end - start]
-                result[index] = self._resolved(interval, region, decided, tally)
+                if region:
+                    result[index] = self._resolved(interval, region, decided, tally)
             if tally is not None:
                 for record in decided.all:
                     tally.add(chrom, record.key, None)

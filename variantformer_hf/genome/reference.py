@@ -1,6 +1,7 @@
 """The reference genome: bases of an indexed FASTA."""
 
 import difflib
+import logging
 import os
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,8 @@ from types import TracebackType
 import pysam
 
 from ..errors import ContigError, InputError, MissingIndexError
+
+logger = logging.getLogger(__name__)
 
 
 class ReferenceGenome:
@@ -27,8 +30,7 @@ class ReferenceGenome:
 
     def __init__(self, fasta: str | os.PathLike[str]) -> None:
         self.path = Path(fasta)
-        _check_is_fasta(self.path)
-        _ensure_index(self.path)
+        _ensure_index(self.path, compressed=_is_compressed_fasta(self.path))
         self._file = _open(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
 
@@ -38,7 +40,7 @@ class ReferenceGenome:
         Raises:
             ContigError: no such contig.
             ValueError: ``start`` is negative or beyond ``end``.
-            InputError: the file ends before its index says.
+            InputError: the file is damaged, or does not hold what its index says.
         """
         length = self.contigs.get(chrom)
         if length is None:
@@ -50,15 +52,21 @@ class ReferenceGenome:
         end = min(end, length)
         if start >= end:
             return ""
-        bases = self._file.fetch(chrom, start, end)
-        if len(bases) != end - start:
-            raise InputError(
-                "the file is shorter than its index says",
-                file=self.path,
-                record=f"{chrom}:{start + 1}-{end}",
-                remedy=f"Remove the old index and make it anew: samtools faidx {self.path}",
-            )
+        try:
+            bases: str = self._file.fetch(chrom, start, end)
+        except (OSError, ValueError) as error:
+            raise self._unreadable(chrom, start, end) from error
+        if len(bases) != end - start or ">" in bases:
+            raise self._unreadable(chrom, start, end)
         return bases
+
+    def _unreadable(self, chrom: str, start: int, end: int) -> InputError:
+        return InputError(
+            "the file does not hold what its index says: it is damaged or cut short, or the index is another file's",
+            file=self.path,
+            record=f"{chrom}:{start + 1}-{end}",
+            remedy=f"Fetch the file again, or remove its index and make it anew: samtools faidx {self.path}",
+        )
 
     def close(self) -> None:
         """Close the file; the object cannot be read any more."""
@@ -79,7 +87,8 @@ class ReferenceGenome:
         return f"ReferenceGenome({str(self.path)!r})"
 
 
-def _check_is_fasta(path: Path) -> None:
+def _is_compressed_fasta(path: Path) -> bool:
+    """Whether a FASTA is bgzipped, whatever its name; anything but a FASTA is refused."""
     try:
         with path.open("rb") as file:
             head = file.read(18)
@@ -92,20 +101,22 @@ def _check_is_fasta(path: Path) -> None:
                 file=path,
                 remedy=f"Compress it with bgzip instead: gunzip -c {path} | bgzip > genome.fa.gz",
             )
-    elif not head.lstrip().startswith(b">"):
-        raise InputError("is not a FASTA: it does not begin with '>'", file=path)
+        return True
+    if not head.lstrip().startswith(b">"):
+        raise InputError("is not a FASTA: it does not begin with '>'", file=path, remedy="Give a FASTA (.fa, .fa.gz).")
+    return False
 
 
-def _ensure_index(path: Path) -> None:
+def _ensure_index(path: Path, *, compressed: bool) -> None:
     """Make the index under a temporary name and rename it, so that runs that start together do not meet half of one."""
     index, block_index = Path(f"{path}.fai"), Path(f"{path}.gzi")
-    compressed = path.name.endswith((".gz", ".bgz"))
     if index.is_file() and (block_index.is_file() or not compressed):
         if index.stat().st_mtime + 1 < path.stat().st_mtime and not _index_fits(path, index, compressed=compressed):
+            blocks = f" {block_index}" if compressed else ""
             raise MissingIndexError(
                 "its index is older than the file and does not fit it",
                 file=path,
-                remedy=f"Make it anew: rm {index} && samtools faidx {path}",
+                remedy=f"Make it anew: rm {index}{blocks} && samtools faidx {path}",
             )
         return
     if not os.access(path.parent, os.W_OK):
@@ -129,16 +140,27 @@ def _ensure_index(path: Path) -> None:
 
 
 def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
-    """Whether each contig of the index begins where the file has a header line before it."""
+    """Whether each contig of the index begins below its header line and ends where the next begins."""
     if compressed:
+        # Looking into each contig needs the block index, whose age is as doubtful.
+        logger.warning("%s: its index is older than the file; make it anew if the file was changed", path)
         return True
     with path.open("rb") as file:
-        for line in index.read_text().splitlines():
-            name, _, offset, *_ = line.split("\t")
-            start = max(0, int(offset) - len(name) - 2)
+        for line in index.read_text(errors="replace").splitlines():
+            try:
+                name, length, offset, line_bases, line_width = line.split("\t")
+                first = int(offset)
+                full_lines, rest = divmod(int(length), max(1, int(line_bases)))
+                last = first + full_lines * int(line_width) + rest
+            except ValueError:
+                return False
+            start = max(0, first - len(name.encode()) - 2)
             file.seek(start)
-            header = file.read(int(offset) - start)
+            header = file.read(first - start)
             if not header.endswith(b"\n") or (b">" in header and name.encode() not in header):
+                return False
+            file.seek(last)
+            if file.read(16).lstrip(b"\r\n")[:1] not in (b"", b">"):
                 return False
     return True
 

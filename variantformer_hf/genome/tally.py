@@ -75,11 +75,15 @@ class VariantTally:
             records[key] = outcome
 
     def merge(self, other: "VariantTally") -> None:
-        """Add another tally's records."""
+        """Add another tally's records; of a contig that either has closed the counts are summed, and it is closed."""
         for chrom, records in other._open.items():
+            if chrom in self._closed:
+                self._closed[chrom].add(_counted(records))
+                continue
             for key, outcome in records.items():
                 self.add(chrom, key, outcome)
         for chrom, counts in other._closed.items():
+            self.close_contig(chrom)
             self._closed.setdefault(chrom, ContigCounts()).add(counts)
 
     def close_contig(self, chrom: str) -> None:

@@ -1,7 +1,9 @@
 """Reading one sample's records from an indexed VCF or BCF, region by region."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,6 +17,8 @@ _FIXED_COLUMNS = 9
 _SVLEN_TYPES = {"<DEL>", "<DUP>", "<CNV>", "<INV>"}
 # bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
 _MOST_ALLELES = 63
+# The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,14 @@ class VariantFile:
     def __init__(self, path: str | PathLike[str], sample: str | None = None) -> None:
         self.path = Path(path)
         self._index = _index_of(self.path)
+        if not self._is_bcf:
+            _check_is_whole(self.path)
         try:
             if self._is_bcf:
                 self._bcf = pysam.VariantFile(str(self.path), index_filename=str(self._index))
                 header = str(self._bcf.header).splitlines()
             else:
-                self._vcf = pysam.TabixFile(str(self.path), index=str(self._index))
+                self._vcf = pysam.TabixFile(str(self.path), index=str(self._index), encoding="utf-8")
                 header = list(self._vcf.header)
         except (OSError, ValueError) as error:
             raise InputError(
@@ -76,6 +82,14 @@ class VariantFile:
                 file=self.path,
                 remedy="It may be cut short, or its index may belong to another file: fetch it again or index it anew.",
             ) from error
+        try:
+            self._choose(header, sample)
+        except InputError:
+            self.close()
+            raise
+
+    def _choose(self, header: Sequence[str], sample: str | None) -> None:
+        """Take from the header what the file holds, and find the sample to read."""
         columns = header[-1].split("\t") if header else []
         if columns[:5] != ["#CHROM", "POS", "ID", "REF", "ALT"]:
             raise InputError(
@@ -115,7 +129,9 @@ class VariantFile:
 
     def close(self) -> None:
         """Close the file."""
-        (self._bcf if self._is_bcf else self._vcf).close()
+        # htslib says of a damaged BCF, when it is closed, what was said when it was read.
+        with suppress(OSError):
+            (self._bcf if self._is_bcf else self._vcf).close()
 
     def _lines(self, chrom: str, start: int | None, end: int | None) -> Iterator[str]:
         if chrom not in self._indexed or (start is not None and start == end):
@@ -203,6 +219,17 @@ def _index_of(path: Path) -> Path:
     )
 
 
+def _check_is_whole(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(_BGZF_END)))
+        if file.read() != _BGZF_END:
+            raise InputError(
+                "is cut short, or not compressed with bgzip: it lacks bgzip's last block",
+                file=path,
+                remedy="Fetch it again; a file of plain gzip: gunzip, bgzip and index it.",
+            )
+
+
 def _chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
     shown = ", ".join(samples[:5]) + (", ..." if len(samples) > 5 else "")
     if asked is None:
@@ -251,11 +278,18 @@ def _genotype(text: str) -> tuple[int | None, ...]:
         return ()
     if text[0] in "/|":
         text = text[1:]
-    return tuple(None if allele == "." else int(allele) for allele in text.replace("|", "/").split("/"))
+    return tuple(None if allele == "." else _index(allele) for allele in text.replace("|", "/").split("/"))
+
+
+def _index(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(text)
+    return int(text)
 
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return None if math.isnan(number) else number
