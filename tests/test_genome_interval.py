@@ -62,7 +62,9 @@ def test_the_other_strand_twice_is_the_first_in_capitals(sequence: str) -> None:
 
 @given(st.text("ACGTRYSWKMBDHVN", min_size=1, max_size=20))
 def test_each_letter_stands_for_the_complements_of_its_bases(sequence: str) -> None:
-    bases = dict(zip("ACGTRYSWKMBDHVN", "A C G T AG CT CG AT GT AC CGT AGT ACT ACG ACGT".split(), strict=True))
+    codes = {"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"}
+    codes |= {"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT"}
+    bases = {base: base for base in "ACGT"} | codes
     complement = {"A": "T", "C": "G", "G": "C", "T": "A"}
     for letter, other in zip(sequence, reversed(reverse_complement(sequence)), strict=True):
         assert set(bases[other]) == {complement[base] for base in bases[letter]}

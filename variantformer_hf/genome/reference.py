@@ -112,11 +112,11 @@ def _ensure_index(path: Path, *, compressed: bool) -> None:
     index, block_index = Path(f"{path}.fai"), Path(f"{path}.gzi")
     if index.is_file() and (block_index.is_file() or not compressed):
         if index.stat().st_mtime + 1 < path.stat().st_mtime and not _index_fits(path, index, compressed=compressed):
-            blocks = f" {block_index}" if compressed else ""
+            stale = f"{index} {block_index}" if compressed else str(index)
             raise MissingIndexError(
                 "its index is older than the file and does not fit it",
                 file=path,
-                remedy=f"Make it anew: rm {index}{blocks} && samtools faidx {path}",
+                remedy=f"Make it anew: rm {stale} && samtools faidx {path}",
             )
         return
     if not os.access(path.parent, os.W_OK):

@@ -72,6 +72,8 @@ class VariantFile:
         try:
             if self._is_bcf:
                 self._bcf = pysam.VariantFile(str(self.path), index_filename=str(self._index))
+                if self._bcf.index is None:
+                    raise OSError("the index cannot be read")
                 header = str(self._bcf.header).splitlines()
             else:
                 self._vcf = pysam.TabixFile(str(self.path), index=str(self._index), encoding="utf-8")
