@@ -180,6 +180,12 @@ def test_a_file_that_is_not_sorted_has_no_index_and_is_told_how_to_get_one(tmp_p
     assert "bcftools sort" in str(found["VCF"].remedy)
 
 
+def test_an_index_older_than_its_file(tmp_path: Path) -> None:
+    fasta, vcf = files(tmp_path, calls())
+    os.utime(f"{vcf}.tbi", (1, 1))
+    assert levels(diagnose(fasta, vcf)) == {"assembly": "warning", "VCF": "warning"}
+
+
 @pytest.mark.parametrize("name", ["calls.vcf.gz", "calls.bcf"])
 @pytest.mark.parametrize("damage", ["empty", "half", "garbage", "noise inside", "index"])
 def test_damaged_variants_are_a_finding(tmp_path: Path, name: str, damage: str) -> None:

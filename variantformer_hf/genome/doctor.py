@@ -102,7 +102,7 @@ def _of_variants(
         file = VariantFile(vcf, chosen)
     except InputError as error:
         return [_problem("VCF", error)]
-    findings = [Finding("VCF", "ok", f"indexed and sorted: {Path(vcf)}"), _samples(file.samples, sample)]
+    findings = [_index(file), _samples(file.samples, sample)]
     try:
         PersonalGenome(reference, vcf, chosen).close()
     except InputError as error:
@@ -202,6 +202,17 @@ def _assembly(reference: ReferenceGenome) -> Finding:
             "assembly", "problem", f"this is {assembly}; the models are for GRCh38", "Use a GRCh38 FASTA and VCF."
         )
     return Finding("assembly", "ok", assembly)
+
+
+def _index(file: VariantFile) -> Finding:
+    if file.index_is_older:
+        return Finding(
+            "VCF",
+            "warning",
+            f"its index is older than {file.path}: where the file was changed since, records are missed",
+            "Index it anew.",
+        )
+    return Finding("VCF", "ok", f"indexed and sorted: {file.path}")
 
 
 def _samples(names: Sequence[str], asked: str | None) -> Finding:

@@ -114,6 +114,11 @@ class VariantFile:
     def _is_bcf(self) -> bool:
         return self.path.suffix == ".bcf"
 
+    @property
+    def index_is_older(self) -> bool:
+        """Whether the file was written after its index, which may then miss records."""
+        return self._index.stat().st_mtime + 1 < self.path.stat().st_mtime
+
     def has_records(self, chrom: str) -> bool:
         """Whether the file holds any record on a contig."""
         return next(self._lines(chrom, None, None), None) is not None
