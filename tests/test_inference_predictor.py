@@ -1,6 +1,7 @@
 """The predictor on the synthetic genome: what is predicted, what is refused, and what the report says."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from variantformer_hf.errors import AssemblyError, InputError, ReferenceMismatch
 from variantformer_hf.genome.interval import Interval, reverse_complement
 from variantformer_hf.inference import RejectedQueryError
 from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
-from variantformer_hf.inference.people import GenotypeOptions, check_assembly, merged
+from variantformer_hf.inference.people import GenotypeOptions, check_assembly, merged, open_people
 from variantformer_hf.inference.predictor import choose_device, choose_dtype
 from variantformer_hf.inference.windows import model_windows
 
@@ -190,6 +191,16 @@ def test_a_vcf_without_records_on_the_asked_chromosomes_stops(
     with pytest.raises(InputError, match=r"no record on any of the chromosomes asked for \(chr1\)"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
     assert len(predictor.predict(files.fasta, vcf, genes=["DEMO1", "DEMO4"], tissues=["liver"])) == 2
+
+
+def test_an_index_older_than_the_vcf_is_said_once(
+    files: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vcf = write_vcf(tmp_path / "two.vcf.gz", [("chr1", 5, base_at(files, "chr1", 5), "*", "0|0\t0|0")], ("A", "B"))
+    os.utime(f"{vcf}.tbi", (0, 0))
+    with caplog.at_level(logging.WARNING):
+        open_people(ReferenceGenome(files.fasta), vcf, ["A", "B"], GenotypeOptions())
+    assert caplog.text.count("index is older") == 1
 
 
 def test_samples_without_a_vcf(files: Files, predictor: ExpressionPredictor) -> None:

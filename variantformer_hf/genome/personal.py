@@ -115,6 +115,11 @@ class PersonalGenome:
         """Whether this is the reference genome itself."""
         return self._variants is None
 
+    @property
+    def index_is_older(self) -> bool:
+        """Whether the file of variants was changed after its index was made, so that records may be missed."""
+        return self._variants is not None and self._variants.index_is_older
+
     def sequence(self, chrom: str, start: int, end: int, tally: VariantTally | None = None) -> str:
         """The person's bases of [start, end), 0-based half-open, forward strand; see :meth:`sequences`."""
         return self.sequences([Interval(chrom, start, end)], tally)[0]

@@ -77,7 +77,10 @@ def open_people(
             raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
         return [PersonalGenome(reference)]
     asked = list(dict.fromkeys(samples)) if samples else [None]
-    return [PersonalGenome(reference, vcf, sample, **options.as_dict()) for sample in asked]
+    people = [PersonalGenome(reference, vcf, sample, **options.as_dict()) for sample in asked]
+    if people[0].index_is_older:
+        logger.warning("%s: its index is older than the file; if that changed since, index it anew", vcf)
+    return people
 
 
 def check_records(reference: ReferenceGenome, vcf: str | Path, spans: Sequence[Interval]) -> Agreement:
