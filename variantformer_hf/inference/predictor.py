@@ -160,7 +160,15 @@ class ExpressionPredictor:
         skip_invalid: bool = False,
         **genotype_options: Any,
     ) -> "pd.DataFrame":
-        """Predict expression; the table of :meth:`run`, which takes the same arguments."""
+        """Predict expression: the table of :meth:`run`.
+
+        Args:
+            fasta, vcf, samples, genes, tissues, skip_invalid: as for :meth:`run`.
+            **genotype_options: fields of :class:`GenotypeOptions`, e.g. ``mode="haplotype1"``, ``pass_only=True``.
+
+        Returns:
+            One row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status.
+        """
         return self.run(
             fasta,
             vcf,
