@@ -217,6 +217,30 @@ def test_shapes_that_do_not_fit_are_named(name: str, given: torch.Tensor) -> Non
         expression_model()(**{**gene_inputs(1, 3, 2), name: given})
 
 
+def test_the_encoders_vectors_in_place_of_tokens() -> None:
+    model = expression_model()
+    inputs = gene_inputs(3, 5, 4)
+    expected = model(**inputs)
+    cres = model.model.cre_encoder(inputs.pop("cre_input_ids"), inputs.pop("cre_attention_mask")).pooler_output
+    windows = model.model.gene_encoder(inputs.pop("gene_input_ids"), inputs.pop("gene_attention_mask")).pooler_output
+    found = model(**inputs, cre_embeds=cres, gene_embeds=windows)
+    assert torch.equal(found.logits, expected.logits)
+    assert torch.equal(found.embeddings, expected.embeddings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cre_embeds": torch.zeros(1, 3, 16)}, "not both"),
+        ({"gene_input_ids": None}, "give gene_input_ids"),
+        ({"tissue_ids": None}, "needed"),
+    ],
+)
+def test_neither_tokens_nor_vectors_nor_both(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expression_model()(**{**gene_inputs(0, 3, 2), **changes})
+
+
 def test_cre_embeddings_that_differ_by_tissue_need_one_tissue() -> None:
     model = expression_model(add_context_to_cres=True)
     with pytest.raises(ValueError, match="one tissue at a time"):

@@ -520,45 +520,56 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
     @can_return_tuple
     def forward(
         self,
-        cre_input_ids: torch.Tensor,
-        cre_attention_mask: torch.Tensor,
-        cre_class_ids: torch.Tensor,
-        gene_input_ids: torch.Tensor,
-        gene_attention_mask: torch.Tensor,
-        tissue_ids: torch.Tensor,
+        cre_input_ids: torch.Tensor | None = None,
+        cre_attention_mask: torch.Tensor | None = None,
+        cre_class_ids: torch.Tensor | None = None,
+        gene_input_ids: torch.Tensor | None = None,
+        gene_attention_mask: torch.Tensor | None = None,
+        tissue_ids: torch.Tensor | None = None,
         cre_mask: torch.Tensor | None = None,
         gene_mask: torch.Tensor | None = None,
         output_attentions: bool = False,
         cre_positions: torch.Tensor | None = None,
         gene_positions: torch.Tensor | None = None,
+        cre_embeds: torch.Tensor | None = None,
+        gene_embeds: torch.Tensor | None = None,
     ) -> VariantFormerModelOutput:
         """Run both streams for B genes in T tissues each.
 
         Args:
             cre_input_ids, cre_attention_mask: (B, N, L), 1 = token. A present cCRE without tokens takes part.
-            cre_class_ids: (B, N).
+            cre_class_ids: (B, N), needed.
             gene_input_ids, gene_attention_mask: (B, M, L).
-            tissue_ids: (B, T).
+            tissue_ids: (B, T), needed.
             cre_mask, gene_mask: (B, N) and (B, M), 1 = present; None = all. Absent rows take no part.
             output_attentions: also return ``tissue_attentions``.
             cre_positions, gene_positions: (B, K), cCREs and windows whose final vectors are returned; -1 = none.
+            cre_embeds, gene_embeds: (B, N, E) and (B, M, E), what ``cre_encoder`` and ``gene_encoder`` made of the
+                tokens, in place of the tokens.
 
         Raises:
-            ValueError: a gene without any present cCRE or window; shapes that do not fit each other; cCRE embeddings
-                asked for where ``add_context_to_cres`` makes them differ by tissue and there are several.
+            ValueError: a gene without any present cCRE or window; shapes that do not fit each other; neither tokens
+                nor embeddings, or both; cCRE embeddings asked for where ``add_context_to_cres`` makes them differ by
+                tissue and there are several.
         """
-        n_genes = len(cre_input_ids)
-        _check_shape("cre_attention_mask", cre_attention_mask, tuple(cre_input_ids.shape))
-        _check_shape("gene_attention_mask", gene_attention_mask, tuple(gene_input_ids.shape))
-        _check_shape("cre_class_ids", cre_class_ids, tuple(cre_input_ids.shape[:2]))
-        _check_shape("cre_mask", cre_mask, tuple(cre_input_ids.shape[:2]))
-        _check_shape("gene_mask", gene_mask, tuple(gene_input_ids.shape[:2]))
-        _check_shape("gene_input_ids", gene_input_ids, (n_genes, *gene_input_ids.shape[1:]))
-        _check_shape("tissue_ids", tissue_ids, (n_genes, tissue_ids.shape[-1]))
+        if cre_class_ids is None or tissue_ids is None:
+            raise ValueError("cre_class_ids and tissue_ids are needed")
+        cre_rows = _rows_given("cre", cre_input_ids, cre_attention_mask, cre_embeds)
+        gene_rows = _rows_given("gene", gene_input_ids, gene_attention_mask, gene_embeds)
+        _check_shape("cre_class_ids", cre_class_ids, cre_rows)
+        _check_shape("cre_mask", cre_mask, cre_rows)
+        _check_shape("gene_mask", gene_mask, gene_rows)
+        _check_shape("tissue_ids", tissue_ids, (cre_rows[0], tissue_ids.shape[-1]))
+        if gene_rows[0] != cre_rows[0]:
+            raise ValueError(f"the windows of {gene_rows[0]} genes were given with the cCREs of {cre_rows[0]}")
         cre_mask = _presence(cre_mask, "cre_mask")
         gene_mask = _presence(gene_mask, "gene_mask")
-        cres = self._encode(self.cre_encoder, self.cre_projection, cre_input_ids, cre_attention_mask, cre_mask)
-        windows = self._encode(self.gene_encoder, self.gene_projection, gene_input_ids, gene_attention_mask, gene_mask)
+        cres = self._enter(
+            self.cre_encoder, self.cre_projection, cre_input_ids, cre_attention_mask, cre_embeds, cre_mask
+        )
+        windows = self._enter(
+            self.gene_encoder, self.gene_projection, gene_input_ids, gene_attention_mask, gene_embeds, gene_mask
+        )
         return self.run_streams(
             cres,
             windows,
@@ -571,18 +582,25 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             gene_positions=gene_positions,
         )
 
-    def _encode(
+    def _enter(
         self,
         encoder: VariantFormerEncoder,
         projection: nn.Linear | None,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        vectors: torch.Tensor | None,
         presence: torch.Tensor | None,
     ) -> torch.Tensor:
-        """(B, R, L) tokens -> (B, R, D) vectors; absent rows are zero and are not encoded."""
-        if presence is None:
+        """(B, R, L) tokens, or the encoder's (B, R, E) vectors of them -> (B, R, D), where a stream begins.
+
+        Absent rows are not encoded.
+        """
+        if vectors is not None:
+            vectors = residual(vectors, encoder.config, encoder.dtype)
+        elif presence is None:
             vectors = encoder(input_ids, attention_mask, return_dict=True).pooler_output
         else:
+            assert input_ids is not None and attention_mask is not None
             found = encoder(input_ids[presence], attention_mask[presence], return_dict=True).pooler_output
             vectors = found.new_zeros(*presence.shape, found.shape[-1]).masked_scatter(presence[..., None], found)
         if projection is not None:
@@ -709,6 +727,21 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         return (genes * present).sum(1) / present.sum(1)
 
 
+def _rows_given(
+    name: str, input_ids: torch.Tensor | None, attention_mask: torch.Tensor | None, vectors: torch.Tensor | None
+) -> tuple[int, int]:
+    """(B, R) of one kind of input, given as tokens or as vectors."""
+    if vectors is not None and input_ids is not None:
+        raise ValueError(f"give {name}_input_ids or {name}_embeds, not both")
+    if vectors is not None:
+        return len(vectors), vectors.shape[1]
+    if input_ids is None or attention_mask is None:
+        raise ValueError(f"give {name}_input_ids and {name}_attention_mask, or {name}_embeds")
+    _check_shape(f"{name}_input_ids", input_ids, (*input_ids.shape[:2], input_ids.shape[-1]))
+    _check_shape(f"{name}_attention_mask", attention_mask, tuple(input_ids.shape))
+    return len(input_ids), input_ids.shape[1]
+
+
 def _check_shape(name: str, given: torch.Tensor | None, shape: tuple[int, ...]) -> None:
     if given is not None and tuple(given.shape) != shape:
         raise ValueError(f"{name} has shape {tuple(given.shape)}, expected {shape}")
@@ -789,18 +822,20 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
     @can_return_tuple
     def forward(
         self,
-        cre_input_ids: torch.Tensor,
-        cre_attention_mask: torch.Tensor,
-        cre_class_ids: torch.Tensor,
-        gene_input_ids: torch.Tensor,
-        gene_attention_mask: torch.Tensor,
-        tissue_ids: torch.Tensor,
+        cre_input_ids: torch.Tensor | None = None,
+        cre_attention_mask: torch.Tensor | None = None,
+        cre_class_ids: torch.Tensor | None = None,
+        gene_input_ids: torch.Tensor | None = None,
+        gene_attention_mask: torch.Tensor | None = None,
+        tissue_ids: torch.Tensor | None = None,
         cre_mask: torch.Tensor | None = None,
         gene_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         output_attentions: bool = False,
         cre_positions: torch.Tensor | None = None,
         gene_positions: torch.Tensor | None = None,
+        cre_embeds: torch.Tensor | None = None,
+        gene_embeds: torch.Tensor | None = None,
     ) -> VariantFormerExpressionOutput:
         """Predict log1p TPM of B genes in T tissues each; arguments as for :meth:`VariantFormerModel.forward`.
 
@@ -819,8 +854,11 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
             output_attentions=output_attentions,
             cre_positions=cre_positions,
             gene_positions=gene_positions,
+            cre_embeds=cre_embeds,
+            gene_embeds=gene_embeds,
             return_dict=True,
         )
+        assert tissue_ids is not None
         logits = self.read_out(output.embeddings, tissue_ids)
         return VariantFormerExpressionOutput(
             loss=None if labels is None else self.loss(logits, labels),
