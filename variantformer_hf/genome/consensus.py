@@ -30,6 +30,11 @@ class Outcome(StrEnum):
     LOW_DP = "low_dp"
 
 
+# Where many records are handled by array, an outcome is its place here.
+OUTCOMES = tuple(Outcome)
+OUTCOME_CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What a record asks for in one person.
@@ -194,13 +199,14 @@ def keeps_anchor(ref: str, alt: str) -> bool:
     return len(left) != len(right) and min(len(left), len(right)) == 1 and left[-1] == right[-1]
 
 
-def apply_edits(reference: str, start: int, edits: Sequence[Edit]) -> tuple[str, list[Outcome]]:
+def apply_edits(reference: str, start: int, edits: Sequence[Edit], first_base: str = "") -> tuple[str, list[Outcome]]:
     """Sequence of a region with edits, and what became of each.
 
     Args:
         reference: the region's bases, case kept.
         start: 0-based position of the first of them.
         edits: edits that overlap the region, in file order.
+        first_base: the region's first base, where ``reference`` is only the part of it from the first edit on.
 
     Returns:
         The sequence, and one outcome per edit: APPLIED, OVERLAPS or REF_MISMATCH (the edit is then left out).
@@ -248,7 +254,7 @@ def apply_edits(reference: str, start: int, edits: Sequence[Edit]) -> tuple[str,
             outcomes.append(Outcome.REF_MISMATCH)
             continue
         # Where all is deleted bcftools looks at the region's first base, which its buffer still holds.
-        alt = alt.lower() if (visible or source)[:1].islower() else alt.upper()
+        alt = alt.lower() if (visible or first_base or source)[:1].islower() else alt.upper()
         keep = edit.keeps_anchor if len(alt) <= length else bool(ref) and ref[0] == alt[0]
         if keep and alt and visible:
             alt = visible[0] + alt[1:]

@@ -10,8 +10,9 @@ from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
 from .interval import Interval
 from .personal import PersonalGenome
+from .record_columns import Record
 from .reference import ReferenceGenome
-from .variants import Record, VariantFile
+from .variants import VariantFile
 
 _SAMPLED_RECORDS = 2_000
 _STRETCHES_PER_CONTIG = 20

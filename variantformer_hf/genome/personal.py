@@ -1,19 +1,22 @@
 """One person's DNA: the reference genome with the person's records applied."""
 
 import logging
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError
-from .consensus import Edit, Outcome, apply_edits, chosen_edit, is_reference_block, is_snp_record, is_symbolic
+from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
 from .contigs import identify_assembly, map_contigs
 from .interval import Interval
+from .record_columns import Record, RecordColumns
 from .reference import ReferenceGenome
-from .tally import VariantTally, record_key
-from .variants import Record, VariantFile
+from .stretch import PersonalStretch, RegionEdits, union
+from .tally import VariantTally
+from .variants import VariantFile
 
 logger = logging.getLogger(__name__)
 
@@ -22,17 +25,6 @@ SYMBOLIC = ("exclude_record", "apply", "ignore_allele")
 ON_REF_MISMATCH = ("error", "skip-record")
 # Intervals farther apart than this are read on their own, so that the gap between them is not.
 _CLUSTER_GAP = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """A record of a stretch, and the edit it asks for or why it asks for none."""
-
-    position: int
-    end: int
-    key: int
-    edit: Edit | None
-    outcome: Outcome | None
 
 
 class PersonalGenome:
@@ -152,19 +144,70 @@ class PersonalGenome:
         result = [""] * len(asked)
         for cluster in _clusters(asked):
             chrom = asked[cluster[0]].chrom
-            start = min(asked[index].start for index in cluster)
-            end = max(asked[index].end for index in cluster)
-            bases = self.reference.sequence(chrom, start, end)
-            decided = self._decided(chrom, start, start + len(bases))
-            for index in cluster:
-                interval = asked[index]
-                region = bases[interval.start - start : interval.end - start]
-                if region:
-                    result[index] = self._resolved(interval, region, decided, tally)
+            starts = np.array([asked[index].start for index in cluster], dtype=np.int64)
+            ends = np.array([asked[index].end for index in cluster], dtype=np.int64)
+            length = self._contig_length(chrom)
+            starts, ends = np.minimum(starts, length), np.minimum(ends, length)
+            stretch = self.stretch(chrom, int(starts.min()), int(ends.max()), within=union(starts, ends))
+            edits = self.edits(stretch, starts, ends)
+            for index, sequence in zip(cluster, stretch.sequences(edits), strict=True):
+                result[index] = sequence
             if tally is not None:
-                for record in decided.all:
-                    tally.add(chrom, record.key, None)
+                tally.add_read(chrom, stretch.keys)
+                tally.add(chrom, stretch.keys[edits.records], edits.outcomes)
         return result
+
+    def stretch(self, chrom: str, start: int, end: int, within: np.ndarray | None = None) -> PersonalStretch:
+        """The records of a stretch, read and resolved once for any number of regions in it.
+
+        Args:
+            chrom, start, end: 0-based half-open, by the FASTA's names.
+            within: (U, 2) sorted intervals without overlap, the only ones that will be asked for; None = all.
+
+        Raises:
+            ContigError, SymbolicAlleleError, InputError: as for :meth:`sequences`.
+        """
+        end = min(end, self._contig_length(chrom))
+        parts: Iterable[RecordColumns] = ()
+        if self._variants is not None and chrom in self._contig_of and start < end:
+            needs_quality = self.min_gq is not None or self.min_dp is not None
+            parts = self._variants.columns(self._contig_of[chrom], start, end, needs_quality=needs_quality)
+        return PersonalStretch(
+            self.reference,
+            chrom,
+            start,
+            end,
+            parts,
+            lambda part, index: self._chosen(part.record(index), chrom),
+            mode=self.mode,
+            pass_only=self.pass_only,
+            snps_only=self.snps_only,
+            within=within,
+        )
+
+    def edits(self, stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray) -> RegionEdits:
+        """What the person's records change in regions of a stretch, each by itself.
+
+        Raises:
+            ReferenceMismatchError: a record's REF is not what the FASTA holds, unless ``skip-record``.
+        """
+        found = stretch.edits(starts, ends)
+        if found.mismatch is not None and self.on_ref_mismatch == "error":
+            raise ReferenceMismatchError(
+                f"REF is {_shown(stretch.ref_of(found.mismatch))}, and the FASTA holds something else there",
+                file=self._path,
+                record=f"{stretch.chrom}:{stretch.position(found.mismatch) + 1}",
+                remedy="The file was probably called on another assembly (run `variantformer doctor`); "
+                "to go on without such records: --on-ref-mismatch skip-record.",
+            )
+        return found
+
+    def _contig_length(self, chrom: str) -> int:
+        length = self.reference.contigs.get(chrom)
+        if length is None:
+            self.reference.sequence(chrom, 0, 0)  # says which contigs there are
+            raise AssertionError
+        return length
 
     def close(self) -> None:
         """Close the file of variants; the reference genome stays open."""
@@ -181,28 +224,6 @@ class PersonalGenome:
         }  # fmt: skip
         sample = None if self._variants is None else self._variants.sample
         return _rebuild, (self.reference, variants, sample, self.mode, options)
-
-    def _decided(self, chrom: str, start: int, end: int) -> "_Stretch":
-        """The records that overlap a stretch, each with its edit or the reason why it has none."""
-        if self._variants is None or chrom not in self._contig_of:
-            return _Stretch([])
-        records: list[_Decided] = []
-        copies: dict[tuple[int, tuple[str, ...]], int] = {}
-        for record in self._variants.records(self._contig_of[chrom], start, end):
-            identity = (record.position, record.alleles)
-            copies[identity] = copies.get(identity, -1) + 1
-            chosen = self._chosen(record, chrom)
-            edit = chosen if isinstance(chosen, Edit) else None
-            records.append(
-                _Decided(
-                    record.position,
-                    record.position + record.length,
-                    record_key(*identity, copies[identity]),
-                    edit,
-                    None if isinstance(chosen, Edit) else chosen,
-                )
-            )
-        return _Stretch(records)
 
     def _chosen(self, record: Record, chrom: str) -> Edit | Outcome:
         if len(record.alleles) < 2:
@@ -263,45 +284,9 @@ class PersonalGenome:
                 remedy="Read it with --gvcf (symbolic='ignore_allele'), which drops only the symbolic allele.",
             )
 
-    def _resolved(self, interval: Interval, region: str, stretch: "_Stretch", tally: VariantTally | None) -> str:
-        end = interval.start + len(region)
-        overlapping = stretch.overlapping(interval.start, end)
-        edits = [record.edit for record in overlapping if record.edit is not None]
-        sequence, outcomes = apply_edits(region, interval.start, edits)
-        became = iter(outcomes)
-        for record in overlapping:
-            outcome = record.outcome if record.edit is None else next(became)
-            if outcome is Outcome.REF_MISMATCH and self.on_ref_mismatch == "error":
-                assert record.edit is not None
-                raise ReferenceMismatchError(
-                    f"REF is {_shown(record.edit.ref)}, and the FASTA holds something else there",
-                    file=self._path,
-                    record=f"{interval.chrom}:{record.position + 1}",
-                    remedy="The file was probably called on another assembly (run `variantformer doctor`); "
-                    "to go on without such records: --on-ref-mismatch skip-record.",
-                )
-            if tally is not None:
-                tally.add(interval.chrom, record.key, outcome)
-        return sequence
-
     @property
     def _path(self) -> Path | None:
         return None if self._variants is None else self._variants.path
-
-
-class _Stretch:
-    """Decided records of one stretch, found by overlap."""
-
-    def __init__(self, records: Sequence[_Decided]) -> None:
-        self.all = records
-        self._positions = [record.position for record in records]
-        # A record can only reach as far back as the longest one so far.
-        self._longest = max((record.end - record.position for record in records), default=0)
-
-    def overlapping(self, start: int, end: int) -> list[_Decided]:
-        first = bisect_left(self._positions, start - self._longest)
-        last = bisect_left(self._positions, end, lo=first)
-        return [record for record in self.all[first:last] if record.end > start]
 
 
 def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pysam
 
 from ..errors import ContigError, InputError, MissingIndexError
 
 logger = logging.getLogger(__name__)
+
+_NEWLINE, _SPACE, _HEADER = b"\n >"
 
 
 class ReferenceGenome:
@@ -33,6 +36,8 @@ class ReferenceGenome:
         _ensure_index(self.path, compressed=_is_compressed_fasta(self.path))
         self._file = _open(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
+        self._lines = {} if _is_compressed_fasta(self.path) else _line_layout(Path(f"{self.path}.fai"))
+        self._bytes: np.ndarray | None = None
 
     def sequence(self, chrom: str, start: int, end: int) -> str:
         """Bases of [start, end), letter case kept; cut at the contig's end.
@@ -60,6 +65,26 @@ class ReferenceGenome:
             raise self._unreadable(chrom, start, end)
         return bases
 
+    def array(self, chrom: str, start: int, end: int) -> np.ndarray:
+        """As :meth:`sequence`, as (end - start,) uint8 characters; a plain FASTA is read through a memory map."""
+        layout = self._lines.get(chrom)
+        length = self.contigs.get(chrom, 0)
+        end = min(end, length)
+        if layout is None or not 0 <= start < end:
+            return np.frombuffer(self.sequence(chrom, start, end).encode("ascii"), dtype=np.uint8)
+        offset, bases, width = layout
+        if self._bytes is None:
+            self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
+        first, last = start // bases, -(-end // bases)
+        block = np.full((last - first) * width, _NEWLINE, dtype=np.uint8)
+        found = self._bytes[offset + first * width : offset + min(last * width, (end - 1) // bases * width + bases)]
+        block[: len(found)] = found
+        rows = block.reshape(-1, width)
+        inside = rows[:, :bases].reshape(-1)[start - first * bases : end - first * bases]
+        if inside.min() <= _SPACE or bool((inside == _HEADER).any()) or rows[:-1, bases:].max(initial=0) > _SPACE:
+            raise self._unreadable(chrom, start, end)
+        return inside
+
     def _unreadable(self, chrom: str, start: int, end: int) -> InputError:
         return InputError(
             "the file does not hold what its index says: it is damaged or cut short, or the index is another file's",
@@ -85,6 +110,12 @@ class ReferenceGenome:
 
     def __repr__(self) -> str:
         return f"ReferenceGenome({str(self.path)!r})"
+
+
+def _line_layout(index: Path) -> dict[str, tuple[int, int, int]]:
+    """Contig -> offset of its first base, bases in a line, bytes in a line."""
+    rows = (line.split("\t") for line in index.read_text().splitlines())
+    return {name: (int(offset), int(bases), int(width)) for name, _, offset, bases, width, *_ in rows}
 
 
 def _is_compressed_fasta(path: Path) -> bool:

@@ -3,9 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
-from .consensus import Outcome
+import numpy as np
+
+from .consensus import OUTCOME_CODE, OUTCOMES, Outcome
+
+_READ = -1
+_APPLIED = OUTCOME_CODE[Outcome.APPLIED]
+_MOST_WAITING = 1_000_000
 
 
 @dataclass(slots=True)
@@ -49,39 +54,41 @@ class ContigCounts:
         }
 
 
-def record_key(position: int, alleles: tuple[str, ...], copy: int) -> int:
-    """A number for a record: its position, its alleles, and which of several identical ones it is."""
-    return (position << 40) | ((crc32(",".join(alleles).encode()) << 8) & 0xFFFFFFFF00) | (copy & 0xFF)
-
-
 class VariantTally:
     """Distinct records over any number of calls; a record counts once, and applied anywhere beats skipped."""
 
     def __init__(self) -> None:
-        self._open: dict[str, dict[int, Outcome | None]] = {}
+        self._open: dict[str, _Records] = {}
         self._closed: dict[str, ContigCounts] = {}
 
-    def add(self, chrom: str, key: int, outcome: Outcome | None) -> None:
-        """Count a record; ``outcome`` None = it was read and overlaps no region.
+    def add(self, chrom: str, keys: np.ndarray, outcomes: np.ndarray) -> None:
+        """Count records that overlap a region.
+
+        Args:
+            chrom: the contig.
+            keys: (n,) int64, a number for each record.
+            outcomes: (n,) int8, what became of each, as its place in ``OUTCOMES``.
 
         Raises:
             ValueError: the contig was closed.
         """
         if chrom in self._closed:
             raise ValueError(f"the tally of {chrom} is closed")
-        records = self._open.setdefault(chrom, {})
-        before = records.get(key)
-        if before is None or outcome is Outcome.APPLIED:
-            records[key] = outcome
+        if len(keys):
+            self._open.setdefault(chrom, _Records()).add(keys, outcomes)
+
+    def add_read(self, chrom: str, keys: np.ndarray) -> None:
+        """Count records that were read, whether they overlap a region or not; arguments as for :meth:`add`."""
+        self.add(chrom, keys, np.full(len(keys), _READ, dtype=np.int8))
 
     def merge(self, other: "VariantTally") -> None:
         """Add another tally's records; of a contig that either has closed the counts are summed, and it is closed."""
         for chrom, records in other._open.items():
+            keys, outcomes = records.distinct()
             if chrom in self._closed:
-                self._closed[chrom].add(_counted(records))
-                continue
-            for key, outcome in records.items():
-                self.add(chrom, key, outcome)
+                self._closed[chrom].add(_counted(outcomes))
+            else:
+                self.add(chrom, keys, outcomes)
         for chrom, counts in other._closed.items():
             self.close_contig(chrom)
             self._closed.setdefault(chrom, ContigCounts()).add(counts)
@@ -89,13 +96,17 @@ class VariantTally:
     def close_contig(self, chrom: str) -> None:
         """Keep the counts of a contig and forget its records; nothing can be added to it any more."""
         if chrom in self._open:
-            self._closed[chrom] = _counted(self._open.pop(chrom))
+            self._closed[chrom] = _counted(self._open.pop(chrom).distinct()[1])
+
+    def records(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
+        """Keys and outcomes of the distinct records of a contig that is not closed."""
+        return self._open.get(chrom, _Records()).distinct()
 
     def contig(self, chrom: str) -> ContigCounts:
         """Counts of a contig."""
         if chrom in self._closed:
             return self._closed[chrom]
-        return _counted(self._open.get(chrom, {}))
+        return _counted(self.records(chrom)[1])
 
     def total(self) -> ContigCounts:
         """Counts over all contigs."""
@@ -110,17 +121,44 @@ class VariantTally:
         return {"contigs": {name: self.contig(name).to_dict() for name in names}, "total": self.total().to_dict()}
 
 
-def _counted(records: dict[int, Outcome | None]) -> ContigCounts:
-    outcomes = Counter(records.values())
-    read = len(records)
-    outside = outcomes.pop(None, 0)
-    applied = outcomes.pop(Outcome.APPLIED, 0)
-    mismatched = outcomes.get(Outcome.REF_MISMATCH, 0)
+class _Records:
+    """Sightings of records, made distinct now and then."""
+
+    def __init__(self) -> None:
+        self._keys: list[np.ndarray] = []
+        self._outcomes: list[np.ndarray] = []
+        self._waiting = 0
+
+    def add(self, keys: np.ndarray, outcomes: np.ndarray) -> None:
+        self._keys.append(np.asarray(keys, dtype=np.int64))
+        self._outcomes.append(np.asarray(outcomes, dtype=np.int8))
+        self._waiting += len(keys)
+        if self._waiting > _MOST_WAITING:
+            self.distinct()
+
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys, ascending, and the outcome of each: applied, else the first reason, else read only."""
+        if len(self._keys) != 1 or self._waiting:
+            keys = np.concatenate([np.zeros(0, dtype=np.int64), *self._keys])
+            outcomes = np.concatenate([np.zeros(0, dtype=np.int8), *self._outcomes])
+            weakness = np.where(outcomes == _APPLIED, 0, np.where(outcomes == _READ, 2, 1))
+            order = np.lexsort((weakness, keys))  # stable: the first of equals stays first
+            keys, outcomes = keys[order], outcomes[order]
+            is_first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+            self._keys, self._outcomes, self._waiting = [keys[is_first]], [outcomes[is_first]], 0
+        return self._keys[0], self._outcomes[0]
+
+
+def _counted(outcomes: np.ndarray) -> ContigCounts:
+    kinds, counts = np.unique(outcomes, return_counts=True)
+    count_of = {int(kind): int(count) for kind, count in zip(kinds, counts, strict=True)}
+    outside, applied = count_of.pop(_READ, 0), count_of.pop(_APPLIED, 0)
+    mismatched = count_of.get(OUTCOME_CODE[Outcome.REF_MISMATCH], 0)
     return ContigCounts(
-        records_read=read,
-        in_windows=read - outside,
+        records_read=len(outcomes),
+        in_windows=len(outcomes) - outside,
         ref_checked=applied + mismatched,
         ref_mismatched=mismatched,
         applied=applied,
-        skipped=Counter({str(outcome): count for outcome, count in outcomes.items()}),
+        skipped=Counter({str(OUTCOMES[code]): count for code, count in count_of.items()}),
     )

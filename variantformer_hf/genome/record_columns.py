@@ -1,0 +1,243 @@
+"""Many records of one sample as arrays, decoded from VCF text without an object a record.
+
+Nearly all records of a person are SNPs with a plain diploid genotype: what is needed of them fits into arrays. Every
+other record, and every line that is in any way unusual, is parsed on its own when it is asked for.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from zlib import crc32
+
+import numpy as np
+
+MISSING = -1
+_TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR = b"\t\n:./|"
+_SPAN_KEYS = re.compile(rb"END=|SVLEN=|LEN|\r")
+_FIXED_COLUMNS = 9
+_LONGEST_CALL = 96
+_DIGESTED = 24
+# Characters of alleles that an SNP's fast path knows: bases and ambiguity letters, either case.
+IS_BASE = np.zeros(256, dtype=bool)
+IS_BASE[np.frombuffer(b"ACGTNMRWSYKVHDBacgtnmrwsykvhdb", dtype=np.uint8)] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, as far as a sequence depends on it.
+
+    Attributes:
+        position: 0-based.
+        alleles: REF, then the ALTs; without ALT ('.') REF alone.
+        length: reference bases that it spans: REF's, or more where INFO/END, SVLEN or FORMAT/LEN say so.
+        genotype: allele indices of the sample, None = missing; empty without GT; None in a file without samples.
+        phased: whether the genotype is written with '|' throughout.
+        filters: the FILTER column.
+        gq, dp: genotype quality and depth of the sample, None = not given.
+    """
+
+    position: int
+    alleles: tuple[str, ...]
+    length: int
+    genotype: tuple[int | None, ...] | None
+    phased: bool
+    filters: str
+    gq: float | None
+    dp: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordColumns:
+    """Records of one sample on one contig, in file order.
+
+    Attributes:
+        position, end: (n,) int64, 0-based half-open span on the reference.
+        is_snp: (n,) one REF base and one other ALT base, with a diploid genotype of alleles 0, 1 or missing.
+        is_hom_ref: (n,) 0/0 with an ALT that is no symbolic allele; the record may be of any kind.
+        ref, alt: (n,) uint8, the bases of an SNP as they are written.
+        first, second: (n,) int8, alleles of an SNP's genotype; -1 = missing.
+        passes: (n,) FILTER is PASS or missing.
+        alleles: (n,) int64, a number for REF and ALT; those of like beginning may share it.
+        record: index -> the whole record.
+    """
+
+    position: np.ndarray
+    end: np.ndarray
+    is_snp: np.ndarray
+    is_hom_ref: np.ndarray
+    ref: np.ndarray
+    alt: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    passes: np.ndarray
+    alleles: np.ndarray
+    record: Callable[[int], Record]
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def select(self, rows: np.ndarray) -> "RecordColumns":
+        """Some of the records; ``rows`` are indices, ascending."""
+        arrays = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "record"}
+        record = self.record
+        return RecordColumns(record=lambda index: record(int(rows[index])), **arrays)
+
+
+def of_records(records: Sequence[Record]) -> RecordColumns:
+    """Columns of parsed records, none of which takes the fast path."""
+    n = len(records)
+    none, zero = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.uint8)
+    position = np.array([record.position for record in records], dtype=np.int64)
+    end = np.array([record.position + record.length for record in records], dtype=np.int64)
+    missing = np.full(n, MISSING, dtype=np.int8)
+    passes = np.array([record.filters in ("PASS", ".") for record in records], dtype=bool)
+    alleles = np.array([crc32(",".join(record.alleles).encode()) for record in records], dtype=np.int64)
+    return RecordColumns(position, end, none, none, zero, zero, missing, missing, passes, alleles, records.__getitem__)
+
+
+def of_lines(
+    lines: Sequence[str], column: int | None, parse: Callable[[str], Record], *, needs_quality: bool
+) -> RecordColumns:
+    """Decode lines of a VCF.
+
+    Args:
+        lines: records, without their line ends.
+        column: number of the sample's column from 0; None in a file without samples.
+        parse: decodes one line in full, and refuses malformed ones.
+        needs_quality: GQ or DP are asked for: every record is parsed in full.
+    """
+    if column is None or needs_quality or not lines:
+        return of_records([parse(line) for line in lines])
+    text = "\n".join(lines).encode() + b"\n"
+    characters = np.frombuffer(text, dtype=np.uint8)
+    line_end = np.flatnonzero(characters == _NEWLINE)
+    tabs = np.flatnonzero(characters == _TAB)
+    first_tab = np.searchsorted(tabs, line_end[:-1])
+    first_tab = np.concatenate([np.zeros(1, dtype=first_tab.dtype), first_tab])
+    n_tabs = np.diff(np.append(first_tab, len(tabs)))
+    is_plain = (n_tabs >= column) & (len(line_end) == len(lines))
+    if not is_plain.all():
+        return of_records([parse(line) for line in lines])
+
+    def tab(number: int) -> np.ndarray:
+        return tabs[first_tab + number]
+
+    position, is_number = _numbers(characters, tab(0) + 1, tab(1))
+    ref_start, ref_end, alt_start, alt_end = tab(2) + 1, tab(3), tab(3) + 1, tab(4)
+    passes = _passes(characters, tab(5) + 1, tab(6))
+    format_start, format_end = tab(7) + 1, tab(8)
+    call_start = tab(column - 1) + 1
+    call_end = np.where(n_tabs > column, tabs[np.minimum(first_tab + column, len(tabs) - 1)], line_end)
+    has_genotype = (
+        (format_end - format_start >= 2)
+        & (characters[format_start] == ord("G"))
+        & (characters[format_start + 1] == ord("T"))
+        & ((format_end - format_start == 2) | (characters[format_start + 2] == _COLON))
+    )
+    call_length = call_end - call_start
+    second_at = np.minimum(call_start + 2, len(characters) - 1)
+    separator, after = characters[call_start + 1], characters[np.minimum(call_start + 3, len(characters) - 1)]
+    is_diploid = (
+        (call_length >= 3)
+        & ((separator == _SLASH) | (separator == _BAR))
+        & ((call_length == 3) | (after == _COLON))
+        & (call_length <= _LONGEST_CALL)
+        & (_colons(characters, call_start, call_end) <= _colons(characters, format_start, format_end))
+    )
+    is_plain = is_number & has_genotype & is_diploid & (ref_end > ref_start) & (alt_end > alt_start)
+    for found in _SPAN_KEYS.finditer(text):
+        is_plain[np.searchsorted(line_end, found.start())] = False
+    first, second = _allele(characters[call_start]), _allele(characters[second_at])
+    is_plain &= (first >= MISSING) & (second >= MISSING)
+    ref, alt = characters[ref_start], characters[alt_start]
+    one_alt = alt_end - alt_start == 1
+    is_snp = (
+        is_plain
+        & (ref_end - ref_start == 1)
+        & one_alt
+        & IS_BASE[ref]
+        & IS_BASE[alt]
+        & (ref != alt)
+        & (first <= 1)
+        & (second <= 1)
+    )
+    is_hom_ref = is_plain & (first == 0) & (second == 0) & ~(one_alt & (alt == _DOT))
+    if b"<" in text:
+        for index in np.flatnonzero(is_hom_ref & ~is_snp).tolist():
+            is_hom_ref[index] = b"<" not in text[alt_start[index] : alt_end[index]]
+    length = np.where(is_plain, ref_end - ref_start, 0)
+
+    def record(index: int) -> Record:
+        if not is_plain[index]:
+            return parse(lines[index])
+        alts = text[alt_start[index] : alt_end[index]].decode()
+        reference = text[ref_start[index] : ref_end[index]].decode()
+        alleles = (reference,) if alts == "." else (reference, *alts.split(","))
+        genotype = tuple(None if allele < 0 else int(allele) for allele in (first[index], second[index]))
+        return Record(
+            int(position[index]),
+            alleles,
+            int(length[index]),
+            genotype,
+            text[call_start[index] + 1] == _BAR,
+            "PASS" if passes[index] else lines[index].split("\t", 7)[6],
+            None,
+            None,
+        )
+
+    for index in np.flatnonzero(~is_plain).tolist():
+        parsed = parse(lines[index])
+        position[index], length[index] = parsed.position, parsed.length
+    alleles = ref.astype(np.int64) << 8 | alt
+    others = np.flatnonzero(~is_snp)
+    alleles[others] = _digest(characters, ref_start[others], alt_end[others])
+    return RecordColumns(
+        position, position + length, is_snp, is_hom_ref, ref, alt, first, second, passes, alleles, record
+    )
+
+
+def _numbers(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """1-based numbers in text as 0-based ones, and which of them are numbers of at most nine digits."""
+    length = end - start
+    value = np.zeros(len(start), dtype=np.int64)
+    is_number = (length >= 1) & (length <= 9)
+    for place in range(min(9, int(length.max()))):
+        inside = place < length
+        digit = characters[np.minimum(start + place, len(characters) - 1)].astype(np.int64) - ord("0")
+        is_number &= ~inside | ((digit >= 0) & (digit <= 9))
+        value = np.where(inside, value * 10 + digit, value)
+    return value - 1, is_number
+
+
+def _digest(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """A number for each stretch of text, by its length and its beginning."""
+    value = end - start
+    for place in range(min(_DIGESTED, int(value.max(initial=0)))):
+        letter = characters[np.minimum(start + place, end - 1)]
+        value = (value * 31 + letter) & 0xFFFFFFFF
+    return value
+
+
+def _passes(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    length = end - start
+    is_pass = length == 4
+    for place, letter in enumerate(b"PASS"):
+        is_pass &= characters[np.minimum(start + place, len(characters) - 1)] == letter
+    return is_pass | ((length == 1) & (characters[start] == _DOT))
+
+
+def _colons(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """How many colons each stretch has; of long ones the first part is looked at."""
+    length = end - start
+    count = np.zeros(len(start), dtype=np.int64)
+    for place in range(min(_LONGEST_CALL, int(length.max()))):
+        found = characters[np.minimum(start + place, len(characters) - 1)] == _COLON
+        count += found & (place < length)
+    return count
+
+
+def _allele(character: np.ndarray) -> np.ndarray:
+    """Allele of a one-character call, -1 = missing, -2 = neither a digit nor a dot."""
+    digit = character.astype(np.int16) - ord("0")
+    allele = np.where((digit >= 0) & (digit <= 9), digit, -2)
+    return np.where(character == _DOT, MISSING, allele).astype(np.int8)
