@@ -13,6 +13,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import TokenizersBackend
 
 from ..errors import InputError
+from .token_edits import MergeTable
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +139,16 @@ class DnaTokenizer(TokenizersBackend):
         Returns:
             One (tokens,) int32 array a sequence; empty for a sequence without a letter of the alphabet.
         """
+        if self.merge_table.is_compiled:
+            return [self._compiled(sequence) for sequence in sequences]
+        return self._encoded_in_batches(sequences)
+
+    def _compiled(self, sequence: str) -> np.ndarray:
+        text = np.frombuffer(sequence.encode("latin-1", errors="replace"), dtype=np.uint8)
+        ids = self.merge_table.encode(text)
+        return self._encoded_in_batches([sequence])[0] if ids is None else ids
+
+    def _encoded_in_batches(self, sequences: Sequence[str]) -> list[np.ndarray]:
         # The saved normaliser is 14 passes over each sequence; one pass here, then the merges alone.
         pieces_of = [_letters(sequence).split() for sequence in sequences]
         encodings = self._merges_only.encode_batch_fast(
@@ -157,22 +168,24 @@ class DnaTokenizer(TokenizersBackend):
         (ids,) = self.encode_sequences([sequence])
         letters = np.frombuffer(_letters(sequence).encode("ascii"), dtype=np.uint8)
         token = np.full(len(letters), -1, dtype=np.int32)
-        token[letters != ord(_REMOVED)] = np.repeat(np.arange(len(ids), dtype=np.int32), self._token_lengths[ids])
+        token[letters != ord(_REMOVED)] = np.repeat(
+            np.arange(len(ids), dtype=np.int32), self.merge_table.token_length[ids]
+        )
         # Indices only ever grow along the sequence, so the largest so far is the nearest to the left.
         left = np.maximum.accumulate(token) if len(token) else token.copy()
         return CharacterTokens(token, left)
 
     @cached_property
+    def merge_table(self) -> MergeTable:
+        """The vocabulary as arrays, for encoding by array and for editing tokens."""
+        return MergeTable(self.backend_tokenizer, ALPHABET)
+
+    @cached_property
     def _merges_only(self) -> Tokenizer:
         return Tokenizer(self.backend_tokenizer.model)
 
-    @cached_property
-    def _token_lengths(self) -> np.ndarray:
-        tokens = self.convert_ids_to_tokens(list(range(len(self))))
-        return np.array([len(token) for token in tokens], dtype=np.int64)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_merges_only", "_token_lengths")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_merges_only", "merge_table")}
 
 
 def _letters(sequence: str) -> str:

@@ -1,0 +1,215 @@
+"""Byte-pair merging, compiled with numba where that is installed (the extra ``fast``).
+
+Both kernels rest on one property of byte-pair encodings whose every token encodes to itself: tokens are the encoding of
+their text exactly when each two neighbours are the encoding of theirs. So text can be encoded piece by piece, and an
+edit changes tokens only as far as neighbours stop being such pairs. A piece is encoded together with a token on either
+side of it; where these come out as they went in, the rest fits.
+"""
+
+import numpy as np
+
+try:
+    from numba import njit
+
+    HAS_NUMBA = True
+except ImportError:
+    HAS_NUMBA = False
+
+    def njit(*_: object, **__: object):  # type: ignore[no-untyped-def,no-redef]
+        """Leave functions as they are: without numba they are not called."""
+        return lambda function: function
+
+
+NO_MERGE = np.int32(2**30)
+# Letters of a window at most; beyond, the caller encodes the whole sequence.
+LONGEST_WINDOW = 4_096
+_STEP = 48
+_FIRST_CONTEXT = 2
+
+
+@njit(cache=True, nogil=True)
+def _merge(ids, n, ranks, rank_of_pair, token_of_rank):  # type: ignore[no-untyped-def]
+    """Merge ``ids[:n]`` in place, lowest rank first and leftmost among equals; the number of tokens left."""
+    for place in range(n - 1):
+        ranks[place] = rank_of_pair[ids[place], ids[place + 1]]
+    while n > 1:
+        best, at = NO_MERGE, -1
+        for place in range(n - 1):
+            if ranks[place] < best:
+                best, at = ranks[place], place
+        if at < 0:
+            break
+        ids[at] = token_of_rank[best]
+        n -= 1
+        for place in range(at + 1, n):
+            ids[place] = ids[place + 1]
+            ranks[place] = ranks[place + 1]
+        if at > 0:
+            ranks[at - 1] = rank_of_pair[ids[at - 1], ids[at]]
+        if at < n - 1:
+            ranks[at] = rank_of_pair[ids[at], ids[at + 1]]
+    return n
+
+
+@njit(cache=True, nogil=True)
+def encode_text(text, letter_ids, rank_of_pair, token_of_rank, letters, letters_first, out):  # type: ignore[no-untyped-def]
+    """Encode characters into ``out``; the number of tokens, -1 where a window grew too long.
+
+    Args:
+        text: (n,) uint8 characters; those whose ``letter_ids`` is 0 are removed and split the text.
+        letter_ids: (256,) int32.
+        rank_of_pair: (V, V) int32; token_of_rank: (merges,) int32.
+        letters, letters_first: token -> its letters' ids, one behind the other, and where they begin (V + 1).
+        out: (n,) int32.
+    """
+    window = np.empty(LONGEST_WINDOW + _STEP, dtype=np.int32)
+    ranks = np.empty(LONGEST_WINDOW + _STEP, dtype=np.int32)
+    n_out = 0
+    first_of_piece = 0
+    cursor = 0
+    while cursor < len(text):
+        if letter_ids[text[cursor]] == 0:
+            cursor += 1
+            first_of_piece = n_out
+            continue
+        stop = cursor
+        while stop < len(text) and stop - cursor < _STEP and letter_ids[text[stop]] != 0:
+            stop += 1
+        context = _FIRST_CONTEXT
+        while True:
+            left = max(first_of_piece, n_out - context)
+            n = 0
+            for token in range(left, n_out):
+                for place in range(letters_first[out[token]], letters_first[out[token] + 1]):
+                    if n >= LONGEST_WINDOW:
+                        return -1
+                    window[n] = letters[place]
+                    n += 1
+            for place in range(cursor, stop):
+                window[n] = letter_ids[text[place]]
+                n += 1
+            n = _merge(window, n, ranks, rank_of_pair, token_of_rank)
+            if left == first_of_piece or window[0] == out[left]:
+                break
+            context *= 2
+        for place in range(n):
+            out[left + place] = window[place]
+        n_out = left + n
+        cursor = stop
+    return n_out
+
+
+@njit(cache=True, nogil=True)
+def edit_tokens(  # type: ignore[no-untyped-def]
+    text,
+    tokens,
+    token_first,
+    text_first,
+    span_start,
+    span_end,
+    span_first,
+    alt_start,
+    alt_end,
+    alts,
+    letter_ids,
+    rank_of_pair,
+    token_of_rank,
+    letters,
+    letters_first,
+    out,
+    out_first,
+):
+    """Tokens of edited sequences, made from those of the sequences before the edits.
+
+    Sequences lie one behind the other in ``text`` (characters) and ``tokens``; ``text_first`` and ``token_first``
+    (R + 1) say where each begins. Spans of sequence r are ``span_first[r]`` to ``span_first[r + 1]``, ascending, by
+    place in ``text``; ``alts[alt_start:alt_end]`` takes their place. No letter may be one that is removed.
+
+    Returns:
+        (R,) whether each sequence was done; ``out`` and ``out_first`` (R + 1) hold the tokens (none of those not done).
+    """
+    window = np.empty(LONGEST_WINDOW, dtype=np.int32)
+    ranks = np.empty(LONGEST_WINDOW, dtype=np.int32)
+    done = np.ones(len(token_first) - 1, dtype=np.bool_)
+    n_out = 0
+    for row in range(len(token_first) - 1):
+        base = n_out
+        out_first[row] = base
+        next_token, last_token = token_first[row], token_first[row + 1]
+        position = text_first[row]  # where next_token begins
+        span, last_span = span_first[row], span_first[row + 1]
+        while span < last_span and done[row]:
+            while next_token < last_token:
+                length = letters_first[tokens[next_token] + 1] - letters_first[tokens[next_token]]
+                if position + length > span_start[span]:
+                    break
+                out[n_out] = tokens[next_token]
+                n_out += 1
+                next_token += 1
+                position += length
+            left_context, right_context = _FIRST_CONTEXT, _FIRST_CONTEXT
+            while True:
+                left = max(base, n_out - left_context)
+                n = 0
+                for token in range(left, n_out):
+                    for place in range(letters_first[out[token]], letters_first[out[token] + 1]):
+                        if n < LONGEST_WINDOW:
+                            window[n] = letters[place]
+                        n += 1
+                cursor, token, at, last = position, next_token, position, span
+                context = 0
+                while True:
+                    # Up to and with the next edit that lies in the window, or where there is none, to its end.
+                    while last < last_span and (last == span or span_start[last] < at):
+                        for place in range(cursor, span_start[last]):
+                            if n < LONGEST_WINDOW:
+                                window[n] = letter_ids[text[place]]
+                            n += 1
+                        for place in range(alt_start[last], alt_end[last]):
+                            if n < LONGEST_WINDOW:
+                                window[n] = letter_ids[alts[place]]
+                            n += 1
+                        cursor = span_end[last]
+                        last += 1
+                        context = 0
+                    if at < cursor:
+                        at += letters_first[tokens[token] + 1] - letters_first[tokens[token]]
+                        token += 1
+                    elif context < right_context and token < last_token:
+                        at += letters_first[tokens[token] + 1] - letters_first[tokens[token]]
+                        token += 1
+                        context += 1
+                    elif last >= last_span or span_start[last] >= at:
+                        break
+                for place in range(cursor, at):
+                    if n < LONGEST_WINDOW:
+                        window[n] = letter_ids[text[place]]
+                    n += 1
+                if n > LONGEST_WINDOW:
+                    done[row] = False
+                    break
+                n = _merge(window, n, ranks, rank_of_pair, token_of_rank)
+                left_fits = left == base or (n > 0 and window[0] == out[left])
+                right_fits = (token == last_token and context < right_context) or (
+                    context > 0 and n > 0 and window[n - 1] == tokens[token - 1]
+                )
+                if left_fits and right_fits:
+                    break
+                if not left_fits:
+                    left_context *= 2
+                if not right_fits:
+                    right_context *= 2
+            if not done[row]:
+                break
+            for place in range(n):
+                out[left + place] = window[place]
+            n_out = left + n
+            next_token, position, span = token, at, last
+        if done[row]:
+            for token in range(next_token, last_token):
+                out[n_out] = tokens[token]
+                n_out += 1
+        else:
+            n_out = base
+    out_first[len(token_first) - 1] = n_out
+    return done
