@@ -53,6 +53,8 @@ def compare(rng: random.Random, n_regions: int) -> int:
         expected = bcftools_sequences(folder, genome, vcf, regions, mode, exclude_symbolic=exclude_symbolic)
         symbolic = "exclude_record" if exclude_symbolic else "apply"
         person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, symbolic=symbolic)
+        if None not in expected:
+            assert person.sequences([(CONTIG, *region) for region in regions]) == expected
         for (start, end), wanted in zip(regions, expected, strict=True):
             try:
                 found: str | None = person.sequence(CONTIG, start, end)

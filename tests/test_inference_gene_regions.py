@@ -63,7 +63,7 @@ def test_elements_that_overlap_the_widened_gene_are_in_each_widened_by_the_flank
     find, table, _ = finder(files, "ENSG00000000001.1,G,chr1,200,350,+\n")
     regions = find.find(table.get("G"))
     # The reach is [100, 450): [95, 100) and [450, 480) only touch it.
-    assert regions.cres == (Interval("chr1", 94, 106), Interval("chr1", 245, 265), Interval("chr1", 444, 475))
+    assert regions.cres == [Interval("chr1", 94, 106), Interval("chr1", 245, 265), Interval("chr1", 444, 475)]
     assert regions.cre_class_ids.tolist() == [7, 3, 5]
     assert regions.window == Interval("chr1", 190, 250)
 

@@ -32,14 +32,25 @@ class GeneRegions:
     Attributes:
         gene: the gene.
         window: the gene's window: promoter and up to ``max_gene_length`` bases of the body.
-        cres: its cCREs, each widened by the flank; for a '-' gene from right to left.
-        cre_class_ids: (len(cres),) class id of each.
+        starts, ends: (N,) int64, its cCREs, each widened by the flank; for a '-' gene from right to left.
+        cre_class_ids: (N,) class id of each.
+        cre_rows: (N,) int64, row of each in the cCRE table.
     """
 
     gene: Gene
     window: Interval
-    cres: tuple[Interval, ...]
+    starts: np.ndarray
+    ends: np.ndarray
     cre_class_ids: np.ndarray
+    cre_rows: np.ndarray
+
+    @property
+    def cres(self) -> list[Interval]:
+        """The cCREs as intervals."""
+        chrom = self.window.chrom
+        return [
+            Interval(chrom, start, end) for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        ]
 
     @property
     def intervals(self) -> list[Interval]:
@@ -115,13 +126,15 @@ class RegionFinder:
         radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
         cre_contig = self._cre_contig_of.get(gene.chrom, gene.chrom)
         found = self._cres.overlapping(cre_contig, max(0, gene.start - radius), gene.end + radius)
-        starts = np.maximum(found.start - flank, 0).tolist()
-        ends = np.minimum(found.end + flank, length).tolist()
-        intervals = tuple(Interval(contig, start, end) for start, end in zip(starts, ends, strict=True))
-        window = Interval(contig, *gene_window(gene, self._geometry, length))
-        if gene.strand == "-":
-            return GeneRegions(gene, window, intervals[::-1], found.class_id[::-1])
-        return GeneRegions(gene, window, intervals, found.class_id)
+        step = -1 if gene.strand == "-" else 1
+        return GeneRegions(
+            gene=gene,
+            window=Interval(contig, *gene_window(gene, self._geometry, length)),
+            starts=np.maximum(found.start - flank, 0)[::step],
+            ends=np.minimum(found.end + flank, length)[::step],
+            cre_class_ids=found.class_id[::step],
+            cre_rows=found.rows[::step],
+        )
 
     def _contig(self, gene: Gene) -> tuple[str, int]:
         if gene.chrom not in self.contig_of:
