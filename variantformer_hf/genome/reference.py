@@ -13,7 +13,7 @@ from ..errors import ContigError, InputError, MissingIndexError
 
 logger = logging.getLogger(__name__)
 
-_NEWLINE, _SPACE, _HEADER = b"\n >"
+_NEWLINE, _SPACE, _HEADER, _FIRST_LETTER = b"\n >A"
 
 
 class ReferenceGenome:
@@ -76,12 +76,13 @@ class ReferenceGenome:
         if self._bytes is None:
             self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
         first, last = start // bases, -(-end // bases)
-        block = np.full((last - first) * width, _NEWLINE, dtype=np.uint8)
-        found = self._bytes[offset + first * width : offset + min(last * width, (end - 1) // bases * width + bases)]
-        block[: len(found)] = found
-        rows = block.reshape(-1, width)
+        found = self._bytes[offset + first * width : offset + last * width]
+        if len(found) < (last - first) * width:  # the file ends within the last line
+            found = np.append(found, np.full((last - first) * width - len(found), _NEWLINE, dtype=np.uint8))
+        rows = found.reshape(-1, width)
         inside = rows[:, :bases].reshape(-1)[start - first * bases : end - first * bases]
-        if inside.min() <= _SPACE or bool((inside == _HEADER).any()) or rows[:-1, bases:].max(initial=0) > _SPACE:
+        # Letters are above '@', and so are no line end, no space and no '>' of the next contig.
+        if (inside.min() < _FIRST_LETTER and not _is_sequence(inside)) or rows[:-1, bases:].max(initial=0) > _SPACE:
             raise self._unreadable(chrom, start, end)
         return inside
 
@@ -110,6 +111,11 @@ class ReferenceGenome:
 
     def __repr__(self) -> str:
         return f"ReferenceGenome({str(self.path)!r})"
+
+
+def _is_sequence(characters: np.ndarray) -> bool:
+    """Whether characters that are not all letters (``*``, ``-``) can still be sequence."""
+    return bool(characters.min() > _SPACE) and not bool((characters == _HEADER).any())
 
 
 def _line_layout(index: Path) -> dict[str, tuple[int, int, int]]:
