@@ -90,16 +90,27 @@ def predict(
         ),
     ] = False,
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        typer.Option(help="auto = bfloat16 on cuda, else float32.", rich_help_panel=MACHINE),
+        Literal["auto", "float32", "bfloat16", "released"],
+        typer.Option(
+            help="auto = bfloat16 on cuda, else float32; released = bfloat16 throughout, as the published numbers.",
+            rich_help_panel=MACHINE,
+        ),
     ] = "auto",
     device: Annotated[
         str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
     ] = "auto",
+    store: Annotated[
+        str,
+        typer.Option(
+            help="Folder of elements' vectors; auto = the one that `variantformer precompute` made, if any; none.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = "auto",
 ) -> None:
     """Predict tissue-specific expression of a person's genes.
 
-    Beside OUTPUT a match report is written (OUTPUT.report.json): what was read, used and skipped, and why.
+    Beside OUTPUT a match report is written (OUTPUT.report.json): what was read, used and skipped, and why. A run that
+    was cut short goes on where it was when it is started again: until it is done, OUTPUT.parts holds what is.
     """
     from ..report.files import check_new
     from ..report.tables import check_format, output_paths
@@ -117,7 +128,9 @@ def predict(
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
     pysam.set_verbosity(0)  # what goes wrong is said once, in our words
-    predictor = ExpressionPredictor.from_pretrained(model, device=device, precision=precision)
+    predictor = ExpressionPredictor.from_pretrained(
+        model, device=device, precision=precision, store=None if store == "none" else store
+    )
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
         check_new(output_paths(output, layout, tissues), overwrite=overwrite)
@@ -142,8 +155,12 @@ def predict(
             options=options,
             whole_file_checksums=checksum,
             on_gene=on_gene,
+            parts=output.with_name(f"{output.name}.parts"),
+            overwrite_parts=overwrite,
         )
-    _write(result, output, layout, embeddings)
+    if result.is_writer:
+        _write(result, output, layout, embeddings)
+        result.remove_parts()
 
 
 def read_gene_names(path: Path) -> list[str]:

@@ -29,6 +29,7 @@ class GeneTokens:
     Attributes:
         elements: N rows of tokens, int32; an element that the person lacks has no row.
         indices: (N,) int64, which of the gene's cCREs each row is.
+        cre_rows: (N,) int64, row of each in the cCRE table.
         differs: (N,) whether the element differs from the reference.
         class_ids: (N,) int64.
         window: (tokens,) int32 of the gene's window; None where the person lacks all of it.
@@ -37,6 +38,7 @@ class GeneTokens:
 
     elements: Ragged
     indices: np.ndarray
+    cre_rows: np.ndarray
     differs: np.ndarray
     class_ids: np.ndarray
     window: np.ndarray | None
@@ -166,6 +168,7 @@ def gene_tokens(
     return GeneTokens(
         elements=_gathered(values, first[kept], length[kept]),
         indices=kept,
+        cre_rows=regions.cre_rows[kept],
         differs=differs[kept],
         class_ids=regions.cre_class_ids[kept].astype(np.int64),
         window=window if lengths[-1] > 0 else None,

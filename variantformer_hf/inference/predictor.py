@@ -3,22 +3,25 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
+from .. import __version__
 from ..errors import InputError
-from ..folder import CRES_FILE, GENES_FILE
+from ..folder import CRES_FILE, GENES_FILE, cache_folder
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
-from ..genome.personal import PersonalGenome
+from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
-from ..genome.tally import VariantTally
-from ..modeling import VariantFormerForExpression, VariantFormerProcessor
-from .gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
+from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from .element_store import ElementStore, encoder_identity
+from .engine import ExpressionEngine
+from .gene_regions import GeneSequences, RegionFinder
+from .gene_tokens import ReferenceTokens
 from .match_report import match_report
 from .model_files import (
     ModelIdentity,
@@ -27,14 +30,20 @@ from .model_files import (
     model_file,
     model_identity,
 )
+from .parts import DoneGene, PartFolder, run_key
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
+from .processes import processes
 from .query import Query, RejectedName, RejectedQueryError, resolve_query
+from .run import PredictionRun
+from .run_plan import shares_of, stretches_of
 from .tissues import Tissue, TissueNames
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
+
+PRECISIONS = ("auto", "float32", "bfloat16", "released")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,8 @@ class PredictionResult:
         genes: one row per sample and gene: what was read, applied and cut.
         rejected: names that were asked for and not predicted.
         report: the match report and the run's provenance, ready for JSON.
+        is_writer: whether this process, of several, is the one to write the output.
+        parts: what was kept on disk during the run, or None.
     """
 
     table: "pd.DataFrame"
@@ -80,6 +91,13 @@ class PredictionResult:
     genes: "pd.DataFrame"
     rejected: tuple[RejectedName, ...]
     report: dict[str, Any]
+    is_writer: bool = True
+    parts: PartFolder | None = None
+
+    def remove_parts(self) -> None:
+        """Remove what was kept on disk during the run, once the output is written."""
+        if self.parts is not None and self.is_writer:
+            self.parts.remove()
 
 
 class ExpressionPredictor:
@@ -92,7 +110,9 @@ class ExpressionPredictor:
         cre_table: the cCREs it looks at.
         identity: name and hash of the weights, for the report; None = ``unsaved``.
         device: where to compute: ``auto`` (cuda, else mps, else cpu) or a torch device name.
-        precision: ``auto`` (bfloat16 on cuda, else float32), ``float32`` or ``bfloat16``.
+        precision: ``auto`` (bfloat16 on cuda, else float32), ``float32``, ``bfloat16`` (the residual stream stays in
+            float32) or ``released`` (bfloat16 throughout, as the published numbers were made).
+        store: vectors of elements on disk, see :meth:`element_store`; None = none.
     """
 
     def __init__(
@@ -105,10 +125,15 @@ class ExpressionPredictor:
         identity: ModelIdentity | None = None,
         device: str = "auto",
         precision: str = "auto",
+        store: ElementStore | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
+        self.precision = precision if precision != "auto" else str(self.dtype).removeprefix("torch.")
         self.model = model.to(device=self.device, dtype=self.dtype).eval()
+        if precision == "released":
+            _round_residuals(self.model)
+        self.store = store
         self.processor = processor
         self.gene_table = gene_table
         self.cre_table = cre_table
@@ -123,6 +148,7 @@ class ExpressionPredictor:
         device: str = "auto",
         precision: str = "auto",
         revision: str | None = None,
+        store: str | Path | None = "auto",
         **model_options: Any,
     ) -> "ExpressionPredictor":
         """Load a model folder, or a repository of the Hub, with the tables that travel in it.
@@ -131,6 +157,8 @@ class ExpressionPredictor:
             model: folder or Hub id.
             device, precision: as for the class.
             revision: branch, tag or commit of a Hub repository.
+            store: folder of elements' vectors that :meth:`precompute` made or that is to be begun; ``auto`` = the one
+                that ``variantformer precompute`` made for this model, where there is one; None = none.
             **model_options: passed to ``VariantFormerForExpression.from_pretrained``, e.g. ``attn_implementation``.
 
         Raises:
@@ -139,7 +167,7 @@ class ExpressionPredictor:
         genes = GeneTable.read(model_file(model, GENES_FILE, revision=revision))
         cres = CreTable.read(model_file(model, CRES_FILE, revision=revision))
         dtype = choose_dtype(precision, choose_device(device))
-        return cls(
+        predictor = cls(
             load_expression_model(model, dtype=dtype, revision=revision, **model_options),
             load_processor(model, revision=revision),
             genes,
@@ -148,6 +176,34 @@ class ExpressionPredictor:
             device=device,
             precision=precision,
         )
+        if store is not None and (store != "auto" or predictor.default_store().is_dir()):
+            predictor.store = predictor.element_store(None if store == "auto" else store)
+        return predictor
+
+    def default_store(self) -> Path:
+        """Where ``variantformer precompute`` keeps the vectors of this model's elements in this precision."""
+        return cache_folder() / "elements" / self._encoder_identity()
+
+    def element_store(self, folder: str | Path | None = None) -> ElementStore:
+        """The store of this model's elements in this precision.
+
+        Args:
+            folder: where it is or will be; None = :meth:`default_store`.
+
+        Raises:
+            InputError: the folder belongs to another model, or the model was not loaded from files, so that nothing
+                says which model it is.
+        """
+        if not self.identity.sha256:
+            raise InputError(
+                "a store needs a model that was loaded from its files", remedy="Save the model, and load it from there."
+            )
+        encoder = cast(VariantFormerEncoderConfig, self.model.config.encoder_config)
+        return ElementStore(folder or self.default_store(), self._encoder_identity(), encoder.hidden_size)
+
+    def _encoder_identity(self) -> str:
+        encoder = cast(VariantFormerEncoderConfig, self.model.config.encoder_config)
+        return encoder_identity(self.identity.sha256, encoder, self.precision)
 
     def predict(
         self,
@@ -192,8 +248,12 @@ class ExpressionPredictor:
         options: GenotypeOptions | None = None,
         whole_file_checksums: bool = False,
         on_gene: Callable[[int, int], None] | None = None,
+        parts: str | Path | None = None,
+        overwrite_parts: bool = False,
     ) -> PredictionResult:
         """Predict expression and report what was used.
+
+        Started with torchrun or ``accelerate launch`` each process does its share, and all return the whole.
 
         Args:
             fasta: the reference genome.
@@ -205,7 +265,10 @@ class ExpressionPredictor:
             with_embeddings: also return the embedding of every row.
             options: how records become sequence.
             whole_file_checksums: hash the whole input files for the report, not their headers and indexes only.
-            on_gene: called with (done, total) after each gene of each person.
+            on_gene: called with (done, total) now and then, of this process's genes and people.
+            parts: folder for what is done while the run goes on; a run that finds its own unfinished parts there goes
+                on with the rest. It stays until :meth:`PredictionResult.remove_parts`. None = memory only.
+            overwrite_parts: remove the parts of another run instead of refusing them.
 
         Raises:
             RejectedQueryError: names that cannot be predicted, unless ``skip_invalid``.
@@ -222,28 +285,45 @@ class ExpressionPredictor:
         reaches = [finder.reach(gene) for gene in query.genes]
         people = open_people(reference, vcf, samples, options)
         agreement = None if vcf is None else check_records(reference, vcf, reaches)
-        # Along the genome, so that a contig's tally can be closed when its last gene is done.
-        order = sorted(range(len(reaches)), key=reaches.__getitem__)
-        predictions: list[GenePrediction] = []
-        tallies: dict[str, VariantTally] = {}
-        for person in people:
-            tally = tallies.setdefault(person.sample, VariantTally())
-            of_person: dict[int, GenePrediction] = {}
-            for position, index in enumerate(order):
-                regions = finder.find(query.genes[index])
-                gene_tally = VariantTally()
-                prediction = self._predict_gene_of(person, regions, query.tissues, gene_tally)
-                of_person[index] = prediction if with_embeddings else replace(prediction, embeddings=None)
-                tally.merge(gene_tally)
-                chrom = regions.window.chrom
-                if position + 1 == len(order) or reaches[order[position + 1]].chrom != chrom:
-                    tally.close_contig(chrom)
-                if on_gene is not None:
-                    on_gene(len(predictions) + len(of_person), len(people) * len(order))
-            predictions += [of_person[index] for index in range(len(order))]
+        group = processes(on_cpu=self.device.type == "cpu")
+        description = self._run_description(reference, vcf, options, query, [p.sample for p in people], with_embeddings)
+        folder = None
+        if parts is not None:
+            group.wait()  # so that no process takes parts of this run, written early by another, for an older run's
+            folder = PartFolder(parts, run_key(description), description, overwrite=overwrite_parts)
+        elif group.count > 1:
+            raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
+        stretches = stretches_of(reaches)
+        costs = np.array([self._cost(query.genes[index], finder) for each in stretches for index in each.genes])
+        run = PredictionRun(
+            ExpressionEngine(self.model, self.processor, len(self.cre_table), self.store),
+            self.processor,
+            finder,
+            ReferenceTokens(self.processor.tokenizer, len(self.cre_table)),
+            genes=query.genes,
+            stretches=stretches,
+            people=people,
+            tissue_ids=[tissue.id for tissue in query.tissues],
+            share=shares_of(costs, len(people), group.count)[group.rank],
+            parts=folder,
+            with_embeddings=with_embeddings,
+            on_gene=on_gene,
+        )
+        group.wait()
+        run.execute()
+        group.wait()
+        done = run.predictions if folder is None else folder.read(with_embeddings=with_embeddings)
+        tallies = run.tallies if folder is None else [folder.tally(person) for person in range(len(people))]
+        group.wait()
+        for person, tally in zip(people, tallies, strict=True):
+            person.close()
             if vcf is not None:
                 check_person_agreement(tally, vcf, person.sample)
-            person.close()
+        predictions = [
+            _gene_prediction(done[person, index], people[person].sample, gene)
+            for person in range(len(people))
+            for index, gene in enumerate(query.genes)
+        ]
         return PredictionResult(
             table=tidy_table(predictions, query.tissues),
             embeddings=_stacked_embeddings(predictions) if with_embeddings else None,
@@ -254,15 +334,44 @@ class ExpressionPredictor:
                 vcf=vcf,
                 options=options,
                 query=query,
-                tallies=tallies,
+                tallies={person.sample: tally for person, tally in zip(people, tallies, strict=True)},
                 agreement=agreement,
                 statuses=Counter(prediction.status for prediction in predictions),
                 identity=self.identity,
-                precision=str(self.dtype).removeprefix("torch."),
+                precision=self.precision,
                 device=str(self.device),
                 whole_file_checksums=whole_file_checksums,
             ),
+            is_writer=group.rank == 0,
+            parts=folder,
         )
+
+    def _run_description(
+        self,
+        reference: ReferenceGenome,
+        vcf: str | Path | None,
+        options: GenotypeOptions,
+        query: Query,
+        samples: Sequence[str],
+        with_embeddings: bool,
+    ) -> dict[str, Any]:
+        """All that the predictions of a run depend on."""
+        return {
+            "version": __version__,
+            "model": asdict(self.identity),
+            "precision": self.precision,
+            "fasta": fingerprint(reference.path),
+            "vcf": None if vcf is None else fingerprint(vcf),
+            "options": options.as_dict(),
+            "samples": list(samples),
+            "genes": [gene.gene_id for gene in query.genes],
+            "tissues": [tissue.name for tissue in query.tissues],
+            "embeddings": with_embeddings,
+        }
+
+    def _cost(self, gene: Gene, finder: RegionFinder) -> float:
+        """About how long a gene takes, in units of the tokens that the streams work on."""
+        return float(len(finder.find(gene).starts) + self.processor.max_gene_windows)
 
     def gene_inputs(self, sequences: GeneSequences) -> Any:
         """Model inputs (a batch of one gene) from one person's sequences."""
@@ -284,29 +393,6 @@ class ExpressionPredictor:
         ids = torch.tensor([list(tissue_ids)], device=self.device)
         output = self.model(**inputs, tissue_ids=ids)
         return output.logits[0].float().cpu().numpy(), output.embeddings[0].float().cpu().numpy()
-
-    def _predict_gene_of(
-        self, person: PersonalGenome, regions: GeneRegions, tissues: Sequence[Tissue], tally: VariantTally
-    ) -> GenePrediction:
-        sequences = gene_sequences(regions, lambda intervals: person.sequences(intervals, tally))
-        counts = tally.contig(regions.window.chrom)
-        if any(sequences.cre_sequences) and sequences.gene_sequence:
-            log1p_tpm, embeddings = self.predict_gene(sequences, [tissue.id for tissue in tissues])
-            status = "ok" if counts.applied or person.is_reference else "no_variants"
-        else:
-            log1p_tpm = np.full(len(tissues), np.nan, dtype=np.float32)
-            embeddings = np.full((len(tissues), self.model.config.hidden_size), np.nan, dtype=np.float32)
-            status = "no_cres" if sequences.gene_sequence else "gene_deleted"
-        return GenePrediction(
-            sample=person.sample,
-            gene=regions.gene,
-            status=status,
-            n_cres=len(regions.cres),
-            records_in_windows=counts.in_windows,
-            records_applied=counts.applied,
-            log1p_tpm=log1p_tpm,
-            embeddings=embeddings,
-        )
 
 
 def choose_device(device: str) -> torch.device:
@@ -330,16 +416,37 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """``auto`` -> bfloat16 on cuda, else float32.
+    """Type of the weights: ``auto`` -> bfloat16 on cuda, else float32.
 
     Raises:
         InputError: no such precision.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"there is no precision {precision!r}", remedy=f"Choose one of {', '.join(PRECISIONS)}.")
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if precision not in ("float32", "bfloat16"):
-        raise InputError(f"there is no precision {precision!r}", remedy="Choose auto, float32 or bfloat16.")
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def _round_residuals(model: torch.nn.Module) -> None:
+    """Keep the residual streams in the type of the weights."""
+    for module in model.modules():
+        config = getattr(module, "config", None)
+        if config is not None and hasattr(config, "residual_dtype"):
+            config.residual_dtype = "model"
+
+
+def _gene_prediction(done: DoneGene, sample: str, gene: Gene) -> GenePrediction:
+    return GenePrediction(
+        sample=sample,
+        gene=gene,
+        status=done.status,
+        n_cres=done.n_cres,
+        records_in_windows=done.records_in_windows,
+        records_applied=done.records_applied,
+        log1p_tpm=done.log1p_tpm,
+        embeddings=done.embeddings,
+    )
 
 
 def tidy_table(predictions: Sequence[GenePrediction], tissues: Sequence[Tissue]) -> "pd.DataFrame":

@@ -15,7 +15,7 @@ try:
 except ImportError:
     HAS_NUMBA = False
 
-    def njit(*_: object, **__: object):  # type: ignore[no-untyped-def,no-redef]
+    def njit(*_: object, **__: object):  # type: ignore[no-untyped-def]
         """Leave functions as they are: without numba they are not called."""
         return lambda function: function
 

@@ -1,0 +1,317 @@
+"""The model's work on prepared genes, each piece of it once: elements, then windows, then the streams.
+
+An element of the reference is near some fifty genes, and most of a person's elements are those of the reference. So
+elements are encoded by content: what was encoded before, for another gene or person, in this run or, with a store, in
+an earlier one, is looked up. Genes of like size share a batch; when memory runs out, batches are halved.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..tokenization.token_edits import Ragged
+from .element_store import ElementStore, token_key
+from .gene_tokens import GeneTokens, padded_rows, window_rows
+
+logger = logging.getLogger(__name__)
+
+# Vectors kept in memory; at the released width a million takes 2 GB.
+MOST_VECTORS = 400_000
+# Elements handed to the encoder at a time, on the CPU and elsewhere.
+_ELEMENTS_AT_ONCE = {"cpu": 2_048}
+_ELEMENTS_AT_ONCE_ON_GPU = 8_192
+# Genes share a batch while the scores of their cCREs, all to all, are at most so many.
+_SCORES_AT_ONCE = {"cpu": 600_000}
+_SCORES_AT_ONCE_ON_GPU = 8_000_000
+_MOST_GENES = 32
+# Within a batch the shortest gene has at least this share of the longest one's cCREs: the rest is padding.
+_LEAST_SHARE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class GeneWork:
+    """One person's gene, ready for the model.
+
+    Attributes:
+        tokens: its tokens; it has an element and a window.
+        reverse: whether the gene is on the reverse strand.
+    """
+
+    tokens: GeneTokens
+    reverse: bool
+
+
+class VectorPool:
+    """Vectors of elements in memory, by content; those of the reference also by their place in the cCRE table.
+
+    Args:
+        n_elements: rows of the cCRE table.
+        width: numbers in a vector.
+        most: vectors that are kept; beyond, all are forgotten.
+    """
+
+    def __init__(self, n_elements: int, width: int, most: int = MOST_VECTORS) -> None:
+        self._most = most
+        self._row_of_reference = np.full((2, n_elements), -1, dtype=np.int64)
+        self._row_of_key: dict[bytes, int] = {}
+        self._vectors = np.empty((1_024, width), dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self._row_of_key)
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """(n, width) float32."""
+        return self._vectors[: len(self)]
+
+    def rows(self, work: GeneWork, token_length: int, wanted: dict[bytes, np.ndarray]) -> list[bytes] | np.ndarray:
+        """Rows of a gene's elements, (N,) int64; or where some are not there, their keys, which go to ``wanted``."""
+        tokens, strand = work.tokens, int(work.reverse)
+        rows = np.where(tokens.differs, -1, self._row_of_reference[strand, tokens.cre_rows])
+        unknown = np.flatnonzero(rows < 0)
+        if not len(unknown):
+            return rows
+        keys = {}
+        for index in unknown.tolist():
+            kept = tokens.elements[index][:token_length]
+            key = token_key(kept)
+            keys[index] = key
+            if key not in self._row_of_key:
+                wanted[key] = kept
+        if any(key in wanted for key in keys.values()):
+            return list(keys.values())
+        rows[unknown] = [self._row_of_key[key] for key in keys.values()]
+        same = unknown[~tokens.differs[unknown]]
+        self._row_of_reference[strand, tokens.cre_rows[same]] = rows[same]
+        return rows
+
+    def add(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+        """Keep vectors (n, width) float32."""
+        first, last = len(self), len(self) + len(keys)
+        if last > len(self._vectors):
+            grown = np.empty((2 * last, self._vectors.shape[1]), dtype=np.float32)
+            grown[:first] = self._vectors[:first]
+            self._vectors = grown
+        self._vectors[first:last] = vectors
+        self._row_of_key.update(zip(keys, range(first, last), strict=True))
+
+    def make_room(self) -> None:
+        """Forget all, where there are more than are to be kept."""
+        if len(self) > self._most:
+            self._row_of_key.clear()
+            self._row_of_reference[:] = -1
+            self._vectors = np.empty((1_024, self._vectors.shape[1]), dtype=np.float32)
+
+
+class ExpressionEngine:
+    """A model at work.
+
+    Args:
+        model: the model, on its device, in its type, in evaluation mode.
+        processor: its lengths and its tokenizer's padding.
+        n_elements: rows of the cCRE table.
+        store: vectors on disk, looked into and added to; None = none.
+
+    Attributes:
+        elements_encoded, elements_found: how many elements were encoded, and how many looked up in the store.
+    """
+
+    def __init__(
+        self,
+        model: VariantFormerForExpression,
+        processor: VariantFormerProcessor,
+        n_elements: int,
+        store: ElementStore | None = None,
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.store = store
+        self.elements_encoded = self.elements_found = 0
+        kind = model.device.type
+        self._elements_at_once = _ELEMENTS_AT_ONCE.get(kind, _ELEMENTS_AT_ONCE_ON_GPU)
+        self._scores_at_once = _SCORES_AT_ONCE.get(kind, _SCORES_AT_ONCE_ON_GPU)
+        self._width = cast(VariantFormerEncoderConfig, model.config.encoder_config).hidden_size
+        self._pool = VectorPool(n_elements, self._width)
+        self._unsaved: list[tuple[list[bytes], np.ndarray]] = []
+
+    def batches(self, sizes: Sequence[int]) -> list[slice]:
+        """Split genes, by their numbers of cCREs, into runs of neighbours that go through the model together."""
+        batches: list[slice] = []
+        first = 0
+        for end in range(1, len(sizes) + 1):
+            if end == len(sizes) or not self._fit(sizes[first : end + 1]):
+                batches.append(slice(first, end))
+                first = end
+        return batches
+
+    def _fit(self, sizes: Sequence[int]) -> bool:
+        longest = max(sizes)
+        few = len(sizes) <= _MOST_GENES and len(sizes) * longest**2 <= self._scores_at_once
+        return few and min(sizes) >= _LEAST_SHARE * longest
+
+    def predict(self, work: Sequence[GeneWork], tissue_ids: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Predict genes.
+
+        Returns:
+            For each gene log1p TPM, (T,) float32, and embeddings, (T, hidden_size) float32.
+
+        Raises:
+            InputError: memory does not suffice for one gene in one tissue.
+        """
+        self._pool.make_room()
+        rows = self._element_rows(work)
+        results: list[tuple[np.ndarray, np.ndarray]] = []
+        for batch in self.batches([len(each) for each in rows]):
+            results += self._streams(work[batch], rows[batch], list(tissue_ids))
+        return results
+
+    @torch.inference_mode()
+    def encode(self, elements: Sequence[np.ndarray]) -> np.ndarray:
+        """Vectors of elements.
+
+        Args:
+            elements: n of (tokens,) int32, at most the processor's ``token_length`` each.
+
+        Returns:
+            (n, width) float32.
+        """
+        vectors = np.empty((len(elements), self._width), dtype=np.float32)
+        lengths = np.array([len(tokens) for tokens in elements])
+        order = np.argsort(lengths, kind="stable")
+        first = 0
+        while first < len(order):
+            part = order[first : first + self._elements_at_once]
+            tokens = _ragged([elements[index] for index in part])
+            try:
+                vectors[part] = self._encoded(self.model.model.cre_encoder, tokens, max(1, int(lengths[part].max())))
+            except torch.OutOfMemoryError as error:
+                self._elements_at_once = _halved(len(part), "elements in a batch", error)
+                continue
+            first += len(part)
+        self.elements_encoded += len(elements)
+        return vectors
+
+    def save_vectors(self) -> None:
+        """Write to the store what was encoded since the last time."""
+        if self.store is not None and self._unsaved:
+            keys = [key for part, _ in self._unsaved for key in part]
+            self.store.add(keys, np.concatenate([vectors for _, vectors in self._unsaved]))
+        self._unsaved = []
+
+    def _element_rows(self, work: Sequence[GeneWork]) -> list[np.ndarray]:
+        """Rows of each gene's elements in the pool, where all are afterwards."""
+        length = self.processor.token_length
+        wanted: dict[bytes, np.ndarray] = {}
+        rows = [self._pool.rows(gene, length, wanted) for gene in work]
+        if wanted:
+            self._fetch(wanted)
+            rows = [
+                self._pool.rows(gene, length, {}) if isinstance(found, list) else found
+                for gene, found in zip(work, rows, strict=True)
+            ]
+        return [found for found in rows if isinstance(found, np.ndarray)]
+
+    def _fetch(self, wanted: dict[bytes, np.ndarray]) -> None:
+        """Look elements up in the store, encode the rest, and keep all."""
+        keys = list(wanted)
+        if self.store is not None:
+            there, vectors = self.store.find(keys)
+            self._pool.add([key for key, found in zip(keys, there.tolist(), strict=True) if found], vectors)
+            self.elements_found += int(there.sum())
+            keys = [key for key, found in zip(keys, there.tolist(), strict=True) if not found]
+        if keys:
+            vectors = self.encode([wanted[key] for key in keys])
+            self._pool.add(keys, vectors)
+            if self.store is not None:
+                self._unsaved.append((keys, vectors))
+
+    def _encoded(self, encoder: torch.nn.Module, tokens: Ragged, length: int) -> np.ndarray:
+        ids, mask = padded_rows(tokens, length, self.processor.tokenizer.pad_token_id)
+        device = self.model.device
+        output = encoder(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), return_dict=True)
+        return output.pooler_output.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _streams(
+        self, work: Sequence[GeneWork], rows: Sequence[np.ndarray], tissue_ids: list[int]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """One batch through the windows' encoder and the streams; in halves where memory runs out."""
+        try:
+            return self._forward(work, rows, tissue_ids)
+        except torch.OutOfMemoryError as error:
+            if self.model.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if len(work) > 1:
+                half = _halved(len(work), "genes in a batch", error)
+                self._scores_at_once = max(1, self._scores_at_once // 2)
+                return self._streams(work[:half], rows[:half], tissue_ids) + self._streams(
+                    work[half:], rows[half:], tissue_ids
+                )
+            half = _halved(len(tissue_ids), "tissues of a gene", error)
+            parts = [self._streams(work, rows, part)[0] for part in (tissue_ids[:half], tissue_ids[half:])]
+            return [(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))]
+
+    def _forward(
+        self, work: Sequence[GeneWork], rows: Sequence[np.ndarray], tissue_ids: list[int]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        device = self.model.device
+        windows = [_windows_of(gene, self.processor) for gene in work]
+        together = _ragged([each[row] for each in windows for row in range(len(each))])
+        encoded = self._encoded(self.model.model.gene_encoder, together, self.processor.token_length)
+        of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
+        cre_embeds, cre_mask = _stacked([self._pool.vectors[each] for each in rows])
+        gene_embeds, gene_mask = _stacked(of_gene)
+        class_ids, _ = _stacked([gene.tokens.class_ids for gene in work])
+        output = self.model(
+            cre_embeds=cre_embeds.to(device),
+            gene_embeds=gene_embeds.to(device),
+            cre_class_ids=class_ids.to(device),
+            tissue_ids=torch.tensor([tissue_ids] * len(work), device=device),
+            cre_mask=None if cre_mask is None else cre_mask.to(device),
+            gene_mask=None if gene_mask is None else gene_mask.to(device),
+            return_dict=True,
+        )
+        values, embeddings = output.logits.float().cpu().numpy(), output.embeddings.float().cpu().numpy()
+        return list(zip(values, embeddings, strict=True))
+
+
+def _windows_of(work: GeneWork, processor: VariantFormerProcessor) -> Ragged:
+    assert work.tokens.window is not None
+    return window_rows(work.tokens.window, processor)
+
+
+def _ragged(sequences: Sequence[np.ndarray]) -> Ragged:
+    lengths = [len(sequence) for sequence in sequences]
+    return Ragged(np.concatenate([np.zeros(0, dtype=np.int32), *sequences]), np.cumsum([0, *lengths]))
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Arrays that differ in their first dimension as one, and which rows are there; None = all."""
+    lengths = [len(array) for array in arrays]
+    longest = max(lengths)
+    stacked = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), dtype=arrays[0].dtype)
+    for row, array in enumerate(arrays):
+        stacked[row, : len(array)] = array
+    mask = None if min(lengths) == longest else np.arange(longest) < np.array(lengths)[:, None]
+    return torch.from_numpy(stacked), None if mask is None else torch.from_numpy(mask)
+
+
+def _halved(size: int, what: str, error: Exception) -> int:
+    """Half of a size, with a word in the log; where there is nothing to halve, the end.
+
+    Raises:
+        InputError: the size is one.
+    """
+    if size < 2:
+        raise InputError(
+            "memory does not suffice for one gene in one tissue",
+            remedy="Use a device with more memory, or --precision bfloat16.",
+        ) from error
+    logger.warning("out of memory with %d %s: going on with %d", size, what, size // 2)
+    return size // 2

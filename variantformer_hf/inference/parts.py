@@ -1,0 +1,181 @@
+"""A run's predictions on disk while it goes on, so that one that is cut short goes on where it was.
+
+Beside the output lies a folder of part files, each written whole under another name and renamed. A run that finds the
+folder of the same run reads what is done and does the rest; several processes write their own parts into it. When all
+is done the parts are joined into the output and the folder is removed.
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from ..genome.tally import VariantTally
+
+_RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DoneGene:
+    """One person's predicted gene, by its place in the run.
+
+    Attributes:
+        person, gene: indices in the run.
+        status, n_cres, records_in_windows, records_applied: as in ``GenePrediction``.
+        log1p_tpm: (T,) float32.
+        embeddings: (T, width) float32 or None.
+    """
+
+    person: int
+    gene: int
+    status: str
+    n_cres: int
+    records_in_windows: int
+    records_applied: int
+    log1p_tpm: np.ndarray
+    embeddings: np.ndarray | None
+
+
+def run_key(description: dict[str, Any]) -> str:
+    """Hash of all that a run's predictions depend on."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class PartFolder:
+    """The parts of one run.
+
+    Args:
+        path: the folder; made with the first part.
+        key: see :func:`run_key`.
+        description: what the key stands for, kept for readers.
+        overwrite: remove the parts of another run instead of refusing.
+
+    Raises:
+        InputError: the folder holds another run's parts.
+    """
+
+    def __init__(self, path: str | Path, key: str, description: dict[str, Any], *, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self._content = {"key": key, "run": description}
+        run = self.path / _RUN
+        if not self.path.exists():
+            return
+        try:
+            found = json.loads(run.read_text())["key"] if run.is_file() else None
+        except (OSError, ValueError, KeyError, TypeError):
+            found = None
+        if found != key and any(self.path.iterdir()):
+            if not overwrite:
+                raise InputError(
+                    "holds the unfinished output of another run",
+                    file=self.path,
+                    remedy="Finish that run with the options it had, or remove the folder, or give --overwrite.",
+                )
+            shutil.rmtree(self.path)
+
+    def write(self, predictions: Sequence[DoneGene]) -> None:
+        """Write predictions as one part."""
+        if not predictions:
+            return
+        columns: dict[str, Any] = {
+            name: [getattr(each, name) for each in predictions]
+            for name in ("person", "gene", "status", "n_cres", "records_in_windows", "records_applied")
+        }
+        columns["log1p_tpm"] = pa.array([each.log1p_tpm for each in predictions], pa.list_(pa.float32()))
+        if predictions[0].embeddings is not None:
+            rows = [each.embeddings.ravel() for each in predictions if each.embeddings is not None]
+            columns["embeddings"] = pa.array(rows, pa.list_(pa.float32()))
+        self._write(pa.table(columns), "genes")
+
+    def read(self, *, with_embeddings: bool = False) -> dict[tuple[int, int], DoneGene]:
+        """All predictions that are there, by person and gene; one that is there twice counts once."""
+        done: dict[tuple[int, int], DoneGene] = {}
+        for path in self._parts("genes"):
+            table = self._table(path)
+            for row in table.to_pylist() if not with_embeddings else _rows_with_embeddings(table):
+                values = np.array(row["log1p_tpm"], dtype=np.float32)
+                vectors = row.pop("embeddings", None)
+                width = (len(values), -1)
+                kept = np.array(vectors, dtype=np.float32).reshape(width) if with_embeddings else None
+                gene = DoneGene(**{**row, "log1p_tpm": values, "embeddings": kept})
+                done.setdefault((gene.person, gene.gene), gene)
+        return done
+
+    def done(self) -> set[tuple[int, int]]:
+        """Persons and genes that are there."""
+        pairs: set[tuple[int, int]] = set()
+        for path in self._parts("genes"):
+            table = self._table(path, ["person", "gene"])
+            pairs.update(zip(table["person"].to_pylist(), table["gene"].to_pylist(), strict=True))
+        return pairs
+
+    def write_tally(self, person: int, chrom: str, tally: VariantTally, *, of: str) -> None:
+        """Keep a person's records of a contig; ``of`` names the share of the run that they were counted for."""
+        keys, outcomes = tally.records(chrom)
+        columns = {"person": [person] * len(keys), "chrom": [chrom] * len(keys), "key": keys, "outcome": outcomes}
+        self._write(pa.table(columns), f"tally-{person}-{of}")
+
+    def has_tally(self, person: int, *, of: str) -> bool:
+        """Whether a person's records of a share are there."""
+        return bool(self._parts(f"tally-{person}-{of}"))
+
+    def tally(self, person: int) -> VariantTally:
+        """A person's records, of all shares and contigs together."""
+        tally = VariantTally()
+        for path in self._parts(f"tally-{person}-"):
+            table = self._table(path)
+            chroms = table["chrom"].to_numpy(zero_copy_only=False)
+            keys, outcomes = table["key"].to_numpy(), table["outcome"].to_numpy().astype(np.int8)
+            for chrom in dict.fromkeys(chroms.tolist()):
+                of_contig = chroms == chrom
+                tally.add(chrom, keys[of_contig], outcomes[of_contig])
+        return tally
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _parts(self, kind: str) -> list[Path]:
+        return sorted(self.path.glob(f"{kind}*.parquet"))
+
+    def _write(self, table: pa.Table, kind: str) -> None:
+        self.path.mkdir(exist_ok=True)
+        run = self.path / _RUN
+        if not run.exists():
+            self._rename(run, lambda partial: partial.write_text(json.dumps(self._content, indent=2, default=str)))
+        separator = "" if kind.endswith("-") else "-"
+        self._rename(
+            self.path / f"{kind}{separator}{uuid.uuid4().hex}.parquet", lambda partial: pq.write_table(table, partial)
+        )
+
+    def _rename(self, path: Path, write: Any) -> None:
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        try:
+            write(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        try:
+            return pq.read_table(path, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError("is a damaged part of an unfinished run", file=path, remedy="Remove the file.") from error
+
+
+def _rows_with_embeddings(table: pa.Table) -> Iterable[dict[str, Any]]:
+    """Rows whose embeddings stay arrays: as lists they would take ten times their size."""
+    if "embeddings" not in table.column_names:
+        return
+    vectors = table["embeddings"].combine_chunks()
+    for index, row in enumerate(table.drop_columns(["embeddings"]).to_pylist()):
+        yield {**row, "embeddings": vectors[index].values.to_numpy()}
