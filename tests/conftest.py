@@ -1,11 +1,20 @@
 """Where the released implementation's outputs are found, and what their absence means."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stores and hashes of the tests, and of the processes that they start, stay out of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VARIANTFORMER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def shared_folder() -> Path | None:

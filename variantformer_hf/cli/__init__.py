@@ -11,6 +11,7 @@ from ..errors import InputError
 from .convert import convert
 from .demo import demo
 from .doctor import doctor
+from .precompute import precompute
 from .predict import predict
 
 EXIT_BAD_INPUT = 1
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, doctor, convert, demo):
+for command in (predict, precompute, doctor, convert, demo):
     app.command()(command)
 
 

@@ -1,11 +1,11 @@
 """``variantformer predict``: a VCF in, a table of expression out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..inference import PredictionResult
@@ -143,7 +143,7 @@ def predict(
         min_dp=min_dp,
         on_ref_mismatch=on_ref_mismatch,
     )
-    with _progress() as on_gene:
+    with progress("predicting", "genes") as on_gene:
         result = predictor.run(
             fasta,
             vcf,
@@ -209,28 +209,3 @@ def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Pa
 
 def _report_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.report.json")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that appears with the first gene and goes with the last."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TextColumn("genes"), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = progress.add_task("predict", total=None)
-    started = False
-
-    def on_gene(done: int, total: int) -> None:
-        nonlocal started
-        if not started:
-            progress.start()
-            started = True
-        progress.update(task, completed=done, total=total)
-
-    try:
-        yield on_gene
-    finally:
-        if started:
-            progress.stop()

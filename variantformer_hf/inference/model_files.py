@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,15 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from safetensors import SafetensorError
 
 from ..errors import InputError
+from ..folder import cache_folder
 from ..modeling import VariantFormerConfig, VariantFormerForExpression, VariantFormerProcessor
+
+logger = logging.getLogger(__name__)
 
 _REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_HASHES_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,48 @@ def model_file(model: str | Path, name: str, *, revision: str | None = None) -> 
 
 
 def model_identity(model: str | Path, *, revision: str | None = None) -> ModelIdentity:
-    """Name and SHA-256 of a model's weights; reads every weight file once."""
+    """Name and SHA-256 of a model's weights; a file is read once, and again when its size or time has changed."""
     digest = hashlib.sha256()
     for path in _weight_files(model, revision):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(_file_hash(path)))
     name = Path(model).name if Path(model).is_dir() else str(model)
     return ModelIdentity(name, digest.hexdigest())
+
+
+def _file_hash(path: Path) -> str:
+    """SHA-256 of a file, remembered in the cache folder by path, size and time."""
+    status = path.resolve().stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    remembered = cache_folder() / "hashes.json"
+    try:
+        hashes = json.loads(remembered.read_text())
+        found = str(hashes[key])
+        bytes.fromhex(found)
+        return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    _remember(remembered, key, found)
+    return found
+
+
+def _remember(path: Path, key: str, value: str) -> None:
+    """Add to a JSON of keys and values; where the folder cannot be written nothing is remembered."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            known = json.loads(path.read_text())
+        except (OSError, ValueError):
+            known = {}
+        kept = dict(list(known.items())[-_HASHES_KEPT:]) if isinstance(known, dict) else {}
+        partial.write_text(json.dumps({**kept, key: value}))
+        partial.replace(path)
+    except OSError as error:
+        logger.info("%s cannot be written (%s): the model's files are hashed anew next time", path, error)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_expression_model(

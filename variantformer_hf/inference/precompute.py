@@ -1,0 +1,113 @@
+"""Vectors of all elements of the reference genome that a model looks at, made once for all people."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..genome.genes import Gene
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from .element_store import ElementStore, token_key
+from .engine import ExpressionEngine
+from .gene_regions import RegionFinder
+from .gene_tokens import ReferenceTokens
+from .people import check_assembly
+from .predictor import ExpressionPredictor
+from .processes import processes
+
+# Elements whose tokens are made together, and whose vectors become a file.
+_ELEMENTS_AT_ONCE = 8_192
+_ELEMENTS_IN_A_FILE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Precomputed:
+    """What was done.
+
+    Attributes:
+        folder: of the store.
+        elements: elements of all genes, on the strands on which genes read them.
+        encoded: those that this process encoded; the others were there, or alike.
+        size: bytes of the store.
+    """
+
+    folder: Path
+    elements: int
+    encoded: int
+    size: int
+
+
+def precompute(
+    predictor: ExpressionPredictor,
+    fasta: str | Path | ReferenceGenome,
+    store: ElementStore,
+    *,
+    genes: list[Gene] | None = None,
+    on_elements: Callable[[int, int], None] | None = None,
+) -> Precomputed:
+    """Encode the reference's elements into a store; what is there already is not encoded again.
+
+    Args:
+        predictor: the model.
+        fasta: the reference genome.
+        store: see ``ExpressionPredictor.element_store``.
+        genes: the genes whose elements are wanted; None = all of the model on the FASTA's contigs.
+        on_elements: called with (done, total).
+
+    Raises:
+        InputError: the FASTA cannot be used with the model.
+    """
+    reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
+    check_assembly(reference)
+    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    wanted = [gene for gene in (genes or predictor.gene_table) if gene.chrom in finder.contig_of]
+    engine = ExpressionEngine(predictor.model, predictor.processor, len(predictor.cre_table))
+    tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
+    person = PersonalGenome(reference)
+    group = processes(on_cpu=predictor.device.type == "cpu")
+    parts = list(_parts(wanted, finder))
+    total, done = sum(len(rows) for _, _, rows, _, _ in parts), 0
+    keys: list[bytes] = []
+    waiting: set[bytes] = set()
+    vectors: list[np.ndarray] = []
+    for number, (chrom, reverse, rows, starts, ends) in enumerate(parts):
+        if number % group.count == group.rank:
+            stretch = person.stretch(chrom, int(starts.min()), int(ends.max()))
+            found, _ = tokens.elements(rows, stretch, starts, ends, reverse=reverse)
+            length = predictor.processor.token_length
+            content = {token_key(found[row][:length]): found[row][:length] for row in range(len(found))}
+            there, _ = store.find(list(content))
+            missing = [key for key, known in zip(content, there.tolist(), strict=True) if not known]
+            missing = [key for key in missing if key not in waiting]
+            if missing:
+                keys += missing
+                waiting.update(missing)
+                vectors.append(engine.encode([content[key] for key in missing]))
+            if len(keys) >= _ELEMENTS_IN_A_FILE:
+                store.add(keys, np.concatenate(vectors), of_reference=True)
+                keys, vectors, waiting = [], [], set()
+        done += len(rows)
+        if on_elements is not None:
+            on_elements(done, total)
+    if keys:
+        store.add(keys, np.concatenate(vectors), of_reference=True)
+    group.wait()
+    store.refresh()
+    return Precomputed(store.folder, total, engine.elements_encoded, store.size)
+
+
+def _parts(genes: list[Gene], finder: RegionFinder) -> Iterator[tuple[str, bool, np.ndarray, np.ndarray, np.ndarray]]:
+    """Elements along the genome, some at a time: contig, strand, rows of the cCRE table, starts, ends with flanks."""
+    of_strand: dict[tuple[str, bool], list[Gene]] = {}
+    for gene in genes:
+        of_strand.setdefault((finder.contig_of[gene.chrom], gene.strand == "-"), []).append(gene)
+    for (chrom, reverse), here in sorted(of_strand.items()):
+        regions = [finder.find(gene) for gene in here]
+        rows, first = np.unique(np.concatenate([each.cre_rows for each in regions]), return_index=True)
+        starts = np.concatenate([each.starts for each in regions])[first]
+        ends = np.concatenate([each.ends for each in regions])[first]
+        for begin in range(0, len(rows), _ELEMENTS_AT_ONCE):
+            part = slice(begin, begin + _ELEMENTS_AT_ONCE)
+            yield chrom, reverse, rows[part], starts[part], ends[part]
