@@ -1,6 +1,7 @@
 """Predicting expression: people x genes x tissues in, one table out."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -295,8 +296,9 @@ class ExpressionPredictor:
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
         stretches = stretches_of(reaches)
         costs = np.array([self._cost(query.genes[index], finder) for each in stretches for index in each.genes])
+        engine = ExpressionEngine(self.model, self.processor, len(self.cre_table), self.store)
         run = PredictionRun(
-            ExpressionEngine(self.model, self.processor, len(self.cre_table), self.store),
+            engine,
             self.processor,
             finder,
             ReferenceTokens(self.processor.tokenizer, len(self.cre_table)),
@@ -311,6 +313,7 @@ class ExpressionPredictor:
         )
         group.wait()
         run.execute()
+        logger.info("elements: %d encoded, %d from the store", engine.elements_encoded, engine.elements_found)
         group.wait()
         done = run.predictions if folder is None else folder.read(with_embeddings=with_embeddings)
         tallies = run.tallies if folder is None else [folder.tally(person) for person in range(len(people))]
@@ -401,9 +404,10 @@ def choose_device(device: str) -> torch.device:
     Raises:
         InputError: no such device here.
     """
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        # Of several processes on a machine each takes its own.
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     kind = device.partition(":")[0]

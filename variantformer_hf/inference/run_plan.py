@@ -67,9 +67,9 @@ def shares_of(costs: np.ndarray, n_people: int, n_processes: int) -> list[Share]
         n_processes: how many processes there are.
     """
     total = np.cumsum(np.repeat(costs, n_people))
-    bounds = np.searchsorted(total, total[-1] * np.arange(1, n_processes) / n_processes) if len(total) else np.zeros(0)
+    whole = total[-1] if len(total) else 0.0
+    bounds = np.searchsorted(total, whole * np.arange(1, n_processes) / n_processes, side="right")
     edges = [0, *(int(bound) for bound in bounds), len(total)]
-    edges += [len(total)] * (n_processes + 1 - len(edges))
     return [Share(rank, n_processes, edges[rank], edges[rank + 1]) for rank in range(n_processes)]
 
 

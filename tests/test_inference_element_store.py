@@ -1,0 +1,135 @@
+"""The store of elements' vectors: found by content, safe under several processes, never another model's."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from variantformer_hf.errors import InputError
+from variantformer_hf.inference.element_store import ElementStore, encoder_identity, token_key
+from variantformer_hf.modeling import VariantFormerEncoderConfig
+
+WIDTH = 4
+
+
+def elements(seed: int, n: int) -> tuple[list[bytes], np.ndarray]:
+    rng = np.random.default_rng(seed)
+    keys = [token_key(np.array([seed, number], dtype=np.int32)) for number in range(n)]
+    return keys, rng.standard_normal((n, WIDTH), dtype=np.float32)
+
+
+def test_what_was_added_is_found_in_any_order(tmp_path: Path) -> None:
+    store = ElementStore(tmp_path / "store", "encoder", WIDTH)
+    assert store.find([])[1].shape == (0, WIDTH)
+    first, second = elements(1, 50), elements(2, 30)
+    store.add(*first)
+    store.add(*second, of_reference=True)
+    keys = [*second[0][::-1], *elements(3, 5)[0], *first[0][10:20]]
+    for opened in (store, ElementStore(tmp_path / "store", "encoder", WIDTH)):
+        there, vectors = opened.find(keys)
+        assert there.tolist() == [True] * 30 + [False] * 5 + [True] * 10
+        assert np.array_equal(vectors, np.concatenate([second[1][::-1], first[1][10:20]]))
+        assert len(opened) == 80
+
+
+def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
+    store = ElementStore(tmp_path, "encoder", WIDTH)
+    keys, vectors = elements(1, 20)
+    store.add(keys[:15], vectors[:15])
+    store.add(keys, vectors)
+    store.add(keys, vectors)
+    assert len(store) == 20
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+
+
+@pytest.mark.parametrize(("identity", "width"), [("another", WIDTH), ("encoder", WIDTH + 1)])
+def test_another_models_store_is_refused(tmp_path: Path, identity: str, width: int) -> None:
+    ElementStore(tmp_path, "encoder", WIDTH).add(*elements(1, 3))
+    with pytest.raises(InputError, match=r"another model.*precompute"):
+        ElementStore(tmp_path, identity, width)
+
+
+def test_the_identity_changes_with_all_that_a_vector_depends_on() -> None:
+    config = VariantFormerEncoderConfig()
+    base = encoder_identity("a" * 64, config, "float32")
+    others = [
+        encoder_identity("b" * 64, config, "float32"),
+        encoder_identity("a" * 64, config, "bfloat16"),
+        encoder_identity("a" * 64, VariantFormerEncoderConfig(num_attention_heads=4), "float32"),
+        encoder_identity("a" * 64, VariantFormerEncoderConfig(layer_norm_eps=1e-6), "float32"),
+        encoder_identity("a" * 64, VariantFormerEncoderConfig(pooling="mean"), "float32"),
+    ]
+    assert len({base, *others}) == 6
+    assert base == encoder_identity("a" * 64, VariantFormerEncoderConfig(attention_dropout=0.0), "float32")
+
+
+def test_people_make_room_and_the_reference_stays(tmp_path: Path) -> None:
+    store = ElementStore(tmp_path, "encoder", WIDTH, most_bytes=3_000)
+    reference = elements(0, 100)
+    store.add(*reference, of_reference=True)
+    for seed in range(1, 6):
+        store.add(*elements(seed, 40))
+    people = list(tmp_path.glob("people-*.safetensors"))
+    assert 0 < sum(path.stat().st_size for path in people) <= 3_000
+    assert store.find(reference[0])[0].all()
+    assert store.find(elements(5, 40)[0])[0].all()
+    assert not store.find(elements(1, 40)[0])[0].any()
+    assert not ElementStore(tmp_path, "encoder", WIDTH).find(elements(1, 40)[0])[0].any()
+
+
+def test_a_file_that_another_process_removed_or_added_is_noticed(tmp_path: Path) -> None:
+    store, other = (ElementStore(tmp_path, "encoder", WIDTH) for _ in range(2))
+    keys, vectors = elements(1, 10)
+    store.add(keys, vectors)
+    assert not other.find(keys)[0].any()
+    other.refresh()
+    assert np.array_equal(other.find(keys)[1], vectors)
+    next(tmp_path.glob("people-*")).unlink()
+    assert np.array_equal(other.find(keys)[1], vectors)  # it is mapped as long as it is held
+    other.refresh()
+    assert not other.find(keys)[0].any()
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", None])
+def test_a_damaged_file_is_left_out_with_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
+) -> None:
+    store = ElementStore(tmp_path, "encoder", WIDTH)
+    keys, vectors = elements(1, 10)
+    store.add(keys, vectors)
+    path = next(tmp_path.glob("people-*"))
+    path.write_bytes(path.read_bytes()[:-8] if content is None else content)
+    with caplog.at_level(logging.WARNING):
+        found = ElementStore(tmp_path, "encoder", WIDTH)
+    assert "damaged" in caplog.text
+    assert not found.find(keys)[0].any()
+    found.add(keys, vectors)
+    assert found.find(keys)[0].all()
+
+
+def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "store.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be used as a store"):
+        ElementStore(tmp_path, "encoder", WIDTH)
+
+
+def test_several_processes_add_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from variantformer_hf.inference.element_store import ElementStore, token_key\n"
+        "store = ElementStore(sys.argv[1], 'encoder', 4)\n"
+        "for start in range(0, 60, 6):\n"
+        "    numbers = range(start, start + 10)\n"
+        "    keys = [token_key(np.array([n], dtype=np.int32)) for n in numbers]\n"
+        "    store.add(keys, np.array([[n] * 4 for n in numbers], dtype=np.float32))\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    store = ElementStore(tmp_path, "encoder", WIDTH)
+    there, vectors = store.find([token_key(np.array([number], dtype=np.int32)) for number in range(64)])
+    assert there.all()
+    assert vectors[:, 0].tolist() == list(range(64))
+    assert not list(tmp_path.glob("*.partial")) + list(tmp_path.glob(".*partial"))

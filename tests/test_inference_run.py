@@ -1,0 +1,277 @@
+"""Runs that are cut short, resumed, and shared by several processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from variantformer_hf import ExpressionPredictor
+from variantformer_hf.demo.model import write_demo_model
+from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
+from variantformer_hf.errors import InputError
+from variantformer_hf.genome.interval import Interval
+from variantformer_hf.inference import parts as parts_module
+from variantformer_hf.inference import run as run_module
+from variantformer_hf.inference.engine import ExpressionEngine
+from variantformer_hf.inference.parts import DoneGene, PartFolder
+from variantformer_hf.inference.processes import ahead
+from variantformer_hf.inference.run_plan import shares_of, stretches_of
+
+KEYS = ["sample", "gene_id", "gene_name", "tissue", "status"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedFiles, Path]:
+    folder = tmp_path_factory.mktemp("run")
+    written = write_simulation(folder)
+    return written, write_demo_model(written, folder / "model")
+
+
+@pytest.fixture(scope="module")
+def predictor(files: tuple[SimulatedFiles, Path]) -> ExpressionPredictor:
+    return ExpressionPredictor.from_pretrained(files[1], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole(files: tuple[SimulatedFiles, Path], predictor: ExpressionPredictor) -> Any:
+    return predictor.run(files[0].fasta, files[0].vcf, with_embeddings=True)
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(found[KEYS], expected[KEYS])
+    np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], atol=2e-5, rtol=0)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 2, 5])
+def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
+    files: tuple[SimulatedFiles, Path],
+    predictor: ExpressionPredictor,
+    whole: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    monkeypatch.setattr(run_module, "_GENES_AT_ONCE", 1)
+    monkeypatch.setattr(run_module, "GENES_IN_A_PART", 1)
+    n_genes = [0]
+    predict = ExpressionEngine.predict
+
+    def counted(engine: ExpressionEngine, work: Any, tissues: Any) -> Any:
+        if n_genes[0] == after:
+            raise Stopped
+        n_genes[0] += len(work)
+        return predict(engine, work, tissues)
+
+    monkeypatch.setattr(ExpressionEngine, "predict", counted)
+    options: dict[str, Any] = {"with_embeddings": True, "parts": tmp_path / "parts"}
+    with pytest.raises(Stopped):
+        predictor.run(files[0].fasta, files[0].vcf, **options)
+    assert len(list((tmp_path / "parts").glob("genes-*.parquet"))) == after
+    n_genes[0] = -100
+    steps: list[tuple[int, int]] = []
+    result = predictor.run(files[0].fasta, files[0].vcf, on_gene=lambda *step: steps.append(step), **options)
+    assert n_genes[0] == -100 + 6 - after
+    assert steps[0] == (after, 6)
+    assert steps[-1] == (6, 6)
+    same(result.table, whole.table)
+    np.testing.assert_allclose(result.embeddings, whole.embeddings, atol=2e-5, rtol=0)
+    pd.testing.assert_frame_equal(result.genes, whole.genes)
+    assert result.report["samples"] == whole.report["samples"]
+    again = predictor.run(files[0].fasta, files[0].vcf, **options)
+    assert n_genes[0] == -100 + 6 - after
+    same(again.table, whole.table)
+    assert again.report["samples"] == whole.report["samples"]
+    again.remove_parts()
+    assert not (tmp_path / "parts").exists()
+
+
+def test_parts_of_another_run_are_refused_or_replaced(
+    files: tuple[SimulatedFiles, Path], predictor: ExpressionPredictor, whole: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "parts"
+    predictor.run(files[0].fasta, files[0].vcf, tissues=["liver"], parts=folder)
+    with pytest.raises(InputError, match=r"another run.*--overwrite"):
+        predictor.run(files[0].fasta, files[0].vcf, parts=folder)
+    same(predictor.run(files[0].fasta, files[0].vcf, parts=folder, overwrite_parts=True).table, whole.table)
+
+
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    folder = PartFolder(tmp_path / "parts", "key", {})
+    gene = DoneGene(0, 1, "ok", 3, 2, 1, np.array([1.5, np.nan], dtype=np.float32), None)
+    folder.write([gene])
+    folder.write([gene])  # a part that two processes wrote counts once
+    folder.write([])
+    (found,) = folder.read().values()
+    assert (found.gene, found.n_cres, found.records_in_windows, found.records_applied) == (1, 3, 2, 1)
+    assert np.array_equal(found.log1p_tpm, gene.log1p_tpm, equal_nan=True)
+    path = next((tmp_path / "parts").glob("genes-*"))
+    path.write_bytes(b"PAR1")
+    for read in (folder.read, folder.done):
+        with pytest.raises(InputError, match="damaged part"):
+            read()
+    (tmp_path / "parts" / "run.json").write_text("[]")
+    with pytest.raises(InputError, match="another run"):
+        PartFolder(tmp_path / "parts", "key", {})
+
+
+def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = PartFolder(tmp_path / "parts", "key", {})
+
+    def fails(_: Any, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(parts_module.pq, "write_table", fails)
+    with pytest.raises(OSError, match="disk full"):
+        folder.write([DoneGene(0, 0, "ok", 1, 0, 0, np.zeros(1, dtype=np.float32), None)])
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["run.json"]
+
+
+DRIVER = """
+import os, signal, sys, time
+from variantformer_hf.inference import run
+from variantformer_hf.inference.engine import ExpressionEngine
+from variantformer_hf.cli import main
+run._GENES_AT_ONCE = run.GENES_IN_A_PART = 1
+predict = ExpressionEngine.predict
+done = 0
+
+def slow(engine, work, tissues):
+    global done
+    rank = os.environ.get("RANK", "0")
+    if rank == os.environ.get("DIES") and done == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("gene", rank, flush=True)
+    time.sleep(float(os.environ.get("SLOW", "0")))
+    done += 1
+    return predict(engine, work, tissues)
+
+ExpressionEngine.predict = slow
+main()
+"""
+
+
+@pytest.fixture
+def driver(tmp_path: Path, files: tuple[SimulatedFiles, Path]) -> Iterator[list[str]]:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    written, model = files
+    arguments = ["predict", str(model), "--fasta", str(written.fasta), "--vcf", str(written.vcf), "--device", "cpu"]
+    yield [str(script), *arguments, "--output", str(tmp_path / "out.parquet")]
+
+
+def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+def check_output(folder: Path, whole: Any) -> None:
+    same(pd.read_parquet(folder / "out.parquet"), whole.table)
+    report = json.loads((folder / "out.parquet.report.json").read_text())
+    assert report["samples"] == whole.report["samples"]
+    assert not (folder / "out.parquet.parts").exists()
+
+
+def test_kill_9_and_start_again(driver: list[str], tmp_path: Path, whole: Any) -> None:
+    command = [sys.executable, *driver]
+    process = subprocess.Popen(
+        command, env={**os.environ, "SLOW": "0.5", "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True
+    )
+    parts = tmp_path / "out.parquet.parts"
+    deadline = time.monotonic() + 120
+    while len(list(parts.glob("genes-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert process.stdout is not None
+    process.stdout.close()
+    n_done = len(list(parts.glob("genes-*")))
+    assert 2 <= n_done < 6
+    assert not (tmp_path / "out.parquet").exists()
+    again = run(command)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("gene 0") == 6 - n_done
+    check_output(tmp_path, whole)
+
+
+def test_two_processes_equal_one_also_when_one_was_killed(driver: list[str], tmp_path: Path, whole: Any) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *driver]
+    killed = run(command, DIES="1", SLOW="0.3")
+    assert killed.returncode != 0
+    assert not (tmp_path / "out.parquet").exists()
+    n_done = len(list((tmp_path / "out.parquet.parts").glob("genes-*")))
+    assert 1 <= n_done < 6
+    again = run(command)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("gene ") == 6 - n_done
+    check_output(tmp_path, whole)
+
+
+def test_several_processes_without_a_folder_are_refused(
+    files: tuple[SimulatedFiles, Path], predictor: ExpressionPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from variantformer_hf.inference import predictor as module
+    from variantformer_hf.inference.processes import Processes
+
+    monkeypatch.setattr(module, "processes", lambda **_: Processes(0, 2, 0, lambda: None))
+    with pytest.raises(InputError, match="need a folder"):
+        predictor.run(files[0].fasta, files[0].vcf)
+
+
+def test_shares_are_balanced_and_whole() -> None:
+    costs = np.array([10.0, 1, 1, 1, 1, 10, 1, 1, 1, 1])
+    for n_people, count in [(1, 1), (1, 2), (3, 4), (2, 7), (1, 30)]:
+        shares = shares_of(costs, n_people, count)
+        pairs = [pair for share in shares for pair in range(len(costs) * n_people) if pair in share]
+        assert pairs == list(range(len(costs) * n_people))
+    halves = shares_of(costs, 1, 2)
+    assert [sum(costs[half.first : half.last]) for half in halves] == [14, 14]
+    assert [len(range(share.first, share.last)) for share in shares_of(np.zeros(0), 1, 2)] == [0, 0]
+
+
+def test_stretches_join_genes_that_are_near() -> None:
+    reaches = [
+        Interval("b", 0, 10),
+        Interval("a", 500_000, 600_000),
+        Interval("a", 0, 450_000),
+        Interval("a", 900_000, 900_100),
+    ]
+    found = stretches_of(reaches)
+    assert [(each.interval, each.genes) for each in found] == [
+        (Interval("a", 0, 600_000), (2, 1)),
+        (Interval("a", 900_000, 900_100), (3,)),
+        (Interval("b", 0, 10), (0,)),
+    ]
+
+
+def test_items_that_are_made_ahead_come_in_order_with_their_errors() -> None:
+    made = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            made.append(number)
+            yield number
+        raise Stopped
+
+    found = []
+    with pytest.raises(Stopped):
+        for item in ahead(items(), 3):
+            found.append(item)
+            assert len(made) <= len(found) + 5
+    assert found == list(range(50))
+    taken = ahead(iter(range(1_000_000)), 2)
+    assert next(taken) == 0
+    taken.close()  # type: ignore[attr-defined]
