@@ -12,7 +12,7 @@ import torch
 from random_variants import random_bases
 
 from variantformer_hf import DnaTokenizer, VariantFormerProcessor
-from variantformer_hf.demo.model import _fill_weights
+from variantformer_hf.demo.model import fill_weights
 from variantformer_hf.errors import InputError
 from variantformer_hf.inference import engine as module
 from variantformer_hf.inference.element_store import ElementStore
@@ -60,7 +60,7 @@ def model() -> VariantFormerForExpression:
         tissues=["a", "b", "c"],
     )
     model = VariantFormerForExpression(config)
-    _fill_weights(model, np.random.default_rng(0))
+    fill_weights(model, np.random.default_rng(0))
     return model.eval()
 
 

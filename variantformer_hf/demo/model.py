@@ -52,7 +52,7 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
         cre_classes=list(CRE_CLASSES),
     )
     model = VariantFormerForExpression(config)
-    _fill_weights(model, np.random.default_rng(seed))
+    fill_weights(model, np.random.default_rng(seed))
     model.save_pretrained(folder)
     VariantFormerProcessor(tokenizer).save_pretrained(folder)
     genes.save(folder / GENES_FILE)
@@ -60,7 +60,7 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     return folder
 
 
-def _fill_weights(model: torch.nn.Module, rng: np.random.Generator) -> None:
+def fill_weights(model: torch.nn.Module, rng: np.random.Generator) -> None:
     """Weights of the size that keeps activations near 1, so that the demo's genes, tissues and people differ."""
     with torch.no_grad():
         for _, module in sorted(model.named_modules()):

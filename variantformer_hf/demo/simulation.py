@@ -88,22 +88,34 @@ def simulate_person(rng: np.random.Generator, genome: dict[str, str], spacing: i
             yield SimulatedRecord(chrom, position, ref, alt, genotype)
 
 
-def write_simulation(folder: Path, *, seed: int = 0, sample: str = "person") -> SimulatedFiles:
+def write_simulation(
+    folder: Path,
+    *,
+    seed: int = 0,
+    sample: str = "person",
+    lengths: dict[str, int] | None = None,
+    genes_per_contig: int = 3,
+    cre_spacing: int = 2_000,
+    record_spacing: int = 700,
+) -> SimulatedFiles:
     """Write genome.fa, person.vcf.gz (bgzipped and indexed), genes.csv and cres.bed into a folder.
 
     Args:
         folder: an existing folder.
         seed: the same seed gives the same bytes in every file but the compressed one.
         sample: name of the person in the VCF.
+        lengths: contig -> bases; None = two small contigs.
+        genes_per_contig: genes, spread evenly.
+        cre_spacing, record_spacing: bases from one cCRE, or record, to the next, on average.
     """
     rng = np.random.default_rng(seed)
-    lengths = {"chr1": 400_000, "chr2": 250_000}
+    lengths = lengths or {"chr1": 400_000, "chr2": 250_000}
     genome = simulate_genome(rng, lengths)
     files = SimulatedFiles(folder / "genome.fa", folder / f"{sample}.vcf.gz", folder / "genes.csv", folder / "cres.bed")
     _write_fasta(genome, files.fasta)
-    _write_genes(simulate_genes(lengths, per_contig=3), files.genes)
-    _write_cres(simulate_cres(rng, lengths, spacing=2_000), files.cres)
-    _write_vcf(list(simulate_person(rng, genome, spacing=700)), lengths, sample, files.vcf)
+    _write_genes(simulate_genes(lengths, genes_per_contig), files.genes)
+    _write_cres(simulate_cres(rng, lengths, cre_spacing), files.cres)
+    _write_vcf(list(simulate_person(rng, genome, record_spacing)), lengths, sample, files.vcf)
     return files
 
 

@@ -1,0 +1,123 @@
+"""A chromosome from VCF to Parquet: genes per second of the inputs alone, and of the whole run.
+
+Run: python benchmarks/genome.py [--megabases 20] [--genes 160] [--config benchmarks/configs/mid.json]
+
+A synthetic chromosome with the density of the human one: a protein-coding gene in 125 kb, a cCRE in 2.9 kb, a record
+in 700 bases. Without --config the model is the demo's, so small that what is measured is everything around the model.
+The last line extrapolates to the 18,439 protein-coding genes of a person; that is arithmetic, not a measurement.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
+from variantformer_hf.demo.model import fill_weights, write_demo_model
+from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
+from variantformer_hf.genome.stretch import union
+from variantformer_hf.inference.gene_regions import RegionFinder
+from variantformer_hf.inference.gene_tokens import ReferenceTokens, gene_tokens
+from variantformer_hf.inference.precompute import precompute
+from variantformer_hf.inference.run_plan import covered, stretches_of
+from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
+from variantformer_hf.report.tables import write_table
+
+PROTEIN_CODING_GENES = 18_439
+
+
+def main() -> None:
+    """Print the table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabases", type=int, default=20)
+    parser.add_argument("--genes", type=int, default=160)
+    parser.add_argument("--predicted", type=int, help="predict so many of the genes; default: all")
+    parser.add_argument("--config", type=Path, help="a VariantFormerConfig; its weights are random")
+    parser.add_argument("--tissues", type=int, help="tissues to predict; default: all of the model")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lengths = {"chr1": arguments.megabases * 1_000_000}
+        files = write_simulation(folder, lengths=lengths, genes_per_contig=arguments.genes, cre_spacing=2_900)
+        model = write_demo_model(files, folder / "model")
+        if arguments.config:
+            write_model_of(arguments.config, model)
+        report = measure(files, model, folder, arguments.predicted, arguments.tissues)
+    for what, value in report.items():
+        print(f"{what:64s} {value:14,.3f}" if isinstance(value, float) else f"{what:64s} {value!s:>14s}")
+    print(json.dumps(report))
+
+
+def measure(
+    files: SimulatedFiles, model: Path, folder: Path, n_predicted: int | None, n_tissues: int | None
+) -> dict[str, Any]:
+    """Times of the parts and of the whole."""
+    predictor = ExpressionPredictor.from_pretrained(model, store=None)
+    genes = [gene.gene_id for gene in predictor.gene_table][:n_predicted]
+    tissues = [name for name in predictor.model.config.tissues if name is not None][:n_tissues]
+    report: dict[str, Any] = {"genes": len(genes), "cCREs": len(predictor.cre_table), "tissues": len(tissues)}
+    report["device"], report["precision"] = str(predictor.device), predictor.precision
+
+    for people in ("the first person", "a further person"):
+        if people == "the first person":
+            tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
+        start = time.perf_counter()
+        n_cres = prepare(predictor, files, genes, tokens)
+        report[f"inputs of {people}, genes/s"] = len(genes) / (time.perf_counter() - start)
+    report["cCREs of a gene, mean"] = n_cres / len(genes)
+
+    options = {"genes": genes, "tissues": tissues}
+    start = time.perf_counter()
+    result = predictor.run(files.fasta, files.vcf, parts=folder / "parts", **options)
+    write_table(result.table, folder / "out.parquet", {})
+    result.remove_parts()
+    report["VCF to Parquet without a store, genes/s"] = len(genes) / (time.perf_counter() - start)
+
+    predictor.store = predictor.element_store(folder / "store")
+    start = time.perf_counter()
+    wanted = [predictor.gene_table.get(gene) for gene in genes]
+    done = precompute(predictor, files.fasta, predictor.store, genes=wanted)
+    report["precompute, elements/s"] = done.encoded / (time.perf_counter() - start)
+    start = time.perf_counter()
+    again = predictor.run(files.fasta, files.vcf, **options)
+    with_store = len(genes) / (time.perf_counter() - start)
+    report["VCF to table with the reference's store, genes/s"] = with_store
+    difference = np.abs(again.table["log1p_tpm"] - result.table["log1p_tpm"]).max()
+    report["largest difference with and without the store"] = float(difference)
+    report["peak memory, GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    report[f"extrapolated to {PROTEIN_CODING_GENES} genes, with the store, h"] = (
+        PROTEIN_CODING_GENES / with_store / 3600
+    )
+    return report
+
+
+def prepare(predictor: ExpressionPredictor, files: SimulatedFiles, genes: list[str], tokens: ReferenceTokens) -> int:
+    """Everything before the model, for all genes; how many cCREs they have."""
+    reference = ReferenceGenome(files.fasta)
+    person = PersonalGenome(reference, files.vcf)
+    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    regions = [finder.find(predictor.gene_table.get(gene)) for gene in genes]
+    n_cres = 0
+    for stretch in stretches_of([finder.reach(each.gene) for each in regions]):
+        here = [regions[index] for index in stretch.genes]
+        place = stretch.interval
+        read = person.stretch(place.chrom, place.start, place.end, union(*covered(here)))
+        for each in here:
+            n_cres += len(gene_tokens(each, person, read, tokens, predictor.processor.tokenizer).indices)
+    return n_cres
+
+
+def write_model_of(config: Path, folder: Path) -> None:
+    """Replace the demo's model by one of another size."""
+    model = VariantFormerForExpression(VariantFormerConfig.from_json_file(config))
+    fill_weights(model, np.random.default_rng(0))
+    model.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    main()
