@@ -106,6 +106,10 @@ def predict(
             rich_help_panel=MACHINE,
         ),
     ] = "auto",
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Say what the run would take, and stop.", rich_help_panel=MACHINE),
+    ] = False,
 ) -> None:
     """Predict tissue-specific expression of a person's genes.
 
@@ -124,6 +128,7 @@ def predict(
 
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
+    from ..inference.processes import is_first_process
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
@@ -143,6 +148,11 @@ def predict(
         min_dp=min_dp,
         on_ref_mismatch=on_ref_mismatch,
     )
+    if plan:
+        typer.echo(
+            str(predictor.plan(fasta, vcf, samples=sample, genes=genes, tissues=tissue, skip_invalid=skip_invalid))
+        )
+        return
     with progress("predicting", "genes") as on_gene:
         result = predictor.run(
             fasta,
@@ -154,6 +164,7 @@ def predict(
             with_embeddings=embeddings is not None,
             options=options,
             whole_file_checksums=checksum,
+            on_plan=lambda estimate: typer.echo(str(estimate), err=True) if is_first_process() else None,
             on_gene=on_gene,
             parts=output.with_name(f"{output.name}.parts"),
             overwrite_parts=overwrite,

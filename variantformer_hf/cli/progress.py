@@ -1,5 +1,6 @@
 """A bar on stderr: how much is done, how fast, and how long the rest will take."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -25,7 +26,8 @@ def progress(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn(f"{what} {{task.fields[speed]}}"),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=120)
+    others = os.environ.get("RANK", "0") != "0"  # one process of a run draws the bar
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=120, disable=others)
     task = bar.add_task(verb, total=None, speed="")
     started = False
 

@@ -80,7 +80,7 @@ class PartFolder:
                     file=self.path,
                     remedy="Finish that run with the options it had, or remove the folder, or give --overwrite.",
                 )
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.path, ignore_errors=True)  # another process of the run may be at it too
 
     def write(self, predictions: Sequence[DoneGene]) -> None:
         """Write predictions as one part."""

@@ -16,11 +16,13 @@ from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE, cache_folder
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
+from ..genome.personal import PersonalGenome
 from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
 from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine
+from .estimate import RunEstimate, estimate_run
 from .gene_regions import GeneSequences, RegionFinder
 from .gene_tokens import ReferenceTokens
 from .match_report import match_report
@@ -99,6 +101,16 @@ class PredictionResult:
         """Remove what was kept on disk during the run, once the output is written."""
         if self.parts is not None and self.is_writer:
             self.parts.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A run's files, opened, and its names, looked up."""
+
+    reference: ReferenceGenome
+    finder: RegionFinder
+    query: Query
+    people: list[PersonalGenome]
 
 
 class ExpressionPredictor:
@@ -248,6 +260,7 @@ class ExpressionPredictor:
         with_embeddings: bool = False,
         options: GenotypeOptions | None = None,
         whole_file_checksums: bool = False,
+        on_plan: Callable[[RunEstimate], None] | None = None,
         on_gene: Callable[[int, int], None] | None = None,
         parts: str | Path | None = None,
         overwrite_parts: bool = False,
@@ -266,6 +279,7 @@ class ExpressionPredictor:
             with_embeddings: also return the embedding of every row.
             options: how records become sequence.
             whole_file_checksums: hash the whole input files for the report, not their headers and indexes only.
+            on_plan: called with what the run will take, before it begins.
             on_gene: called with (done, total) now and then, of this process's genes and people.
             parts: folder for what is done while the run goes on; a run that finds its own unfinished parts there goes
                 on with the rest. It stays until :meth:`PredictionResult.remove_parts`. None = memory only.
@@ -276,15 +290,9 @@ class ExpressionPredictor:
             InputError: anything wrong with the files; the message names the file, the record and the remedy.
         """
         options = options or GenotypeOptions()
-        reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
-        check_assembly(reference)
-        finder = RegionFinder(self.gene_table, self.cre_table, self.processor, reference)
-        query = resolve_query(
-            genes, tissues, gene_table=self.gene_table, tissue_names=self.tissue_names, contig_of=finder.contig_of
-        )
-        _check_query(query, skip_invalid)
+        asked = self._asked(fasta, vcf, samples, genes, tissues, options, skip_invalid=skip_invalid)
+        reference, finder, query, people = asked.reference, asked.finder, asked.query, asked.people
         reaches = [finder.reach(gene) for gene in query.genes]
-        people = open_people(reference, vcf, samples, options)
         agreement = None if vcf is None else check_records(reference, vcf, reaches)
         group = processes(on_cpu=self.device.type == "cpu")
         description = self._run_description(reference, vcf, options, query, [p.sample for p in people], with_embeddings)
@@ -294,6 +302,8 @@ class ExpressionPredictor:
             folder = PartFolder(parts, run_key(description), description, overwrite=overwrite_parts)
         elif group.count > 1:
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
+        if on_plan is not None:
+            on_plan(self._estimate(asked, group.count))
         stretches = stretches_of(reaches)
         costs = np.array([self._cost(query.genes[index], finder) for each in stretches for index in each.genes])
         engine = ExpressionEngine(self.model, self.processor, len(self.cre_table), self.store)
@@ -349,6 +359,54 @@ class ExpressionPredictor:
             parts=folder,
         )
 
+    def plan(
+        self,
+        fasta: str | Path | ReferenceGenome,
+        vcf: str | Path | None = None,
+        *,
+        samples: Sequence[str] | None = None,
+        genes: Sequence[str] | None = None,
+        tissues: Sequence[str] | None = None,
+        skip_invalid: bool = False,
+    ) -> RunEstimate:
+        """What a run would take, without doing it; arguments and errors as for :meth:`run`."""
+        asked = self._asked(fasta, vcf, samples, genes, tissues, GenotypeOptions(), skip_invalid=skip_invalid)
+        for person in asked.people:
+            person.close()
+        return self._estimate(asked, processes(on_cpu=self.device.type == "cpu").count)
+
+    def _asked(
+        self,
+        fasta: str | Path | ReferenceGenome,
+        vcf: str | Path | None,
+        samples: Sequence[str] | None,
+        genes: Sequence[str] | None,
+        tissues: Sequence[str] | None,
+        options: GenotypeOptions,
+        *,
+        skip_invalid: bool,
+    ) -> "_Asked":
+        """Open the files of a run and look up its names."""
+        reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
+        check_assembly(reference)
+        finder = RegionFinder(self.gene_table, self.cre_table, self.processor, reference)
+        query = resolve_query(
+            genes, tissues, gene_table=self.gene_table, tissue_names=self.tissue_names, contig_of=finder.contig_of
+        )
+        _check_query(query, skip_invalid)
+        return _Asked(reference, finder, query, open_people(reference, vcf, samples, options))
+
+    def _estimate(self, asked: "_Asked", n_processes: int) -> RunEstimate:
+        return estimate_run(
+            ExpressionEngine(self.model, self.processor, len(self.cre_table), self.store),
+            self.processor,
+            [asked.finder.find(gene) for gene in asked.query.genes],
+            n_people=len(asked.people),
+            n_tissues=len(asked.query.tissues),
+            with_variants=not asked.people[0].is_reference,
+            n_processes=n_processes,
+        )
+
     def _run_description(
         self,
         reference: ReferenceGenome,
@@ -363,8 +421,8 @@ class ExpressionPredictor:
             "version": __version__,
             "model": asdict(self.identity),
             "precision": self.precision,
-            "fasta": fingerprint(reference.path),
-            "vcf": None if vcf is None else fingerprint(vcf),
+            "fasta": _content(reference.path),
+            "vcf": None if vcf is None else _content(vcf),
             "options": options.as_dict(),
             "samples": list(samples),
             "genes": [gene.gene_id for gene in query.genes],
@@ -396,6 +454,11 @@ class ExpressionPredictor:
         ids = torch.tensor([list(tissue_ids)], device=self.device)
         output = self.model(**inputs, tissue_ids=ids)
         return output.logits[0].float().cpu().numpy(), output.embeddings[0].float().cpu().numpy()
+
+
+def _content(path: str | Path) -> dict[str, Any]:
+    """A file's fingerprint, wherever it lies."""
+    return {name: value for name, value in fingerprint(path).items() if name != "path"}
 
 
 def choose_device(device: str) -> torch.device:

@@ -40,6 +40,11 @@ def processes(*, on_cpu: bool) -> Processes:
     return Processes(state.process_index, state.num_processes, state.local_process_index, state.wait_for_everyone)
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of its run that speaks to the user."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
     """Items of an iterator that runs in a thread, up to ``depth`` of them ahead; its errors are raised here."""
     waiting: Queue[tuple[bool, Item | BaseException | None]] = Queue(maxsize=depth)

@@ -1,0 +1,166 @@
+"""What a run will take: model work, time and memory, before it begins."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..modeling import VariantFormerConfig, VariantFormerProcessor
+from .engine import ExpressionEngine
+from .flops import estimate_flops
+from .gene_regions import GeneRegions
+
+# A token is 3.8 bases of the human genome; an element of 350 bases has about 93.
+BASES_PER_TOKEN = 3.8
+# Of a person's elements, how many differ from the reference: at a difference in 1,000 bases, those of 350 bases.
+SHARE_THAT_DIFFERS = 0.3
+# The part of the speed of plain matrix products that the model reaches (benchmarks/model.py).
+_SHARE_OF_PEAK = 0.5
+_MATMUL = {"cpu": 1_024}
+_MATMUL_ON_GPU = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimate:
+    """A run before it begins.
+
+    Attributes:
+        genes, people, tissues: what is predicted.
+        cres: cCREs of a gene, mean.
+        batches: how many times the streams run.
+        elements: elements that are encoded, repeats left out; those in a store are counted too.
+        flops: multiply-adds of all of it, counted as two.
+        seconds: at half the speed of matrix products that was measured; without reading files.
+        memory: bytes on the device at the most, weights included.
+    """
+
+    genes: int
+    people: int
+    tissues: int
+    cres: float
+    batches: int
+    elements: int
+    flops: float
+    seconds: float
+    memory: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.genes:,} genes x {self.people:,} people x {self.tissues} tissues: {self.batches:,} batches, "
+            f"{self.elements:,} elements to encode, {self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
+            f"and {_size(self.memory)} for model and activations"
+        )
+
+
+def estimate_run(
+    engine: ExpressionEngine,
+    processor: VariantFormerProcessor,
+    regions: Sequence[GeneRegions],
+    *,
+    n_people: int,
+    n_tissues: int,
+    with_variants: bool,
+    n_processes: int = 1,
+) -> RunEstimate:
+    """Estimate a run.
+
+    Args:
+        engine: the model at work; its store, if any, is taken to hold the reference's elements.
+        processor: the model's.
+        regions: of the genes.
+        n_people, n_tissues: how many.
+        with_variants: the people differ from the reference.
+        n_processes: processes that share the run.
+    """
+    config = engine.model.config
+    sizes = np.array([len(each.starts) for each in regions])
+    lengths = np.array([each.window.end - each.window.start for each in regions])
+    per_row = BASES_PER_TOKEN * processor.token_length
+    windows = np.clip(np.ceil(lengths / per_row), 1, processor.max_gene_windows).astype(int)
+    tokens = _tokens_of_an_element(regions, processor)
+    reference = _distinct_elements(regions)
+    differing = int(reference * SHARE_THAT_DIFFERS) * n_people if with_variants else 0
+    elements = differing + (0 if engine.store is not None and len(engine.store) else reference)
+    flops = _encoding(config, elements, tokens)
+    # Genes of a like size cost alike: what a few of them cost is enough to know.
+    kinds, counts = np.unique(np.stack([_rounded(sizes), _rounded(windows)]), axis=1, return_counts=True)
+    for (n_cres, n_windows), count in zip(kinds.T.tolist(), counts.tolist(), strict=True):
+        of_gene = estimate_flops(
+            config, n_cres, cre_tokens=tokens, n_windows=n_windows, n_tissues=n_tissues, encoded_cres=0
+        )
+        flops += of_gene.total * count * n_people
+    batches = len(engine.batches(sizes.tolist())) * n_people
+    memory = _memory(config, engine.model, int(sizes.max(initial=1)), int(windows.max(initial=1)), n_tissues)
+    return RunEstimate(
+        genes=len(regions),
+        people=n_people,
+        tissues=n_tissues,
+        cres=float(sizes.mean()) if len(sizes) else 0.0,
+        batches=batches,
+        elements=elements,
+        flops=flops,
+        seconds=flops / (_SHARE_OF_PEAK * matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
+        memory=memory,
+    )
+
+
+def matmul_speed(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a plain matrix product, measured in about a tenth of a second."""
+    size = _MATMUL.get(device.type, _MATMUL_ON_GPU)
+    left, right = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(4):
+        start = time.perf_counter()
+        product = left @ right
+        product[0, 0].item()  # waits until it is there
+        best = max(best, 2.0 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def _encoding(config: VariantFormerConfig, elements: int, tokens: float) -> float:
+    one = estimate_flops(config, 1, cre_tokens=max(1, round(tokens)), n_windows=1, n_tissues=1, encoded_cres=1)
+    return float(one.element_encoder) * elements
+
+
+def _tokens_of_an_element(regions: Sequence[GeneRegions], processor: VariantFormerProcessor) -> int:
+    bases = np.concatenate([np.zeros(0), *(each.ends - each.starts for each in regions)])
+    return int(min(processor.token_length, max(1.0, bases.mean() / BASES_PER_TOKEN))) if len(bases) else 1
+
+
+def _distinct_elements(regions: Sequence[GeneRegions]) -> int:
+    """Elements of all genes, each once a strand."""
+    count = 0
+    for strand in "+-":
+        rows = [each.cre_rows for each in regions if each.gene.strand == strand]
+        count += len(np.unique(np.concatenate(rows))) if rows else 0
+    return count
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Values to within a few per cent, so that there are few different ones."""
+    step = np.maximum(1, 10 ** np.floor(np.log10(np.maximum(values, 1)) - 1)).astype(int)
+    return np.maximum(1, np.round(values / step).astype(int) * step)
+
+
+def _memory(config: VariantFormerConfig, model: torch.nn.Module, n_cres: int, n_windows: int, n_tissues: int) -> float:
+    """Weights, the largest tables of scores and the widest activations of one gene."""
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    size = next(model.parameters()).element_size()
+    heads, width, rows = config.num_attention_heads, config.hidden_size, n_tissues * (n_windows + 1)
+    scores = heads * n_cres**2 * size
+    streams = (n_cres + 2 * rows) * width * 4
+    block = min(rows, 8_192 + n_windows) * (3 * width + config.intermediate_size) * 4
+    contexts = 2 * n_cres * width * size
+    return float(weights + 2 * scores + streams + 3 * block + contexts)
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:,.1f} GB" if n_bytes > 2**30 else f"{n_bytes / 2**20:,.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.2g} min" if seconds < 6_000 else f"{seconds / 3600:.3g} h"
