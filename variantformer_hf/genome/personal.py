@@ -16,6 +16,7 @@ from .record_columns import Record, RecordColumns
 from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits, union
 from .tally import VariantTally
+from .variant_store import VariantStore, open_variants
 from .variants import VariantFile
 
 logger = logging.getLogger(__name__)
@@ -87,10 +88,11 @@ class PersonalGenome:
         self.on_ref_mismatch = on_ref_mismatch
         self.refuse_gvcf = refuse_gvcf
         self.sample = "reference"
-        self._variants: VariantFile | None = None
+        self._variants: VariantFile | VariantStore | None = None
         self._contig_of: dict[str, str] = {}
         if variants is not None:
-            self._variants = VariantFile(variants, sample)
+            needs_quality = min_gq is not None or min_dp is not None
+            self._variants = open_variants(variants, sample, needs_quality=needs_quality)
             try:
                 self._contig_of = _matched_contigs(reference, self._variants)
             except InputError:
@@ -305,7 +307,7 @@ def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
     return clusters
 
 
-def _matched_contigs(reference: ReferenceGenome, variants: VariantFile) -> dict[str, str]:
+def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | VariantStore) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
     if variants.contigs and not mapped:

@@ -13,7 +13,8 @@ import numpy as np
 
 MISSING = -1
 _TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR = b"\t\n:./|"
-_SPAN_KEYS = re.compile(rb"END=|SVLEN=|LEN|\r")
+# What makes a record longer than its REF, or is no plain line.
+SPAN_KEYS = re.compile(rb"END=|SVLEN=|LEN|\r")
 _FIXED_COLUMNS = 9
 _LONGEST_CALL = 96
 _DIGESTED = 24
@@ -122,9 +123,9 @@ def of_lines(
     def tab(number: int) -> np.ndarray:
         return tabs[first_tab + number]
 
-    position, is_number = _numbers(characters, tab(0) + 1, tab(1))
+    position, is_number = numbers(characters, tab(0) + 1, tab(1))
     ref_start, ref_end, alt_start, alt_end = tab(2) + 1, tab(3), tab(3) + 1, tab(4)
-    passes = _passes(characters, tab(5) + 1, tab(6))
+    passes = passes_filter(characters, tab(5) + 1, tab(6))
     format_start, format_end = tab(7) + 1, tab(8)
     call_start = tab(column - 1) + 1
     call_end = np.where(n_tabs > column, tabs[np.minimum(first_tab + column, len(tabs) - 1)], line_end)
@@ -145,7 +146,7 @@ def of_lines(
         & (_colons(characters, call_start, call_end) <= _colons(characters, format_start, format_end))
     )
     is_plain = is_number & has_genotype & is_diploid & (ref_end > ref_start) & (alt_end > alt_start)
-    for found in _SPAN_KEYS.finditer(text):
+    for found in SPAN_KEYS.finditer(text):
         is_plain[np.searchsorted(line_end, found.start())] = False
     first, second = _allele(characters[call_start]), _allele(characters[second_at])
     is_plain &= (first >= MISSING) & (second >= MISSING)
@@ -188,15 +189,13 @@ def of_lines(
     for index in np.flatnonzero(~is_plain).tolist():
         parsed = parse(lines[index])
         position[index], length[index] = parsed.position, parsed.length
-    alleles = ref.astype(np.int64) << 8 | alt
-    others = np.flatnonzero(~is_snp)
-    alleles[others] = _digest(characters, ref_start[others], alt_end[others])
+    alleles = alleles_digest(characters, ref_start, ref_end, alt_end)
     return RecordColumns(
         position, position + length, is_snp, is_hom_ref, ref, alt, first, second, passes, alleles, record
     )
 
 
-def _numbers(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def numbers(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """1-based numbers in text as 0-based ones, and which of them are numbers of at most nine digits."""
     length = end - start
     value = np.zeros(len(start), dtype=np.int64)
@@ -209,6 +208,16 @@ def _numbers(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> tupl
     return value - 1, is_number
 
 
+def alleles_digest(
+    characters: np.ndarray, ref_start: np.ndarray, ref_end: np.ndarray, alt_end: np.ndarray
+) -> np.ndarray:
+    """A number for REF and ALT of each record, (n,) int64; ALT begins behind the tab that ends REF."""
+    alleles = characters[ref_start].astype(np.int64) << 8 | characters[np.minimum(ref_end + 1, len(characters) - 1)]
+    others = np.flatnonzero(alt_end - ref_start != 3)
+    alleles[others] = _digest(characters, ref_start[others], alt_end[others])
+    return alleles
+
+
 def _digest(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """A number for each stretch of text, by its length and its beginning."""
     value = end - start
@@ -218,7 +227,8 @@ def _digest(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.nd
     return value
 
 
-def _passes(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def passes_filter(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Which FILTER fields are PASS or missing."""
     length = end - start
     is_pass = length == 4
     for place, letter in enumerate(b"PASS"):

@@ -19,7 +19,7 @@ _FIXED_COLUMNS = 9
 _LINES_AT_ONCE = 16_384
 _SVLEN_TYPES = {"<DEL>", "<DUP>", "<CNV>", "<INV>"}
 # bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
-_MOST_ALLELES = 63
+MOST_ALLELES = 63
 # The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -30,6 +30,7 @@ class VariantFile:
     Args:
         path: .vcf.gz (bgzipped, with .tbi or .csi) or .bcf (with .csi).
         sample: name of the sample; None = the only one.
+        all_samples: :meth:`lines` are wanted, of all samples; others read the first one then.
 
     Attributes:
         path: of the file.
@@ -43,7 +44,7 @@ class VariantFile:
         SampleError: the sample is not there, or none is named where there are several.
     """
 
-    def __init__(self, path: str | PathLike[str], sample: str | None = None) -> None:
+    def __init__(self, path: str | PathLike[str], sample: str | None = None, *, all_samples: bool = False) -> None:
         self.path = Path(path)
         self._index = _index_of(self.path)
         if not self._is_bcf:
@@ -64,12 +65,12 @@ class VariantFile:
                 remedy="It may be cut short, or its index may belong to another file: fetch it again or index it anew.",
             ) from error
         try:
-            self._choose(header, sample)
+            self._choose(header, sample, all_samples=all_samples)
         except InputError:
             self.close()
             raise
 
-    def _choose(self, header: Sequence[str], sample: str | None) -> None:
+    def _choose(self, header: Sequence[str], sample: str | None, *, all_samples: bool) -> None:
         """Take from the header what the file holds, and find the sample to read."""
         columns = header[-1].split("\t") if header else []
         if columns[:5] != ["#CHROM", "POS", "ID", "REF", "ALT"]:
@@ -79,9 +80,12 @@ class VariantFile:
                 remedy="Fetch it again, or give a VCF or BCF.",
             )
         self.samples = tuple(columns[_FIXED_COLUMNS:])
-        self.sample = _chosen_sample(self.path, self.samples, sample)
+        if all_samples:
+            self.sample = self.samples[0] if self.samples else None
+        else:
+            self.sample = chosen_sample(self.path, self.samples, sample)
         self._column = None if self.sample is None else _FIXED_COLUMNS + self.samples.index(self.sample)
-        if self._is_bcf and self.sample is not None:
+        if self._is_bcf and self.sample is not None and not all_samples:
             self._bcf.subset_samples([self.sample])
             self._column = _FIXED_COLUMNS
         self.contigs = _header_contigs(header)
@@ -98,6 +102,15 @@ class VariantFile:
         """Whether the file was written after its index, which may then miss records."""
         return self._index.stat().st_mtime + 1 < self.path.stat().st_mtime
 
+    @property
+    def indexed_contigs(self) -> list[str]:
+        """Contigs that have records, in the order of the header."""
+        return [name for name in self.contigs if name in self._indexed]
+
+    def lines(self, chrom: str) -> Iterator[str]:
+        """All records of a contig as text, every sample's calls included."""
+        return self._lines(chrom, None, None)
+
     def has_records(self, chrom: str) -> bool:
         """Whether the file holds any record on a contig."""
         return next(self._lines(chrom, None, None), None) is not None
@@ -109,7 +122,7 @@ class VariantFile:
             InputError: a record cannot be parsed; the message names it.
         """
         for line in self._lines(chrom, start, end):
-            record = self._parsed(line)
+            record = self.parse(line)
             if record.position >= 0 and record.position < end and record.position + record.length > start:
                 yield record
 
@@ -127,7 +140,7 @@ class VariantFile:
         # Lines of a cohort are long, so that it is the size of the text that is bounded.
         at_once = max(64, min(_LINES_AT_ONCE, _LINES_AT_ONCE * 16 // max(16, len(self.samples))))
         while part := list(islice(lines, at_once)):
-            columns = of_lines(part, self._column, self._parsed, needs_quality=needs_quality)
+            columns = of_lines(part, self._column, self.parse, needs_quality=needs_quality)
             inside = (columns.position >= 0) & (columns.position < end) & (columns.end > start)
             yield columns if inside.all() else columns.select(np.flatnonzero(inside))
 
@@ -154,8 +167,12 @@ class VariantFile:
                 remedy="Fetch it again, and index it anew.",
             ) from error
 
-    def _parsed(self, line: str) -> Record:
-        """Decode a line, of all samples only the asked one."""
+    def parse(self, line: str) -> Record:
+        """Decode a line, of all samples only the asked one.
+
+        Raises:
+            InputError: it cannot be parsed; the message names it.
+        """
         column = self._column
         fields = line.split("\t", _FIXED_COLUMNS if column is None else column + 1)
         try:
@@ -173,13 +190,13 @@ class VariantFile:
             raise self._malformed(fields, f"has {len(values)} values for {len(keys)} FORMAT keys")
         given = dict(zip(keys, values, strict=False))
         try:
-            genotype = _genotype(given.get("GT", ""))
+            genotype = genotype_of(given.get("GT", ""))
         except ValueError as error:
             raise self._malformed(fields, f"has the genotype {given['GT']!r}") from error
         highest = max((allele for allele in genotype if allele is not None), default=0)
-        if highest >= _MOST_ALLELES:
+        if highest >= MOST_ALLELES:
             raise self._malformed(
-                fields, f"has the genotype {given['GT']!r}, and alleles from {_MOST_ALLELES} on are not read"
+                fields, f"has the genotype {given['GT']!r}, and alleles from {MOST_ALLELES} on are not read"
             )
         return Record(
             position,
@@ -191,6 +208,10 @@ class VariantFile:
             _number(given.get("GQ")),
             _number(given.get("DP")),
         )
+
+    def malformed(self, line: str, problem: str) -> InputError:
+        """The error that names a record."""
+        return self._malformed(line.split("\t", 2), problem)
 
     def _malformed(self, fields: Sequence[str], problem: str) -> InputError:
         return InputError(
@@ -234,7 +255,12 @@ def _check_is_whole(path: Path) -> None:
             )
 
 
-def _chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
+def chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
+    """The sample to read: the asked one, or the only one; None where there are none.
+
+    Raises:
+        SampleError: it is not there, or none is named where there are several.
+    """
     shown = ", ".join(samples[:5]) + (", ..." if len(samples) > 5 else "")
     if asked is None:
         if len(samples) > 1:
@@ -277,7 +303,12 @@ def _length(position: int, alleles: Sequence[str], info: str, reference_block: s
     return length
 
 
-def _genotype(text: str) -> tuple[int | None, ...]:
+def genotype_of(text: str) -> tuple[int | None, ...]:
+    """Allele indices of a GT field, None = missing.
+
+    Raises:
+        ValueError: the text is no genotype.
+    """
     if text in ("", "."):
         return ()
     if text[0] in "/|":

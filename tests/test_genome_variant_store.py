@@ -1,0 +1,195 @@
+"""The store of genotypes: every person reads as from the VCF, and a file that changed is not mistaken for it."""
+
+import logging
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from genome_files import record, write_fasta, write_vcf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_variants import BCFTOOLS_MODES, CONTIG, random_genome, random_genotype, random_records
+
+from variantformer_hf.errors import InputError, SampleError
+from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
+from variantformer_hf.genome import variant_store as module
+from variantformer_hf.genome.variant_store import VariantStore, build_store, default_store, is_current, open_variants
+from variantformer_hf.genome.variants import VariantFile
+
+SAMPLES = ("S1", "S2", "S3")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def cohort(rng: random.Random, genome: str) -> list[str]:
+    """Records with three samples' calls, some with further values behind the genotype."""
+    lines = []
+    for line in random_records(rng, genome, rng.choice([3, 8, 30])):
+        fields = line.rstrip("\n").split("\t")
+        n_alts = fields[4].count(",") + 1
+        calls = [rng.choice(["0/0", "0|0", "0/0:5", random_genotype(rng, n_alts)]) for _ in SAMPLES]
+        if any(":" in call for call in calls):
+            fields[8] = "GT:DP"
+        fields[6] = rng.choice(["PASS", "PASS", ".", "q10"])
+        lines.append("\t".join([*fields[:9], *calls]))
+    return lines
+
+
+def read(person: PersonalGenome, regions: list[tuple[str, int, int]]) -> Any:
+    tally = VariantTally()
+    try:
+        return person.sequences(regions, tally), tally.to_dict()
+    except InputError as error:
+        return type(error), str(error).replace(str(person._path), "")
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(min_value=0))
+def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    rng = random.Random(seed)
+    folder = tmp_path_factory.mktemp("cohort")
+    genome = random_genome(rng, rng.randint(40, 300))
+    reference = ReferenceGenome(write_fasta(folder / "genome.fa", {CONTIG: genome}))
+    name = rng.choice(["calls.vcf.gz", "calls.bcf"])
+    vcf = write_vcf(folder / name, cohort(rng, genome), contigs={CONTIG: len(genome)}, samples=SAMPLES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VARIANTFORMER_CACHE", str(folder / "cache"))
+        patch.setattr(module, "_RECORDS_IN_A_SEGMENT", rng.choice([5, 10**6]))
+        patch.setattr(module, "_TEXT_AT_ONCE", rng.choice([1, 8 << 20]))
+        options = {
+            "mode": rng.choice(list(BCFTOOLS_MODES)),
+            "pass_only": rng.random() < 0.3,
+            "snps_only": rng.random() < 0.2,
+            "symbolic": rng.choice(["exclude_record", "apply", "ignore_allele"]),
+            "on_ref_mismatch": rng.choice(["error", "skip-record"]),
+        }
+        starts = [rng.randrange(len(genome)) for _ in range(6)]
+        regions = [(CONTIG, start, min(len(genome), start + rng.choice([1, 10, 200]))) for start in starts]
+        expected = [read(PersonalGenome(reference, vcf, sample, **options), regions) for sample in SAMPLES]
+        build_store(vcf)
+        for sample, wanted in zip(SAMPLES, expected, strict=True):
+            person = PersonalGenome(reference, vcf, sample, **options)
+            assert isinstance(person._variants, VariantStore)
+            assert read(person, regions) == wanted
+
+
+CALLS = [
+    record(2, "C", "T", "0/1", "0/0"),
+    record(5, "A", "AG", "0|0", "1|1", filters="q10"),
+    record(9, "A", "T", "0", "./1"),
+]
+
+
+def small(tmp_path: Path, records: list[str] = CALLS, samples: tuple[str, ...] = ("A", "B")) -> Path:
+    return write_vcf(tmp_path / "calls.vcf.gz", records, contigs={"chr1": 20, "chr2": 10}, samples=samples)
+
+
+def test_what_a_store_says_of_itself(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path)
+    steps: list[tuple[int, int]] = []
+    folder = build_store(vcf, on_contig=lambda *step: steps.append(step))
+    assert folder == default_store(vcf)
+    assert cache in folder.parents
+    assert is_current(vcf, folder)
+    assert steps[-1][0] == steps[-1][1]
+    store = VariantStore(vcf, folder, "B")
+    assert (store.samples, store.sample, store.path) == (("A", "B"), "B", vcf)
+    assert store.contigs == VariantFile(vcf, "A").contigs
+    assert not any(path.suffix in (".pkl", ".pickle") for path in folder.iterdir())
+    (part,) = store.columns("chr1", 0, 20)
+    assert [part.record(row).genotype for row in range(3)] == [(0, 0), (1, 1), (None, 1)]
+    assert [part.record(row).filters for row in range(3)] == ["PASS", "q10", "PASS"]
+    assert list(store.columns("chr1", 2, 4)) == list(store.columns("chr9", 0, 9)) == []
+    with pytest.raises(ValueError, match="no GQ"):
+        next(store.columns("chr1", 0, 9, needs_quality=True))
+    with pytest.raises(SampleError, match="2 samples"):
+        VariantStore(vcf, folder)
+    with pytest.raises(SampleError, match="no sample 'C'"):
+        VariantStore(vcf, folder, "C")
+
+
+def test_a_file_that_changed_is_read_itself(tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf)
+    assert isinstance(open_variants(vcf, "A", needs_quality=False), VariantStore)
+    assert isinstance(open_variants(vcf, "A", needs_quality=True), VariantFile)
+    small(tmp_path, CALLS[:2])
+    os.utime(vcf, (1, 1))
+    with caplog.at_level(logging.WARNING):
+        assert isinstance(open_variants(vcf, "A", needs_quality=False), VariantFile)
+    assert "has changed since" in caplog.text
+    with pytest.raises(InputError, match="not a store of this file"):
+        VariantStore(vcf, folder, "A")
+    build_store(vcf)
+    store = open_variants(vcf, "A", needs_quality=False)
+    assert isinstance(store, VariantStore)
+    assert sum(len(part) for part in store.columns("chr1", 0, 20)) == 2
+
+
+def test_a_store_of_another_layout_is_not_used(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf)
+    monkeypatch.setattr(module, "_LAYOUT", 99)
+    assert not is_current(vcf, folder)
+    (folder / "store.json").write_text("{")
+    assert not is_current(vcf, folder)
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "pickled"])
+def test_a_damaged_store_is_one_clear_error(tmp_path: Path, cache: Path, damage: str) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf)
+    path = next(folder.glob("*.position.npy"))
+    if damage == "missing":
+        path.unlink()
+    elif damage == "short":
+        path.write_bytes(path.read_bytes()[:40])
+    else:
+        np.save(path, np.array([object()]), allow_pickle=True)
+    with pytest.raises(InputError, match=r"damaged store.*variantformer ingest"):
+        list(VariantStore(vcf, folder, "A").columns("chr1", 0, 20))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (record(5, "A", "T", "0/1", "x/1"), "the genotype 'x/1' in the sample B"),
+        (record(5, "A", "T", "0/1", "0/70"), "the genotype '0/70' in the sample B"),
+        (record(5, "A", "T", "0/1", "0/1:9"), "more values than FORMAT keys in the sample B"),
+        (record(5, "A", "T", "0/1:5", "0/0:7", keys="GT:LEN"), "lengths of records by sample"),
+    ],
+)
+def test_a_record_that_cannot_be_kept_is_named(tmp_path: Path, cache: Path, line: str, problem: str) -> None:
+    vcf = small(tmp_path, [CALLS[0], line])
+    with pytest.raises(InputError, match=problem) as error:
+        build_store(vcf)
+    assert "chr1:5" in str(error.value)
+    assert not default_store(vcf).exists()
+    assert not list((cache / "variants").iterdir())
+
+
+def test_a_file_without_samples_has_no_store(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path, [record(5, "A", "T")], samples=())
+    with pytest.raises(InputError, match="no samples"):
+        build_store(vcf)
+
+
+def test_two_that_ingest_at_once_leave_one_whole_store(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path)
+    code = "import sys; from variantformer_hf.cli import main; sys.argv = ['variantformer', *sys.argv[1:]]; main()"
+    command = [sys.executable, "-c", code, "ingest", str(vcf), "--overwrite"]
+    running = [subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    assert is_current(vcf, default_store(vcf))
+    assert [path.name for path in (cache / "variants").iterdir()] == [default_store(vcf).name]

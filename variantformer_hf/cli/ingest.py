@@ -1,0 +1,33 @@
+"""``variantformer ingest``: a VCF is read once, so that its people are read fast."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .progress import progress
+
+
+def ingest(
+    vcf: Annotated[Path, typer.Argument(help="Indexed VCF or BCF, of one person or a cohort.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the store anew if there is one.")] = False,
+) -> None:
+    """Keep a VCF's genotypes in columns, by person; `predict` finds them by itself.
+
+    For a cohort this turns minutes a gene into milliseconds. The store is used as long as the VCF does not change, and
+    not with --min-gq or --min-dp, which it does not hold. It lies in $VARIANTFORMER_CACHE (~/.cache/variantformer-hf).
+    """
+    import pysam
+
+    from ..genome.variant_store import build_store, default_store, is_current
+
+    pysam.set_verbosity(0)
+    folder = default_store(vcf)
+    if folder.is_dir() and is_current(vcf, folder) and not overwrite:
+        typer.echo("the store is there already", err=True)
+    else:
+        with progress("reading", "contigs") as on_contig:
+            build_store(vcf, folder, on_contig=on_contig)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    typer.echo(f"{size / 1e6:,.1f} MB", err=True)
+    typer.echo(str(folder))

@@ -1,0 +1,468 @@
+"""Genotypes of a cohort, read once from its VCF and kept as columns that are mapped from disk.
+
+A VCF is text by record, so that one person's records cost reading everybody's. A store is by person: what a record is
+stands once, and of each person's calls only those that are not 0/0, as pairs of record and genotype. It holds what
+sequences depend on (no GQ, no DP), and is another form of one file: of a file that has changed it is not used.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..folder import cache_folder
+from .provenance import fingerprint
+from .record_columns import (
+    IS_BASE,
+    MISSING,
+    SPAN_KEYS,
+    Record,
+    RecordColumns,
+    alleles_digest,
+    numbers,
+    passes_filter,
+)
+from .variants import MOST_ALLELES, VariantFile, chosen_sample, genotype_of
+
+logger = logging.getLogger(__name__)
+
+_LAYOUT = 1
+_DESCRIPTION = "store.json"
+_SITE, _HOM_REF, _PASSES = 1, 2, 4
+_TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR, _ZERO = b"\t\n:./|0"
+# Text that is decoded at a time, and calls that a segment holds: what bounds memory.
+_TEXT_AT_ONCE = 8 << 20
+_CALLS_IN_A_SEGMENT = 20_000_000
+_RECORDS_IN_A_SEGMENT = 2_000_000
+_MOST_GENOTYPES = 1 << 16
+_ARRAYS = (
+    "position",
+    "end",
+    "alleles",
+    "flags",
+    "ref",
+    "alt",
+    "text_first",
+    "text",
+    "call_record",
+    "call_code",
+    "first",
+)
+_REMEDY = "Make it anew: variantformer ingest --overwrite"
+
+
+def default_store(vcf: str | PathLike[str]) -> Path:
+    """Where the store of a file is kept, whether it is there or not."""
+    name = hashlib.sha256(str(Path(vcf).resolve()).encode()).hexdigest()[:32]
+    return cache_folder() / "variants" / name
+
+
+class VariantStore:
+    """One sample of a store; reads as :class:`VariantFile` does.
+
+    Args:
+        vcf: the file that the store was made of.
+        folder: the store.
+        sample: name of the sample; None = the only one.
+
+    Attributes:
+        path: of the VCF.
+        samples, sample, contigs, index_is_older: as of :class:`VariantFile`.
+
+    Raises:
+        InputError: the store is damaged, or is that of another file or version (see :func:`is_current`).
+        SampleError: the sample is not there, or none is named where there are several.
+    """
+
+    def __init__(self, vcf: str | PathLike[str], folder: str | Path, sample: str | None = None) -> None:
+        self.path, self.folder = Path(vcf), Path(folder)
+        description = _description(self.folder)
+        if description is None or description["source"] != _source(self.path):
+            raise InputError("is not a store of this file", file=self.folder, record=str(self.path), remedy=_REMEDY)
+        self.samples = tuple(description["samples"])
+        self.sample = chosen_sample(self.path, self.samples, sample)
+        self.contigs: dict[str, int | None] = description["contigs"]
+        self.index_is_older = bool(description["index_is_older"])
+        self._segments: list[dict[str, Any]] = description["segments"]
+        self._column = self.samples.index(self.sample) if self.sample is not None else 0
+        self._genotypes = [genotype_of(text) for text in description["genotypes"]]
+        self._texts: list[str] = description["genotypes"]
+        # The alleles of a genotype of two, -2 where it is any other.
+        pairs = [each if len(each) == 2 else (-2, -2) for each in self._genotypes]
+        table = [[MISSING if allele is None else allele for allele in pair] for pair in pairs]
+        self._alleles = np.clip(np.array(table, dtype=np.int64).reshape(-1, 2), -2, 100).astype(np.int8)
+        self._arrays: dict[str, dict[str, np.ndarray]] = {}
+
+    def columns(self, chrom: str, start: int, end: int, *, needs_quality: bool = False) -> Iterator[RecordColumns]:
+        """As :meth:`VariantFile.columns`.
+
+        Raises:
+            InputError: the store is damaged.
+            ValueError: GQ or DP are asked for.
+        """
+        if needs_quality:
+            raise ValueError("a store holds no GQ and no DP")
+        for segment in self._segments:
+            if segment["contig"] == chrom and start < end:
+                arrays = self._opened(segment["name"])
+                position = arrays["position"]
+                low = int(np.searchsorted(position, start - segment["longest"]))
+                high = int(np.searchsorted(position, end))
+                rows = low + np.flatnonzero((arrays["end"][low:high] > start) & (position[low:high] >= 0))
+                if len(rows):
+                    yield self._columns(arrays, rows)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._arrays = {}
+
+    def _columns(self, arrays: dict[str, np.ndarray], rows: np.ndarray) -> RecordColumns:
+        first, last = (int(bound) for bound in arrays["first"][self._column : self._column + 2])
+        carried = arrays["call_record"][first:last]
+        low, high = np.searchsorted(carried, [rows[0], rows[-1] + 1])
+        place = np.searchsorted(rows, carried[low:high])
+        place = np.minimum(place, len(rows) - 1)
+        inside = rows[place] == carried[low:high]
+        code = np.full(len(rows), -1, dtype=np.int64)
+        code[place[inside]] = arrays["call_code"][first + low : first + high][inside]
+        alleles = np.zeros((len(rows), 2), dtype=np.int8)
+        listed = code >= 0
+        alleles[listed] = self._alleles[code[listed]]
+        flags = arrays["flags"][rows]
+        one, two = alleles[:, 0], alleles[:, 1]
+        is_snp = ((flags & _SITE) > 0) & (one >= MISSING) & (one <= 1) & (two >= MISSING) & (two <= 1)
+
+        def record(index: int) -> Record:
+            return self._record(arrays, int(rows[index]), int(code[index]))
+
+        return RecordColumns(
+            position=arrays["position"][rows].astype(np.int64),
+            end=arrays["end"][rows].astype(np.int64),
+            is_snp=is_snp,
+            is_hom_ref=((flags & _HOM_REF) > 0) & (one == 0) & (two == 0),
+            ref=arrays["ref"][rows],
+            alt=arrays["alt"][rows],
+            first=one,
+            second=two,
+            passes=(flags & _PASSES) > 0,
+            alleles=arrays["alleles"][rows],
+            record=record,
+        )
+
+    def _record(self, arrays: dict[str, np.ndarray], row: int, code: int) -> Record:
+        text = arrays["text"][arrays["text_first"][row] : arrays["text_first"][row + 1]].tobytes().decode()
+        passes = bool(arrays["flags"][row] & _PASSES)
+        if text:
+            ref, alts, filters = text.split("\t")
+            alleles = (ref,) if alts == "." else (ref, *alts.split(","))
+        else:
+            alleles, filters = (chr(arrays["ref"][row]), chr(arrays["alt"][row])), "PASS"
+        written = "0/0" if code < 0 else self._texts[code]
+        return Record(
+            position=int(arrays["position"][row]),
+            alleles=alleles,
+            length=int(arrays["end"][row] - arrays["position"][row]),
+            genotype=(0, 0) if code < 0 else self._genotypes[code],
+            phased="/" not in written,
+            filters="PASS" if passes else filters,
+            gq=None,
+            dp=None,
+        )
+
+    def _opened(self, name: str) -> dict[str, np.ndarray]:
+        if name not in self._arrays:
+            try:
+                self._arrays[name] = {
+                    array: np.load(self.folder / f"{name}.{array}.npy", mmap_mode="r", allow_pickle=False)
+                    for array in _ARRAYS
+                }
+            except (OSError, ValueError) as error:
+                raise InputError(f"is a damaged store ({error})", file=self.folder, remedy=_REMEDY) from error
+        return self._arrays[name]
+
+
+def is_current(vcf: str | PathLike[str], folder: str | Path) -> bool:
+    """Whether a folder holds the store of a file as the file is now."""
+    description = _description(Path(folder))
+    return description is not None and description["source"] == _source(Path(vcf))
+
+
+def open_variants(path: str | PathLike[str], sample: str | None, *, needs_quality: bool) -> VariantFile | VariantStore:
+    """A file's store where there is one, else the file.
+
+    Args:
+        path: of the VCF or BCF.
+        sample: as for :class:`VariantFile`.
+        needs_quality: GQ or DP will be asked for, which a store does not hold.
+    """
+    folder = default_store(path)
+    if folder.is_dir() and Path(path).is_file():
+        if needs_quality:
+            logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
+        elif is_current(path, folder):
+            return VariantStore(path, folder, sample)
+        else:
+            logger.warning(
+                "%s has changed since `variantformer ingest`: its store is not used, the file itself is read", path
+            )
+    return VariantFile(path, sample)
+
+
+@dataclass
+class _Segment:
+    """Records and calls of one contig that are not written yet."""
+
+    contig: str
+    records: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    calls: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    n_records: int = 0
+    n_calls: int = 0
+
+
+def build_store(
+    vcf: str | PathLike[str], folder: str | Path | None = None, *, on_contig: Callable[[int, int], None] | None = None
+) -> Path:
+    """Read a VCF or BCF once and write its store; the folder appears at its name only when it is whole.
+
+    Args:
+        vcf: the indexed file.
+        folder: where to write; a store that is there is replaced. None = :func:`default_store`.
+        on_contig: called with (done, total) after each contig.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the file cannot be read, has no samples or gives its records' lengths by sample (FORMAT/LEN); a
+            record of any sample is malformed.
+    """
+    path = Path(vcf)
+    target = Path(folder) if folder is not None else default_store(path)
+    file = VariantFile(path, all_samples=True)
+    if not file.samples:
+        file.close()
+        raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.mkdir()
+        content = _written(file, partial, on_contig)
+        (partial / _DESCRIPTION).write_text(json.dumps({**content, "source": _source(path), "layout": _LAYOUT}))
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            partial.replace(target)
+        except OSError:
+            if not is_current(path, target):  # another process may have made the same store meanwhile
+                raise
+    finally:
+        file.close()
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _written(file: VariantFile, folder: Path, on_contig: Callable[[int, int], None] | None) -> dict[str, Any]:
+    codes: dict[str, int] = {}
+    segments: list[dict[str, Any]] = []
+    contigs = file.indexed_contigs
+    for done, contig in enumerate(contigs, start=1):
+        segment = _Segment(contig)
+        for lines in _chunks(file.lines(contig), len(file.samples)):
+            _decode(lines, file, segment, codes)
+            if segment.n_calls > _CALLS_IN_A_SEGMENT or segment.n_records > _RECORDS_IN_A_SEGMENT:
+                segments.append(_write_segment(segment, folder, len(segments), len(file.samples)))
+                segment = _Segment(contig)
+        if segment.n_records:
+            segments.append(_write_segment(segment, folder, len(segments), len(file.samples)))
+        if on_contig is not None:
+            on_contig(done, len(contigs))
+    return {
+        "samples": list(file.samples),
+        "contigs": file.contigs,
+        "index_is_older": file.index_is_older,
+        "genotypes": list(codes),
+        "segments": segments,
+    }
+
+
+def _chunks(lines: Iterator[str], n_samples: int) -> Iterator[list[str]]:
+    at_once = max(16, min(16_384, _TEXT_AT_ONCE // (200 + 8 * n_samples)))
+    while part := list(islice(lines, at_once)):
+        yield part
+
+
+def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: dict[str, int]) -> None:
+    """Add some lines of a contig to a segment."""
+    n_samples = len(file.samples)
+    text = "\n".join(lines).encode() + b"\n"
+    characters = np.frombuffer(text, dtype=np.uint8)
+    line_end = np.flatnonzero(characters == _NEWLINE)
+    tabs: np.ndarray = np.flatnonzero(characters == _TAB)
+    n_tabs = np.diff(np.searchsorted(tabs, np.append(-1, line_end)))
+    if len(line_end) != len(lines) or (n_tabs != 8 + n_samples).any():
+        for line in lines:
+            file.parse(line)
+            if line.count("\t") != 8 + n_samples:
+                raise file.malformed(line, f"has not the columns of {n_samples} samples")
+    tabs = np.reshape(tabs, (len(lines), 8 + n_samples))
+    position, is_number = numbers(characters, tabs[:, 0] + 1, tabs[:, 1])
+    ref_start, ref_end, alt_start, alt_end = tabs[:, 2] + 1, tabs[:, 3], tabs[:, 3] + 1, tabs[:, 4]
+    passes = passes_filter(characters, tabs[:, 5] + 1, tabs[:, 6])
+    format_start, format_end = tabs[:, 7] + 1, tabs[:, 8]
+    colons = np.cumsum(characters == _COLON, dtype=np.int32)
+    n_keys = colons[format_end] - colons[format_start]
+    is_plain = (
+        is_number
+        & (ref_end > ref_start)
+        & (alt_end > alt_start)
+        & (characters[format_start] == ord("G"))
+        & (characters[format_start + 1] == ord("T"))
+        & ((characters[format_start + 2] == _COLON) | (format_end - format_start == 2))
+    )
+    length = ref_end - ref_start
+    for found in SPAN_KEYS.finditer(text):
+        row = int(np.searchsorted(line_end, found.start()))
+        keys = lines[row].split("\t", 9)[8].split(":")
+        if "LEN" in keys:
+            raise InputError(
+                "gives lengths of records by sample (FORMAT/LEN), which a store does not hold",
+                file=file.path,
+                record=":".join(lines[row].split("\t", 2)[:2]),
+                remedy="Use the file itself.",
+            )
+        length[row] = file.parse(lines[row]).length
+    for row in np.flatnonzero(~is_plain).tolist():
+        parsed = file.parse(lines[row])
+        position[row], length[row] = parsed.position, parsed.length
+    ref, alt = characters[ref_start], characters[alt_start]
+    one_alt = alt_end - alt_start == 1
+    is_site = (length == 1) & (ref_end - ref_start == 1) & one_alt & IS_BASE[ref] & IS_BASE[alt] & (ref != alt)
+    has_alt = ~(one_alt & (alt == _DOT))
+    if b"<" in text:
+        for row in np.flatnonzero(has_alt & ~is_site).tolist():
+            has_alt[row] = b"<" not in text[alt_start[row] : alt_end[row]]
+    kept = ~(is_site & passes)
+    texts, text_size = _texts_of(characters, tabs, ref_start, alt_end, kept)
+    _add(
+        segment,
+        position=position.astype(np.int32),
+        end=(position + length).astype(np.int32),
+        alleles=alleles_digest(characters, ref_start, ref_end, alt_end),
+        flags=(is_site * _SITE | has_alt * _HOM_REF | passes * _PASSES).astype(np.uint8),
+        ref=ref,
+        alt=alt,
+        text_size=text_size,
+        text=texts,
+    )
+    call_start = tabs[:, 8:] + 1
+    call_end = np.concatenate([tabs[:, 9:], line_end[:, None]], axis=1)
+    too_many = colons[call_end - 1] - colons[call_start - 1] > n_keys[:, None]
+    if too_many.any():
+        row, sample = np.argwhere(too_many)[0].tolist()
+        raise file.malformed(lines[row], f"has more values than FORMAT keys in the sample {file.samples[sample]}")
+    _add_calls(lines, file, segment, codes, characters, call_start, call_end, is_plain)
+    segment.n_records += len(lines)
+
+
+def _texts_of(
+    characters: np.ndarray, tabs: np.ndarray, ref_start: np.ndarray, alt_end: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """REF, ALT and FILTER of some records, tabs between them, one behind the other; how long each is."""
+    filter_start, filter_end = tabs[:, 5], tabs[:, 6]  # the tab before it included
+    size = np.zeros(len(kept), dtype=np.int64)
+    size[kept] = (alt_end - ref_start + filter_end - filter_start)[kept]
+    rows = np.flatnonzero(kept)
+    starts = np.stack([ref_start[rows], filter_start[rows]], axis=1).ravel()
+    lengths = np.stack([(alt_end - ref_start)[rows], (filter_end - filter_start)[rows]], axis=1).ravel()
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.arange(first[-1]) + np.repeat(starts - first[:-1], lengths)
+    return characters[places], size
+
+
+def _add(segment: _Segment, **arrays: np.ndarray) -> None:
+    for name, values in arrays.items():
+        segment.records.setdefault(name, []).append(values)
+
+
+def _add_calls(
+    lines: Sequence[str],
+    file: VariantFile,
+    segment: _Segment,
+    codes: dict[str, int],
+    characters: np.ndarray,
+    call_start: np.ndarray,
+    call_end: np.ndarray,
+    is_plain: np.ndarray,
+) -> None:
+    """Calls of all samples that are not 0/0."""
+    last = len(characters) - 1
+    one, bar, two, behind = (characters[np.minimum(call_start + place, last)] for place in range(4))
+    size = call_end - call_start
+    is_pair = is_plain[:, None] & (size >= 3) & ((bar == _SLASH) | (bar == _BAR)) & ((size == 3) | (behind == _COLON))
+    for allele in (one, two):
+        is_pair &= ((allele >= _ZERO) & (allele <= ord("9"))) | (allele == _DOT)
+    rows, samples = np.nonzero(~(is_pair & (one == _ZERO) & (two == _ZERO)))
+    pair = is_pair[rows, samples]
+    letters = (one.astype(np.int32) << 16 | bar.astype(np.int32) << 8 | two)[rows, samples]
+    code = np.zeros(len(rows), dtype=np.int64)
+    kinds, which = np.unique(letters[pair], return_inverse=True)
+    known = [_code(int(kind).to_bytes(3, "big").decode(), codes, file.path) for kind in kinds]
+    code[pair] = np.array([*known, 0])[which]
+    for index in np.flatnonzero(~pair).tolist():
+        line, sample = lines[int(rows[index])], int(samples[index])
+        keys, values = line.split("\t", 9)[8].split(":"), line.split("\t")[9 + sample].split(":")
+        written = dict(zip(keys, values, strict=False)).get("GT", "")
+        try:
+            highest = max((allele for allele in genotype_of(written) if allele is not None), default=0)
+        except ValueError:
+            highest = MOST_ALLELES
+        if highest >= MOST_ALLELES:
+            raise file.malformed(line, f"has the genotype {written!r} in the sample {file.samples[sample]}")
+        code[index] = _code(written, codes, file.path)
+    segment.calls.append(
+        ((rows + segment.n_records).astype(np.int32), samples.astype(np.int32), code.astype(np.uint16))
+    )
+    segment.n_calls += len(rows)
+
+
+def _code(text: str, codes: dict[str, int], path: Path) -> int:
+    code = codes.setdefault(text, len(codes))
+    if code >= _MOST_GENOTYPES:
+        raise InputError("has more different genotypes than a store holds", file=path, remedy="Use the file itself.")
+    return code
+
+
+def _write_segment(segment: _Segment, folder: Path, number: int, n_samples: int) -> dict[str, Any]:
+    arrays = {name: np.concatenate(parts) for name, parts in segment.records.items()}
+    arrays["text_first"] = np.concatenate([[0], np.cumsum(arrays.pop("text_size"))])
+    record, sample, code = (np.concatenate(parts) for parts in zip(*segment.calls, strict=True))
+    order = np.argsort(sample, kind="stable")
+    arrays["call_record"], arrays["call_code"] = record[order], code[order]
+    arrays["first"] = np.concatenate([[0], np.cumsum(np.bincount(sample, minlength=n_samples))])
+    name = f"{number:05d}"
+    for array in _ARRAYS:
+        np.save(folder / f"{name}.{array}.npy", arrays[array], allow_pickle=False)
+    longest = int((arrays["end"] - arrays["position"]).max())
+    return {"name": name, "contig": segment.contig, "records": segment.n_records, "longest": longest}
+
+
+def _source(path: Path) -> dict[str, Any]:
+    """What a file is, as far as its store depends on it."""
+    return {**fingerprint(path), "path": str(path.resolve())}
+
+
+def _description(folder: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads((folder / _DESCRIPTION).read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("layout") == _LAYOUT else None
