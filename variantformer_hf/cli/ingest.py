@@ -28,6 +28,6 @@ def ingest(
     else:
         with progress("reading", "contigs") as on_contig:
             build_store(vcf, folder, on_contig=on_contig)
-    size = sum(path.stat().st_size for path in folder.iterdir())
+    size = sum(path.stat().st_size for path in folder.glob("*"))
     typer.echo(f"{size / 1e6:,.1f} MB", err=True)
     typer.echo(str(folder))

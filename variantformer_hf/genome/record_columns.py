@@ -16,7 +16,7 @@ _TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR = b"\t\n:./|"
 # What makes a record longer than its REF, or is no plain line.
 SPAN_KEYS = re.compile(rb"END=|SVLEN=|LEN|\r")
 _FIXED_COLUMNS = 9
-_LONGEST_CALL = 96
+LONGEST_CALL = 96
 _DIGESTED = 24
 # Characters of alleles that an SNP's fast path knows: bases and ambiguity letters, either case.
 IS_BASE = np.zeros(256, dtype=bool)
@@ -142,8 +142,8 @@ def of_lines(
         (call_length >= 3)
         & ((separator == _SLASH) | (separator == _BAR))
         & ((call_length == 3) | (after == _COLON))
-        & (call_length <= _LONGEST_CALL)
-        & (_colons(characters, call_start, call_end) <= _colons(characters, format_start, format_end))
+        & (call_length <= LONGEST_CALL)
+        & (colons_in(characters, call_start, call_end) <= colons_in(characters, format_start, format_end))
     )
     is_plain = is_number & has_genotype & is_diploid & (ref_end > ref_start) & (alt_end > alt_start)
     for found in SPAN_KEYS.finditer(text):
@@ -236,11 +236,11 @@ def passes_filter(characters: np.ndarray, start: np.ndarray, end: np.ndarray) ->
     return is_pass | ((length == 1) & (characters[start] == _DOT))
 
 
-def _colons(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def colons_in(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """How many colons each stretch has; of long ones the first part is looked at."""
     length = end - start
     count = np.zeros(len(start), dtype=np.int64)
-    for place in range(min(_LONGEST_CALL, int(length.max()))):
+    for place in range(min(LONGEST_CALL, int(length.max()))):
         found = characters[np.minimum(start + place, len(characters) - 1)] == _COLON
         count += found & (place < length)
     return count

@@ -11,6 +11,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
@@ -24,11 +25,13 @@ from ..folder import cache_folder
 from .provenance import fingerprint
 from .record_columns import (
     IS_BASE,
+    LONGEST_CALL,
     MISSING,
     SPAN_KEYS,
     Record,
     RecordColumns,
     alleles_digest,
+    colons_in,
     numbers,
     passes_filter,
 )
@@ -258,16 +261,27 @@ def build_store(
         partial.mkdir()
         content = _written(file, partial, on_contig)
         (partial / _DESCRIPTION).write_text(json.dumps({**content, "source": _source(path), "layout": _LAYOUT}))
-        shutil.rmtree(target, ignore_errors=True)
-        try:
-            partial.replace(target)
-        except OSError:
-            if not is_current(path, target):  # another process may have made the same store meanwhile
-                raise
+        _put(partial, target)
     finally:
         file.close()
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _put(folder: Path, target: Path) -> None:
+    """Rename a folder; one that is there, perhaps another process's of this moment, goes."""
+    while True:
+        old = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+        with suppress(FileNotFoundError):
+            target.replace(old)
+        try:
+            folder.replace(target)
+            return
+        except OSError:
+            if not target.exists():
+                raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _written(file: VariantFile, folder: Path, on_contig: Callable[[int, int], None] | None) -> dict[str, Any]:
@@ -318,8 +332,7 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
     ref_start, ref_end, alt_start, alt_end = tabs[:, 2] + 1, tabs[:, 3], tabs[:, 3] + 1, tabs[:, 4]
     passes = passes_filter(characters, tabs[:, 5] + 1, tabs[:, 6])
     format_start, format_end = tabs[:, 7] + 1, tabs[:, 8]
-    colons = np.cumsum(characters == _COLON, dtype=np.int32)
-    n_keys = colons[format_end] - colons[format_start]
+    n_keys = colons_in(characters, format_start, format_end)
     is_plain = (
         is_number
         & (ref_end > ref_start)
@@ -365,12 +378,20 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
     )
     call_start = tabs[:, 8:] + 1
     call_end = np.concatenate([tabs[:, 9:], line_end[:, None]], axis=1)
-    too_many = colons[call_end - 1] - colons[call_start - 1] > n_keys[:, None]
+    too_many = _colons_of_calls(characters, call_start, call_end) > n_keys[:, None]
     if too_many.any():
         row, sample = np.argwhere(too_many)[0].tolist()
         raise file.malformed(lines[row], f"has more values than FORMAT keys in the sample {file.samples[sample]}")
     _add_calls(lines, file, segment, codes, characters, call_start, call_end, is_plain)
     segment.n_records += len(lines)
+
+
+def _colons_of_calls(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Colons in each call, (n, samples)."""
+    if int((end - start).max()) <= LONGEST_CALL and start.shape[1] == 1:
+        return colons_in(characters, start[:, 0], end[:, 0])[:, None]
+    so_far = np.cumsum(characters == _COLON, dtype=np.int32)
+    return so_far[end - 1] - so_far[start - 1]
 
 
 def _texts_of(
