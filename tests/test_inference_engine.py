@@ -17,7 +17,7 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.inference import engine as module
 from variantformer_hf.inference.element_store import ElementStore
 from variantformer_hf.inference.engine import ExpressionEngine, GeneWork, VectorPool
-from variantformer_hf.inference.gene_tokens import GeneTokens, model_inputs
+from variantformer_hf.inference.gene_tokens import GeneTokens, TokenRows, model_inputs
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
 from variantformer_hf.tokenization.token_edits import ragged
 
@@ -76,7 +76,7 @@ def work(seed: int, n: int) -> GeneWork:
         np.roll(REFERENCE[row], 1) if other else REFERENCE[row] for row, other in zip(rows, differs, strict=True)
     ]
     tokens = GeneTokens(
-        elements=ragged(elements, np.int32),
+        elements=token_rows(elements),
         indices=np.arange(n),
         cre_rows=rows,
         differs=differs,
@@ -86,6 +86,12 @@ def work(seed: int, n: int) -> GeneWork:
         outcomes=np.zeros(0, dtype=np.int8),
     )
     return GeneWork(tokens, reverse=bool(seed % 2))
+
+
+def token_rows(elements: list[np.ndarray]) -> TokenRows:
+    rows = ragged(elements, np.int32)
+    none = np.zeros(0, dtype=np.int32)
+    return TokenRows((none, rows.values), np.ones(len(rows), dtype=np.int8), rows.first[:-1], rows.first[1:])
 
 
 def one_at_a_time(model: Any, processor: Any, genes: list[GeneWork]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -6,9 +6,10 @@ file order and writes the sequence; the same edit can be applied in one region a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from ..errors import SymbolicAlleleError
 
@@ -121,7 +122,7 @@ def chosen_allele(genotype: Sequence[int | None], mode: str) -> int | Outcome:
     return first
 
 
-def merged_allele(alleles: Sequence[str], carried: set[int]) -> str | None:
+def merged_allele(alleles: Sequence[str], carried: Set[int]) -> str | None:
     """IUPAC merge of the carried alleles, position by position from the left end; None when only REF is carried.
 
     Alleles with other characters than bases and ambiguity letters do not take part; when no ALT is left the first
@@ -137,6 +138,10 @@ def merged_allele(alleles: Sequence[str], carried: set[int]) -> str | None:
         for column, letter in enumerate(allele[: len(merged)]):
             merged[column] |= _BITS[letter]
     return "".join(_LETTERS[bits] for bits in merged)
+
+
+# The same few alleles make up most insertions and deletions of a genome.
+_remembered_merge = lru_cache(maxsize=1 << 14)(merged_allele)
 
 
 def chosen_edit(
@@ -161,10 +166,10 @@ def chosen_edit(
     if genotype is None:
         alt: str | None = alleles[1]
     elif mode == "iupac":
-        carried = {allele for allele in genotype if allele is not None}
+        carried = frozenset(allele for allele in genotype if allele is not None)
         if not carried:
             return Outcome.MISSING_GENOTYPE
-        alt = merged_allele(alleles, carried)
+        alt = _remembered_merge(tuple(alleles), carried)
     else:
         if not mode.startswith("haplotype") and any(len(alleles) <= (allele or 0) for allele in genotype):
             raise IndexError
@@ -184,6 +189,7 @@ def chosen_edit(
     return Edit(position, ref, alt, length, keeps_anchor(ref, alt), checked=length)
 
 
+@lru_cache(maxsize=1 << 14)
 def keeps_anchor(ref: str, alt: str) -> bool:
     """Whether an insertion or deletion leaves the reference's first base as it is."""
     if ref[0] != alt[0]:
@@ -197,6 +203,24 @@ def keeps_anchor(ref: str, alt: str) -> bool:
     while len(left) > 1 and len(right) > 1 and left[-1] == right[-1]:
         left, right = left[:-1], right[:-1]
     return len(left) != len(right) and min(len(left), len(right)) == 1 and left[-1] == right[-1]
+
+
+def apply_alone(reference: str, edit: Edit) -> str | None:
+    """What one edit writes, where it and a base behind it lie inside the region and no other edit is near.
+
+    Args:
+        reference: the bases that the edit spans, and what follows in the region.
+        edit: an edit that begins with the first of them.
+
+    Returns:
+        What stands in place of the spanned bases; None where :func:`apply_edits` has to be asked.
+    """
+    ref, alt, length = edit.ref, edit.alt, edit.length
+    if edit.blank or edit.checked != length or len(ref) != length or reference[:length].upper() != ref.upper():
+        return None
+    alt = alt.lower() if reference[0].islower() else alt.upper()
+    keep = edit.keeps_anchor if len(alt) <= length else ref[0] == alt[0]
+    return reference[0] + alt[1:] if keep and alt else alt
 
 
 def apply_edits(reference: str, start: int, edits: Sequence[Edit], first_base: str = "") -> tuple[str, list[Outcome]]:

@@ -74,7 +74,7 @@ class ReferenceGenome:
             return np.frombuffer(self.sequence(chrom, start, end).encode("ascii"), dtype=np.uint8)
         offset, bases, width = layout
         if self._bytes is None:
-            self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
+            self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         first, last = start // bases, -(-end // bases)
         found = self._bytes[offset + first * width : offset + last * width]
         if len(found) < (last - first) * width:  # the file ends within the last line

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .consensus import OUTCOME_CODE, Edit, Outcome, apply_edits
+from .consensus import OUTCOME_CODE, Edit, Outcome, apply_alone, apply_edits
 from .record_columns import MISSING, RecordColumns
 from .reference import ReferenceGenome
 
@@ -24,7 +24,7 @@ _BITS[_LETTERS[1:] + 32] = np.arange(1, 16)
 _UPPER = np.arange(256, dtype=np.uint8)
 _UPPER[ord("a") : ord("z") + 1] -= 32
 # Bases of the reference that are read at a time.
-_BLOCK = 1 << 22
+_BLOCK = 1 << 24
 _COPY_BITS, _ALLELE_BITS = 8, 24
 
 
@@ -76,7 +76,8 @@ class ReferenceBlocks:
         """(end - start,) uint8 characters, fewer at the contig's end."""
         end = min(end, self._reference.contigs[self._chrom])
         if start < self._start or end > self._stop:
-            first = start - (start - self._first) % _BLOCK
+            # Blocks overlap by half, so that neighbouring pieces up to that size come from one.
+            first = start - (start - self._first) % (_BLOCK // 2)
             stop = max(end, min(first + _BLOCK, self._last))
             self._bases = self._reference.array(self._chrom, first, stop)
             self._start, self._stop = first, stop
@@ -146,7 +147,6 @@ class PersonalStretch:
         self._position, self._end, self._outcome, ref, letter, inside, alleles = joined
         inside = inside.astype(bool)
         self.keys = _record_keys(self._position, alleles)
-        self._inside = np.flatnonzero(inside)
         self._furthest_end = np.maximum.accumulate(self._end)
         self._find_clusters(np.flatnonzero(inside & (self._outcome == _EDIT)))
         self._resolve(ref, letter, start, end)
@@ -215,10 +215,18 @@ class PersonalStretch:
         ``bases`` are those of [start, end), and of what follows in the region.
         """
         text = bases.tobytes().decode("ascii")
-        written, outcomes = apply_edits(text, start, [self._edit(record) for record in members.tolist()], first_base)
-        codes = [OUTCOME_CODE[outcome] for outcome in outcomes]
         behind = len(text) - (end - start)
-        text, written = text[: len(text) - behind], written[: len(written) - behind]
+        alone = None
+        if len(members) == 1 and behind and not first_base and start == self._position[members[0]]:
+            alone = apply_alone(text, self._edit(int(members[0])))
+        if alone is not None:
+            written, codes = alone, [_APPLIED]
+        else:
+            edits = [self._edit(record) for record in members.tolist()]
+            written, outcomes = apply_edits(text, start, edits, first_base)
+            codes = [OUTCOME_CODE[outcome] for outcome in outcomes]
+            written = written[: len(written) - behind]
+        text = text[: len(text) - behind]
         if written == text:
             return None, codes
         # What is the same at both ends is left out, but a base stays, so that a span has a place.
@@ -342,15 +350,8 @@ class PersonalStretch:
         np.add.at(depth, first[whole], 1)
         np.add.at(depth, last[whole], -1)
         is_inner = np.cumsum(depth)[:-1] > 0
-        covered = union(starts, ends)
-        candidates = self._inside
-        if len(covered) and len(candidates):
-            low = np.searchsorted(self._furthest_end, covered[0, 0], side="right")
-            high = np.searchsorted(self._position, covered[-1, 1])
-            candidates = candidates[np.searchsorted(candidates, low) : np.searchsorted(candidates, high)]
-        records = candidates[_overlap(self._position[candidates], self._end[candidates], covered)]
-        outcome = self._outcome.copy() if at_edge else self._outcome
-        outcomes = outcome[records].astype(np.int8)
+        records = self._overlapping(union(starts, ends))
+        outcomes = self._outcome[records].astype(np.int8)
         inner = np.repeat(is_inner, np.diff(self._cluster_first))
         inner_records = self._members[inner]
         place = np.searchsorted(records, inner_records)
@@ -367,6 +368,17 @@ class PersonalStretch:
             if code == _APPLIED or outcomes[row] == _EDIT:
                 outcomes[row] = code
         return records, outcomes, mismatch
+
+    def _overlapping(self, covered: np.ndarray) -> np.ndarray:
+        """Indices, ascending, of the records that share a base with a union of intervals."""
+        first = np.searchsorted(self._furthest_end, covered[:, 0], side="right")
+        last = np.maximum(np.searchsorted(self._position, covered[:, 1]), first)
+        counts = last - first
+        begins = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.arange(begins[-1]) + np.repeat(first - begins[:-1], counts)
+        rows = rows[self._end[rows] > np.repeat(covered[:, 0], counts)]
+        # A long record is met by several intervals.
+        return np.unique(rows) if (rows[1:] <= rows[:-1]).any() else rows
 
     def sequences(self, edits: RegionEdits) -> list[str]:
         """The regions' bases with their edits; letter case as in the reference."""

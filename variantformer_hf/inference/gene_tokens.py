@@ -16,6 +16,7 @@ from .gene_regions import GeneRegions
 # Tokens of reference elements that are kept; beyond, all are made anew.
 _MOST_TOKENS = 40_000_000
 _MOST_WINDOWS = 64
+_NO_TOKENS = np.zeros(0, dtype=np.int32)
 _COMPLEMENT = np.arange(256, dtype=np.uint8)
 for _letter in "ACGTRYSWKMBDHV":
     _COMPLEMENT[ord(_letter)] = ord(reverse_complement(_letter))
@@ -23,11 +24,41 @@ for _letter in "ACGTRYSWKMBDHV":
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Rows of tokens that lie where they were made, in one of two arrays; none is copied until it is asked for.
+
+    Attributes:
+        sources: the arrays, int32.
+        source: (N,) which array each row is in.
+        first, last: (N,) int64, where in it.
+    """
+
+    sources: tuple[np.ndarray, np.ndarray]
+    source: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.sources[self.source[row]][self.first[row] : self.last[row]]
+
+    def take(self, rows: np.ndarray) -> "TokenRows":
+        """Some of the rows."""
+        return TokenRows(self.sources, self.source[rows], self.first[rows], self.last[rows])
+
+    def ragged(self) -> Ragged:
+        """All rows, one behind the other."""
+        return ragged([self[row] for row in range(len(self))], np.int32)
+
+
+@dataclass(frozen=True, slots=True)
 class GeneTokens:
     """One person's tokens of one gene, in the gene's orientation.
 
     Attributes:
-        elements: N rows of tokens, int32; an element that the person lacks has no row.
+        elements: N rows of tokens; an element that the person lacks has no row.
         indices: (N,) int64, which of the gene's cCREs each row is.
         cre_rows: (N,) int64, row of each in the cCRE table.
         differs: (N,) whether the element differs from the reference.
@@ -36,7 +67,7 @@ class GeneTokens:
         keys, outcomes: records in the gene's regions, and what became of each (see ``RegionEdits``).
     """
 
-    elements: Ragged
+    elements: TokenRows
     indices: np.ndarray
     cre_rows: np.ndarray
     differs: np.ndarray
@@ -66,7 +97,7 @@ class ReferenceTokens:
 
     def elements(
         self, rows: np.ndarray, stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray, *, reverse: bool
-    ) -> tuple[Ragged, np.ndarray]:
+    ) -> tuple[TokenRows, np.ndarray]:
         """Tokens of elements, and which of them can be edited.
 
         Args:
@@ -79,7 +110,8 @@ class ReferenceTokens:
         missing = np.flatnonzero(self._first[strand, rows] < 0)
         if len(missing):
             if self._used > _MOST_TOKENS:
-                self._first[:], self._used = -1, 0
+                # Rows that were given out stay in the old array.
+                self._first[:], self._used, self._values = -1, 0, np.zeros(1 << 16, dtype=np.int32)
                 missing = np.arange(len(rows))
             texts = _texts(stretch, starts[missing], ends[missing], reverse=reverse)
             found = _encoded(self._tokenizer, texts)
@@ -88,7 +120,8 @@ class ReferenceTokens:
             total = bounds(length)
             self._editable[strand, rows[missing]] = total[found.first[1:]] - total[found.first[:-1]] == texts.lengths
         first, last = self._first[strand, rows], self._last[strand, rows]
-        return _gathered(self._values, first, last - first), self._editable[strand, rows]
+        kept = TokenRows((self._values, _NO_TOKENS), np.zeros(len(rows), dtype=np.int8), first, last)
+        return kept, self._editable[strand, rows]
 
     def window(
         self, chrom: str, start: int, end: int, stretch: PersonalStretch, *, reverse: bool
@@ -142,10 +175,13 @@ def gene_tokens(
     window, window_editable = reference.window(chrom, start, end, stretch, reverse=reverse)
     n_elements = len(before)
     lengths = edits.lengths
+    elements = before
     changed = np.flatnonzero(np.diff(edits.offsets) > 0)
     if len(changed):
         changed_elements = changed[changed < n_elements]
-        of_elements = before.take(changed_elements)
+        of_elements = gathered(
+            before.sources[0], before.first[changed_elements], (before.last - before.first)[changed_elements]
+        )
         tokens = of_elements
         if changed[-1] == n_elements:
             first = np.append(of_elements.first, of_elements.first[-1] + len(window))
@@ -156,17 +192,18 @@ def gene_tokens(
         after = _edited(texts, tokens, text_edits, whole, tokenizer)
         if changed[-1] == n_elements:
             window = after[len(after) - 1]
-        values = np.concatenate([before.values, after.values])
-        first, length = before.first[:-1].copy(), before.lengths
-        first[changed_elements] = len(before.values) + after.first[: len(changed_elements)]
-        length[changed_elements] = after.lengths[: len(changed_elements)]
+        source, first, last = before.source.copy(), before.first.copy(), before.last.copy()
+        source[changed_elements] = 1
+        first[changed_elements] = after.first[: len(changed_elements)]
+        last[changed_elements] = after.first[1 : len(changed_elements) + 1]
+        elements = TokenRows((before.sources[0], after.values), source, first, last)
     else:
-        changed_elements, values, first, length = changed, before.values, before.first[:-1], before.lengths
+        changed_elements = changed
     kept = np.flatnonzero(lengths[:-1] > 0)
     differs = np.zeros(n_elements, dtype=bool)
     differs[changed_elements] = True
     return GeneTokens(
-        elements=_gathered(values, first[kept], length[kept]),
+        elements=elements.take(kept),
         indices=kept,
         cre_rows=regions.cre_rows[kept],
         differs=differs[kept],
@@ -182,7 +219,7 @@ def padded_rows(tokens: Ragged, token_length: int, pad: int) -> tuple[np.ndarray
     lengths = np.minimum(tokens.lengths, token_length)
     mask = np.arange(token_length) < lengths[:, None]
     ids = np.full(mask.shape, pad, dtype=np.int64)
-    ids[mask] = _gathered(tokens.values, tokens.first[:-1], lengths).values
+    ids[mask] = gathered(tokens.values, tokens.first[:-1], lengths).values
     return ids, mask.astype(np.int64)
 
 
@@ -203,7 +240,7 @@ def model_inputs(tokens: GeneTokens, processor: VariantFormerProcessor) -> dict[
     if tokens.window is None:
         raise ValueError("the gene's sequence is empty (deleted outright?): there is nothing to predict from")
     pad = processor.tokenizer.pad_token_id
-    cre_ids, cre_mask = padded_rows(tokens.elements, processor.token_length, pad)
+    cre_ids, cre_mask = padded_rows(tokens.elements.ragged(), processor.token_length, pad)
     gene_ids, gene_mask = padded_rows(window_rows(tokens.window, processor), processor.token_length, pad)
     return {
         "cre_input_ids": cre_ids[None],
@@ -231,7 +268,7 @@ def _encoded(tokenizer: DnaTokenizer, texts: Ragged) -> Ragged:
     return ragged(tokenizer.encode_sequences(sequences), np.int32)
 
 
-def _gathered(values: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> Ragged:
+def gathered(values: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> Ragged:
     """Stretches of an array, one behind the other."""
     begins = bounds(lengths)
     return Ragged(values[np.arange(begins[-1]) + np.repeat(first - begins[:-1], lengths)], begins)
