@@ -26,7 +26,7 @@ from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenom
 from variantformer_hf.genome.stretch import union
 from variantformer_hf.genome.variant_store import VariantStore, build_store, default_store
 from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import GeneTokens, ReferenceTokens, gene_tokens
+from variantformer_hf.inference.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 from variantformer_hf.inference.run_plan import covered, stretches_of
 
 SITE_SPACING = 30
@@ -69,7 +69,8 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
             here = [regions[index] for index in stretch.genes]
             place = stretch.interval
             read = person.stretch(place.chrom, place.start, place.end, union(*covered(here)))
-            found += [gene_tokens(each, person, read, tokens, tokenizer) for each in here]
+            of_person = PersonalTokens(person, read, here, tokens, tokenizer)
+            found += [of_person.gene(each) for each in here]
         return found
 
     inputs_of(PersonalGenome(reference))  # the reference's tokens

@@ -22,7 +22,7 @@ from variantformer_hf.demo.model import fill_weights, write_demo_model
 from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
 from variantformer_hf.genome.stretch import union
 from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import ReferenceTokens, gene_tokens
+from variantformer_hf.inference.gene_tokens import PersonalTokens, ReferenceTokens
 from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.inference.run_plan import covered, stretches_of
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
@@ -107,8 +107,8 @@ def prepare(predictor: ExpressionPredictor, files: SimulatedFiles, genes: list[s
         here = [regions[index] for index in stretch.genes]
         place = stretch.interval
         read = person.stretch(place.chrom, place.start, place.end, union(*covered(here)))
-        for each in here:
-            n_cres += len(gene_tokens(each, person, read, tokens, predictor.processor.tokenizer).indices)
+        of_person = PersonalTokens(person, read, here, tokens, predictor.processor.tokenizer)
+        n_cres += sum(len(of_person.gene(each).indices) for each in here)
     return n_cres
 
 

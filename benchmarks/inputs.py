@@ -31,9 +31,9 @@ from wgs_files import WgsFiles, write_wgs_files
 
 from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.interval import reverse_complement
-from variantformer_hf.genome.stretch import union
+from variantformer_hf.genome.stretch import PersonalStretch, union
 from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import ReferenceTokens, gene_tokens, model_inputs
+from variantformer_hf.inference.gene_tokens import ReferenceTokens, model_inputs
 from variantformer_hf.inference.run_plan import covered
 from variantformer_hf.tokenization import merge_kernels
 
@@ -86,15 +86,18 @@ class Gene:
         self.within = union(*covered([self.regions]))
         self.tokens = ReferenceTokens(self.tokenizer, len(cres))
 
-    def stretch(self) -> Any:
+    def stretch(self) -> PersonalStretch:
         """The person's records around the gene, read and resolved."""
         return self.person.stretch(self.reach.chrom, self.reach.start, self.reach.end, self.within)
 
     def inputs(self) -> dict[str, np.ndarray]:
         """All of it: what the model reads."""
-        return model_inputs(
-            gene_tokens(self.regions, self.person, self.stretch(), self.tokens, self.tokenizer), self.processor
-        )
+        return model_inputs(self.gene_tokens(self.stretch()), self.processor)
+
+    def gene_tokens(self, stretch: PersonalStretch) -> GeneTokens:
+        """The person's tokens of the gene."""
+        read = PersonalTokens(self.person, stretch, [self.regions], self.tokens, self.tokenizer)
+        return read.gene(self.regions)
 
 
 def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
@@ -102,9 +105,7 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
     gene = Gene(files)
     gene.inputs()
     stretch_time, stretch = median_cpu(gene.stretch)
-    token_time, tokens = median_cpu(
-        lambda: gene_tokens(gene.regions, gene.person, stretch, gene.tokens, gene.tokenizer)
-    )
+    token_time, tokens = median_cpu(lambda: gene.gene_tokens(stretch))
     rows_time, _ = median_cpu(lambda: model_inputs(tokens, gene.processor))
     whole_time, inputs = median_cpu(gene.inputs)
     table = gene.tokenizer.merge_table

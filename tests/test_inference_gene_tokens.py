@@ -12,13 +12,16 @@ from random_variants import CONTIG, random_bases, random_genome, random_records,
 
 from variantformer_hf import DnaTokenizer, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome import VariantTally
+from variantformer_hf.genome.consensus import OUTCOME_CODE, Outcome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.inference import gene_tokens as module
 from variantformer_hf.inference.gene_regions import GeneRegions, gene_sequences
-from variantformer_hf.inference.gene_tokens import ReferenceTokens, gene_tokens, model_inputs
+from variantformer_hf.inference.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 
 LENGTH = 12
+APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 
 
 def processor() -> VariantFormerProcessor:
@@ -30,20 +33,29 @@ def processor() -> VariantFormerProcessor:
 PROCESSOR = processor()
 
 
-def random_regions(rng: random.Random, length: int, strand: str) -> GeneRegions:
-    n = rng.randint(1, 8)
+def random_genes(rng: random.Random, length: int) -> list[GeneRegions]:
+    """Genes on both strands that share elements."""
+    n = rng.randint(1, 12)
     starts = sorted(rng.sample(range(length - 1), n))
     ends = [rng.randint(start + 1, min(length, start + rng.choice([5, 40, 150]))) for start in starts]
-    window = sorted(rng.sample(range(length + 1), 2))
-    step = -1 if strand == "-" else 1
-    return GeneRegions(
-        gene=Gene("ENSG1", "G", CONTIG, window[0], window[1], strand),
-        window=Interval(CONTIG, *window),
-        starts=np.array(starts)[::step],
-        ends=np.array(ends)[::step],
-        cre_class_ids=np.array([rng.randrange(9) for _ in starts], dtype=np.int8)[::step],
-        cre_rows=np.arange(n)[::step],
-    )
+    classes = np.array([rng.randrange(9) for _ in starts], dtype=np.int8)
+    genes = []
+    for number in range(rng.randint(1, 5)):
+        strand = rng.choice("+-")
+        first, last = sorted(rng.sample(range(n + 1), 2))
+        part = slice(first, last) if strand == "+" else slice(last - 1, first - 1 if first else None, -1)
+        window = sorted(rng.sample(range(length + 1), 2))
+        genes.append(
+            GeneRegions(
+                gene=Gene(f"ENSG{number}", "G", CONTIG, window[0], window[1], strand),
+                window=Interval(CONTIG, *window),
+                starts=np.array(starts)[part],
+                ends=np.array(ends)[part],
+                cre_class_ids=classes[part],
+                cre_rows=np.arange(n)[part],
+            )
+        )
+    return genes
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,24 +72,24 @@ def test_edited_tokens_equal_those_of_the_sequences(seed: int, compiled: bool) -
             mode = rng.choice(["iupac", "alt", "haplotype1"])
             person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, on_ref_mismatch="skip-record")
             stretch = person.stretch(CONTIG, 0, len(genome))
-            reference = ReferenceTokens(PROCESSOR.tokenizer, 10)
-            # The second gene meets elements and records that are there already.
-            for strand in rng.choices("+-", k=2):
-                check_gene(
-                    random_regions(rng, len(genome), strand), person, stretch, ReferenceTokens(PROCESSOR.tokenizer, 10)
-                )
-                check_gene(random_regions(rng, len(genome), strand), person, stretch, reference)
-                reference = ReferenceTokens(PROCESSOR.tokenizer, 10)
+            genes = random_genes(rng, len(genome))
+            reference = ReferenceTokens(PROCESSOR.tokenizer, 12)
+            tokens = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer)
+            try:
+                found = [tokens.gene(regions) for regions in genes]
+            except InputError:  # an allele that the record lacks, or that cannot be applied
+                return
+            for regions, of_gene in zip(genes, found, strict=True):
+                check_gene(regions, of_gene, person)
     finally:
         table.__dict__["is_compiled"] = before
 
 
-def check_gene(regions: GeneRegions, person: PersonalGenome, stretch: object, reference: ReferenceTokens) -> None:
-    try:
-        found = gene_tokens(regions, person, stretch, reference, PROCESSOR.tokenizer)  # type: ignore[arg-type]
-    except InputError:
-        return
-    sequences = gene_sequences(regions, person.sequences)
+def check_gene(regions: GeneRegions, found: GeneTokens, person: PersonalGenome) -> None:
+    tally = VariantTally()
+    sequences = gene_sequences(regions, lambda intervals: person.sequences(intervals, tally))
+    counts = tally.contig(CONTIG)
+    assert (len(found.keys), int((found.outcomes == APPLIED).sum())) == (counts.in_windows, counts.applied)
     if not sequences.gene_sequence:
         assert found.window is None
         return
@@ -101,15 +113,33 @@ def test_elements_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     person = PersonalGenome(ReferenceGenome(fasta))
     stretch = person.stretch(CONTIG, 0, len(genome))
     reference = ReferenceTokens(PROCESSOR.tokenizer, 3)
-    regions = GeneRegions(
-        Gene("ENSG1", "G", CONTIG, 0, 100, "+"), Interval(CONTIG, 0, 100), np.array([5, 200]), np.array([60, 300]),
-        np.array([0, 1], dtype=np.int8), np.array([0, 2]),
-    )  # fmt: skip
-    first = gene_tokens(regions, person, stretch, reference, PROCESSOR.tokenizer)
+    genes = [
+        GeneRegions(
+            Gene("ENSG1", "G", CONTIG, 0, 100, "+"), Interval(CONTIG, 0, 100), np.array([5, 200]), np.array([60, 300]),
+            np.array([0, 1], dtype=np.int8), np.array([0, 2]),
+        )
+    ]  # fmt: skip
+    first = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])
     monkeypatch.setattr(module, "_encoded", lambda *_: pytest.fail("encoded again"))
-    again = gene_tokens(regions, person, stretch, reference, PROCESSOR.tokenizer)
+    again = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])
     assert np.array_equal(first.elements.ragged().values, again.elements.ragged().values)
     assert not again.differs.any()
+
+
+def test_a_persons_element_is_edited_once_for_all_genes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(3)
+    genome = random_bases(rng, 800)
+    fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 30))
+    person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
+    genes = [each for each in random_genes(random.Random(8), 800) if each.gene.strand == "+"] * 3
+    tokens = PersonalTokens(
+        person, person.stretch(CONTIG, 0, 800), genes, ReferenceTokens(PROCESSOR.tokenizer, 12), PROCESSOR.tokenizer
+    )
+    first = [tokens.gene(regions) for regions in genes]
+    monkeypatch.setattr(tokens, "_edited_elements", lambda **_: pytest.fail("edited again"))
+    for regions, before in zip(genes, first, strict=True):
+        check_gene(regions, tokens.gene(regions), person)
+        assert np.array_equal(before.elements.ragged().values, tokens.gene(regions).elements.ragged().values)
 
 
 def test_more_tokens_than_are_kept_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +150,9 @@ def test_more_tokens_than_are_kept_are_made_anew(tmp_path: Path, monkeypatch: py
     fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 40))
     person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
     stretch = person.stretch(CONTIG, 0, len(genome))
-    reference = ReferenceTokens(PROCESSOR.tokenizer, 10)
-    for seed in range(6):
-        check_gene(random_regions(random.Random(seed), len(genome), "+-"[seed % 2]), person, stretch, reference)
-        reference._first[:] = -1  # the next gene's rows mean other elements
+    reference = ReferenceTokens(PROCESSOR.tokenizer, 12)
+    genes = random_genes(random.Random(4), len(genome))
+    for _ in range(2):
+        found = [PersonalTokens(person, stretch, [each], reference, PROCESSOR.tokenizer).gene(each) for each in genes]
+        for regions, of_gene in zip(genes, found, strict=True):
+            check_gene(regions, of_gene, person)

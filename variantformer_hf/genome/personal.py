@@ -194,15 +194,28 @@ class PersonalGenome:
             ReferenceMismatchError: a record's REF is not what the FASTA holds, unless ``skip-record``.
         """
         found = stretch.edits(starts, ends)
-        if found.mismatch is not None and self.on_ref_mismatch == "error":
+        self._refuse_mismatch(stretch, found.mismatch)
+        return found
+
+    def outcomes(self, stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keys of the records that overlap regions of a stretch, and what became of each (see ``RegionEdits``).
+
+        Raises:
+            ReferenceMismatchError: as for :meth:`edits`.
+        """
+        records, outcomes, mismatch = stretch.records(starts, ends)
+        self._refuse_mismatch(stretch, mismatch)
+        return stretch.keys[records], outcomes
+
+    def _refuse_mismatch(self, stretch: PersonalStretch, record: int | None) -> None:
+        if record is not None and self.on_ref_mismatch == "error":
             raise ReferenceMismatchError(
-                f"REF is {_shown(stretch.ref_of(found.mismatch))}, and the FASTA holds something else there",
+                f"REF is {_shown(stretch.ref_of(record))}, and the FASTA holds something else there",
                 file=self._path,
-                record=f"{stretch.chrom}:{stretch.position(found.mismatch) + 1}",
+                record=f"{stretch.chrom}:{stretch.position(record) + 1}",
                 remedy="The file was probably called on another assembly (run `variantformer doctor`); "
                 "to go on without such records: --on-ref-mismatch skip-record.",
             )
-        return found
 
     def _contig_length(self, chrom: str) -> int:
         length = self.reference.contigs.get(chrom)

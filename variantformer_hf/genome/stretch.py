@@ -95,6 +95,16 @@ class ReferenceBlocks:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which clusters lie inside each region: from ``first`` to before ``last``; whether its edges cut one."""
+
+    first: np.ndarray
+    last: np.ndarray
+    cut_left: np.ndarray
+    cut_right: np.ndarray
+
+
 class PersonalStretch:
     """One person's records of a stretch.
 
@@ -256,43 +266,60 @@ class PersonalStretch:
         Args:
             starts, ends: (R,) int64, within the stretch and the contig, in any order; they may overlap.
         """
-        n_regions, n_clusters = len(starts), len(self._cluster_start)
-        first = np.searchsorted(self._cluster_start, starts, side="left")
-        last = np.searchsorted(self._cluster_end, ends, side="left")
-        # A lone SNP at the last base needs no base behind it.
-        at_end = np.minimum(last, max(0, n_clusters - 1))
-        if n_clusters:
-            last = last + ((last < n_clusters) & self._is_snp[at_end] & (self._cluster_end[at_end] == ends))
-            before, after = np.maximum(first - 1, 0), np.minimum(last, n_clusters - 1)
-            cut_left = (first > 0) & (self._cluster_end[before] > starts)
-            cut_right = (last < n_clusters) & (last >= first) & (self._cluster_start[after] < ends)
-        else:
-            cut_left = cut_right = np.zeros(n_regions, dtype=bool)
+        place = self._place(starts, ends)
         lower, upper = starts, ends
-        if n_clusters:
-            lower = np.where(cut_left, np.maximum(starts, self._cluster_end[before]), starts)
-            upper = np.where(cut_right, self._cluster_start[after], ends)
+        if len(self._cluster_start):
+            before = np.maximum(place.first - 1, 0)
+            after = np.minimum(place.last, len(self._cluster_start) - 1)
+            lower = np.where(place.cut_left, np.maximum(starts, self._cluster_end[before]), starts)
+            upper = np.where(place.cut_right, self._cluster_start[after], ends)
         span_first = np.searchsorted(self._span_start, lower)
         span_last = np.maximum(np.searchsorted(self._span_start, upper), span_first)
-        span_last = np.where(last < first, span_first, span_last)
-
-        edges: dict[tuple[int, bool], tuple[int, int, bytes]] = {}
-        at_edge: list[tuple[int, int]] = []
-        for is_left, cut, clusters in ((True, cut_left, first - 1), (False, cut_right, last)):
-            for region in np.flatnonzero(cut).tolist():
-                span, became = self._at_edge(int(clusters[region]), int(starts[region]), int(ends[region]))
-                at_edge += became
-                if span is not None:
-                    edges[region, is_left] = span
-        records, outcomes, mismatch = self._became(starts, ends, first, last, at_edge)
+        span_last = np.where(place.last < place.first, span_first, span_last)
+        spans, at_edge = self._edges(starts, ends, place)
+        records, outcomes, mismatch = self._became(starts, ends, place, at_edge)
         return RegionEdits(
             starts,
             ends,
-            **self._collected(span_first, span_last, edges),
+            **self._collected(span_first, span_last, spans),
             records=records,
             outcomes=outcomes,
             mismatch=mismatch,
         )
+
+    def records(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, int | None]:
+        """What became of the records that overlap regions: ``records``, ``outcomes`` and ``mismatch`` of the edits."""
+        place = self._place(starts, ends)
+        return self._became(starts, ends, place, self._edges(starts, ends, place)[1])
+
+    def _place(self, starts: np.ndarray, ends: np.ndarray) -> "_Place":
+        n_clusters = len(self._cluster_start)
+        first = np.searchsorted(self._cluster_start, starts, side="left")
+        last = np.searchsorted(self._cluster_end, ends, side="left")
+        if not n_clusters:
+            nowhere = np.zeros(len(starts), dtype=bool)
+            return _Place(first, last, nowhere, nowhere)
+        # A lone SNP at the last base needs no base behind it.
+        at_end = np.minimum(last, n_clusters - 1)
+        last = last + ((last < n_clusters) & self._is_snp[at_end] & (self._cluster_end[at_end] == ends))
+        before, after = np.maximum(first - 1, 0), np.minimum(last, n_clusters - 1)
+        cut_left = (first > 0) & (self._cluster_end[before] > starts)
+        cut_right = (last < n_clusters) & (last >= first) & (self._cluster_start[after] < ends)
+        return _Place(first, last, cut_left, cut_right)
+
+    def _edges(
+        self, starts: np.ndarray, ends: np.ndarray, place: "_Place"
+    ) -> tuple[dict[tuple[int, bool], tuple[int, int, bytes]], list[tuple[int, int]]]:
+        """Spans of clusters that regions cut, by region and side; records of those clusters and their outcomes."""
+        spans: dict[tuple[int, bool], tuple[int, int, bytes]] = {}
+        outcomes: list[tuple[int, int]] = []
+        for is_left, cut, clusters in ((True, place.cut_left, place.first - 1), (False, place.cut_right, place.last)):
+            for region in np.flatnonzero(cut).tolist():
+                span, became = self._at_edge(int(clusters[region]), int(starts[region]), int(ends[region]))
+                outcomes += became
+                if span is not None:
+                    spans[region, is_left] = span
+        return spans, outcomes
 
     def _at_edge(
         self, cluster: int, start: int, end: int
@@ -341,21 +368,20 @@ class PersonalStretch:
         }
 
     def _became(
-        self, starts: np.ndarray, ends: np.ndarray, first: np.ndarray, last: np.ndarray, at_edge: list[tuple[int, int]]
+        self, starts: np.ndarray, ends: np.ndarray, place: "_Place", at_edge: list[tuple[int, int]]
     ) -> tuple[np.ndarray, np.ndarray, int | None]:
         """Records that overlap any region, what became of them, and one of them whose REF is not in the FASTA."""
         n_clusters = len(self._cluster_start)
         depth = np.zeros(n_clusters + 1, dtype=np.int64)
-        whole = last > first
-        np.add.at(depth, first[whole], 1)
-        np.add.at(depth, last[whole], -1)
+        whole = place.last > place.first
+        np.add.at(depth, place.first[whole], 1)
+        np.add.at(depth, place.last[whole], -1)
         is_inner = np.cumsum(depth)[:-1] > 0
         records = self._overlapping(union(starts, ends))
         outcomes = self._outcome[records].astype(np.int8)
         inner = np.repeat(is_inner, np.diff(self._cluster_first))
         inner_records = self._members[inner]
-        place = np.searchsorted(records, inner_records)
-        outcomes[place] = self._inner_outcome[inner_records]
+        outcomes[np.searchsorted(records, inner_records)] = self._inner_outcome[inner_records]
         mismatched = [int(cluster) for cluster in self._mismatched if is_inner[cluster]]
         mismatch = None
         if mismatched:

@@ -1,11 +1,12 @@
 """Tokens of one person's gene, made from those of the reference: what the models read, without the strings between."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..genome.interval import reverse_complement
+from ..genome.interval import Interval, reverse_complement
 from ..genome.personal import PersonalGenome
 from ..genome.stretch import PersonalStretch, RegionEdits
 from ..modeling import VariantFormerProcessor
@@ -148,70 +149,107 @@ class ReferenceTokens:
         self._used = needed
 
 
-def gene_tokens(
-    regions: GeneRegions,
-    person: PersonalGenome,
-    stretch: PersonalStretch,
-    reference: ReferenceTokens,
-    tokenizer: DnaTokenizer,
-) -> GeneTokens:
-    """One person's tokens of a gene, equal to those of its sequences.
+class PersonalTokens:
+    """One person's tokens in a stretch: elements once for all genes that are near them, windows gene by gene.
 
     Args:
-        regions: the gene's regions, within the stretch.
         person: the person.
         stretch: the person's records there.
+        regions: of the genes that will be asked for.
         reference: tokens of the reference.
         tokenizer: the model's.
-
-    Raises:
-        ReferenceMismatchError: as for ``PersonalGenome.edits``.
     """
-    reverse = regions.gene.strand == "-"
-    starts, ends = np.append(regions.starts, regions.window.start), np.append(regions.ends, regions.window.end)
-    edits = person.edits(stretch, starts, ends)
-    before, editable = reference.elements(regions.cre_rows, stretch, regions.starts, regions.ends, reverse=reverse)
-    chrom, start, end = regions.window.chrom, regions.window.start, regions.window.end
-    window, window_editable = reference.window(chrom, start, end, stretch, reverse=reverse)
-    n_elements = len(before)
-    lengths = edits.lengths
-    elements = before
-    changed = np.flatnonzero(np.diff(edits.offsets) > 0)
-    if len(changed):
-        changed_elements = changed[changed < n_elements]
-        of_elements = gathered(
-            before.sources[0], before.first[changed_elements], (before.last - before.first)[changed_elements]
+
+    def __init__(
+        self,
+        person: PersonalGenome,
+        stretch: PersonalStretch,
+        regions: Sequence[GeneRegions],
+        reference: ReferenceTokens,
+        tokenizer: DnaTokenizer,
+    ) -> None:
+        self._person, self._stretch, self._regions = person, stretch, regions
+        self._reference, self._tokenizer = reference, tokenizer
+        self._elements: dict[bool, _Elements] = {}
+
+    def gene(self, regions: GeneRegions) -> GeneTokens:
+        """Tokens of a gene, equal to those of its sequences.
+
+        Raises:
+            ReferenceMismatchError: as for ``PersonalGenome.edits``.
+        """
+        reverse = regions.gene.strand == "-"
+        if reverse not in self._elements:
+            self._elements[reverse] = self._edited_elements(reverse=reverse)
+        elements = self._elements[reverse]
+        place = np.searchsorted(elements.cre_rows, regions.cre_rows)
+        kept = np.flatnonzero(elements.lengths[place] > 0)
+        place = place[kept]
+        keys, outcomes = self._person.outcomes(
+            self._stretch, np.append(regions.starts, regions.window.start), np.append(regions.ends, regions.window.end)
         )
-        tokens = of_elements
-        if changed[-1] == n_elements:
-            first = np.append(of_elements.first, of_elements.first[-1] + len(window))
-            tokens = Ragged(np.concatenate([of_elements.values, window]), first)
-        texts = _texts(stretch, starts[changed], ends[changed], reverse=reverse)
-        text_edits = _oriented(edits, changed, texts, reverse=reverse)
-        whole = ~np.append(editable, window_editable)[changed] | _removed_letters(text_edits, tokenizer)
-        after = _edited(texts, tokens, text_edits, whole, tokenizer)
-        if changed[-1] == n_elements:
-            window = after[len(after) - 1]
-        source, first, last = before.source.copy(), before.first.copy(), before.last.copy()
-        source[changed_elements] = 1
-        first[changed_elements] = after.first[: len(changed_elements)]
-        last[changed_elements] = after.first[1 : len(changed_elements) + 1]
-        elements = TokenRows((before.sources[0], after.values), source, first, last)
-    else:
-        changed_elements = changed
-    kept = np.flatnonzero(lengths[:-1] > 0)
-    differs = np.zeros(n_elements, dtype=bool)
-    differs[changed_elements] = True
-    return GeneTokens(
-        elements=elements.take(kept),
-        indices=kept,
-        cre_rows=regions.cre_rows[kept],
-        differs=differs[kept],
-        class_ids=regions.cre_class_ids[kept].astype(np.int64),
-        window=window if lengths[-1] > 0 else None,
-        keys=stretch.keys[edits.records],
-        outcomes=edits.outcomes,
-    )
+        return GeneTokens(
+            elements=elements.tokens.take(place),
+            indices=kept,
+            cre_rows=regions.cre_rows[kept],
+            differs=elements.differs[place],
+            class_ids=regions.cre_class_ids[kept].astype(np.int64),
+            window=self._edited_window(regions.window, reverse=reverse),
+            keys=keys,
+            outcomes=outcomes,
+        )
+
+    def _edited_elements(self, *, reverse: bool) -> "_Elements":
+        """All elements of the genes on a strand."""
+        genes = [each for each in self._regions if (each.gene.strand == "-") == reverse]
+        rows, first = np.unique(np.concatenate([each.cre_rows for each in genes]), return_index=True)
+        starts = np.concatenate([each.starts for each in genes])[first]
+        ends = np.concatenate([each.ends for each in genes])[first]
+        edits = self._person.edits(self._stretch, starts, ends)
+        before, editable = self._reference.elements(rows, self._stretch, starts, ends, reverse=reverse)
+        changed = np.flatnonzero(np.diff(edits.offsets) > 0)
+        differs = np.zeros(len(rows), dtype=bool)
+        differs[changed] = True
+        tokens = before
+        if len(changed):
+            of_changed = gathered(before.sources[0], before.first[changed], (before.last - before.first)[changed])
+            after = self._edited(edits, changed, of_changed, editable[changed], reverse=reverse)
+            source, begin, end = before.source.copy(), before.first.copy(), before.last.copy()
+            source[changed], begin[changed], end[changed] = 1, after.first[:-1], after.first[1:]
+            tokens = TokenRows((before.sources[0], after.values), source, begin, end)
+        return _Elements(rows, tokens, differs, edits.lengths)
+
+    def _edited_window(self, window: Interval, *, reverse: bool) -> np.ndarray | None:
+        """A gene's window; None where all of it is deleted."""
+        tokens, editable = self._reference.window(
+            window.chrom, window.start, window.end, self._stretch, reverse=reverse
+        )
+        edits = self._person.edits(self._stretch, np.array([window.start]), np.array([window.end]))
+        if not edits.lengths[0]:
+            return None
+        if not len(edits.span_start):
+            return tokens
+        before = Ragged(tokens, np.array([0, len(tokens)]))
+        return self._edited(edits, np.array([0]), before, np.array([editable]), reverse=reverse).values
+
+    def _edited(
+        self, edits: RegionEdits, rows: np.ndarray, tokens: Ragged, editable: np.ndarray, *, reverse: bool
+    ) -> Ragged:
+        """Tokens of some regions after their edits; ``tokens`` are those of the reference there."""
+        texts = _texts(self._stretch, edits.starts[rows], edits.ends[rows], reverse=reverse)
+        text_edits = _oriented(edits, rows, texts, reverse=reverse)
+        whole = ~editable | _removed_letters(text_edits, self._tokenizer)
+        return _edited(texts, tokens, text_edits, whole, self._tokenizer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Elements:
+    """A person's elements on one strand, by row of the cCRE table."""
+
+    cre_rows: np.ndarray
+    tokens: TokenRows
+    differs: np.ndarray
+    lengths: np.ndarray
 
 
 def padded_rows(tokens: Ragged, token_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from ..genome.tally import VariantTally
 from ..modeling import VariantFormerProcessor
 from .engine import ExpressionEngine, GeneWork
 from .gene_regions import GeneRegions, RegionFinder
-from .gene_tokens import GeneTokens, ReferenceTokens, gene_tokens
+from .gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 from .parts import DoneGene, PartFolder
 from .processes import ahead
 from .run_plan import Share, Stretch, covered
@@ -163,30 +163,34 @@ class PredictionRun:
         interval = stretch.interval
         wanted = {gene for genes in genes_of.values() for gene in genes}
         genes = [gene for gene in stretch.genes if gene in wanted]
-        within = union(*covered([self._finder.find(self._genes[gene]) for gene in genes]))
-        read: dict[int, PersonalStretch] = {}
-        for person in genes_of:
-            read[person] = self._people[person].stretch(interval.chrom, interval.start, interval.end, within)
+        regions_of = {gene: self._finder.find(self._genes[gene]) for gene in genes}
+        within = union(*covered(list(regions_of.values())))
+        read: dict[int, tuple[PersonalStretch, PersonalTokens]] = {}
+        for person, of_person in genes_of.items():
+            known = self._people[person].stretch(interval.chrom, interval.start, interval.end, within)
+            wanted_of = [regions_of[gene] for gene in of_person if (person, gene) not in self._done]
+            tokens = PersonalTokens(
+                self._people[person], known, wanted_of, self._reference_tokens, self._processor.tokenizer
+            )
+            read[person] = known, tokens
             tally = VariantTally()
-            tally.add_read(interval.chrom, read[person].keys)
+            tally.add_read(interval.chrom, known.keys)
             self._stretch_tallies[person] = tally
         for gene in genes:
-            regions = self._finder.find(self._genes[gene])
             for person, of_person in genes_of.items():
                 if gene in of_person:
-                    yield from self._prepared_gene(person, gene, regions, read[person])
+                    yield from self._prepared_gene(person, gene, regions_of[gene], *read[person])
 
     def _prepared_gene(
-        self, person: int, gene: int, regions: GeneRegions, stretch: PersonalStretch
+        self, person: int, gene: int, regions: GeneRegions, stretch: PersonalStretch, tokens: PersonalTokens
     ) -> Iterator[_Prepared]:
         tally, chrom = self._stretch_tallies[person], stretch.chrom
         if (person, gene) in self._done:
-            edits = self._people[person].edits(stretch, *covered([regions]))
-            tally.add(chrom, stretch.keys[edits.records], edits.outcomes)
+            tally.add(chrom, *self._people[person].outcomes(stretch, *covered([regions])))
             return
-        tokens = gene_tokens(regions, self._people[person], stretch, self._reference_tokens, self._processor.tokenizer)
-        tally.add(chrom, tokens.keys, tokens.outcomes)
-        yield _Prepared(person, gene, len(regions.starts), regions.gene.strand == "-", tokens)
+        of_gene = tokens.gene(regions)
+        tally.add(chrom, of_gene.keys, of_gene.outcomes)
+        yield _Prepared(person, gene, len(regions.starts), regions.gene.strand == "-", of_gene)
 
     def _predicted(self, batch: Sequence[_Prepared]) -> list[DoneGene]:
         able = [each for each in batch if each.tokens.window is not None and len(each.tokens.elements)]

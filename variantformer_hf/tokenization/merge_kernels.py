@@ -24,7 +24,7 @@ NO_MERGE = np.int32(2**30)
 # Letters of a window at most; beyond, the caller encodes the whole sequence.
 LONGEST_WINDOW = 4_096
 _STEP = 48
-_FIRST_CONTEXT = 2
+_FIRST_CONTEXT = 1
 
 
 @njit(cache=True, nogil=True)
