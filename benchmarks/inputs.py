@@ -32,8 +32,9 @@ from wgs_files import WgsFiles, write_wgs_files
 from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.stretch import PersonalStretch, union
+from variantformer_hf.genome.variant_store import build_store
 from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import ReferenceTokens, model_inputs
+from variantformer_hf.inference.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 from variantformer_hf.inference.run_plan import covered
 from variantformer_hf.tokenization import merge_kernels
 
@@ -54,6 +55,7 @@ def main() -> None:
         folder = arguments.folder or Path(name)
         folder.mkdir(exist_ok=True)
         pysam.set_verbosity(0)
+        os.environ["VARIANTFORMER_CACHE"] = str(Path(name) / "cache")
         files = write_wgs_files(folder, arguments.records, strand=arguments.strand)
         if arguments.memory:
             print(json.dumps(memory_and_start(files)))
@@ -66,6 +68,7 @@ def main() -> None:
         report: dict[str, Any] = {"records in the VCF": arguments.records}
         report |= fresh[-1]  # by then the compiled kernels are on disk
         report |= measure(files, folder)
+        report |= measure_store(files)
     for what, value in report.items():
         print(f"{what:72s} {value:12,.4f}" if isinstance(value, float) else f"{what:72s} {value!s:>12s}")
     print(json.dumps(report))
@@ -151,6 +154,29 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
             row.tolist()[: len(want)] != want for row, want in zip(inputs["cre_input_ids"][0], rows, strict=True)
         ),
         "the same with and without the compiler": alike,
+    }
+
+
+def measure_store(files: WgsFiles) -> dict[str, Any]:
+    """The same gene from the person's store of genotypes."""
+    expected = Gene(files).inputs()
+    start = time.perf_counter()
+    folder = build_store(files.vcf)
+    ingest_time = time.perf_counter() - start
+    start = time.perf_counter()
+    gene = Gene(files)
+    opened = time.perf_counter() - start
+    gene.inputs()
+    time_of_gene, inputs = median_cpu(gene.inputs)
+    return {
+        "s: ingesting the VCF into a store (limit 10)": ingest_time,
+        "MB: the VCF": files.vcf.stat().st_size / 1e6,
+        "MB: its store": sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+        "s: opening the store, tables and tokenizer": opened,
+        "CPU s: one gene from the store": time_of_gene,
+        "inputs that differ from those from the VCF": sum(
+            not np.array_equal(inputs[name], expected[name]) for name in inputs
+        ),
     }
 
 
