@@ -106,6 +106,13 @@ def predict(
             rich_help_panel=MACHINE,
         ),
     ] = "auto",
+    attention: Annotated[
+        Literal["auto", "flash", "flex", "sdpa", "eager"],
+        typer.Option(help="auto = flash-attn where it can be used, else sdpa.", rich_help_panel=MACHINE),
+    ] = "auto",
+    compile_layers: Annotated[
+        bool, typer.Option("--compile", help="Compile the model's layers; for long runs.", rich_help_panel=MACHINE)
+    ] = False,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what the run would take, and stop.", rich_help_panel=MACHINE),
@@ -134,7 +141,12 @@ def predict(
     disable_progress_bar()
     pysam.set_verbosity(0)  # what goes wrong is said once, in our words
     predictor = ExpressionPredictor.from_pretrained(
-        model, device=device, precision=precision, store=None if store == "none" else store
+        model,
+        device=device,
+        precision=precision,
+        store=None if store == "none" else store,
+        attention=attention,
+        compile_layers=compile_layers,
     )
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []

@@ -19,7 +19,12 @@ from ..genome.genes import Gene, GeneTable
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
-from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..modeling import (
+    VariantFormerEncoderConfig,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+    choose_attention,
+)
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine
 from .estimate import RunEstimate, estimate_run
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ATTENTIONS = {"flash": "variantformer_varlen", "flex": "variantformer_flex", "sdpa": "sdpa", "eager": "eager"}
 PRECISIONS = ("auto", "float32", "bfloat16", "released")
 
 
@@ -162,6 +168,8 @@ class ExpressionPredictor:
         precision: str = "auto",
         revision: str | None = None,
         store: str | Path | None = "auto",
+        attention: str = "auto",
+        compile_layers: bool = False,
         **model_options: Any,
     ) -> "ExpressionPredictor":
         """Load a model folder, or a repository of the Hub, with the tables that travel in it.
@@ -172,7 +180,10 @@ class ExpressionPredictor:
             revision: branch, tag or commit of a Hub repository.
             store: folder of elements' vectors that :meth:`precompute` made or that is to be begun; ``auto`` = the one
                 that ``variantformer precompute`` made for this model, where there is one; None = none.
-            **model_options: passed to ``VariantFormerForExpression.from_pretrained``, e.g. ``attn_implementation``.
+            attention: ``auto`` (flash-attn where it is installed and can be used, else sdpa; the log says why),
+                ``flash``, ``flex``, ``sdpa`` or ``eager``.
+            compile_layers: compile the model's layers with ``torch.compile``; pays off on long runs only.
+            **model_options: passed to ``VariantFormerForExpression.from_pretrained``.
 
         Raises:
             InputError: a file of the model is missing or cannot be read.
@@ -180,6 +191,7 @@ class ExpressionPredictor:
         genes = GeneTable.read(model_file(model, GENES_FILE, revision=revision))
         cres = CreTable.read(model_file(model, CRES_FILE, revision=revision))
         dtype = choose_dtype(precision, choose_device(device))
+        model_options.setdefault("attn_implementation", _attention(attention, choose_device(device), dtype))
         predictor = cls(
             load_expression_model(model, dtype=dtype, revision=revision, **model_options),
             load_processor(model, revision=revision),
@@ -189,6 +201,8 @@ class ExpressionPredictor:
             device=device,
             precision=precision,
         )
+        if compile_layers:
+            predictor.model.compile_layers()
         if store is not None and (store != "auto" or predictor.default_store().is_dir()):
             predictor.store = predictor.element_store(None if store == "auto" else store)
         return predictor
@@ -493,6 +507,21 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def _attention(asked: str, device: torch.device, dtype: torch.dtype) -> str:
+    """Name of an attention implementation as transformers knows it.
+
+    Raises:
+        InputError: no such implementation.
+    """
+    if asked == "auto":
+        name, reason = choose_attention(device, dtype)
+        logger.info("attention: %s (%s)", name, reason)
+        return name
+    if asked not in ATTENTIONS:
+        raise InputError(f"there is no attention {asked!r}", remedy=f"Choose auto or one of {', '.join(ATTENTIONS)}.")
+    return ATTENTIONS[asked]
 
 
 def _round_residuals(model: torch.nn.Module) -> None:

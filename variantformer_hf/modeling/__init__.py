@@ -11,6 +11,7 @@ from .variantformer import (
     VariantFormerForExpression,
     VariantFormerModel,
     VariantFormerProcessor,
+    choose_attention,
 )
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "VariantFormerForExpression",
     "VariantFormerModel",
     "VariantFormerProcessor",
+    "choose_attention",
 ]
 
 for _config, _model in (

@@ -1,5 +1,6 @@
 """VariantFormer: configurations, models, processor."""
 
+from .attention_backends_variantformer import choose_attention
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 from .modeling_variantformer import (
     VariantFormerEncoder,
@@ -17,4 +18,5 @@ __all__ = [
     "VariantFormerForExpression",
     "VariantFormerModel",
     "VariantFormerProcessor",
+    "choose_attention",
 ]

@@ -13,7 +13,7 @@ What is unusual here, read top to bottom:
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -25,10 +25,10 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .attention_variantformer import (
+    ScoreBias,
     VariantFormerCrossAttention,
     VariantFormerSelfAttention,
-    additive_mask,
-    alibi_bias,
+    score_bias,
 )
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 
@@ -169,22 +169,22 @@ class VariantFormerLayer(GradientCheckpointingLayer):
     def forward(
         self,
         hidden_states: torch.Tensor,
-        mask: torch.Tensor | None = None,
+        bias: ScoreBias | None = None,
         context: torch.Tensor | None = None,
-        context_mask: torch.Tensor | None = None,
+        context_bias: ScoreBias | None = None,
         first_query_weights: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """(B, L, D) -> (B, L, D).
 
         Args:
             hidden_states: the stream; R rows, one behind the other, for each context: B = B' * R.
-            mask: added to the scores of self-attention, (B' or 1, H or 1, L or 1, L); B' = B without a context.
+            bias: of self-attention, for B' contexts; B' = B without a context.
             context: (B', K, D).
-            context_mask: added to the scores of cross-attention, (B' or 1, H or 1, L or 1, K).
+            context_bias: of cross-attention, for B' contexts.
             first_query_weights: the cross-attention weights of each row's first query, (B, H, K), are appended.
         """
         if self.cross_attention is None:
-            return self._run(hidden_states, mask, None, None, None)
+            return self._run(hidden_states, bias, None, None, None)
         if context is None:
             raise ValueError("this layer attends to a context, and none was given")
         key, value = self.cross_attention.project_context(context)
@@ -193,12 +193,10 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         weights: list[torch.Tensor] | None = None if first_query_weights is None else []
         for contexts, of_each in _blocks(len(context), rows.shape[1], rows.shape[2]):
             block = rows[contexts, of_each]
-            block_mask = _of_contexts(mask, contexts)
-            if block_mask is not None and len(block_mask) > 1:
-                block_mask = block_mask.repeat_interleave(block.shape[1], 0)
+            block_bias = None if bias is None else bias.of_contexts(contexts).for_rows(block.shape[1])
             key_value = key[contexts], value[contexts]
-            of_context = _of_contexts(context_mask, contexts)
-            outputs.append(self._run(block.flatten(0, 1), block_mask, key_value, of_context, weights))
+            of_context = None if context_bias is None else context_bias.of_contexts(contexts)
+            outputs.append(self._run(block.flatten(0, 1), block_bias, key_value, of_context, weights))
         if first_query_weights is not None and weights is not None:
             first_query_weights.append(torch.cat(weights))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
@@ -206,20 +204,20 @@ class VariantFormerLayer(GradientCheckpointingLayer):
     def _run(
         self,
         hidden_states: torch.Tensor,
-        mask: torch.Tensor | None,
+        bias: ScoreBias | None,
         key_value: tuple[torch.Tensor, torch.Tensor] | None,
-        context_mask: torch.Tensor | None,
+        context_bias: ScoreBias | None,
         first_query_weights: list[torch.Tensor] | None,
     ) -> torch.Tensor:
         attended = hidden_states
         if self.attention is not None and self.attention_norm is not None:
-            attended = attended + self.attention(self.attention_norm(attended), mask)
+            attended = attended + self.attention(self.attention_norm(attended), bias)
         if self.cross_attention is not None and self.cross_attention_norm is not None and key_value is not None:
             queries = self.cross_attention_norm(attended)
             if first_query_weights is not None:
-                weights = self.cross_attention.first_query_weights(queries, key_value[0], context_mask)
+                weights = self.cross_attention.first_query_weights(queries, key_value[0], context_bias)
                 first_query_weights.append(weights)
-            attended = attended + self.cross_attention(queries, key_value, context_mask)
+            attended = attended + self.cross_attention(queries, key_value, context_bias)
         return hidden_states + self.feed_forward(self.feed_forward_norm(attended))
 
 
@@ -235,10 +233,6 @@ def _blocks(n_contexts: int, rows: int, length: int) -> list[tuple[slice, slice]
     return [(slice(context, context + 1), part) for context in range(n_contexts) for part in parts]
 
 
-def _of_contexts(mask: torch.Tensor | None, contexts: slice) -> torch.Tensor | None:
-    return mask if mask is None or len(mask) == 1 else mask[contexts]
-
-
 class VariantFormerPreTrainedModel(PreTrainedModel):
     """Weights' initialisation, and what the models can do."""
 
@@ -248,6 +242,16 @@ class VariantFormerPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = False
     _supports_flex_attn = False
+
+    def compile_layers(self, **options: Any) -> None:
+        """Compile every layer in place with ``torch.compile``; the first batches are slow, and shapes may change after.
+
+        Args:
+            **options: of ``torch.compile``, e.g. ``backend``, ``mode``.
+        """
+        for module in self.modules():
+            if isinstance(module, VariantFormerLayer):
+                module.compile(**{"dynamic": True, **options})
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -344,10 +348,8 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         ids, mask = ids[:, :length], mask[:, :length]
         ranks = torch.arange(length, device=ids.device)[None]
         hidden_states = self.token_embedding(ids)
-        bias = None
-        if self.config.positional_encoding == "alibi":
-            bias = alibi_bias(self.config.num_attention_heads, ranks, ranks, self.dtype)
-        else:
+        by_rank = self.config.positional_encoding == "alibi"
+        if not by_rank:
             hidden_states = hidden_states + sinusoidal_positions(length, self.config.hidden_size, ids.device).to(
                 hidden_states.dtype
             )
@@ -356,10 +358,16 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
             context = self.context_embedding(contexts)[:, None]
             if self.config.expand_context:
                 context = context.expand(-1, length, -1)
-        scores_mask = additive_mask(None if bool(mask.all()) else mask, bias, self.dtype)
+        bias = score_bias(
+            self.dtype,
+            n_heads=self.config.num_attention_heads if by_rank else None,
+            query_ranks=ranks if by_rank else None,
+            key_ranks=ranks if by_rank else None,
+            key_mask=None if bool(mask.all()) else mask,
+        )
         hidden_states = residual(hidden_states, self.config, self.dtype)
         for layer in self.layers:
-            hidden_states = layer(hidden_states, scores_mask, context)
+            hidden_states = layer(hidden_states, bias, context)
         return self._pool(hidden_states, mask)
 
     def _pool(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -664,7 +672,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
 
     def _annotations(
         self, class_ids: torch.Tensor, cre_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    ) -> tuple[torch.Tensor | None, ScoreBias | None]:
         """What the cCRE stream attends to beside itself: the class embeddings of all elements, an unordered bag.
 
         A bag of n equal keys weighs what one such key does with log n added to its score, so one key per class is
@@ -673,35 +681,35 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         if self.cre_class_embedding is None:
             return None, None
         if self.training and self.config.attention_dropout > 0:
-            return self.cre_class_embedding(class_ids), additive_mask(cre_mask, None, self.dtype)
+            return self.cre_class_embedding(class_ids), score_bias(self.dtype, key_mask=cre_mask)
         present = torch.ones_like(class_ids) if cre_mask is None else cre_mask.long()
         counts = torch.zeros(len(class_ids), self.cre_class_embedding.num_embeddings, device=class_ids.device)
         counts = counts.scatter_add(1, class_ids, present.float())
         # Relative to the largest class, so that rounding to bfloat16 falls on rare classes only.
         scores = torch.log(counts / counts.amax(1, keepdim=True)).clamp(min=torch.finfo(self.dtype).min)
         keys = self.cre_class_embedding.weight.expand(len(class_ids), -1, -1)
-        return keys, scores.to(self.dtype)[:, None, None]
+        added = scores.to(self.dtype)[:, None, None]
+        return keys, ScoreBias(lambda: added, is_other=True)
 
     def _score_masks(
         self, cres: torch.Tensor, cre_mask: torch.Tensor | None, genes: torch.Tensor, gene_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+    ) -> tuple[ScoreBias | None, ScoreBias | None, ScoreBias | None]:
         """What is added to the scores of the cCRE stream, of the gene stream, and between them.
 
         ALiBi over ranks among the present rows, and absent keys.
         """
-        heads = self.config.num_attention_heads
-        cre_bias = gene_bias = cross_bias = None
+        heads = self.config.num_attention_heads if self.config.use_alibi else None
+        cre_ranks = gene_ranks = shifted = cross_heads = None
         if self.config.use_alibi:
             cre_ranks, gene_ranks = _ranks(cres, cre_mask), _ranks(genes, gene_mask)
-            cre_bias = alibi_bias(heads, cre_ranks, cre_ranks, self.dtype)
-            gene_bias = alibi_bias(heads, gene_ranks, gene_ranks, self.dtype)
             if self.config.cross_alibi:
-                shift = cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
-                cross_bias = alibi_bias(heads, gene_ranks + shift, cre_ranks, self.dtype)
+                cross_heads = heads
+                shifted = gene_ranks + cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
+        cross_ranks = None if cross_heads is None else cre_ranks
         return (
-            additive_mask(cre_mask, cre_bias, self.dtype),
-            additive_mask(gene_mask, gene_bias, self.dtype),
-            additive_mask(cre_mask, cross_bias, self.dtype),
+            score_bias(self.dtype, n_heads=heads, query_ranks=cre_ranks, key_ranks=cre_ranks, key_mask=cre_mask),
+            score_bias(self.dtype, n_heads=heads, query_ranks=gene_ranks, key_ranks=gene_ranks, key_mask=gene_mask),
+            score_bias(self.dtype, n_heads=cross_heads, query_ranks=shifted, key_ranks=cross_ranks, key_mask=cre_mask),
         )
 
     def _gene_stream_start(self, windows: torch.Tensor, tissues: torch.Tensor | None) -> tuple[torch.Tensor, int]:
