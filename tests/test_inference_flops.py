@@ -1,179 +1,83 @@
-"""The arithmetic of a prediction: against torch's counter, and against the table that the design rests on."""
+"""The estimate of operations: what torch counts, and the table that the design rests on."""
 
-from dataclasses import fields
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from variantformer_hf.inference.flops import (
-    FlopTable,
-    estimate_flops,
-    estimate_released_flops,
-    flops_table,
-)
+from variantformer_hf.inference.flops import estimate_flops, estimate_released_flops, flops_table
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
-from variantformer_hf.modeling.variantformer.modeling_variantformer import VariantFormerEncoder, VariantFormerModel
 
-MID = Path(__file__).parents[1] / "benchmarks" / "configs" / "mid.json"
-FULL = {"n_cres": 1_400, "n_windows": 200, "n_tissues": 62}
-
-
-def small_config(encoder: dict | None = None, **changes) -> VariantFormerConfig:
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-    own = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
-    return VariantFormerConfig(
-        encoder_config=VariantFormerEncoderConfig(**(sizes | {"token_length": 40} | (encoder or {}))),
-        **(own | {"tissues": [f"t{index}" for index in range(8)]} | changes),
-    )
+ENCODER = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+EXPRESSION = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 6, "intermediate_size": 160}
 
 
-def counted(work) -> float:
-    """Operations that torch counts."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        work()
-    return counter.get_total_flops()
+def counted(
+    config: VariantFormerConfig, n_cres: int, cre_tokens: int, n_windows: int, n_tissues: int, **given: Any
+) -> int:
+    """What torch counts in a forward pass."""
+    model = VariantFormerForExpression(config).eval().requires_grad_(False)
+    model.set_attn_implementation("eager")
+    length = config.encoder_config.token_length  # type: ignore[union-attr]
+    inputs = {
+        "cre_input_ids": torch.randint(4, 50, (1, n_cres, cre_tokens)),
+        "cre_attention_mask": torch.ones(1, n_cres, cre_tokens, dtype=torch.long),
+        "gene_input_ids": torch.randint(4, 50, (1, n_windows, length)),
+        "gene_attention_mask": torch.ones(1, n_windows, length, dtype=torch.long),
+    }
+    if given:
+        del inputs["cre_input_ids"], inputs["cre_attention_mask"]
+    classes = torch.arange(n_cres)[None] % 9
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(**inputs, **given, cre_class_ids=classes, tissue_ids=torch.arange(n_tissues)[None])
+    return int(counter.get_total_flops())
 
 
-def tokens(n_sequences: int, length: int, total: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(1, n, total) ids and masks of sequences of one length, padded."""
-    mask = torch.zeros(1, n_sequences, total, dtype=torch.long)
-    mask[..., :length] = 1
-    return torch.randint(18, 500, (1, n_sequences, total)) * mask, mask
-
-
-@pytest.mark.parametrize("n_tissues", [1, 8])
-@pytest.mark.parametrize(("n_cres", "cre_tokens", "n_windows", "window_tokens"), [(30, 11, 7, 40), (12, 40, 25, 23)])
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "sizes"),
     [
-        {},
-        {"use_context": False},
-        {"only_cross_attention": True},
-        {"gene_pooling": "start_token"},
-        {"gene_pooling": "mean", "head_type": "linear"},
-        {"add_context_to_cres": True, "use_bigger_head": False},
-        {"multi_head": True, "cre_classes": ["PLS", "dELS"]},
-        {"hidden_size": 32, "intermediate_size": 128, "encoder": {"pooling": "mean"}},
+        ({}, (40, 30, 10, 4)),
+        ({}, (9, 50, 3, 1)),
+        ({}, (120, 10, 2, 5)),
+        ({"use_context": False}, (40, 30, 10, 4)),
+        ({"only_cross_attention": True}, (40, 30, 10, 4)),
+        ({"gene_pooling": "start_token"}, (40, 30, 10, 4)),
+        ({"gene_pooling": "mean", "head_type": "linear"}, (40, 30, 10, 4)),
+        ({"add_context_to_cres": True}, (40, 30, 10, 4)),
+        ({"use_bigger_head": False, "hidden_size": 64, "num_attention_heads": 4}, (20, 50, 30, 2)),
     ],
-    ids=str,
 )
-def test_torch_counts_the_same(changes, n_cres, cre_tokens, n_windows, window_tokens, n_tissues):
-    """The whole model on tokens, padding around them."""
-    config = small_config(**changes)
-    # Eager attention is made of plain matrix products, which are counted on every device.
-    model = VariantFormerForExpression._from_config(config, attn_implementation="eager").eval()
-    cre_ids, cre_mask = tokens(n_cres, cre_tokens, 40)
-    gene_ids, gene_mask = tokens(n_windows, window_tokens, 40)
-    found = counted(
-        lambda: model(
-            cre_input_ids=cre_ids,
-            cre_attention_mask=cre_mask,
-            cre_class_ids=torch.randint(0, len(config.cre_classes), (1, n_cres)),
-            gene_input_ids=gene_ids,
-            gene_attention_mask=gene_mask,
-            tissue_ids=torch.arange(n_tissues)[None],
-        )
+def test_torch_counts_the_same(changes: dict[str, Any], sizes: tuple[int, int, int, int]) -> None:
+    config = VariantFormerConfig(
+        encoder_config=VariantFormerEncoderConfig(vocab_size=50, token_length=50, **ENCODER),
+        tissues=list("abcdef"),
+        **{**EXPRESSION, **changes},
     )
-    estimate = estimate_flops(
-        config,
-        n_cres,
-        cre_tokens=cre_tokens,
-        n_windows=n_windows,
-        window_tokens=window_tokens,
-        n_tissues=n_tissues,
-    )
-    assert estimate.total == pytest.approx(found, rel=0.1)
+    n_cres, cre_tokens, n_windows, n_tissues = sizes
+    given = {"cre_tokens": cre_tokens, "n_windows": n_windows, "n_tissues": n_tissues}
+    estimate = estimate_flops(config, n_cres, **given)
+    assert counted(config, *sizes) == pytest.approx(estimate.total, rel=0.1)
+    width = config.encoder_config.hidden_size  # type: ignore[union-attr]
+    stored = estimate_flops(config, n_cres, encoded_cres=0, **given)
+    assert stored.element_encoder == 0
+    assert counted(config, *sizes, cre_embeds=torch.zeros(1, n_cres, width)) == pytest.approx(stored.total, rel=0.1)
 
 
-def test_the_released_streams_are_counted_by_torch_too():
-    """In training, with a key per element, and one tissue at a time, our layers do what the released ones do."""
-    config = small_config(attention_dropout=0.5)
-    with torch.device("meta"):
-        model = VariantFormerModel._from_config(config, attn_implementation="eager").train()
-        cres, windows = torch.empty(1, 300, 48), torch.empty(1, 20, 48)
-        classes, tissue = torch.zeros(1, 300, dtype=torch.long), torch.zeros(1, 1, dtype=torch.long)
-        found = 5 * counted(lambda: model.run_streams(cres, windows, classes, tissue))
-    released = estimate_released_flops(config, 300, n_windows=20, n_tissues=5)
-    streams = released.cre_stream + released.cre_keys_values + released.gene_stream
-    assert streams == pytest.approx(found, rel=0.1)
+def test_torch_counts_the_same_at_full_width() -> None:
+    encoder = VariantFormerEncoderConfig(vocab_size=50, num_hidden_layers=1)
+    config = VariantFormerConfig(encoder_config=encoder, num_hidden_layers=2)
+    estimate = estimate_flops(config, 150, cre_tokens=90, n_windows=20, n_tissues=2)
+    assert counted(config, 150, 90, 20, 2) == pytest.approx(estimate.total, rel=0.1)
 
 
-@pytest.mark.parametrize("n_tissues", [1, 62])
-def test_torch_counts_the_same_in_the_full_size_streams(n_tissues):
-    """Without weights or numbers: on the meta device."""
-    config = VariantFormerConfig()
-    with torch.device("meta"):
-        model = VariantFormerModel._from_config(config, attn_implementation="eager").eval()
-        cres, windows = torch.empty(1, 1_400, 1_536), torch.empty(1, 200, 1_536)
-        classes, tissues = torch.zeros(1, 1_400, dtype=torch.long), torch.zeros(1, n_tissues, dtype=torch.long)
-        found = counted(lambda: model.run_streams(cres, windows, classes, tissues))
-    estimate = estimate_flops(config, 1_400, n_tissues=n_tissues)
-    assert estimate.cre_stream + estimate.cre_keys_values + estimate.gene_stream == pytest.approx(found, rel=0.02)
-
-
-@pytest.mark.parametrize("length", [100, 200])
-def test_torch_counts_the_same_in_the_full_size_encoder(length):
-    config = VariantFormerConfig()
-    encoder = VariantFormerEncoder._from_config(config.encoder_config, attn_implementation="eager").eval()
-    ids, mask = tokens(2, length, 200)
-    found = counted(lambda: encoder(ids[0], mask[0]))
-    assert estimate_flops(config, 2, cre_tokens=length).element_encoder == pytest.approx(found, rel=0.02)
-    assert estimate_flops(config, 9, n_windows=2, window_tokens=length).gene_encoder == pytest.approx(found, rel=0.02)
-
-
-def test_the_table_of_the_design_is_reproduced():
-    """One gene of the released model, TFLOP, to the digits that the design states."""
-    rows = {row.part: row for row in flops_table(VariantFormerConfig())}
-    assert list(rows) == [
-        "element encoder",
-        "gene encoder",
-        "cre stream",
-        "cre keys values",
-        "gene stream",
-        "head",
-        "total",
-    ]
-
-    def tera(part: str, digits: int) -> tuple[float, float, float]:
-        row = rows[part]
-        return tuple(round(value / 1e12, digits) for value in (row.released, row.without_store, row.with_store))
-
-    assert tera("element encoder", 0)[0] == 19
-    assert tera("element encoder", 1)[1:] == (pytest.approx(9.2, abs=0.051), 0.2)
-    assert tera("gene encoder", 1) == (2.7, 2.7, 2.7)
-    assert round(rows["cre stream"].released / 62e12, 1) == 2.2
-    assert tera("cre stream", 1)[1:] == (1.6, 1.6)
-    assert round(rows["cre keys values"].released / 62e12, 2) == 0.33
-    assert tera("cre keys values", 2)[1:] == (0.33, 0.33)
-    assert round(rows["gene stream"].released / 62e12, 2) == 0.24
-    assert tera("gene stream", 0) == (15, 15, 15)
-    assert tera("total", 0) == (191, 29, 20)
-
-
-@pytest.mark.parametrize("config", [VariantFormerConfig(), small_config()], ids=["full", "small"])
-def test_a_total_is_the_sum_of_its_parts(config):
-    table = estimate_flops(config, 50)
-    assert table.total == sum(getattr(table, field.name) for field in fields(FlopTable))
-    assert all(getattr(table, field.name) > 0 for field in fields(FlopTable))
-
-
-def test_a_store_saves_only_what_is_encoded():
-    config = VariantFormerConfig()
-    cold, warm = estimate_flops(config, 1_000), estimate_flops(config, 1_000, encoded_cres=10)
-    assert warm.element_encoder == pytest.approx(cold.element_encoder / 100)
-    assert cold.total - warm.total == pytest.approx(cold.element_encoder - warm.element_encoder)
-    assert estimate_flops(config, 1_000, encoded_cres=0).element_encoder == 0
-
-
-def test_the_mid_size_config_of_the_benchmark_keeps_the_released_proportions():
-    full, mid = VariantFormerConfig(), VariantFormerConfig.from_json_file(MID)
-    assert (mid.num_hidden_layers, mid.hidden_size, mid.num_attention_heads, mid.num_tissues) == (12, 768, 12, 62)
-    encoder = mid.encoder_config
-    assert (encoder.num_hidden_layers, encoder.hidden_size, encoder.token_length) == (6, 256, 200)
-    assert mid.intermediate_size / mid.hidden_size == full.intermediate_size / full.hidden_size
-    assert (
-        encoder.intermediate_size / encoder.hidden_size
-        == full.encoder_config.intermediate_size / full.encoder_config.hidden_size
-    )
+def test_the_table_that_the_design_rests_on() -> None:
+    rows = {name: [value / 1e12 for value in values] for name, *values in flops_table(VariantFormerConfig())}
+    assert rows["element_encoder"] == pytest.approx([19.0, 9.2, 0.19], abs=0.06)
+    assert rows["gene_encoder"] == pytest.approx([2.7, 2.7, 2.7], abs=0.05)
+    assert rows["cre_stream"] == pytest.approx([2.2 * 62, 1.6, 1.6], rel=0.03)
+    assert rows["cre_keys_values"] == pytest.approx([0.33 * 62, 0.33, 0.33], rel=0.02)
+    assert rows["gene_stream"] == pytest.approx([0.24 * 62] * 3, rel=0.02)
+    assert rows["total"] == pytest.approx([191, 29, 20], rel=0.03)
+    one = estimate_released_flops(VariantFormerConfig(), 1_400, n_tissues=1)
+    assert (one.cre_stream + one.cre_keys_values + one.gene_stream) / 1e12 == pytest.approx(2.2 + 0.33 + 0.24, rel=0.02)

@@ -1,29 +1,28 @@
-"""The arithmetic of a prediction: floating-point operations of each part of the model, one gene in all tissues.
+"""How many floating-point operations a prediction takes, from the configuration alone.
 
-A multiply-add counts as two. Matrix products only: norms, activations and softmax are bandwidth, not arithmetic, and
-torch's counter leaves them out too.
+Multiply-adds of matrix products count as two; everything else (norms, softmax, gates) is left out, as is usual.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import cast
 
-from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig
+from ..modeling import VariantFormerConfig, VariantFormerEncoderConfig
 
-# Genes that have an element within the released radius of 1 Mb: how often the released code encodes it again.
-GENES_PER_CRE = 48
+# Genes that an element is near, in the protein-coding table: by so much a store of elements divides the encoding.
+GENES_PER_ELEMENT = 48
 
 
 @dataclass(frozen=True, slots=True)
 class FlopTable:
-    """Floating-point operations of one gene.
+    """Operations of one gene in all asked tissues.
 
     Attributes:
-        element_encoder: tokens of the cCREs -> a vector each.
-        gene_encoder: tokens of the windows -> a vector each.
-        cre_stream: projection of the cCREs' vectors and the cCRE layers, the annotations' keys and values included.
-        cre_keys_values: the cCREs' keys and values for the gene layers.
-        gene_stream: projection of the windows' vectors and the gene layers.
-        head: embedding -> expression.
+        element_encoder: tokens of elements to vectors.
+        gene_encoder: tokens of the gene's windows to vectors.
+        cre_stream: the layers that know no tissue.
+        cre_keys_values: what the gene's layers attend to.
+        gene_stream: the gene's layers, tissue by tissue.
+        head: vectors to expression.
     """
 
     element_encoder: float
@@ -35,25 +34,9 @@ class FlopTable:
 
     @property
     def total(self) -> float:
-        """Sum of the parts."""
-        return float(sum(getattr(self, field.name) for field in fields(self)))
-
-
-@dataclass(frozen=True, slots=True)
-class FlopRow:
-    """A line of :func:`flops_table`.
-
-    Attributes:
-        part: name of the part, a field of :class:`FlopTable` with spaces, or ``total``.
-        released: operations of the released implementation.
-        without_store: of ours, every element of the gene encoded.
-        with_store: of ours, only the elements encoded that the store lacks.
-    """
-
-    part: str
-    released: float
-    without_store: float
-    with_store: float
+        """All of it."""
+        parts = (self.element_encoder, self.gene_encoder, self.cre_stream, self.cre_keys_values, self.gene_stream)
+        return sum(parts) + self.head
 
 
 def estimate_flops(
@@ -62,60 +45,47 @@ def estimate_flops(
     *,
     cre_tokens: float = 100,
     n_windows: int = 200,
-    window_tokens: float | None = None,
+    window_tokens: int | None = None,
     n_tissues: int = 62,
     encoded_cres: float | None = None,
 ) -> FlopTable:
-    """Operations that one gene takes in ``n_tissues`` tissues, at inference.
-
-    What does not depend on the tissue is counted once, sequences without their padding, and annotations as one key per
-    class, as in :class:`VariantFormerModel`.
+    """Operations that a prediction of one gene takes here.
 
     Args:
         config: the model's.
-        n_cres: cCREs of the gene.
-        cre_tokens: mean tokens of a cCRE.
+        n_cres: its cCREs.
+        cre_tokens: tokens of a cCRE, mean.
         n_windows: windows of the gene.
-        window_tokens: mean tokens of a window; None = ``token_length``.
-        n_tissues: tissues asked for.
-        encoded_cres: cCREs that the encoder has to work on, the others' vectors being at hand; None = all.
+        window_tokens: tokens of a window; None = the encoder's ``token_length``.
+        n_tissues: tissues.
+        encoded_cres: cCREs that have to be encoded; None = all, fewer where their vectors are at hand.
     """
     encoder = cast(VariantFormerEncoderConfig, config.encoder_config)
-    cre_rows = n_tissues if config.add_context_to_cres else 1
-    gene_rows = n_tissues if config.add_context_to_cres or config.gene_pooling == "multi_registry" else 1
-    n_keys = len(config.cre_classes or ())
+    window = encoder.token_length if window_tokens is None else window_tokens
+    rows = n_tissues if config.add_context_to_cres else 1
+    classes = min(n_cres, len(config.cre_classes or ()))
     return FlopTable(
-        element_encoder=_encoder(encoder, n_cres if encoded_cres is None else encoded_cres, cre_tokens),
-        gene_encoder=_encoder(encoder, n_windows, encoder.token_length if window_tokens is None else window_tokens),
-        cre_stream=_projection(config, n_cres) + cre_rows * _cre_layers(config, n_cres, n_keys),
-        cre_keys_values=cre_rows * config.num_hidden_layers * _keys_values(config, n_cres),
-        gene_stream=_projection(config, n_windows) + gene_rows * _gene_layers(config, n_windows, n_cres),
+        element_encoder=(n_cres if encoded_cres is None else encoded_cres) * _sequence(encoder, cre_tokens),
+        gene_encoder=n_windows * _sequence(encoder, window),
+        cre_stream=rows * _cre_stream(config, n_cres, classes),
+        cre_keys_values=rows * _keys_values(config, n_cres) * config.num_hidden_layers,
+        gene_stream=_gene_rows(config, n_tissues) * _gene_stream(config, n_cres, n_windows)
+        + _projection(config, n_windows),
         head=n_tissues * _head(config),
     )
 
 
 def estimate_released_flops(
-    config: VariantFormerConfig,
-    n_cres: int,
-    *,
-    n_windows: int = 200,
-    n_tissues: int = 62,
+    config: VariantFormerConfig, n_cres: int, *, n_windows: int = 200, n_tissues: int = 62
 ) -> FlopTable:
-    """Operations of the released implementation for the same prediction.
-
-    It pads every sequence to ``token_length``, runs both streams once per tissue, and attends to one annotation key
-    per element.
-
-    Args:
-        config, n_cres, n_windows, n_tissues: as for :func:`estimate_flops`.
-    """
+    """As :func:`estimate_flops`, for the released code: all padded, each tissue by itself, a key per annotation."""
     encoder = cast(VariantFormerEncoderConfig, config.encoder_config)
     return FlopTable(
-        element_encoder=_encoder(encoder, n_cres, encoder.token_length),
-        gene_encoder=_encoder(encoder, n_windows, encoder.token_length),
-        cre_stream=n_tissues * (_projection(config, n_cres) + _cre_layers(config, n_cres, n_cres)),
-        cre_keys_values=n_tissues * config.num_hidden_layers * _keys_values(config, n_cres),
-        gene_stream=n_tissues * (_projection(config, n_windows) + _gene_layers(config, n_windows, n_cres)),
+        element_encoder=n_cres * _sequence(encoder, encoder.token_length),
+        gene_encoder=n_windows * _sequence(encoder, encoder.token_length),
+        cre_stream=n_tissues * _cre_stream(config, n_cres, n_cres),
+        cre_keys_values=n_tissues * _keys_values(config, n_cres) * config.num_hidden_layers,
+        gene_stream=n_tissues * (_gene_stream(config, n_cres, n_windows) + _projection(config, n_windows)),
         head=n_tissues * _head(config),
     )
 
@@ -126,86 +96,81 @@ def flops_table(
     *,
     cre_tokens: float = 100,
     n_windows: int = 200,
-    window_tokens: float | None = None,
     n_tissues: int = 62,
-    encoded_cres: float | None = None,
-) -> list[FlopRow]:
-    """What each part takes as released, as needed, and as needed with a store of elements; the last row is the sum.
-
-    Args:
-        config, n_cres, cre_tokens, n_windows, window_tokens, n_tissues: as for :func:`estimate_flops`.
-        encoded_cres: cCREs per gene that the store lacks; None = each element encoded once for all genes near it,
-            a gene's share of that being ``n_cres / GENES_PER_CRE``.
-    """
+) -> list[tuple[str, float, float, float]]:
+    """Part, released, ours without and ours with a store: operations of one gene in all tissues."""
     released = estimate_released_flops(config, n_cres, n_windows=n_windows, n_tissues=n_tissues)
-    without, with_store = (
+    ours, stored = (
         estimate_flops(
-            config,
-            n_cres,
-            cre_tokens=cre_tokens,
-            n_windows=n_windows,
-            window_tokens=window_tokens,
-            n_tissues=n_tissues,
-            encoded_cres=encoded,
+            config, n_cres, cre_tokens=cre_tokens, n_windows=n_windows, n_tissues=n_tissues, encoded_cres=encoded
         )
-        for encoded in (n_cres, n_cres / GENES_PER_CRE if encoded_cres is None else encoded_cres)
+        for encoded in (None, n_cres / GENES_PER_ELEMENT)
     )
-    names = [*(field.name for field in fields(FlopTable)), "total"]
-    return [
-        FlopRow(name.replace("_", " "), *(float(getattr(table, name)) for table in (released, without, with_store)))
-        for name in names
-    ]
+    names = ("element_encoder", "gene_encoder", "cre_stream", "cre_keys_values", "gene_stream", "head", "total")
+    return [(name, getattr(released, name), getattr(ours, name), getattr(stored, name)) for name in names]
 
 
-def _layer(
-    config: VariantFormerConfig | VariantFormerEncoderConfig,
-    rows: float,
-    *,
-    keys: float | None = None,
-    context_keys: float | None = None,
-) -> float:
-    """One layer over ``rows`` tokens; keys that each attends to, None without that attention."""
+def _sequence(config: VariantFormerEncoderConfig, length: float) -> float:
+    """One sequence through an encoder."""
     width = config.hidden_size
-    multiply_adds = width * config.intermediate_size * 1.5  # up to value and gate, down from half as many
-    if keys is not None:
-        multiply_adds += 4 * width**2 + 2 * keys * width
-    if context_keys is not None:
-        multiply_adds += 2 * width**2 + 2 * context_keys * width
-    return 2 * rows * multiply_adds
+    per_token = _attention_maps(width) + _feed_forward(width, config.intermediate_size) + 4 * length * width
+    if config.use_context:
+        per_token += 2 * _square(width)
+    return config.num_hidden_layers * length * per_token
 
 
-def _keys_values(config: VariantFormerConfig, rows: float) -> float:
-    """Keys and values of a context, for one layer."""
-    return 2 * rows * 2 * config.hidden_size**2
+def _cre_stream(config: VariantFormerConfig, n_cres: int, n_keys: int) -> float:
+    """All cCREs of a gene through the layers of their stream; ``n_keys`` annotations are attended to."""
+    width = config.hidden_size
+    per_token = _feed_forward(width, config.intermediate_size)
+    once = 0.0
+    if not (config.only_cross_attention and config.use_context):
+        per_token += _attention_maps(width) + 4 * n_cres * width
+    if config.use_context:
+        per_token += 2 * _square(width) + 4 * n_keys * width
+        once = _keys_values(config, n_keys)
+    return (config.num_hidden_layers - 1) * (n_cres * per_token + once) + _projection(config, n_cres)
 
 
-def _encoder(config: VariantFormerEncoderConfig, n_sequences: float, tokens: float) -> float:
-    layers = config.num_hidden_layers * _layer(config, n_sequences * tokens, keys=tokens)
-    return layers + (2 * n_sequences * tokens * config.hidden_size if config.pooling == "linear" else 0)
-
-
-def _projection(config: VariantFormerConfig, rows: float) -> float:
-    """From the encoder's width to the streams'."""
-    width = cast(VariantFormerEncoderConfig, config.encoder_config).hidden_size
-    return 0 if width == config.hidden_size else 2 * rows * width * config.hidden_size
-
-
-def _cre_layers(config: VariantFormerConfig, n_cres: int, n_annotation_keys: int) -> float:
-    own = None if config.only_cross_attention and config.use_context else n_cres
-    if not config.use_context:
-        return (config.num_hidden_layers - 1) * _layer(config, n_cres, keys=own)
-    layer = _layer(config, n_cres, keys=own, context_keys=n_annotation_keys)
-    return (config.num_hidden_layers - 1) * (layer + _keys_values(config, n_annotation_keys))
-
-
-def _gene_layers(config: VariantFormerConfig, n_windows: int, n_cres: int) -> float:
+def _gene_stream(config: VariantFormerConfig, n_cres: int, n_windows: int) -> float:
+    """One row of the gene's stream through its layers."""
+    width = config.hidden_size
     tokens = n_windows + (config.gene_pooling in ("multi_registry", "start_token"))
-    own = None if config.only_cross_attention else tokens
-    return config.num_hidden_layers * _layer(config, tokens, keys=own, context_keys=n_cres)
+    per_token = _feed_forward(width, config.intermediate_size) + 2 * _square(width) + 4 * n_cres * width
+    if not config.only_cross_attention:
+        per_token += _attention_maps(width) + 4 * tokens * width
+    return config.num_hidden_layers * tokens * per_token
+
+
+def _gene_rows(config: VariantFormerConfig, n_tissues: int) -> int:
+    """Rows of the gene's stream: one a tissue, where anything in it depends on the tissue."""
+    return n_tissues if config.gene_pooling == "multi_registry" or config.add_context_to_cres else 1
+
+
+def _keys_values(config: VariantFormerConfig, n_rows: int) -> float:
+    """Keys and values of one layer's context."""
+    return n_rows * 2 * _square(config.hidden_size)
+
+
+def _projection(config: VariantFormerConfig, n_rows: int) -> float:
+    """From the encoder's width to the model's, where they differ."""
+    width = cast(VariantFormerEncoderConfig, config.encoder_config).hidden_size
+    return 0.0 if width == config.hidden_size else 2.0 * n_rows * width * config.hidden_size
 
 
 def _head(config: VariantFormerConfig) -> float:
-    width = config.hidden_size
-    if config.head_type == "linear":
-        return 2 * width
-    return 2 * (width**2 * (2 if config.use_bigger_head else 1) + width)
+    hidden = 0 if config.head_type == "linear" else 2 if config.use_bigger_head else 1
+    return hidden * _square(config.hidden_size) + 2 * config.hidden_size
+
+
+def _attention_maps(width: int) -> float:
+    """Query, key, value and output of one token."""
+    return 4 * _square(width)
+
+
+def _feed_forward(width: int, intermediate: int) -> float:
+    return 3.0 * width * intermediate
+
+
+def _square(width: int) -> float:
+    return 2.0 * width * width
