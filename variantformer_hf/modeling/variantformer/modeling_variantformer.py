@@ -32,8 +32,9 @@ from .attention_variantformer import (
 )
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 
-# Sequences that an encoder works on at a time: what bounds the memory of its activations.
+# Sequences that an encoder works on at a time, on the CPU and elsewhere: what bounds the memory of its activations.
 ENCODER_CHUNK = 128
+ENCODER_CHUNK_ON_GPU = 512
 # Tokens of rows with a shared context (the tissues of a gene) that a layer works on at a time, for the same reason.
 SHARED_CONTEXT_TOKENS = 8_192
 
@@ -336,7 +337,7 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         order = torch.argsort(used, stable=True)
         pooled = [
             self._encode(ids[rows], mask[rows], used[rows], contexts if contexts is None else contexts[rows])
-            for rows in order.split(ENCODER_CHUNK)
+            for rows in order.split(ENCODER_CHUNK if ids.device.type == "cpu" else ENCODER_CHUNK_ON_GPU)
         ]
         vectors = torch.cat(pooled)[torch.argsort(order)]
         return VariantFormerEncoderOutput(pooler_output=vectors.unflatten(0, leading))
