@@ -126,7 +126,7 @@ def test_a_file_that_changed_is_read_itself(tmp_path: Path, cache: Path, caplog:
     assert isinstance(open_variants(vcf, "A", needs_quality=True), VariantFile)
     small(tmp_path, CALLS[:2])
     os.utime(vcf, (1, 1))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         assert isinstance(open_variants(vcf, "A", needs_quality=False), VariantFile)
     assert "has changed since" in caplog.text
     with pytest.raises(InputError, match="not a store of this file"):

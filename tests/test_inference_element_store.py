@@ -102,7 +102,7 @@ def test_a_damaged_file_is_left_out_with_a_word(
     store.add(keys, vectors)
     path = next(tmp_path.glob("people-*"))
     path.write_bytes(path.read_bytes()[:-8] if content is None else content)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         found = ElementStore(tmp_path, "encoder", WIDTH)
     assert "damaged" in caplog.text
     assert not found.find(keys)[0].any()

@@ -178,7 +178,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     expected = one_at_a_time(model, processor, GENES)
     scarce = Scarce(model, rows, monkeypatch)
     engine = ExpressionEngine(model, processor, N_ROWS)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         check(engine.predict(GENES, TISSUES), expected)
     assert "out of memory with" in caplog.text
     assert scarce.calls >= len(GENES) * 3 / rows / 2

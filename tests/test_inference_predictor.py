@@ -96,7 +96,7 @@ def test_a_row_does_not_depend_on_what_else_is_asked(files: Files, predictor: Ex
 def test_all_genes_leave_out_sex_chromosomes_and_say_so(
     files: Files, predictor: ExpressionPredictor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         result = predictor.run(files.fasta)
     assert result.table["gene_id"].nunique() == 6
     ((reason, count),) = result.report["genes"]["left_out"].items()
@@ -198,7 +198,7 @@ def test_an_index_older_than_the_vcf_is_said_once(
 ) -> None:
     vcf = write_vcf(tmp_path / "two.vcf.gz", [("chr1", 5, base_at(files, "chr1", 5), "*", "0|0\t0|0")], ("A", "B"))
     os.utime(f"{vcf}.tbi", (0, 0))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         open_people(ReferenceGenome(files.fasta), vcf, ["A", "B"], GenotypeOptions())
     assert caplog.text.count("index is older") == 1
 

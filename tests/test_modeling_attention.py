@@ -164,7 +164,7 @@ def test_what_flash_cannot_do_goes_to_sdpa_with_the_reason(
     query, key, value = (torch.randn(1, 2, 3, width, dtype=dtype) for _ in range(3))
     ranks = torch.arange(3)[None]
     bias = score_bias(dtype, **{"n_heads": 2, "query_ranks": ranks, "key_ranks": ranks, **changes})
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="variantformer_hf"):
         for _ in range(2):
             found, _ = backends.varlen_attention_forward(
                 torch.nn.Identity(), query, key, value, None, width**-0.5, score_bias=bias

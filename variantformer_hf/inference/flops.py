@@ -63,7 +63,7 @@ def estimate_flops(
     encoder = cast(VariantFormerEncoderConfig, config.encoder_config)
     window = encoder.token_length if window_tokens is None else window_tokens
     rows = n_tissues if config.add_context_to_cres else 1
-    classes = min(n_cres, len(config.cre_classes or ()))
+    classes = len(config.cre_classes or ())
     return FlopTable(
         element_encoder=(n_cres if encoded_cres is None else encoded_cres) * _sequence(encoder, cre_tokens),
         gene_encoder=n_windows * _sequence(encoder, window),
