@@ -197,3 +197,82 @@ def test_doctor_names_remedies(demo: Path, tmp_path: Path) -> None:
     finished = run("doctor", "--fasta", demo / "genome.fa", "--vcf", bare)
     assert finished.returncode == 1
     assert "tabix" in finished.stdout
+
+
+def test_precompute_and_ingest_are_found_by_predict(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    vcf = demo / "person.vcf.gz"
+    made = run("precompute", demo / "model", "--fasta", demo / "genome.fa")
+    assert made.returncode == 0, made.stderr
+    assert Path(made.stdout.strip()).parent == tmp_path / "cache" / "elements"
+    assert "elements" in made.stderr
+    assert " 0 encoded now" in run("precompute", demo / "model", "--fasta", demo / "genome.fa").stderr
+    kept = run("ingest", vcf)
+    assert kept.returncode == 0, kept.stderr
+    assert Path(kept.stdout.strip()).is_dir()
+    assert "there already" in run("ingest", vcf).stderr
+    output = tmp_path / "out.parquet"
+    done = run("--verbose", "predict", demo / "model", "--fasta", demo / "genome.fa", "--vcf", vcf, "--output", output)
+    assert done.returncode == 0, done.stderr
+    expected = pd.read_parquet(demo / "predictions.parquet")
+    found = pd.read_parquet(output)
+    keys = ["sample", "gene_id", "tissue"]
+    both = expected.merge(found, on=keys, suffixes=("", "_found"))
+    assert len(both) == len(expected)
+    np.testing.assert_allclose(both["log1p_tpm_found"], both["log1p_tpm"], atol=2e-5, rtol=0)
+    assert not list(tmp_path.glob("out.parquet.parts*"))
+
+
+def test_a_plan_is_said_and_nothing_is_written(demo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.parquet"
+    arguments = ["--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz", "--output", output, "--plan"]
+    planned = run("predict", demo / "model", *arguments)
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.startswith("6 genes x 1 people x ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("of another precision", "another model"),
+        ("no store", "cannot be used as a store"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_one_line(demo: Path, tmp_path: Path, damage: str, message: str) -> None:
+    store, precision = tmp_path / "store", "float32"
+    if damage == "no store":
+        store.mkdir()
+        (store / "store.json").write_text("[")
+    else:
+        made = run("precompute", demo / "model", "--fasta", demo / "genome.fa", "--output", store)
+        assert made.returncode == 0, made.stderr
+        precision = "bfloat16"
+    refused = run(
+        "predict",
+        demo / "model",
+        "--fasta",
+        demo / "genome.fa",
+        "--output",
+        tmp_path / "out.csv",
+        "--store",
+        store,
+        "--precision",
+        precision,
+    )
+    assert refused.returncode == 1
+    assert message in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_ingest_refuses_what_is_no_vcf(tmp_path: Path) -> None:
+    path = tmp_path / "person.vcf.gz"
+    path.write_text("no VCF")
+    for name in (path, tmp_path / "absent.vcf.gz"):
+        refused = run("ingest", name)
+        assert refused.returncode == 1
+        assert name.name in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1
