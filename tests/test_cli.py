@@ -181,6 +181,10 @@ def test_a_folder_that_is_no_model(demo: Path, tmp_path: Path) -> None:
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == f"variantformer-hf {variantformer_hf.__version__}"
+    as_module = subprocess.run(
+        [sys.executable, "-m", "variantformer_hf", "--version"], capture_output=True, text=True, check=True
+    )
+    assert as_module.stdout == run("--version").stdout
     for command in ("predict", "doctor", "convert", "demo"):
         assert run(command, "--help").returncode == 0
 
