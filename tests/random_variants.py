@@ -7,6 +7,9 @@ from pathlib import Path
 import pysam
 from pysam import bcftools
 
+from variantformer_hf.genome.consensus import Edit, chosen_edit
+from variantformer_hf.genome.record_columns import Record
+
 BCFTOOLS_MODES = {"iupac": "I", "alt": "A", "ref": "R", "haplotype1": "1", "haplotype2": "2"}
 CONTIG = "c"
 _HEADER = """##fileformat=VCFv4.2
@@ -102,3 +105,13 @@ def bcftools_sequences(
             for region in regions
         ]
     return ["".join(entry.split("\n")[1:]) for entry in output.split(f">{CONTIG}:")[1:]]
+
+
+def bcftools_is_defined(records: Sequence[Record], start: int, end: int, mode: str) -> bool:
+    """Whether bcftools stays inside its buffer; it does not where an unanchored ALT ends before the region."""
+    for record in records:
+        if record.position < start < record.position + record.length and record.position < end:
+            edit = chosen_edit(record.position, record.alleles, record.length, record.genotype, mode)
+            if isinstance(edit, Edit) and len(edit.alt) <= start - record.position and not edit.keeps_anchor:
+                return False
+    return True

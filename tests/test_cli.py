@@ -280,3 +280,42 @@ def test_ingest_refuses_what_is_no_vcf(tmp_path: Path) -> None:
         assert refused.returncode == 1
         assert name.name in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_edit_writes_a_vcf_that_predict_reads(demo: Path, tmp_path: Path) -> None:
+    with pysam.VariantFile(str(demo / "person.vcf.gz")) as file:
+        first = next(iter(file))
+        ref, alt = first.alleles[:2]
+    edits = tmp_path / "edits.tsv"
+    edits.write_text(
+        f"chrom\tpos\tref\talt\tgenotype\n{first.chrom}\t{first.pos}\t{ref}\t{alt}\tabsent\nchr1\t1\tQ\tA\t\n"
+    )
+    inputs = ["--vcf", demo / "person.vcf.gz", "--fasta", demo / "genome.fa", "--edits", edits]
+    finished = run("edit", *inputs, "--output", tmp_path / "out.vcf.gz")
+    assert finished.returncode == 0, finished.stderr
+    assert "1 of the person's replaced" in finished.stderr
+    assert "1 of 2 rows rejected" in finished.stderr
+    assert pd.read_csv(tmp_path / "out.vcf.gz.rejected.tsv", sep="\t").loc[0, "reason"].startswith("REF 'Q'")
+    with (
+        pysam.VariantFile(str(demo / "person.vcf.gz")) as before,
+        pysam.VariantFile(str(tmp_path / "out.vcf.gz")) as after,
+    ):
+        assert len(list(before)) == len(list(after)) + 1
+    again = run("edit", *inputs, "--output", tmp_path / "out.vcf.gz")
+    assert again.returncode == 1
+    assert "already exists" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("nothing here\n", "has no column chrom"), ("chr1:1:A>*\n", "no variant that can be used"), ("", "is empty")],
+)
+def test_edit_refuses(demo: Path, tmp_path: Path, content: str, message: str) -> None:
+    edits = tmp_path / "edits.txt"
+    edits.write_text(content)
+    inputs = ["--vcf", demo / "person.vcf.gz", "--fasta", demo / "genome.fa", "--edits", edits]
+    finished = run("edit", *inputs, "--output", tmp_path / "out.vcf.gz")
+    assert finished.returncode == 1
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["edits.txt"]

@@ -2,13 +2,20 @@
 
 import random
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_variants import BCFTOOLS_MODES, CONTIG, bcftools_sequences, random_genome, random_records, write_case
+from random_variants import (
+    BCFTOOLS_MODES,
+    CONTIG,
+    bcftools_is_defined,
+    bcftools_sequences,
+    random_genome,
+    random_records,
+    write_case,
+)
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.errors import InputError
@@ -22,17 +29,7 @@ from variantformer_hf.genome.consensus import (
     keeps_anchor,
     merged_allele,
 )
-from variantformer_hf.genome.variants import Record, VariantFile
-
-
-def bcftools_is_defined(records: Sequence[Record], start: int, end: int, mode: str) -> bool:
-    """Whether bcftools stays inside its buffer; it does not where an unanchored ALT ends before the region."""
-    for record in records:
-        if record.position < start < record.position + record.length and record.position < end:
-            edit = chosen_edit(record.position, record.alleles, record.length, record.genotype, mode)
-            if isinstance(edit, Edit) and len(edit.alt) <= start - record.position and not edit.keeps_anchor:
-                return False
-    return True
+from variantformer_hf.genome.variants import VariantFile
 
 
 def compare(rng: random.Random, n_regions: int) -> int:

@@ -351,7 +351,7 @@ def test_intervals_far_apart_do_not_read_what_lies_between(tmp_path: Path, monke
 
 def test_a_refused_file_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
-    monkeypatch.setattr("variantformer_hf.genome.personal.VariantFile.close", lambda file: closed.append(file.path))
+    monkeypatch.setattr("variantformer_hf.genome.variants.VariantFile.close", lambda file: closed.append(file.path))
     with pytest.raises(ContigError):
         person(tmp_path, [record(5, "A", "T", "1/1", chrom="ctg1")], contigs={"ctg1": 20})
     assert closed == [tmp_path / "calls.vcf.gz"]

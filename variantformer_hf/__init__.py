@@ -11,6 +11,9 @@ __version__ = "0.1.0"
 _MODULE_OF_NAME = {
     "ReferenceGenome": "variantformer_hf.genome",
     "PersonalGenome": "variantformer_hf.genome",
+    "Variant": "variantformer_hf.genome",
+    "GenotypeEdit": "variantformer_hf.genome",
+    "EditedGenome": "variantformer_hf.genome",
     "GeneTable": "variantformer_hf.genome",
     "CreTable": "variantformer_hf.genome",
     "DnaTokenizer": "variantformer_hf.tokenization",
@@ -26,6 +29,9 @@ _MODULE_OF_NAME = {
 __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
     "ReferenceGenome",
     "PersonalGenome",
+    "Variant",
+    "GenotypeEdit",
+    "EditedGenome",
     "GeneTable",
     "CreTable",
     "DnaTokenizer",
@@ -40,7 +46,15 @@ __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
 ]
 
 if TYPE_CHECKING:
-    from variantformer_hf.genome import CreTable, GeneTable, PersonalGenome, ReferenceGenome
+    from variantformer_hf.genome import (
+        CreTable,
+        EditedGenome,
+        GeneTable,
+        GenotypeEdit,
+        PersonalGenome,
+        ReferenceGenome,
+        Variant,
+    )
     from variantformer_hf.inference import ExpressionPredictor
     from variantformer_hf.modeling import (
         VariantFormerConfig,

@@ -11,6 +11,7 @@ from ..errors import InputError
 from .convert import convert
 from .demo import demo
 from .doctor import doctor
+from .edit import edit
 from .ingest import ingest
 from .precompute import precompute
 from .predict import predict
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, precompute, ingest, doctor, convert, demo):
+for command in (predict, precompute, ingest, edit, doctor, convert, demo):
     app.command()(command)
 
 

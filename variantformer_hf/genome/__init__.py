@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 _MODULE_OF_NAME = {
     "CRE_CLASSES": ".cres",
     "CreTable": ".cres",
+    "EditConflictError": ".edited",
+    "EditedGenome": ".edited",
     "Gene": ".genes",
     "GeneTable": ".genes",
+    "GenotypeEdit": ".edited",
     "Interval": ".interval",
     "PersonalGenome": ".personal",
     "ReferenceGenome": ".reference",
+    "Variant": ".variant",
+    "VariantError": ".variant",
     "VariantTally": ".tally",
     "parse_region": ".interval",
 }
@@ -18,22 +23,29 @@ _MODULE_OF_NAME = {
 __all__ = [
     "CRE_CLASSES",
     "CreTable",
+    "EditConflictError",
+    "EditedGenome",
     "Gene",
     "GeneTable",
+    "GenotypeEdit",
     "Interval",
     "PersonalGenome",
     "ReferenceGenome",
+    "Variant",
+    "VariantError",
     "VariantTally",
     "parse_region",
 ]
 
 if TYPE_CHECKING:
     from .cres import CRE_CLASSES, CreTable
+    from .edited import EditConflictError, EditedGenome, GenotypeEdit
     from .genes import Gene, GeneTable
     from .interval import Interval, parse_region
     from .personal import PersonalGenome
     from .reference import ReferenceGenome
     from .tally import VariantTally
+    from .variant import Variant, VariantError
 
 
 def __getattr__(name: str) -> Any:

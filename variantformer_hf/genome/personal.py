@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,13 +12,13 @@ import numpy as np
 from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError
 from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
 from .contigs import identify_assembly, map_contigs
+from .held_records import HeldRecords
 from .interval import Interval
-from .record_columns import Record, RecordColumns
+from .record_columns import Record, RecordColumns, RecordSource
 from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits, union
 from .tally import VariantTally
-from .variant_store import VariantStore, open_variants
-from .variants import VariantFile
+from .variant_store import open_variants
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class PersonalGenome:
         self.on_ref_mismatch = on_ref_mismatch
         self.refuse_gvcf = refuse_gvcf
         self.sample = "reference"
-        self._variants: VariantFile | VariantStore | None = None
+        self._variants: RecordSource | None = None
         self._contig_of: dict[str, str] = {}
         if variants is not None:
             needs_quality = min_gq is not None or min_dp is not None
@@ -224,6 +225,16 @@ class PersonalGenome:
             raise AssertionError
         return length
 
+    def holding(self, chrom: str, start: int, end: int) -> "PersonalGenome":
+        """The same person, with the records of a stretch (by the FASTA's names) read once and held in memory."""
+        held = copy(self)
+        if self._variants is not None and chrom in self._contig_of:
+            needs_quality = self.min_gq is not None or self.min_dp is not None
+            held._variants = HeldRecords(
+                self._variants, self._contig_of[chrom], start, end, needs_quality=needs_quality
+            )
+        return held
+
     def close(self) -> None:
         """Close the file of variants; the reference genome stays open."""
         if self._variants is not None:
@@ -261,14 +272,9 @@ class PersonalGenome:
                     allele if allele is None or allele >= len(alts) + 1 else renumbered.get(allele)
                     for allele in genotype
                 )
-        if self.snps_only and not is_snp_record(record.alleles):
-            return Outcome.NOT_SNP
-        if self.pass_only and record.filters not in ("PASS", "."):
-            return Outcome.FILTER
-        if self.min_gq is not None and (record.gq is None or record.gq < self.min_gq):
-            return Outcome.LOW_GQ
-        if self.min_dp is not None and (record.dp is None or record.dp < self.min_dp):
-            return Outcome.LOW_DP
+        left_out = None if record.is_edit else self._left_out(record)
+        if left_out is not None:
+            return left_out
         try:
             return chosen_edit(record.position, record.alleles, record.length, genotype, self.mode)
         except SymbolicAlleleError as error:
@@ -285,6 +291,18 @@ class PersonalGenome:
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Correct or remove the record.",
             ) from None
+
+    def _left_out(self, record: Record) -> Outcome | None:
+        """Which option leaves a record out; None = none."""
+        if self.snps_only and not is_snp_record(record.alleles):
+            return Outcome.NOT_SNP
+        if self.pass_only and record.filters not in ("PASS", "."):
+            return Outcome.FILTER
+        if self.min_gq is not None and (record.gq is None or record.gq < self.min_gq):
+            return Outcome.LOW_GQ
+        if self.min_dp is not None and (record.dp is None or record.dp < self.min_dp):
+            return Outcome.LOW_DP
+        return None
 
     def _refuse_gvcf(self, record: Record, chrom: str) -> None:
         """Stop where leaving out a record for its ``<NON_REF>`` would lose a call that the person has."""
@@ -320,7 +338,7 @@ def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
     return clusters
 
 
-def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | VariantStore) -> dict[str, str]:
+def _matched_contigs(reference: ReferenceGenome, variants: RecordSource) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
     if variants.contigs and not mapped:

@@ -5,8 +5,10 @@ other record, and every line that is in any way unusual, is parsed on its own wh
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
@@ -35,6 +37,7 @@ class Record:
         phased: whether the genotype is written with '|' throughout.
         filters: the FILTER column.
         gq, dp: genotype quality and depth of the sample, None = not given.
+        is_edit: it was put in by hand: no option leaves it out.
     """
 
     position: int
@@ -45,6 +48,7 @@ class Record:
     filters: str
     gq: float | None
     dp: float | None
+    is_edit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,32 @@ class RecordColumns:
         arrays = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "record"}
         record = self.record
         return RecordColumns(record=lambda index: record(int(rows[index])), **arrays)
+
+
+class RecordSource(Protocol):
+    """Where a person's records come from: a file, its store, or one of these with edits.
+
+    Attributes:
+        path, samples, sample, contigs: as of ``VariantFile``.
+    """
+
+    path: Path
+    samples: tuple[str, ...]
+    sample: str | None
+    contigs: dict[str, int | None]
+
+    def columns(self, chrom: str, start: int, end: int, *, needs_quality: bool = False) -> Iterator[RecordColumns]:
+        """Records that overlap [start, end) of a contig, in file order, some at a time."""
+        ...
+
+    @property
+    def index_is_older(self) -> bool:
+        """Whether the file was written after its index."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
 
 
 def of_records(records: Sequence[Record]) -> RecordColumns:

@@ -1,0 +1,60 @@
+"""``variantformer edit``: a person's VCF with some genotypes set."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .rejected import report_rejected
+
+
+def edit(
+    vcf: Annotated[Path, typer.Option(help="Indexed VCF or BCF of the person.")],
+    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.")],
+    edits: Annotated[
+        Path,
+        typer.Option(help="Variants (.tsv, .csv, .vcf.gz, text), with a column `genotype` where they differ in it."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Edited VCF, .vcf.gz.")],
+    sample: Annotated[str | None, typer.Option(help="Sample of the VCF; needed where it has several.")] = None,
+    genotype: Annotated[
+        str,
+        typer.Option(help="het, hom, haplotype1, haplotype2, absent, or as in a VCF; for rows that do not say."),
+    ] = "hom",
+    on_conflict: Annotated[
+        Literal["error", "keep"],
+        typer.Option(help="Where the person carries a record that changes the same bases: stop, or keep both."),
+    ] = "error",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")] = False,
+) -> None:
+    """Set variants in a person's genome, and write it as a VCF: sorted, indexed, every other record kept.
+
+    Variants are checked against the FASTA, trimmed and left-aligned; the person's own record of an edited variant is
+    replaced, however it is written. Rows that cannot be used go to OUTPUT.rejected.tsv.
+    """
+    import pysam
+
+    from ..genome.edited import EditedGenome
+    from ..genome.personal import PersonalGenome
+    from ..genome.reference import ReferenceGenome
+    from ..genome.variant import VariantNormalizer
+    from ..genome.variant_table import read_variants
+    from ..report.edited_vcf import write_edited_vcf
+    from ..report.files import check_new
+
+    rejected = output.with_name(f"{output.name}.rejected.tsv")
+    check_new([output, output.with_name(f"{output.name}.tbi"), rejected], overwrite=overwrite)
+    pysam.set_verbosity(0)
+    reference = ReferenceGenome(fasta)
+    table = read_variants(edits, VariantNormalizer(reference))
+    person = PersonalGenome(reference, vcf, sample)
+    edited = EditedGenome(person, table.edits(genotype), on_conflict=on_conflict)
+    written = write_edited_vcf(edited, output)
+    person.close()
+    typer.echo(
+        f"{len(edited.genotypes)} edits: {written.added} records added, {written.replaced} of the person's replaced; "
+        f"{written.n_records} records in all",
+        err=True,
+    )
+    for path in [*written.paths, *report_rejected(table, rejected)]:
+        typer.echo(str(path))

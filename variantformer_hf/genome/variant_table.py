@@ -1,0 +1,285 @@
+"""Lists of variants as users have them: tables, VCFs, text. Rows that cannot be used are reported, the rest go on."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import InputError
+from .edited import GENOTYPES, GenotypeEdit
+from .table_files import text_lines
+from .variant import Variant, VariantError, VariantNormalizer
+
+# Spellings of columns, in lower case, by the name that is used for them here.
+_COLUMNS = {
+    "chrom": ("chrom", "chr", "#chrom", "chromosome", "contig"),
+    "pos": ("pos", "position", "bp", "base_pair_location"),
+    "ref": ("ref", "reference", "ref_allele", "other_allele"),
+    "alt": ("alt", "alternative", "alternate", "alt_allele", "effect_allele"),
+    "variant": ("variant", "variant_id", "snp", "id"),
+    "gene_id": ("gene_id", "gene", "molecular_trait_id", "phenotype_id"),
+    "tissue": ("tissue", "tissue_label"),
+    "consequence": ("consequence",),
+    "label": ("label",),
+    "genotype": ("genotype", "gt", "zygosity"),
+}
+_PLACE = ("chrom", "pos", "ref", "alt")
+# ``af``, ``AF_EUR``, ``EUR_AF``: a population's allele frequency.
+_FREQUENCY = re.compile(r"(?:af(?:[_-](?P<behind>\w+))?|(?P<before>\w+)[_-]af)", re.IGNORECASE)
+_VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """A variant that was asked for.
+
+    Attributes:
+        given: as it was given.
+        variant: the same, normalised.
+        row: where it stands: line of the file, or place in the list, from 1.
+        annotations: what else the row says: gene_id, tissue, consequence, label, genotype, and every other column.
+        frequencies: population -> frequency of ALT; the population of a plain ``AF`` is "".
+    """
+
+    given: Variant
+    variant: Variant
+    row: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    frequencies: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedVariant:
+    """A row that cannot be used.
+
+    Attributes:
+        row: as of ``VariantRow``.
+        given: what stands there.
+        reason: why not, and what to do.
+    """
+
+    row: int
+    given: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VariantTable:
+    """Variants to work on, and those that cannot be.
+
+    Attributes:
+        rows: in the order given; the same variant may come again in another spelling, or for another gene or tissue.
+        rejected: all others.
+        path: the file; None = a list.
+    """
+
+    rows: tuple[VariantRow, ...]
+    rejected: tuple[RejectedVariant, ...]
+    path: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def edits(self, genotype: str = "hom") -> list[GenotypeEdit]:
+        """The rows as edits: to the genotype in their column ``genotype``, else to the one given.
+
+        Raises:
+            InputError: a genotype that is none; no row.
+        """
+        if not self.rows:
+            raise InputError("holds no variant that can be used", file=self.path, remedy=_first_reason(self.rejected))
+        edits = [GenotypeEdit(each.variant, each.annotations.get("genotype") or genotype) for each in self.rows]
+        for edit, row in zip(edits, self.rows, strict=True):
+            try:
+                edit.text  # noqa: B018 -- says what is wrong with it
+            except InputError as error:
+                raise InputError(
+                    error.problem, file=self.path, record=f"row {row.row}",
+                    remedy=f"Write one of {', '.join(GENOTYPES)}, or a genotype of REF and ALT.",
+                ) from None  # fmt: skip
+        return edits
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A row before it is looked at."""
+
+    row: int
+    text: str
+    variant: Variant | None
+    problem: str
+    annotations: Mapping[str, str]
+    frequencies: Mapping[str, float]
+
+
+def read_variants(
+    source: str | Path | Iterable["Variant | str"], normalizer: VariantNormalizer, *, vcf_af: Sequence[str] = ()
+) -> VariantTable:
+    """Read variants and bring them to their one spelling.
+
+    Args:
+        source: a table (.tsv, .csv, .txt, compressed or not) with columns chrom (or chr), pos, ref, alt, or a column
+            ``variant`` in any spelling of :meth:`Variant.parse`; text, one variant a line; a VCF or BCF, each ALT of a
+            record by itself; or variants and texts themselves.
+        normalizer: of the FASTA.
+        vcf_af: INFO fields of a VCF that hold allele frequencies; none = all that look like it (AF, AF_EUR, EUR_AF).
+
+    Returns:
+        The variants and what was rejected: what :class:`VariantNormalizer` refuses, and rows that say again what an
+        earlier row says.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    path = None
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        is_vcf = path.name.endswith(_VCF_SUFFIXES)
+        asked: Iterable[_Asked] = _of_vcf(path, vcf_af) if is_vcf else _of_text(path)
+    else:
+        asked = _of_list(source)
+    rows: list[VariantRow] = []
+    rejected: list[RejectedVariant] = []
+    seen: dict[tuple[object, ...], int] = {}
+    for each in asked:
+        if each.variant is None:
+            rejected.append(RejectedVariant(each.row, each.text, each.problem))
+            continue
+        key = (each.variant, *(each.annotations.get(name) for name in ("gene_id", "tissue", "genotype")))
+        if key in seen:
+            rejected.append(RejectedVariant(each.row, each.text, f"says again what row {seen[key]} says"))
+            continue
+        try:
+            normal = normalizer(each.variant)
+        except VariantError as error:
+            rejected.append(RejectedVariant(each.row, each.text, _reason(error)))
+            continue
+        seen[key] = each.row
+        rows.append(VariantRow(each.variant, normal, each.row, each.annotations, each.frequencies))
+    return VariantTable(tuple(rows), tuple(rejected), path)
+
+
+def _of_list(source: Iterable["Variant | str"]) -> Iterator[_Asked]:
+    for row, entry in enumerate(source, start=1):
+        if isinstance(entry, Variant):
+            yield _Asked(row, str(entry), entry, "", {}, {})
+        else:
+            yield _parsed(row, entry, {}, {})
+
+
+def _parsed(row: int, text: str, annotations: Mapping[str, str], frequencies: Mapping[str, float]) -> _Asked:
+    try:
+        return _Asked(row, text, Variant.parse(text), "", annotations, frequencies)
+    except VariantError as error:
+        return _Asked(row, text, None, _reason(error), annotations, frequencies)
+
+
+def _of_text(path: Path) -> Iterator[_Asked]:
+    lines = [(number, line) for number, line in enumerate(text_lines(path), start=1) if line.strip()]
+    while lines and lines[0][1].startswith("##"):
+        lines.pop(0)
+    if not lines:
+        raise InputError("is empty", file=path, remedy="Give columns chrom, pos, ref, alt.")
+    try:
+        Variant.parse(lines[0][1].split("\t")[0])
+    except VariantError:
+        yield from _of_table(path, lines)
+    else:
+        for number, line in lines:
+            yield _parsed(number, line.split("\t")[0].strip(), {}, {})
+
+
+def _of_table(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[_Asked]:
+    header = lines[0][1]
+    delimiter = next((each for each in ("\t", ",", ";") if each in header), " ")
+    table = csv.reader((line for _, line in lines), delimiter=delimiter, skipinitialspace=delimiter == " ")
+    names = [_column(name) for name in next(table)]
+    if not set(_PLACE) <= set(names) and "variant" not in names:
+        missing = [name for name in _PLACE if name not in names]
+        raise InputError(
+            f"has no column {', '.join(missing)}; it has {', '.join(names)}", file=path,
+            remedy="Name the columns chrom, pos, ref, alt, or give one column `variant` (chr1:12345:A>G).",
+        )  # fmt: skip
+    for (number, line), fields in zip(lines[1:], table, strict=True):
+        if len(fields) != len(names):
+            yield _Asked(number, line, None, f"has {len(fields)} fields where the header has {len(names)}", {}, {})
+            continue
+        values = {name: value.strip() for name, value in zip(names, fields, strict=True)}
+        place = set(_PLACE) <= set(names)
+        annotations = {name: value for name, value in values.items()
+                       if value and name not in _PLACE and not _is_frequency(name)}  # fmt: skip
+        frequencies = {}
+        for name, value in values.items():
+            if _is_frequency(name) and _frequency(value) is not None:
+                frequencies[_population(name)] = float(value)
+        if not place:
+            yield _parsed(number, values["variant"], annotations, frequencies)
+            continue
+        text = ":".join(values[name] for name in _PLACE)
+        if not values["pos"].isdigit():
+            yield _Asked(number, text, None, f"the position {values['pos']!r} is no number", {}, {})
+            continue
+        variant = Variant(values["chrom"], int(values["pos"]), values["ref"], values["alt"])
+        yield _Asked(number, text, variant, "", annotations, frequencies)
+
+
+def _of_vcf(path: Path, fields: Sequence[str]) -> Iterator[_Asked]:
+    import pysam
+
+    try:
+        file = pysam.VariantFile(str(path))
+    except (OSError, ValueError) as error:
+        raise InputError("cannot be read as a VCF or BCF", file=path) from error
+    with file:
+        known = [name for name in file.header.info if (name in fields if fields else _is_frequency(name))]
+        missing = [name for name in fields if name not in known]
+        if missing:
+            raise InputError(f"has no INFO field {', '.join(missing)}", file=path, remedy="Name those of its header.")
+        row = 0
+        try:
+            for record in file:
+                for index, alt in enumerate(record.alts or (".",)):
+                    row += 1
+                    variant = Variant(record.chrom, record.pos, record.ref or "", alt)
+                    frequencies = {}
+                    for name in known:
+                        value = record.info.get(name)
+                        value = value[index] if isinstance(value, tuple) and index < len(value) else value
+                        if _frequency(value) is not None:
+                            frequencies[_population(name)] = float(value)
+                    annotations = {} if record.id is None else {"variant": record.id}
+                    yield _Asked(row, str(variant), variant, "", annotations, frequencies)
+        except (OSError, ValueError) as error:
+            raise InputError("cannot be read on: damaged or cut short", file=path, record=f"row {row + 1}") from error
+
+
+def _column(name: str) -> str:
+    lowered = name.strip().lower()
+    return next((ours for ours, theirs in _COLUMNS.items() if lowered in theirs), name.strip())
+
+
+def _is_frequency(name: str) -> bool:
+    return _FREQUENCY.fullmatch(name) is not None
+
+
+def _population(name: str) -> str:
+    found = _FREQUENCY.fullmatch(name)
+    return "" if found is None else (found["behind"] or found["before"] or "").upper()
+
+
+def _frequency(value: object) -> float | None:
+    """A frequency; None where none is given."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def _reason(error: InputError) -> str:
+    return f"{error.problem}. {error.remedy}" if error.remedy else error.problem
+
+
+def _first_reason(rejected: Sequence[RejectedVariant]) -> str:
+    return f"The first was rejected because {rejected[0].reason}" if rejected else "Give at least one."

@@ -1,0 +1,134 @@
+"""An edited genome as a VCF: the person's own, with the edited variants' records replaced."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pysam
+
+from ..errors import InputError
+from ..genome.edited import EditedGenome
+from ..genome.record_columns import Record
+from ..genome.variants import VariantFile
+from .files import whole_file
+
+_FIXED_COLUMNS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class EditedVcf:
+    """What was written.
+
+    Attributes:
+        paths: the VCF and its index.
+        n_records: records in it.
+        replaced: records of the person that an edit changed or took out.
+        added: records that edits put in.
+    """
+
+    paths: tuple[Path, Path]
+    n_records: int
+    replaced: int
+    added: int
+
+
+def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
+    """Write the one person's records after the edits, sorted, bgzipped and indexed.
+
+    Records that no edit is about are written as they stand; of one that holds an edited allele the genotype changes, or
+    it goes when nothing else of it is carried. Edits are records of their own, trimmed and left-aligned.
+
+    Args:
+        genome: the person with the edits.
+        path: .vcf.gz.
+
+    Raises:
+        InputError: the person is the reference, or of a file without genotypes; PATH is no .vcf.gz.
+    """
+    path = Path(path)
+    if path.name.removesuffix(".vcf.gz") in ("", path.name):
+        raise InputError("an edited VCF is bgzipped", file=path, remedy="Name it .vcf.gz.")
+    source = genome.records
+    if genome.person.is_reference or source.sample is None:
+        raise InputError(
+            "has no genotypes to edit", file=None if genome.person.is_reference else source.path,
+            remedy="Give a VCF or BCF with a sample.",
+        )  # fmt: skip
+    counts = {"records": 0, "replaced": 0, "added": 0}
+    file = VariantFile(source.path, source.sample)
+    try:
+        with whole_file(path) as partial, pysam.BGZFile(str(partial), "wb") as output:
+            output.write(_header(source.path, source.sample, genome).encode())
+            contigs = [*file.indexed_contigs]
+            contigs += [name for name in genome.edited_contigs() if name not in contigs]
+            for chrom in contigs:
+                for line in _lines(file, genome, chrom, counts):
+                    output.write(f"{line}\n".encode())
+                    counts["records"] += 1
+    finally:
+        file.close()
+    pysam.tabix_index(str(path), preset="vcf", force=True)
+    index = path.with_name(f"{path.name}.tbi")
+    return EditedVcf((path, index), counts["records"], counts["replaced"], counts["added"])
+
+
+def _lines(file: VariantFile, genome: EditedGenome, chrom: str, counts: dict[str, int]) -> Iterator[str]:
+    """A contig's records after the edits, of the one sample."""
+    waiting = [(each.edit.variant.is_indel, each.edit.record()) for each in genome.records.contig_edits(chrom)
+               if each.edit.is_carried]  # fmt: skip
+    column = _FIXED_COLUMNS + file.samples.index(str(file.sample))
+    for line in file.lines(chrom):
+        fields = line.split("\t", column + 1)
+        position = int(fields[1]) - 1
+        while waiting and _stands_before(waiting[0], position):
+            counts["added"] += 1
+            yield _added_line(chrom, waiting.pop(0)[1])
+        kept = [*fields[:_FIXED_COLUMNS], fields[column]]
+        if genome.records.may_change(chrom, position):
+            record = file.parse(line)
+            left = genome.records.remaining(record, chrom)
+            counts["replaced"] += left is not record
+            if left is None:
+                continue
+            if left is not record:
+                kept[-1] = ":".join([_genotype(left), *kept[-1].split(":")[1:]])
+        yield "\t".join(kept)
+    for _, record in waiting:
+        counts["added"] += 1
+        yield _added_line(chrom, record)
+
+
+def _stands_before(waiting: tuple[bool, Record], position: int) -> bool:
+    """Whether an edit's record comes before the person's at a position: an indel comes behind those at its own."""
+    is_indel, record = waiting
+    return record.position < position or (record.position == position and not is_indel)
+
+
+def _added_line(chrom: str, record: Record) -> str:
+    ref, alt = record.alleles
+    columns = (chrom, str(record.position + 1), ".", ref, alt, ".", "PASS", "EDITED", "GT", _genotype(record))
+    return "\t".join(columns)
+
+
+def _genotype(record: Record) -> str:
+    alleles = ["." if allele is None else str(allele) for allele in record.genotype or ()]
+    return ("|" if record.phased else "/").join(alleles)
+
+
+def _header(path: Path, sample: str, genome: EditedGenome) -> str:
+    with pysam.VariantFile(str(path)) as file:
+        header = file.header
+    lines = [line for line in str(header).splitlines() if line.startswith("##")]
+    if "GT" not in header.formats:
+        lines.append('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">')
+    if "EDITED" not in header.info:
+        lines.append('##INFO=<ID=EDITED,Number=0,Type=Flag,Description="Set by variantformer edit">')
+    if "PASS" not in header.filters:
+        lines.append('##FILTER=<ID=PASS,Description="All filters passed">')
+    lengths = genome.reference.contigs
+    for name, fasta_name in genome.edited_contigs().items():
+        if name not in header.contigs:
+            lines.append(f"##contig=<ID={name},length={lengths[fasta_name]}>")
+    lines.append(f"##variantformer_edits={','.join(f'{edit.variant}={edit.text}' for edit in genome.genotypes)}")
+    columns = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", sample)
+    return "\n".join([*lines, "\t".join(columns)]) + "\n"
