@@ -623,3 +623,43 @@ def test_context_must_be_given_where_it_is_used() -> None:
 def test_longer_sequences_than_the_encoder_takes() -> None:
     with pytest.raises(ValueError, match="13 tokens"):
         VariantFormerEncoder(encoder_config())(torch.zeros(1, 13, dtype=torch.long))
+
+
+@pytest.mark.parametrize("options", [each for each in OPTIONS if not each.get("add_context_to_cres")], ids=str)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_kept_contexts_serve_other_windows_of_the_gene(options: dict[str, Any], hidden: bool) -> None:
+    """Alternative windows on the contexts of one run of the cCRE stream = whole runs."""
+    model = expression_model(**options)
+    base, others = gene_inputs(1, 7, 3), [gene_inputs(seed, 2, 3) for seed in (2, 3, 4)]
+    mask = torch.tensor([[1, 1, 0, 1, 1, 1, 0]]) if hidden else None
+    tissues = base["tissue_ids"]
+    asked = {"cre_positions": torch.tensor([[3, -1]]), "gene_positions": torch.tensor([[2, -1]])}
+    with torch.inference_mode():
+        vectors = model.model.cre_encoder(base["cre_input_ids"], base["cre_attention_mask"]).pooler_output
+        contexts = model.model.cre_contexts(vectors, base["cre_class_ids"], mask)
+        together = model(
+            gene_input_ids=torch.cat([each["gene_input_ids"] for each in others]),
+            gene_attention_mask=torch.cat([each["gene_attention_mask"] for each in others]),
+            tissue_ids=tissues.expand(3, -1),
+            cre_contexts=contexts,
+            **{name: places.expand(3, -1) for name, places in asked.items()},
+        )
+        for row, other in enumerate(others):
+            whole = {**base, **{name: other[name] for name in ("gene_input_ids", "gene_attention_mask")}}
+            alone = model(**whole, cre_mask=mask, **asked)
+            for name in ("logits", "embeddings", "cre_token_embeddings", "gene_token_embeddings"):
+                torch.testing.assert_close(together[name][row], alone[name][0], equal_nan=True)
+
+
+def test_contexts_that_cannot_be_kept() -> None:
+    inputs = gene_inputs(1, 4, 3)
+    vectors = torch.zeros(1, 4, ENCODER["hidden_size"])
+    with pytest.raises(ValueError, match="another one in each tissue"):
+        expression_model(add_context_to_cres=True).model.cre_contexts(vectors, inputs["cre_class_ids"])
+    model = expression_model()
+    with pytest.raises(ValueError, match="one by one"):
+        model.model.cre_contexts(vectors.expand(2, -1, -1), inputs["cre_class_ids"].expand(2, -1))
+    contexts = model.model.cre_contexts(vectors, inputs["cre_class_ids"])
+    gene = {name: inputs[name] for name in ("gene_input_ids", "gene_attention_mask", "tissue_ids")}
+    with pytest.raises(ValueError, match="no window may be absent"):
+        model(**gene, cre_contexts=contexts, gene_mask=torch.tensor([[1, 1, 0]]))

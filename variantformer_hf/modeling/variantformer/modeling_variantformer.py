@@ -12,6 +12,7 @@ What is unusual here, read top to bottom:
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -84,6 +85,21 @@ class VariantFormerModelOutput(ModelOutput):
     cre_token_embeddings: torch.Tensor | None = None
     gene_token_embeddings: torch.Tensor | None = None
     tissue_attentions: torch.Tensor | None = None
+
+
+@dataclass
+class CreContexts:
+    """What the gene stream reads of one gene's cCREs: for all variants of the gene that leave its cCREs as they are.
+
+    Attributes:
+        keys_values: of each gene layer, (1, H, N, d) each.
+        hidden_states: (1, N, D), the end of the cCRE stream.
+        mask: (1, N), True = present; None = all.
+    """
+
+    keys_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    hidden_states: torch.Tensor
+    mask: torch.Tensor | None
 
 
 @dataclass
@@ -171,7 +187,7 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         self,
         hidden_states: torch.Tensor,
         bias: ScoreBias | None = None,
-        context: torch.Tensor | None = None,
+        context: torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None = None,
         context_bias: ScoreBias | None = None,
         first_query_weights: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
@@ -180,7 +196,7 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         Args:
             hidden_states: the stream; R rows, one behind the other, for each context: B = B' * R.
             bias: of self-attention, for B' contexts; B' = B without a context.
-            context: (B', K, D).
+            context: (B', K, D), or the keys and values that ``cross_attention.project_context`` made of it.
             context_bias: of cross-attention, for B' contexts.
             first_query_weights: the cross-attention weights of each row's first query, (B, H, K), are appended.
         """
@@ -188,11 +204,11 @@ class VariantFormerLayer(GradientCheckpointingLayer):
             return self._run(hidden_states, bias, None, None, None)
         if context is None:
             raise ValueError("this layer attends to a context, and none was given")
-        key, value = self.cross_attention.project_context(context)
-        rows = hidden_states.unflatten(0, (len(context), -1))
+        key, value = context if isinstance(context, tuple) else self.cross_attention.project_context(context)
+        rows = hidden_states.unflatten(0, (len(key), -1))
         outputs: list[torch.Tensor] = []
         weights: list[torch.Tensor] | None = None if first_query_weights is None else []
-        for contexts, of_each in _blocks(len(context), rows.shape[1], rows.shape[2]):
+        for contexts, of_each in _blocks(len(key), rows.shape[1], rows.shape[2]):
             block = rows[contexts, of_each]
             block_bias = None if bias is None else bias.of_contexts(contexts).for_rows(block.shape[1])
             key_value = key[contexts], value[contexts]
@@ -542,6 +558,7 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         gene_positions: torch.Tensor | None = None,
         cre_embeds: torch.Tensor | None = None,
         gene_embeds: torch.Tensor | None = None,
+        cre_contexts: CreContexts | None = None,
     ) -> VariantFormerModelOutput:
         """Run both streams for B genes in T tissues each.
 
@@ -555,16 +572,36 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             cre_positions, gene_positions: (B, K), cCREs and windows whose final vectors are returned; -1 = none.
             cre_embeds, gene_embeds: (B, N, E) and (B, M, E), what ``cre_encoder`` and ``gene_encoder`` made of the
                 tokens, in place of the tokens.
+            cre_contexts: from :meth:`cre_contexts`, in place of everything about cCREs: the B "genes" are then one gene
+                with other windows, all of them present.
 
         Raises:
             ValueError: a gene without any present cCRE or window; shapes that do not fit each other; neither tokens
                 nor embeddings, or both; cCRE embeddings asked for where ``add_context_to_cres`` makes them differ by
                 tissue and there are several.
         """
+        gene_rows = _rows_given("gene", gene_input_ids, gene_attention_mask, gene_embeds)
+        if cre_contexts is not None and tissue_ids is not None:
+            _check_shape("tissue_ids", tissue_ids, (gene_rows[0], tissue_ids.shape[-1]))
+            if gene_mask is not None and not bool(gene_mask.all()):
+                raise ValueError("with cre_contexts no window may be absent: give genes of like number together")
+            windows = self._enter(
+                self.gene_encoder, self.gene_projection, gene_input_ids, gene_attention_mask, gene_embeds, None
+            )
+            return self._gene_stream(
+                windows,
+                tissue_ids,
+                cre_contexts.keys_values,
+                cre_contexts.hidden_states,
+                cre_mask=cre_contexts.mask,
+                gene_mask=None,
+                output_attentions=output_attentions,
+                cre_positions=cre_positions,
+                gene_positions=gene_positions,
+            )
         if cre_class_ids is None or tissue_ids is None:
             raise ValueError("cre_class_ids and tissue_ids are needed")
         cre_rows = _rows_given("cre", cre_input_ids, cre_attention_mask, cre_embeds)
-        gene_rows = _rows_given("gene", gene_input_ids, gene_attention_mask, gene_embeds)
         _check_shape("cre_class_ids", cre_class_ids, cre_rows)
         _check_shape("cre_mask", cre_mask, cre_rows)
         _check_shape("gene_mask", gene_mask, gene_rows)
@@ -616,6 +653,34 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
             vectors = projection(vectors)
         return residual(vectors, self.config, self.dtype)
 
+    def cre_contexts(
+        self, cre_embeds: torch.Tensor, cre_class_ids: torch.Tensor, cre_mask: torch.Tensor | None = None
+    ) -> CreContexts:
+        """Run the cCRE stream of one gene, and keep what its gene stream reads of it.
+
+        Args:
+            cre_embeds: (1, N, E), what ``cre_encoder`` made of the cCREs.
+            cre_class_ids: (1, N).
+            cre_mask: (1, N), 1 = present; None = all.
+
+        Raises:
+            ValueError: ``add_context_to_cres``, with which the stream is another one in each tissue; several genes.
+        """
+        if self.config.add_context_to_cres:
+            raise ValueError("add_context_to_cres=True: the cCRE stream is another one in each tissue")
+        if len(cre_embeds) != 1:
+            raise ValueError(f"{len(cre_embeds)} genes were given: their contexts are made one by one")
+        _check_shape("cre_class_ids", cre_class_ids, tuple(cre_embeds.shape[:2]))
+        _check_shape("cre_mask", cre_mask, tuple(cre_embeds.shape[:2]))
+        cre_mask = _presence(cre_mask, "cre_mask")
+        cres = self._enter(self.cre_encoder, self.cre_projection, None, None, cre_embeds, cre_mask)
+        keys_values = []
+        for layer, context in zip(self.gene_layers, self._cre_stream(cres, cre_class_ids, cre_mask), strict=True):
+            attention = cast(VariantFormerCrossAttention, layer.cross_attention)
+            keys_values.append(attention.project_context(context))
+            cres = context
+        return CreContexts(tuple(keys_values), cres, cre_mask)
+
     def run_streams(
         self,
         cres: torch.Tensor,
@@ -630,31 +695,73 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
         gene_positions: torch.Tensor | None = None,
     ) -> VariantFormerModelOutput:
         """Run both streams on encoded cCREs (B, N, D) and windows (B, M, D); other arguments as in :meth:`forward`."""
+        n_tissues = tissue_ids.shape[1]
+        if cre_positions is not None and self.config.add_context_to_cres and n_tissues > 1:
+            raise ValueError("add_context_to_cres=True: cCRE embeddings differ by tissue, ask for one tissue at a time")
+        if self.config.add_context_to_cres:
+            assert self.tissue_embedding is not None
+            cres = (cres[:, None] + self.tissue_embedding(tissue_ids)[:, :, None]).flatten(0, 1)
+            cre_class_ids = cre_class_ids.repeat_interleave(n_tissues, 0)
+            cre_mask = None if cre_mask is None else cre_mask.repeat_interleave(n_tissues, 0)
+        return self._gene_stream(
+            windows,
+            tissue_ids,
+            self._cre_stream(cres, cre_class_ids, cre_mask),
+            cres,
+            cre_mask=cre_mask,
+            gene_mask=gene_mask,
+            output_attentions=output_attentions,
+            cre_positions=cre_positions,
+            gene_positions=gene_positions,
+        )
+
+    def _cre_stream(
+        self, cres: torch.Tensor, cre_class_ids: torch.Tensor, cre_mask: torch.Tensor | None
+    ) -> Iterator[torch.Tensor]:
+        """What each gene layer attends to, (B, N, D), one after the other; the last is the end of the stream."""
+        ranks = _ranks(cres, cre_mask) if self.config.use_alibi else None
+        heads = self.config.num_attention_heads if self.config.use_alibi else None
+        scores = score_bias(self.dtype, n_heads=heads, query_ranks=ranks, key_ranks=ranks, key_mask=cre_mask)
+        annotations, annotation_scores = self._annotations(cre_class_ids, cre_mask)
+        yield cres
+        for layer in self.cre_layers:
+            cres = layer(cres, scores, annotations, annotation_scores)
+            yield cres
+
+    def _gene_stream(
+        self,
+        windows: torch.Tensor,
+        tissue_ids: torch.Tensor,
+        contexts: Iterable[torch.Tensor | tuple[torch.Tensor, torch.Tensor]],
+        cres: torch.Tensor,
+        *,
+        cre_mask: torch.Tensor | None,
+        gene_mask: torch.Tensor | None,
+        output_attentions: bool,
+        cre_positions: torch.Tensor | None,
+        gene_positions: torch.Tensor | None,
+    ) -> VariantFormerModelOutput:
+        """The gene stream, each layer attending to its context; ``cres`` is any stage of the cCRE stream's rows.
+
+        With one context for all genes their windows must all be present.
+        """
         if output_attentions and self.config.gene_pooling in ("max", "mean"):
             raise ValueError(f"gene_pooling={self.config.gene_pooling!r} has no tissue token whose attention to return")
         n_genes, n_tissues = tissue_ids.shape
-        if cre_positions is not None and self.config.add_context_to_cres and n_tissues > 1:
-            raise ValueError("add_context_to_cres=True: cCRE embeddings differ by tissue, ask for one tissue at a time")
         tissues = self.tissue_embedding(tissue_ids) if self.tissue_embedding is not None else None
-        if self.config.add_context_to_cres:
-            assert tissues is not None
-            cres = (cres[:, None] + tissues[:, :, None]).flatten(0, 1)
-            cre_class_ids = cre_class_ids.repeat_interleave(n_tissues, 0)
-            cre_mask = None if cre_mask is None else cre_mask.repeat_interleave(n_tissues, 0)
         genes, n_tokens = self._gene_stream_start(windows, tissues)
         rows = len(genes) // n_genes
         if gene_mask is not None:
             gene_mask = F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(len(cres) // n_genes, 0)
-        cre_scores, gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
-        annotations, annotation_scores = self._annotations(cre_class_ids, cre_mask)
+        gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
         attentions: list[torch.Tensor] = []
         start = genes
-        for index, gene_layer in enumerate(self.gene_layers):
-            if index > 0:
-                cres = self.cre_layers[index - 1](cres, cre_scores, annotations, annotation_scores)
-            genes = gene_layer(genes, gene_scores, cres, cross_scores, attentions if output_attentions else None)
+        for gene_layer, context in zip(self.gene_layers, contexts, strict=True):
+            genes = gene_layer(genes, gene_scores, context, cross_scores, attentions if output_attentions else None)
             if self.config.use_res:
                 genes = genes + start
+            if isinstance(context, torch.Tensor):
+                cres = context
 
         def per_tissue(of_rows: torch.Tensor) -> torch.Tensor:
             """(B * rows, ...) -> (B, T, ...)."""
@@ -663,7 +770,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
 
         output = VariantFormerModelOutput(embeddings=per_tissue(self._pool_genes(genes, gene_mask)))
         if cre_positions is not None:
-            output["cre_token_embeddings"] = _rows_at(cres[:: len(cres) // n_genes], cre_positions)
+            of_genes = cres[:: max(1, len(cres) // n_genes)]
+            output["cre_token_embeddings"] = _rows_at(of_genes.expand(n_genes, -1, -1), cre_positions)
         if gene_positions is not None:
             found = _rows_at(genes[:, n_tokens:], gene_positions.repeat_interleave(rows, 0))
             output["gene_token_embeddings"] = per_tissue(found)
@@ -694,8 +802,8 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
 
     def _score_masks(
         self, cres: torch.Tensor, cre_mask: torch.Tensor | None, genes: torch.Tensor, gene_mask: torch.Tensor | None
-    ) -> tuple[ScoreBias | None, ScoreBias | None, ScoreBias | None]:
-        """What is added to the scores of the cCRE stream, of the gene stream, and between them.
+    ) -> tuple[ScoreBias | None, ScoreBias | None]:
+        """What is added to the scores of the gene stream, and of its attention to the cCREs.
 
         ALiBi over ranks among the present rows, and absent keys.
         """
@@ -708,7 +816,6 @@ class VariantFormerModel(VariantFormerPreTrainedModel):
                 shifted = gene_ranks + cre_ranks.amax(-1, keepdim=True) - gene_ranks.amax(-1, keepdim=True)
         cross_ranks = None if cross_heads is None else cre_ranks
         return (
-            score_bias(self.dtype, n_heads=heads, query_ranks=cre_ranks, key_ranks=cre_ranks, key_mask=cre_mask),
             score_bias(self.dtype, n_heads=heads, query_ranks=gene_ranks, key_ranks=gene_ranks, key_mask=gene_mask),
             score_bias(self.dtype, n_heads=cross_heads, query_ranks=shifted, key_ranks=cross_ranks, key_mask=cre_mask),
         )
@@ -845,6 +952,7 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
         gene_positions: torch.Tensor | None = None,
         cre_embeds: torch.Tensor | None = None,
         gene_embeds: torch.Tensor | None = None,
+        cre_contexts: CreContexts | None = None,
     ) -> VariantFormerExpressionOutput:
         """Predict log1p TPM of B genes in T tissues each; arguments as for :meth:`VariantFormerModel.forward`.
 
@@ -865,6 +973,7 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
             gene_positions=gene_positions,
             cre_embeds=cre_embeds,
             gene_embeds=gene_embeds,
+            cre_contexts=cre_contexts,
             return_dict=True,
         )
         assert tissue_ids is not None
