@@ -249,6 +249,14 @@ class PersonalStretch:
             tail += 1
         return (start + head, start + len(text) - tail, written[head : len(written) - tail].encode()), codes
 
+    def touched(self, start: int, end: int) -> tuple[int, int]:
+        """[start, end) widened to all edits that touch it, directly or by others: what a change in it may change."""
+        first = int(np.searchsorted(self._cluster_end, start, side="left"))
+        last = int(np.searchsorted(self._cluster_start, end, side="right"))
+        if first < last:
+            start, end = min(start, int(self._cluster_start[first])), max(end, int(self._cluster_end[last - 1]))
+        return start, end
+
     def __len__(self) -> int:
         return len(self._position)
 

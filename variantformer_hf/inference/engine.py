@@ -6,15 +6,15 @@ an earlier one, is looked up. Genes of like size share a batch; when memory runs
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
 from ..errors import InputError
-from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
 from ..tokenization.token_edits import Ragged
 from .element_store import ElementStore, token_key
 from .gene_tokens import GeneTokens, padded_rows, window_rows
@@ -30,8 +30,13 @@ _ELEMENTS_AT_ONCE_ON_GPU = 8_192
 _SCORES_AT_ONCE = {"cpu": 600_000}
 _SCORES_AT_ONCE_ON_GPU = 8_000_000
 _MOST_GENES = 32
+# Rows of the gene stream, tissues and all, that variants of a gene share a batch with.
+_ROWS_AT_ONCE = {"cpu": 32_768}
+_ROWS_AT_ONCE_ON_GPU = 262_144
 # Within a batch the shortest gene has at least this share of the longest one's cCREs: the rest is padding.
 _LEAST_SHARE = 0.75
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,41 @@ class GeneWork:
 
     tokens: GeneTokens
     reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInput:
+    """What the streams read of one gene.
+
+    Attributes:
+        cre_vectors: (N, E) float32, from the element encoder; at least one.
+        class_ids: (N,) int64.
+        window_vectors: (M, E) float32, from the windows' encoder; at least one.
+        cre_position, window_position: the element and the window whose final vectors are wanted; -1 = none.
+    """
+
+    cre_vectors: np.ndarray
+    class_ids: np.ndarray
+    window_vectors: np.ndarray
+    cre_position: int = -1
+    window_position: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOutput:
+    """What the model says of one gene in T tissues.
+
+    Attributes:
+        log1p_tpm: (T,) float32.
+        embeddings: (T, D) float32.
+        cre_embedding: (D,) float32, of the element that was asked for; NaN without.
+        window_embeddings: (T, D) float32, of the window that was asked for; NaN without.
+    """
+
+    log1p_tpm: np.ndarray
+    embeddings: np.ndarray
+    cre_embedding: np.ndarray
+    window_embeddings: np.ndarray
 
 
 class VectorPool:
@@ -136,6 +176,7 @@ class ExpressionEngine:
         kind = model.device.type
         self._elements_at_once = _ELEMENTS_AT_ONCE.get(kind, _ELEMENTS_AT_ONCE_ON_GPU)
         self._scores_at_once = _SCORES_AT_ONCE.get(kind, _SCORES_AT_ONCE_ON_GPU)
+        self._rows_at_once = _ROWS_AT_ONCE.get(kind, _ROWS_AT_ONCE_ON_GPU)
         self._width = cast(VariantFormerEncoderConfig, model.config.encoder_config).hidden_size
         self._pool = VectorPool(n_elements, self._width)
         self._unsaved: list[tuple[list[bytes], np.ndarray]] = []
@@ -168,8 +209,67 @@ class ExpressionEngine:
         rows = self._element_rows(work)
         results: list[tuple[np.ndarray, np.ndarray]] = []
         for batch in self.batches([len(each) for each in rows]):
-            results += self._streams(work[batch], rows[batch], list(tissue_ids))
+            genes = [(gene, self._pool.vectors[each]) for gene, each in zip(work[batch], rows[batch], strict=True)]
+            found = self._in_halves(self._predicted, genes, list(tissue_ids), "genes in a batch")
+            results += [(each.log1p_tpm, each.embeddings) for each in found]
         return results
+
+    def element_vectors(self, work: GeneWork) -> np.ndarray:
+        """Vectors of a gene's elements, (N, E) float32: looked up, or encoded and kept."""
+        self._pool.make_room()
+        return self._pool.vectors[self._element_rows([work])[0]]
+
+    @torch.inference_mode()
+    def encode_windows(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Vectors of rows of a gene's window, (n, E) float32; at most the processor's ``token_length`` tokens each."""
+        return self._encoded(self.model.model.gene_encoder, _ragged(rows), self.processor.token_length)
+
+    def streams(self, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]) -> list[StreamOutput]:
+        """Run both streams, in batches of genes of like size.
+
+        Raises:
+            InputError: memory does not suffice for one gene in one tissue.
+        """
+        results: list[StreamOutput] = []
+        for batch in self.batches([len(each.cre_vectors) for each in inputs]):
+            results += self._in_halves(self._both_streams, inputs[batch], list(tissue_ids), "genes in a batch")
+        return results
+
+    @torch.inference_mode()
+    def contexts(self, cre_vectors: np.ndarray, class_ids: np.ndarray) -> CreContexts:
+        """The cCRE stream of one gene, for :meth:`gene_streams`."""
+        device = self.model.device
+        vectors, ids = torch.from_numpy(cre_vectors[None]), torch.from_numpy(class_ids[None])
+        return self.model.model.cre_contexts(vectors.to(device), ids.to(device))
+
+    def gene_streams(
+        self, contexts: CreContexts, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]
+    ) -> list[StreamOutput]:
+        """Run the gene stream for other windows of the gene that the contexts are of.
+
+        Args:
+            contexts: from :meth:`contexts`.
+            inputs: of which the elements are not looked at.
+            tissue_ids: the tissues.
+
+        Raises:
+            InputError: memory does not suffice for one in one tissue.
+        """
+        results: dict[int, StreamOutput] = {}
+        by_size: dict[int, list[int]] = {}
+        for index, each in enumerate(inputs):
+            by_size.setdefault(len(each.window_vectors), []).append(index)
+        for size, members in by_size.items():
+            at_once = max(1, self._rows_at_once // (len(tissue_ids) * (size + 1)))
+            for first in range(0, len(members), at_once):
+                part = members[first : first + at_once]
+
+                def run(genes: Sequence[StreamInput], tissues: list[int]) -> list[StreamOutput]:
+                    return self._gene_stream(contexts, genes, tissues)
+
+                found = self._in_halves(run, [inputs[index] for index in part], list(tissue_ids), "variants in a batch")
+                results.update(zip(part, found, strict=True))
+        return [results[index] for index in range(len(inputs))]
 
     @torch.inference_mode()
     def encode(self, elements: Sequence[np.ndarray]) -> np.ndarray:
@@ -237,48 +337,90 @@ class ExpressionEngine:
         output = encoder(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), return_dict=True)
         return output.pooler_output.float().cpu().numpy()
 
-    @torch.inference_mode()
-    def _streams(
-        self, work: Sequence[GeneWork], rows: Sequence[np.ndarray], tissue_ids: list[int]
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """One batch through the windows' encoder and the streams; in halves where memory runs out."""
+    def _in_halves(
+        self,
+        run: Callable[[Sequence[_Item], list[int]], list[StreamOutput]],
+        items: Sequence[_Item],
+        tissue_ids: list[int],
+        what: str,
+    ) -> list[StreamOutput]:
+        """Run a batch; in halves, of its items and then of the tissues, where memory runs out."""
         try:
-            return self._forward(work, rows, tissue_ids)
+            return run(items, tissue_ids)
         except torch.OutOfMemoryError as error:
             if self.model.device.type == "cuda":
                 torch.cuda.empty_cache()
-            if len(work) > 1:
-                half = _halved(len(work), "genes in a batch", error)
+            if len(items) > 1:
+                half = _halved(len(items), what, error)
                 self._scores_at_once = max(1, self._scores_at_once // 2)
-                return self._streams(work[:half], rows[:half], tissue_ids) + self._streams(
-                    work[half:], rows[half:], tissue_ids
-                )
+                self._rows_at_once = max(1, self._rows_at_once // 2)
+                parts = [self._in_halves(run, part, tissue_ids, what) for part in (items[:half], items[half:])]
+                return parts[0] + parts[1]
             half = _halved(len(tissue_ids), "tissues of a gene", error)
-            parts = [self._streams(work, rows, part)[0] for part in (tissue_ids[:half], tissue_ids[half:])]
-            return [(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))]
+            both = [self._in_halves(run, items, part, what)[0] for part in (tissue_ids[:half], tissue_ids[half:])]
+            return [_joined(*both)]
 
-    def _forward(
-        self, work: Sequence[GeneWork], rows: Sequence[np.ndarray], tissue_ids: list[int]
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        device = self.model.device
-        windows = [_windows_of(gene, self.processor) for gene in work]
-        together = _ragged([each[row] for each in windows for row in range(len(each))])
-        encoded = self._encoded(self.model.model.gene_encoder, together, self.processor.token_length)
+    def _predicted(self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: list[int]) -> list[StreamOutput]:
+        windows = [_windows_of(work, self.processor) for work, _ in genes]
+        encoded = self.encode_windows([each[row] for each in windows for row in range(len(each))])
         of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
-        cre_embeds, cre_mask = _stacked([self._pool.vectors[each] for each in rows])
-        gene_embeds, gene_mask = _stacked(of_gene)
-        class_ids, _ = _stacked([gene.tokens.class_ids for gene in work])
-        output = self.model(
+        inputs = [StreamInput(vectors, work.tokens.class_ids, of_window)
+                  for (work, vectors), of_window in zip(genes, of_gene, strict=True)]  # fmt: skip
+        return self._both_streams(inputs, tissue_ids)
+
+    @torch.inference_mode()
+    def _both_streams(self, inputs: Sequence[StreamInput], tissue_ids: list[int]) -> list[StreamOutput]:
+        device = self.model.device
+        cre_embeds, cre_mask = _stacked([each.cre_vectors for each in inputs])
+        class_ids, _ = _stacked([each.class_ids for each in inputs])
+        gene_embeds, gene_mask = _stacked([each.window_vectors for each in inputs])
+        return self._outputs(
+            inputs,
+            tissue_ids,
             cre_embeds=cre_embeds.to(device),
-            gene_embeds=gene_embeds.to(device),
             cre_class_ids=class_ids.to(device),
-            tissue_ids=torch.tensor([tissue_ids] * len(work), device=device),
             cre_mask=None if cre_mask is None else cre_mask.to(device),
+            gene_embeds=gene_embeds.to(device),
             gene_mask=None if gene_mask is None else gene_mask.to(device),
-            return_dict=True,
+        )
+
+    @torch.inference_mode()
+    def _gene_stream(
+        self, contexts: CreContexts, inputs: Sequence[StreamInput], tissue_ids: list[int]
+    ) -> list[StreamOutput]:
+        gene_embeds = torch.from_numpy(np.stack([each.window_vectors for each in inputs])).to(self.model.device)
+        return self._outputs(inputs, tissue_ids, gene_embeds=gene_embeds, cre_contexts=contexts)
+
+    def _outputs(self, inputs: Sequence[StreamInput], tissue_ids: list[int], **given: Any) -> list[StreamOutput]:
+        device = self.model.device
+        places = {
+            "cre_positions": [each.cre_position for each in inputs],
+            "gene_positions": [each.window_position for each in inputs],
+        }
+        for name, positions in places.items():
+            if max(positions) >= 0:
+                given[name] = torch.tensor(positions, device=device)[:, None]
+        output = self.model(
+            tissue_ids=torch.tensor([tissue_ids] * len(inputs), device=device), return_dict=True, **given
         )
         values, embeddings = output.logits.float().cpu().numpy(), output.embeddings.float().cpu().numpy()
-        return list(zip(values, embeddings, strict=True))
+        nowhere = np.full_like(embeddings, np.nan)
+        of_cre, of_window = nowhere[:, 0], nowhere
+        if output.cre_token_embeddings is not None:
+            of_cre = output.cre_token_embeddings[:, 0].float().cpu().numpy()
+        if output.gene_token_embeddings is not None:
+            of_window = output.gene_token_embeddings[:, :, 0].float().cpu().numpy()
+        return [StreamOutput(*each) for each in zip(values, embeddings, of_cre, of_window, strict=True)]
+
+
+def _joined(first: StreamOutput, second: StreamOutput) -> StreamOutput:
+    """Two groups of tissues of one gene as one."""
+    return StreamOutput(
+        np.concatenate([first.log1p_tpm, second.log1p_tpm]),
+        np.concatenate([first.embeddings, second.embeddings]),
+        first.cre_embedding,
+        np.concatenate([first.window_embeddings, second.window_embeddings]),
+    )
 
 
 def _windows_of(work: GeneWork, processor: VariantFormerProcessor) -> Ragged:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..genome.interval import Interval, reverse_complement
+from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
 from ..genome.stretch import PersonalStretch, RegionEdits
 from ..modeling import VariantFormerProcessor
@@ -178,13 +178,7 @@ class PersonalTokens:
         Raises:
             ReferenceMismatchError: as for ``PersonalGenome.edits``.
         """
-        reverse = regions.gene.strand == "-"
-        if reverse not in self._elements:
-            self._elements[reverse] = self._edited_elements(reverse=reverse)
-        elements = self._elements[reverse]
-        place = np.searchsorted(elements.cre_rows, regions.cre_rows)
-        kept = np.flatnonzero(elements.lengths[place] > 0)
-        place = place[kept]
+        elements, kept, place = self._elements_of(regions)
         keys, outcomes = self._person.outcomes(
             self._stretch, np.append(regions.starts, regions.window.start), np.append(regions.ends, regions.window.end)
         )
@@ -194,10 +188,32 @@ class PersonalTokens:
             cre_rows=regions.cre_rows[kept],
             differs=elements.differs[place],
             class_ids=regions.cre_class_ids[kept].astype(np.int64),
-            window=self._edited_window(regions.window, reverse=reverse),
+            window=self.window(regions),
             keys=keys,
             outcomes=outcomes,
         )
+
+    def elements(self, regions: GeneRegions) -> list[np.ndarray | None]:
+        """Tokens of a gene's cCREs, in their order; None for one that the person lacks.
+
+        Raises:
+            ReferenceMismatchError: as for ``PersonalGenome.edits``.
+        """
+        elements, kept, place = self._elements_of(regions)
+        tokens: list[np.ndarray | None] = [None] * len(regions.cre_rows)
+        for index, row in zip(kept.tolist(), place.tolist(), strict=True):
+            tokens[index] = elements.tokens[row]
+        return tokens
+
+    def _elements_of(self, regions: GeneRegions) -> tuple["_Elements", np.ndarray, np.ndarray]:
+        """A strand's elements, which cCREs of the gene are there, and their rows in it."""
+        reverse = regions.gene.strand == "-"
+        if reverse not in self._elements:
+            self._elements[reverse] = self._edited_elements(reverse=reverse)
+        elements = self._elements[reverse]
+        place = np.searchsorted(elements.cre_rows, regions.cre_rows)
+        kept = np.flatnonzero(elements.lengths[place] > 0)
+        return elements, kept, place[kept]
 
     def _edited_elements(self, *, reverse: bool) -> "_Elements":
         """All elements of the genes on a strand."""
@@ -219,8 +235,13 @@ class PersonalTokens:
             tokens = TokenRows((before.sources[0], after.values), source, begin, end)
         return _Elements(rows, tokens, differs, edits.lengths)
 
-    def _edited_window(self, window: Interval, *, reverse: bool) -> np.ndarray | None:
-        """A gene's window; None where all of it is deleted."""
+    def window(self, regions: GeneRegions) -> np.ndarray | None:
+        """Tokens of a gene's window; None where all of it is deleted.
+
+        Raises:
+            ReferenceMismatchError: as for ``PersonalGenome.edits``.
+        """
+        window, reverse = regions.window, regions.gene.strand == "-"
         tokens, editable = self._reference.window(
             window.chrom, window.start, window.end, self._stretch, reverse=reverse
         )

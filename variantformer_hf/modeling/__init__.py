@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
 
 from ..tokenization import DnaTokenizer
 from .variantformer import (
+    CreContexts,
     VariantFormerConfig,
     VariantFormerEncoder,
     VariantFormerEncoderConfig,
@@ -15,6 +16,7 @@ from .variantformer import (
 )
 
 __all__ = [
+    "CreContexts",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",

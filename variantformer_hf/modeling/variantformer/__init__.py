@@ -3,6 +3,7 @@
 from .attention_backends_variantformer import choose_attention
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 from .modeling_variantformer import (
+    CreContexts,
     VariantFormerEncoder,
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
@@ -11,6 +12,7 @@ from .modeling_variantformer import (
 from .processing_variantformer import VariantFormerProcessor
 
 __all__ = [
+    "CreContexts",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",
