@@ -108,3 +108,10 @@ def test_a_gene_on_a_contig_that_the_fasta_lacks(files: Path) -> None:
     find, table, _ = finder(files, "ENSG00000000001.1,G,chr7,100,200,+\nENSG00000000002.1,H,chr1,100,200,+\n")
     with pytest.raises(ContigError, match="has no contig chr7"):
         find.find(table.get("G"))
+
+
+def test_the_reach_holds_all_of_every_region(files: Path) -> None:
+    find, table, _ = finder(files, "ENSG00000000001.1,G,chr1,200,350,+\n")
+    assert find.reach(table.get("G")) == Interval("chr1", 94, 475)
+    alone, table, _ = finder(files, "ENSG00000000001.1,G,chr1,580,590,+\n")
+    assert alone.reach(table.get("G")) == Interval("chr1", 480, 600)

@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from variantformer_hf import ExpressionPredictor
+from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.demo.model import write_demo_model
 from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.inference import parts as parts_module
 from variantformer_hf.inference import run as run_module
 from variantformer_hf.inference.engine import ExpressionEngine
+from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.inference.parts import DoneGene, PartFolder
 from variantformer_hf.inference.processes import ahead
 from variantformer_hf.inference.run_plan import shares_of, stretches_of
@@ -144,6 +147,7 @@ DRIVER = """
 import os, signal, sys, time
 from variantformer_hf.inference import run
 from variantformer_hf.inference.engine import ExpressionEngine
+from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.cli import main
 run._GENES_AT_ONCE = run.GENES_IN_A_PART = 1
 predict = ExpressionEngine.predict
@@ -275,3 +279,30 @@ def test_items_that_are_made_ahead_come_in_order_with_their_errors() -> None:
     taken = ahead(iter(range(1_000_000)), 2)
     assert next(taken) == 0
     taken.close()  # type: ignore[attr-defined]
+
+
+def test_an_element_across_the_radius_is_read_to_its_end(files: tuple[SimulatedFiles, Path]) -> None:
+    """A record beyond the radius, in an element that begins within it, is of the gene too."""
+    predictor = ExpressionPredictor.from_pretrained(files[1], device="cpu")
+    reference = ReferenceGenome(files[0].fasta)
+    person = PersonalGenome(reference, files[0].vcf)
+    gene = next(gene for gene in predictor.gene_table if gene.strand == "+")
+    found = predictor.cre_table.overlapping(gene.chrom, gene.end + 1_000, gene.end + 100_000)
+    start, record = next(
+        (start, record)
+        for start, end in zip(found.start.tolist(), found.end.tolist(), strict=True)
+        for record in VariantFile(files[0].vcf).records(gene.chrom, start + 2, end)
+        if person.sequence(gene.chrom, start, end) != reference.sequence(gene.chrom, start, end)
+        and record.position > start + 1
+    )
+    predictor.processor.cre_radius = start + 1 - gene.end
+    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    regions = finder.find(gene)
+    assert gene.end + predictor.processor.cre_radius < record.position < regions.ends.max()
+    ids = [tissue.id for tissue in predictor.tissue_names.named]
+    expected, _ = predictor.predict_gene(gene_sequences(regions, person.sequences), ids)
+    result = predictor.run(files[0].fasta, files[0].vcf, genes=[gene.gene_id])
+    np.testing.assert_allclose(result.table["log1p_tpm"], expected, atol=2e-5, rtol=0)
+    tally = VariantTally()
+    person.sequences(regions.intervals, tally)
+    assert result.genes["records_applied"].tolist() == [tally.total().applied]

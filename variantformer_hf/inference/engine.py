@@ -159,6 +159,7 @@ class ExpressionEngine:
         store: vectors on disk, looked into and added to; None = none.
 
     Attributes:
+        width: numbers in an element's vector.
         elements_encoded, elements_found: how many elements were encoded, and how many looked up in the store.
     """
 
@@ -177,8 +178,8 @@ class ExpressionEngine:
         self._elements_at_once = _ELEMENTS_AT_ONCE.get(kind, _ELEMENTS_AT_ONCE_ON_GPU)
         self._scores_at_once = _SCORES_AT_ONCE.get(kind, _SCORES_AT_ONCE_ON_GPU)
         self._rows_at_once = _ROWS_AT_ONCE.get(kind, _ROWS_AT_ONCE_ON_GPU)
-        self._width = cast(VariantFormerEncoderConfig, model.config.encoder_config).hidden_size
-        self._pool = VectorPool(n_elements, self._width)
+        self.width = cast(VariantFormerEncoderConfig, model.config.encoder_config).hidden_size
+        self._pool = VectorPool(n_elements, self.width)
         self._unsaved: list[tuple[list[bytes], np.ndarray]] = []
 
     def batches(self, sizes: Sequence[int]) -> list[slice]:
@@ -281,7 +282,7 @@ class ExpressionEngine:
         Returns:
             (n, width) float32.
         """
-        vectors = np.empty((len(elements), self._width), dtype=np.float32)
+        vectors = np.empty((len(elements), self.width), dtype=np.float32)
         lengths = np.array([len(tokens) for tokens in elements])
         order = np.argsort(lengths, kind="stable")
         first = 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ContigError
 from ..genome.contigs import map_contigs
-from ..genome.cres import CreTable
+from ..genome.cres import CreSlice, CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.interval import Interval, reverse_complement
 from ..genome.reference import ReferenceGenome
@@ -111,10 +111,15 @@ class RegionFinder:
         self._check_lengths(genes)
 
     def reach(self, gene: Gene) -> Interval:
-        """The stretch in which a gene's elements and window lie."""
+        """The stretch in which a gene's elements, all of each, and its window lie."""
         contig, length = self._contig(gene)
-        radius = self._geometry.cre_radius
-        return Interval(contig, max(0, gene.start - radius), min(gene.end + radius, length))
+        radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
+        start, end = gene_window(gene, self._geometry, length)
+        start, end = min(start, gene.start - radius), max(end, gene.end + radius)
+        found = self._overlapping(gene)
+        if len(found):
+            start, end = min(start, int(found.start.min()) - flank), max(end, int(found.end.max()) + flank)
+        return Interval(contig, max(0, start), min(end, length))
 
     def find(self, gene: Gene) -> GeneRegions:
         """Regions of a gene: its window, and every cCRE that overlaps the gene widened by ``cre_radius``.
@@ -123,9 +128,8 @@ class RegionFinder:
             ContigError: the FASTA lacks the gene's contig.
         """
         contig, length = self._contig(gene)
-        radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
-        cre_contig = self._cre_contig_of.get(gene.chrom, gene.chrom)
-        found = self._cres.overlapping(cre_contig, max(0, gene.start - radius), gene.end + radius)
+        flank = self._geometry.cre_flank
+        found = self._overlapping(gene)
         step = -1 if gene.strand == "-" else 1
         return GeneRegions(
             gene=gene,
@@ -135,6 +139,11 @@ class RegionFinder:
             cre_class_ids=found.class_id[::step],
             cre_rows=found.rows[::step],
         )
+
+    def _overlapping(self, gene: Gene) -> CreSlice:
+        radius = self._geometry.cre_radius
+        cre_contig = self._cre_contig_of.get(gene.chrom, gene.chrom)
+        return self._cres.overlapping(cre_contig, max(0, gene.start - radius), gene.end + radius)
 
     def _contig(self, gene: Gene) -> tuple[str, int]:
         if gene.chrom not in self.contig_of:
