@@ -232,6 +232,10 @@ class EditedGenome(PersonalGenome):
         chroms = dict.fromkeys(edit.variant.chrom for edit in self.genotypes)
         return {self._contig_of[chrom]: chrom for chrom in chroms}
 
+    def edited_spans(self, chrom: str) -> list[tuple[int, int]]:
+        """Stretches of a contig (by the FASTA) in which edits put records in or take them out, 0-based half-open."""
+        return [(each.low, each.high) for each in self.records.contig_edits(self._contig_of.get(chrom, chrom))]
+
     def conflict(self, edit: GenotypeEdit) -> str | None:
         """A carried record, or another edit, that changes bases which an edit of this genome changes; None = none."""
         if not edit.is_carried:

@@ -218,7 +218,8 @@ class ExpressionEngine:
     def element_vectors(self, work: GeneWork) -> np.ndarray:
         """Vectors of a gene's elements, (N, E) float32: looked up, or encoded and kept."""
         self._pool.make_room()
-        return self._pool.vectors[self._element_rows([work])[0]]
+        rows = self._element_rows([work])[0]
+        return self._pool.vectors[rows]
 
     @torch.inference_mode()
     def encode_windows(self, rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""The genomes in which variants are looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import InputError
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from ..inference.people import GenotypeOptions
+
+CHOICES = ("person", "person-snps", "reference")
+_KEYS = {"vcf", "sample", "snps_only"}
+
+
+@dataclass(frozen=True)
+class Background:
+    """A genome to look at variants in.
+
+    Attributes:
+        name: ``person``, ``person-snps``, ``reference``, or a population.
+        genome: the genome.
+    """
+
+    name: str
+    genome: PersonalGenome
+
+    @property
+    def sample(self) -> str:
+        """Whose it is."""
+        return self.genome.sample
+
+
+def open_backgrounds(
+    reference: ReferenceGenome,
+    choice: str | Path | None = None,
+    *,
+    vcf: str | Path | None = None,
+    sample: str | None = None,
+    options: GenotypeOptions | None = None,
+) -> list[Background]:
+    """Open the genomes that a choice names.
+
+    Args:
+        reference: the FASTA.
+        choice: ``person``; ``person-snps``, the person's SNPs alone, as the released code does; ``reference``; or a
+            YAML file, population -> ``{vcf:, sample:, snps_only:}``. None = ``person`` with a VCF, else ``reference``.
+        vcf, sample: the person.
+        options: how records become sequence.
+
+    Raises:
+        InputError: a VCF is missing or not asked for; the YAML cannot be read; see ``PersonalGenome``.
+    """
+    options = options or GenotypeOptions()
+    name = str(choice) if choice is not None else "person" if vcf is not None else "reference"
+    if name == "reference":
+        return [Background(name, PersonalGenome(reference, mode=options.mode))]
+    if name in CHOICES:
+        if vcf is None:
+            raise InputError(f"the background {name} needs a VCF", remedy="Give --vcf, or --background reference.")
+        chosen = replace(options, snps_only=options.snps_only or name == "person-snps")
+        return [Background(name, PersonalGenome(reference, vcf, sample, **chosen.as_dict()))]
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(
+            f"there is no background {name!r}", remedy=f"Choose one of {', '.join(CHOICES)}, or give a YAML file."
+        )
+    if vcf is not None:
+        raise InputError("the populations' file names its own VCFs", file=path, remedy="Leave out --vcf.")
+    return _populations(path, reference, options)
+
+
+def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOptions) -> list[Background]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("cannot be read as YAML", file=path) from error
+    if not isinstance(content, Mapping) or not content:
+        raise InputError("names no population", file=path, remedy="Write lines such as EUR: {vcf: eur.vcf.gz}.")
+    found = []
+    for name, entry in content.items():
+        if not isinstance(entry, Mapping) or "vcf" not in entry or not set(entry) <= _KEYS:
+            raise InputError(
+                "needs `vcf`, and may have `sample` and `snps_only`, nothing else", file=path, record=str(name),
+                remedy="Write {vcf: FILE, sample: NAME, snps_only: true}.",
+            )  # fmt: skip
+        vcf = path.parent / str(entry["vcf"])
+        chosen = replace(options, snps_only=bool(entry.get("snps_only", options.snps_only)))
+        sample = None if entry.get("sample") is None else str(entry["sample"])
+        found.append(Background(str(name), PersonalGenome(reference, vcf, sample, **chosen.as_dict())))
+    return found
