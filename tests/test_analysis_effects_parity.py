@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from variantformer_hf import PersonalGenome, ReferenceGenome, Variant
+from variantformer_hf import ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
 from variantformer_hf.conversion.variantformer import convert_expression_model
 
