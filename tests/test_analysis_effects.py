@@ -12,7 +12,7 @@ from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
-from variantformer_hf.analysis.effects import COLUMNS
+from variantformer_hf.analysis.effect_table import COLUMNS
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.inference.gene_regions import GeneSequences, RegionFinder, gene_sequences

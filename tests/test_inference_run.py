@@ -112,7 +112,7 @@ def test_parts_of_another_run_are_refused_or_replaced(
 
 
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
-    folder = PartFolder(tmp_path / "parts", "key", {})
+    folder = PartFolder(tmp_path / "parts", {"run": 1})
     gene = DoneGene(0, 1, "ok", 3, 2, 1, np.array([1.5, np.nan], dtype=np.float32), None)
     folder.write([gene])
     folder.write([gene])  # a part that two processes wrote counts once
@@ -127,11 +127,11 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
             read()
     (tmp_path / "parts" / "run.json").write_text("[]")
     with pytest.raises(InputError, match="another run"):
-        PartFolder(tmp_path / "parts", "key", {})
+        PartFolder(tmp_path / "parts", {"run": 1})
 
 
 def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = PartFolder(tmp_path / "parts", "key", {})
+    folder = PartFolder(tmp_path / "parts", {"run": 1})
 
     def fails(_: Any, path: Path) -> None:
         path.write_bytes(b"half")

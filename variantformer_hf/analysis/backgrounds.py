@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..genome.personal import PersonalGenome
@@ -29,6 +30,10 @@ class Background:
     def sample(self) -> str:
         """Whose it is."""
         return self.genome.sample
+
+    def description(self) -> dict[str, Any]:
+        """All that its sequences depend on."""
+        return {"name": self.name, "sample": self.sample, **self.genome.description()}
 
 
 def open_backgrounds(

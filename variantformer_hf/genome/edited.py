@@ -260,6 +260,11 @@ class EditedGenome(PersonalGenome):
                         return f"{variant.chrom}:{record.position + 1}:{':'.join(record.alleles)}"
         return None
 
+    def description(self) -> dict[str, object]:
+        """As of the person, and the edits."""
+        edits = [f"{edit.variant}={edit.text}" for edit in self.genotypes]
+        return {**self.person.description(), "edits": edits}
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_edited, (self.person, self.genotypes, self._on_conflict)
 

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_re
 from .contigs import identify_assembly, map_contigs
 from .held_records import HeldRecords
 from .interval import Interval
+from .provenance import content_of
 from .record_columns import Record, RecordColumns, RecordSource
 from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits, union
@@ -240,16 +242,19 @@ class PersonalGenome:
         if self._variants is not None:
             self._variants.close()
 
+    def description(self) -> dict[str, object]:
+        """The file's content and the options that its records are read by."""
+        path = self._path
+        return {"vcf": None if path is None else content_of(path), "mode": self.mode, **self._options()}
+
+    def _options(self) -> dict[str, Any]:
+        names = ("symbolic", "snps_only", "pass_only", "min_gq", "min_dp", "on_ref_mismatch", "refuse_gvcf")
+        return {name: getattr(self, name) for name in names}
+
     def __reduce__(self) -> tuple[object, ...]:
         variants = None if self._variants is None else self._variants.path
-        options = {
-            name: getattr(self, name)
-            for name in (
-                "symbolic", "snps_only", "pass_only", "min_gq", "min_dp", "on_ref_mismatch", "refuse_gvcf"
-            )
-        }  # fmt: skip
         sample = None if self._variants is None else self._variants.sample
-        return _rebuild, (self.reference, variants, sample, self.mode, options)
+        return _rebuild, (self.reference, variants, sample, self.mode, self._options())
 
     def _chosen(self, record: Record, chrom: str) -> Edit | Outcome:
         if len(record.alleles) < 2:

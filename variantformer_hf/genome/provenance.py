@@ -39,3 +39,8 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
         "sha256": digest,
         "hashed": "whole file" if whole_file else "first MiB and indexes",
     }
+
+
+def content_of(path: str | PathLike[str]) -> dict[str, Any]:
+    """A file's fingerprint, wherever it lies."""
+    return {name: value for name, value in fingerprint(path).items() if name != "path"}

@@ -50,21 +50,21 @@ def run_key(description: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class PartFolder:
-    """The parts of one run.
+class Parts:
+    """A folder of Parquet parts of one run, each written whole under another name and renamed.
 
     Args:
         path: the folder; made with the first part.
-        key: see :func:`run_key`.
-        description: what the key stands for, kept for readers.
+        description: all that the run's results depend on; its hash tells the run from others.
         overwrite: remove the parts of another run instead of refusing.
 
     Raises:
         InputError: the folder holds another run's parts.
     """
 
-    def __init__(self, path: str | Path, key: str, description: dict[str, Any], *, overwrite: bool = False) -> None:
+    def __init__(self, path: str | Path, description: dict[str, Any], *, overwrite: bool = False) -> None:
         self.path = Path(path)
+        key = run_key(description)
         self._content = {"key": key, "run": description}
         run = self.path / _RUN
         if not self.path.exists():
@@ -82,6 +82,45 @@ class PartFolder:
                 )
             shutil.rmtree(self.path, ignore_errors=True)  # another process of the run may be at it too
 
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def parts(self, kind: str) -> list[Path]:
+        """Files of a kind, by name."""
+        return sorted(self.path.glob(f"{kind}-*.parquet"))
+
+    def write_part(self, kind: str, table: pa.Table) -> None:
+        """Write a part; there may be several of a kind."""
+        self.path.mkdir(exist_ok=True)
+        run = self.path / _RUN
+        if not run.exists():
+            self._rename(run, lambda partial: partial.write_text(json.dumps(self._content, indent=2, default=str)))
+        self._rename(self.path / f"{kind}-{uuid.uuid4().hex}.parquet", lambda partial: pq.write_table(table, partial))
+
+    def read_part(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        """A part.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            return pq.read_table(path, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError("is a damaged part of an unfinished run", file=path, remedy="Remove the file.") from error
+
+    def _rename(self, path: Path, write: Any) -> None:
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        try:
+            write(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class PartFolder(Parts):
+    """The parts of a run of predictions."""
+
     def write(self, predictions: Sequence[DoneGene]) -> None:
         """Write predictions as one part."""
         if not predictions:
@@ -94,13 +133,13 @@ class PartFolder:
         if predictions[0].embeddings is not None:
             rows = [each.embeddings.ravel() for each in predictions if each.embeddings is not None]
             columns["embeddings"] = pa.array(rows, pa.list_(pa.float32()))
-        self._write(pa.table(columns), "genes")
+        self.write_part("genes", pa.table(columns))
 
     def read(self, *, with_embeddings: bool = False) -> dict[tuple[int, int], DoneGene]:
         """All predictions that are there, by person and gene; one that is there twice counts once."""
         done: dict[tuple[int, int], DoneGene] = {}
-        for path in self._parts("genes"):
-            table = self._table(path)
+        for path in self.parts("genes"):
+            table = self.read_part(path)
             for row in table.to_pylist() if not with_embeddings else _rows_with_embeddings(table):
                 values = np.array(row["log1p_tpm"], dtype=np.float32)
                 vectors = row.pop("embeddings", None)
@@ -113,8 +152,8 @@ class PartFolder:
     def done(self) -> set[tuple[int, int]]:
         """Persons and genes that are there."""
         pairs: set[tuple[int, int]] = set()
-        for path in self._parts("genes"):
-            table = self._table(path, ["person", "gene"])
+        for path in self.parts("genes"):
+            table = self.read_part(path, ["person", "gene"])
             pairs.update(zip(table["person"].to_pylist(), table["gene"].to_pylist(), strict=True))
         return pairs
 
@@ -122,54 +161,23 @@ class PartFolder:
         """Keep a person's records of a contig; ``of`` names the share of the run that they were counted for."""
         keys, outcomes = tally.records(chrom)
         columns = {"person": [person] * len(keys), "chrom": [chrom] * len(keys), "key": keys, "outcome": outcomes}
-        self._write(pa.table(columns), f"tally-{person}-{of}")
+        self.write_part(f"tally-{person}-{of}", pa.table(columns))
 
     def has_tally(self, person: int, *, of: str) -> bool:
         """Whether a person's records of a share are there."""
-        return bool(self._parts(f"tally-{person}-{of}"))
+        return bool(self.parts(f"tally-{person}-{of}"))
 
     def tally(self, person: int) -> VariantTally:
         """A person's records, of all shares and contigs together."""
         tally = VariantTally()
-        for path in self._parts(f"tally-{person}-"):
-            table = self._table(path)
+        for path in self.parts(f"tally-{person}"):
+            table = self.read_part(path)
             chroms = table["chrom"].to_numpy(zero_copy_only=False)
             keys, outcomes = table["key"].to_numpy(), table["outcome"].to_numpy().astype(np.int8)
             for chrom in dict.fromkeys(chroms.tolist()):
                 of_contig = chroms == chrom
                 tally.add(chrom, keys[of_contig], outcomes[of_contig])
         return tally
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def _parts(self, kind: str) -> list[Path]:
-        return sorted(self.path.glob(f"{kind}*.parquet"))
-
-    def _write(self, table: pa.Table, kind: str) -> None:
-        self.path.mkdir(exist_ok=True)
-        run = self.path / _RUN
-        if not run.exists():
-            self._rename(run, lambda partial: partial.write_text(json.dumps(self._content, indent=2, default=str)))
-        separator = "" if kind.endswith("-") else "-"
-        self._rename(
-            self.path / f"{kind}{separator}{uuid.uuid4().hex}.parquet", lambda partial: pq.write_table(table, partial)
-        )
-
-    def _rename(self, path: Path, write: Any) -> None:
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        try:
-            write(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-
-    def _table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
-        try:
-            return pq.read_table(path, columns=columns)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError("is a damaged part of an unfinished run", file=path, remedy="Remove the file.") from error
 
 
 def _rows_with_embeddings(table: pa.Table) -> Iterable[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ..folder import CRES_FILE, GENES_FILE, cache_folder
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.personal import PersonalGenome
-from ..genome.provenance import fingerprint
+from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
 from ..modeling import (
     VariantFormerEncoderConfig,
@@ -38,7 +38,7 @@ from .model_files import (
     model_file,
     model_identity,
 )
-from .parts import DoneGene, PartFolder, run_key
+from .parts import DoneGene, PartFolder
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
 from .processes import processes
 from .query import Query, RejectedName, RejectedQueryError, resolve_query
@@ -313,7 +313,7 @@ class ExpressionPredictor:
         folder = None
         if parts is not None:
             group.wait()  # so that no process takes parts of this run, written early by another, for an older run's
-            folder = PartFolder(parts, run_key(description), description, overwrite=overwrite_parts)
+            folder = PartFolder(parts, description, overwrite=overwrite_parts)
         elif group.count > 1:
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
         if on_plan is not None:
@@ -435,8 +435,8 @@ class ExpressionPredictor:
             "version": __version__,
             "model": asdict(self.identity),
             "precision": self.precision,
-            "fasta": _content(reference.path),
-            "vcf": None if vcf is None else _content(vcf),
+            "fasta": content_of(reference.path),
+            "vcf": None if vcf is None else content_of(vcf),
             "options": options.as_dict(),
             "samples": list(samples),
             "genes": [gene.gene_id for gene in query.genes],
@@ -468,11 +468,6 @@ class ExpressionPredictor:
         ids = torch.tensor([list(tissue_ids)], device=self.device)
         output = self.model(**inputs, tissue_ids=ids)
         return output.logits[0].float().cpu().numpy(), output.embeddings[0].float().cpu().numpy()
-
-
-def _content(path: str | Path) -> dict[str, Any]:
-    """A file's fingerprint, wherever it lies."""
-    return {name: value for name, value in fingerprint(path).items() if name != "path"}
 
 
 def choose_device(device: str) -> torch.device:
