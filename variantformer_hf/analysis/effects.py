@@ -413,6 +413,15 @@ class VariantScorer:
         return ScoredVariant(found.observed, status, "", where, window, flags, values[0], values[1:], outputs)
 
 
+def add_second_model(table: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with ``effect_second_model``, another checkpoint's, and ``effect_sd_models`` between the two."""
+    keys = ["chrom", "pos", "ref", "alt", "gene_id", "tissue", "background", "zygosity"]
+    other = second.drop_duplicates(keys)[[*keys, "effect"]].rename(columns={"effect": "effect_second_model"})
+    merged = table.merge(other, on=keys, how="left", validate="many_to_one")
+    both = merged[["effect", "effect_second_model"]].to_numpy(dtype=float)
+    return merged.assign(effect_sd_models=np.std(both, axis=1, ddof=1))
+
+
 def _backgrounds(genome: "PersonalGenome | ReferenceGenome | Sequence[Background]") -> list[Background]:
     if isinstance(genome, ReferenceGenome):
         return [Background("reference", PersonalGenome(genome))]

@@ -12,7 +12,9 @@ from .convert import convert
 from .demo import demo
 from .doctor import doctor
 from .edit import edit
+from .effects import effects
 from .ingest import ingest
+from .null import null
 from .precompute import precompute
 from .predict import predict
 
@@ -26,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, precompute, ingest, edit, doctor, convert, demo):
+for command in (predict, effects, null, edit, precompute, ingest, doctor, convert, demo):
     app.command()(command)
 
 

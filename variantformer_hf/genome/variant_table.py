@@ -81,6 +81,11 @@ class VariantTable:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def with_rejected(self, rejected: Sequence[RejectedVariant]) -> "VariantTable":
+        """The table without the rows that were rejected later, and with these."""
+        places = {each.row for each in rejected}
+        return VariantTable(tuple(row for row in self.rows if row.row not in places), tuple(rejected), self.path)
+
     def edits(self, genotype: str = "hom") -> list[GenotypeEdit]:
         """The rows as edits: to the genotype in their column ``genotype``, else to the one given.
 

@@ -111,6 +111,10 @@ class VariantFile:
         """All records of a contig as text, every sample's calls included."""
         return self._lines(chrom, None, None)
 
+    def lines_within(self, chrom: str, start: int, end: int) -> Iterator[str]:
+        """Records that overlap [start, end) of a contig as text, every sample's calls included."""
+        return self._lines(chrom, start, end)
+
     def has_records(self, chrom: str) -> bool:
         """Whether the file holds any record on a contig."""
         return next(self._lines(chrom, None, None), None) is not None

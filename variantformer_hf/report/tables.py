@@ -32,7 +32,7 @@ def check_format(path: Path, layout: str) -> None:
             remedy=f"End the name in {' or '.join(allowed)}.",
         )
     if layout == "h5ad":
-        _anndata()
+        annotated_data_module()
 
 
 def output_paths(path: Path, layout: str, tissues: list[str]) -> list[Path]:
@@ -130,7 +130,7 @@ def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
         .to_numpy(dtype="float32")
         for value in ("log1p_tpm", "tpm")
     }
-    return _anndata().AnnData(
+    return annotated_data_module().AnnData(
         X=matrices["log1p_tpm"],
         obs=observations,
         var=genes,
@@ -168,7 +168,12 @@ def _predixcan_paths(path: Path, tissue: str, *, alone: bool) -> tuple[Path, Pat
     return path.with_name(f"{stem}{suffix}"), path.with_name(f"{stem}.summary{suffix}")
 
 
-def _anndata() -> Any:
+def annotated_data_module() -> Any:
+    """The module anndata.
+
+    Raises:
+        InputError: it is not installed.
+    """
     try:
         import anndata
     except ImportError as error:

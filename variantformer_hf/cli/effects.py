@@ -1,0 +1,226 @@
+"""``variantformer effects``: what variants do to expression, in a person's own genome."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
+from .progress import progress
+from .rejected import report_rejected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..analysis.backgrounds import Background
+    from ..analysis.effects import EffectResult, VariantScorer
+
+
+def effects(
+    model: Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")],
+    variants: Annotated[
+        Path,
+        typer.Option(
+            help="Variants: table (chrom, pos, ref, alt; maybe gene_id, tissue, AF_*), VCF, or text, one a line.",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz).", rich_help_panel=OUTPUT),
+    ],
+    vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF of the person.", rich_help_panel=INPUTS)] = None,
+    sample: Annotated[str | None, typer.Option(help="Sample of the VCF.", rich_help_panel=INPUTS)] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            help="person, person-snps, reference, or a YAML of populations. Default: person if there is a VCF.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    gene: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Symbol or Ensembl id; repeat for several. Default: genes whose window or cCREs hold the variant.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    tissue: Annotated[
+        list[str] | None,
+        typer.Option(help="Released name, GTEx name or ontology id; repeat. Default: all.", rich_help_panel=INPUTS),
+    ] = None,
+    af_table: Annotated[
+        Path | None,
+        typer.Option(
+            help="Allele frequencies (columns or INFO AF_EUR or EUR_AF) for the populations' weighted scores.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    zygosity: Annotated[
+        list[str] | None,
+        typer.Option(help="het, hom, haplotype1, haplotype2; repeat. Default: het and hom.", rich_help_panel=GENOTYPES),
+    ] = None,
+    mode: Annotated[
+        Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"],
+        typer.Option(help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES),
+    ] = "iupac",
+    pass_only: Annotated[
+        bool, typer.Option("--pass-only", help="Use only records with FILTER PASS.", rich_help_panel=GENOTYPES)
+    ] = False,
+    layout: Annotated[
+        Literal["tidy", "h5ad", "vcf"], typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT)
+    ] = "tidy",
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Also write embeddings, safetensors, in the table's row order.", rich_help_panel=OUTPUT),
+    ] = None,
+    null: Annotated[
+        Path | None,
+        typer.Option(help="From `variantformer null`: adds signed quantiles.", rich_help_panel=OUTPUT),
+    ] = None,
+    phase_shifts: Annotated[
+        int,
+        typer.Option(help="Score again in so many phases of the tokens, for effect_sd_phase.", rich_help_panel=OUTPUT),
+    ] = 0,
+    second_model: Annotated[
+        str | None, typer.Option(help="Another checkpoint, for effect_sd_models.", rich_help_panel=OUTPUT)
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
+    ] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16", "released"],
+        typer.Option(help="Effects need float32; the others round most of them away.", rich_help_panel=MACHINE),
+    ] = "float32",
+    device: Annotated[
+        str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
+    ] = "auto",
+    store: Annotated[
+        str, typer.Option(help="Folder of elements' vectors; auto; none.", rich_help_panel=MACHINE)
+    ] = "auto",
+) -> None:
+    """Score variants: the same genome with and without each, everything else alike.
+
+    Rows that cannot be used go to OUTPUT.rejected.tsv, the rest go on. With a YAML of populations the weighted scores
+    go to OUTPUT.populations.tsv. A run that was cut short goes on where it was: until it is done, OUTPUT.parts holds
+    what is.
+    """
+    from ..report.effect_files import check_effect_format
+    from ..report.files import check_new
+
+    check_effect_format(output, layout)
+    beside = {
+        name: output.with_name(f"{output.name}.{name}") for name in ("rejected.tsv", "populations.tsv", "report.json")
+    }
+    check_new([output, *beside.values(), *([embeddings] if embeddings else [])], overwrite=overwrite)
+
+    import pysam
+    from transformers.utils.logging import disable_progress_bar
+
+    from ..analysis.backgrounds import open_backgrounds
+    from ..analysis.effects import VariantScorer, add_second_model
+    from ..analysis.null_effects import add_quantiles, read_null
+    from ..genome.reference import ReferenceGenome
+    from ..genome.variant import VariantNormalizer
+    from ..genome.variant_table import read_variants
+    from ..inference.people import GenotypeOptions
+
+    disable_progress_bar()
+    pysam.set_verbosity(0)
+    reference = ReferenceGenome(fasta)
+    options = GenotypeOptions(mode=mode, pass_only=pass_only)
+    backgrounds = open_backgrounds(reference, background, vcf=vcf, sample=sample, options=options)
+    table = read_variants(variants, VariantNormalizer(reference))
+
+    def run(name: str, parts: str) -> "tuple[VariantScorer, EffectResult]":
+        scorer = VariantScorer.from_pretrained(
+            name, precision=precision, device=device, store=None if store == "none" else store
+        )
+        with progress("scoring", "genes") as on_gene:
+            return scorer, scorer.run(
+                table,
+                backgrounds,
+                genes=gene or "overlapping",
+                tissues=tissue,
+                zygosity=zygosity or ("het", "hom"),
+                with_embeddings=embeddings is not None,
+                phase_shifts=phase_shifts,
+                on_gene=on_gene,
+                parts=output.with_name(f"{output.name}.{parts}"),
+                overwrite_parts=overwrite,
+            )
+
+    scorer, result = run(model, "parts")
+    found = result.table
+    other = None
+    if second_model is not None:
+        other = run(second_model, "second-parts")[1]
+        found = add_second_model(found, other.table)
+    if null is not None:
+        found = add_quantiles(found, read_null(null, scorer))
+    metadata = _metadata(scorer, result, backgrounds)
+    written = _write(found, result, output, layout, embeddings, variants, metadata)
+    if len(backgrounds) > 1:
+        written.append(_write_populations(found, table, af_table, reference, beside["populations.tsv"]))
+    written += report_rejected(table.with_rejected(result.rejected), beside["rejected.tsv"])
+    for each in (result, other):
+        if each is not None:
+            each.remove_parts()
+    for status, count in result.report["pairs_by_status"].items():
+        typer.echo(f"{status}: {count} variant and gene pairs", err=True)
+    for path in written:
+        typer.echo(str(path))
+
+
+def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Sequence[Background]") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .. import __version__
+
+    predictor = scorer.predictor
+    return {
+        "package": {"variantformer-hf": __version__},
+        "model": {**asdict(predictor.identity), "precision": predictor.precision},
+        "backgrounds": [each.description() for each in backgrounds],
+        "counts": dict(result.report),
+        "units": {"effect": "log1p TPM", "log2fc_tpm": "log2 fold change of TPM"},
+    }
+
+
+def _write(
+    table: "pd.DataFrame",
+    result: "EffectResult",
+    output: Path,
+    layout: str,
+    embeddings: Path | None,
+    variants: Path,
+    metadata: dict[str, Any],
+) -> list[Path]:
+    from ..report.effect_files import write_effect_embeddings, write_effects
+    from ..report.tables import write_json
+
+    metadata = json.loads(json.dumps(metadata, default=str))
+    written = write_effects(table, output, layout, metadata, variants=variants)
+    if embeddings is not None:
+        written.append(write_effect_embeddings(result.embeddings, embeddings, metadata))
+    written.append(write_json(metadata, output.with_name(f"{output.name}.report.json")))
+    return written
+
+
+def _write_populations(table: "pd.DataFrame", variants: Any, af_table: Path | None, reference: Any, path: Path) -> Path:
+    from ..analysis.population_scores import frequencies_of, population_scores, read_frequencies
+    from ..genome.variant import VariantNormalizer
+    from ..report.tables import write_table
+
+    frequencies = frequencies_of(variants)
+    if af_table is not None:
+        for variant, of_variant in read_frequencies(af_table, VariantNormalizer(reference)).items():
+            frequencies.setdefault(variant, {}).update(of_variant)
+    scores = population_scores(table, frequencies)
+    flagged = int((scores["af_status"] != "ok").sum())
+    if flagged:
+        typer.echo(f"{flagged} of {len(scores)} weighted scores are missing: see af_status", err=True)
+    return write_table(scores, path, {})
