@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,36 +20,26 @@ from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantTable, read_variants
-from ..inference.engine import ExpressionEngine, StreamOutput
+from ..inference.engine import ExpressionEngine
 from ..inference.gene_regions import GeneRegions, RegionFinder
-from ..inference.gene_states import GeneState, GeneStates, Places
 from ..inference.gene_tokens import ReferenceTokens
 from ..inference.parts import Parts
 from ..inference.people import check_assembly
-from ..inference.personal_gene import PersonalGene, shifted
 from ..inference.predictor import ExpressionPredictor
 from ..inference.query import Query, RejectedQueryError, resolve_query
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest, checked_zygosity, listed_names
 from .effect_table import blocks_without_gene, gene_block, joined_table, row_blocks
-from .variant_genes import GeneFinder, overlap
+from .gene_scorer import GeneScorer
+from .variant_genes import GeneFinder
 from .variant_states import (
     ScoredVariant,
-    VariantStates,
-    changed_places,
-    first_window_token,
-    states_of,
-    token_flags,
-    with_flag,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-# Variants whose states are laid out at a time; more take more memory and are not faster.
-_VARIANTS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -274,36 +264,21 @@ class VariantScorer:
                 members.setdefault(gene, []).append(index)
         return dict(sorted(members.items(), key=lambda item: (item[0].chrom, item[0].start, item[0].gene_id)))
 
-    def _reference_tokens(self, shift: int) -> ReferenceTokens:
+    def in_gene(
+        self, person: PersonalGenome, regions: GeneRegions, tissue_ids: Sequence[int], *, shift: int = 0
+    ) -> GeneScorer:
+        """A person's gene, ready to be asked about.
+
+        Args:
+            person: the person.
+            regions: of the gene.
+            tissue_ids: the tissues.
+            shift: leave out so many bases at the start of every sequence.
+        """
         if shift not in self._tokens:
             tokenizer = self.predictor.processor.tokenizer
             self._tokens[shift] = ReferenceTokens(tokenizer, len(self.predictor.cre_table))
-        return self._tokens[shift]
-
-    def _personal_gene(
-        self, person: PersonalGenome, regions: GeneRegions, work: EffectRequest, shift: int = 0
-    ) -> tuple[PersonalGene, GeneStates]:
-        if shift:
-            regions = shifted(regions, shift)
-        gene = PersonalGene(person, regions, self._reference_tokens(shift), self.predictor.processor.tokenizer)
-        base = gene.base if not shift else replace(gene.base, differs=np.ones(len(gene.base.elements), dtype=bool))
-        states = GeneStates(
-            self._engine,
-            base,
-            n_cres=len(regions.starts),
-            class_ids=regions.cre_class_ids,
-            reverse=regions.gene.strand == "-",
-            tissue_ids=work.tissue_ids,
-        )
-        return gene, states
-
-    def _reference_values(
-        self, reference: ReferenceGenome, regions: GeneRegions, work: EffectRequest, mode: str
-    ) -> np.ndarray:
-        """log1p TPM of the gene in the reference genome, (T,), which the released score divides by."""
-        _, states = self._personal_gene(PersonalGenome(reference, mode=mode), regions, work)
-        output = states.predict([GeneState()])[0]
-        return np.full(len(work.tissue_ids), np.nan, np.float32) if output is None else output.log1p_tpm
+        return GeneScorer(self._engine, self._tokens[shift], person, regions, tissue_ids, shift=shift)
 
     def _score_gene(
         self,
@@ -315,12 +290,13 @@ class VariantScorer:
     ) -> Iterator[dict[str, Any]]:
         """Columns of the table, for each row of one gene in each background."""
         first = backgrounds[0].genome
-        baseline = self._reference_values(first.reference, regions, work, first.mode)
+        # What the released score divides by.
+        baseline = self.in_gene(PersonalGenome(first.reference, mode=first.mode), regions, work.tissue_ids).base()
         variants = list(dict.fromkeys(work.rows[index].variant for index in members))
         for place, background in enumerate(backgrounds):
-            gene, states = self._personal_gene(background.genome, regions, work)
-            noise = states.noise()
-            effects = list(self._scored(gene, states, variants, work))
+            scorer = self.in_gene(background.genome, regions, work.tissue_ids)
+            noise = scorer.states.noise()
+            effects = list(scorer.score(variants, work.zygosity, with_embeddings=work.with_embeddings))
             spreads = self._phase_spread(work, background, regions, variants, effects)
             scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))
             for index in members:
@@ -347,70 +323,9 @@ class VariantScorer:
             return [np.zeros((0, 0), np.float32)] * len(variants)
         runs = [[each.alt - each.ref for each in effects]]
         for shift in range(1, work.phase_shifts + 1):
-            gene, states = self._personal_gene(background.genome, regions, work, shift)
-            runs.append([each.alt - each.ref for each in self._scored(gene, states, variants, work)])
+            scorer = self.in_gene(background.genome, regions, work.tissue_ids, shift=shift)
+            runs.append([each.alt - each.ref for each in scorer.score(variants, work.zygosity)])
         return [np.std(np.stack(values), axis=0, ddof=1) for values in zip(*runs, strict=True)]
-
-    def _scored(
-        self, gene: PersonalGene, states: GeneStates, variants: Sequence[Variant], work: EffectRequest
-    ) -> Iterator[ScoredVariant]:
-        normalizer = VariantNormalizer(gene.person.reference)
-        for first in range(0, len(variants), _VARIANTS_AT_ONCE):
-            part = variants[first : first + _VARIANTS_AT_ONCE]
-            found = [states_of(gene, variant, work.zygosity, normalizer) for variant in part]
-            places = [
-                changed_places(gene, each.states, self.predictor.processor.token_length)
-                if work.with_embeddings
-                else Places()
-                for each in found
-            ]
-            outputs = iter(
-                states.predict(
-                    [state for each in found for state in each.states],
-                    [place for each, place in zip(found, places, strict=True) for _ in each.states],
-                )
-            )
-            for variant, each in zip(part, found, strict=True):
-                of_variant = tuple(next(outputs) for _ in each.states)
-                yield self._as_scored(gene, variant, each, of_variant, work)
-
-    def _as_scored(
-        self,
-        gene: PersonalGene,
-        variant: Variant,
-        found: VariantStates,
-        outputs: tuple[StreamOutput | None, ...],
-        work: EffectRequest,
-    ) -> ScoredVariant:
-        n_tissues, n_alts = len(work.tissue_ids), len(work.zygosity)
-        where = overlap(variant, gene.regions)
-        if found.conflict:
-            nothing = np.full((n_alts + 1, n_tissues), np.nan, np.float32)
-            flags = ("crosses_edge" if where.crosses_edge else "",) * n_alts
-            return ScoredVariant(
-                found.observed, "conflict", found.conflict, where, np.nan, flags, nothing[0], nothing[1:]
-            )
-        values = np.stack(
-            [np.full(n_tissues, np.nan, np.float32) if each is None else each.log1p_tpm for each in outputs]
-        )
-        status = "ok"
-        if any(each is None for each in outputs):
-            gone = any(not state.has_window for state in found.states) or gene.base.window is None
-            status = "gene_deleted" if gone else "no_cres"
-        elif where.label == "none":
-            status = "no_overlap"
-        flags = tuple(
-            ";".join(token_flags(gene, found.states[0], alt, where, self.predictor.processor))
-            for alt in found.states[1:]
-        )
-        if variant.is_indel and gene.person.mode == "iupac":
-            flags = tuple(
-                flag if zygosity == "hom" else with_flag(flag, "het_equals_hom")
-                for flag, zygosity in zip(flags, work.zygosity, strict=True)
-            )
-        first = first_window_token(gene, found.states)
-        window = np.nan if first is None else float(first // self.predictor.processor.token_length)
-        return ScoredVariant(found.observed, status, "", where, window, flags, values[0], values[1:], outputs)
 
 
 def add_second_model(table: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,0 +1,146 @@
+"""One person's gene and many questions about it: variants, and any other states of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..genome.personal import PersonalGenome
+from ..genome.variant import Variant, VariantNormalizer
+from ..inference.engine import ExpressionEngine, StreamOutput
+from ..inference.gene_regions import GeneRegions
+from ..inference.gene_states import GeneState, GeneStates, Places
+from ..inference.gene_tokens import ReferenceTokens
+from ..inference.personal_gene import PersonalGene, shifted
+from .variant_genes import overlap
+from .variant_states import (
+    ScoredVariant,
+    VariantStates,
+    changed_places,
+    first_window_token,
+    states_of,
+    token_flags,
+    with_flag,
+)
+
+# Variants whose states are laid out at a time; more take more memory and are not faster.
+VARIANTS_AT_ONCE = 32
+
+
+class GeneScorer:
+    """A person's gene, what differs in edited genomes, and the model.
+
+    Args:
+        engine: the model at work.
+        reference_tokens: of the regions, by row of the cCRE table; others for each shift.
+        person: the person.
+        regions: of the gene.
+        tissue_ids: the tissues.
+        shift: leave out so many bases at the start of every sequence.
+
+    Attributes:
+        gene: the person's tokens.
+        states: predictions of states of it.
+        tissue_ids: the tissues.
+    """
+
+    def __init__(
+        self,
+        engine: ExpressionEngine,
+        reference_tokens: ReferenceTokens,
+        person: PersonalGenome,
+        regions: GeneRegions,
+        tissue_ids: Sequence[int],
+        *,
+        shift: int = 0,
+    ) -> None:
+        if shift:
+            regions = shifted(regions, shift)
+        self._processor, self.tissue_ids = engine.processor, list(tissue_ids)
+        self._normalizer = VariantNormalizer(person.reference)
+        self.gene = PersonalGene(person, regions, reference_tokens, engine.processor.tokenizer)
+        base = self.gene.base
+        if shift:
+            # The engine knows the reference's elements by their rows, and these are other sequences.
+            base = replace(base, differs=np.ones(len(base.elements), dtype=bool))
+        self.states = GeneStates(
+            engine,
+            base,
+            n_cres=len(regions.starts),
+            class_ids=regions.cre_class_ids,
+            reverse=regions.gene.strand == "-",
+            tissue_ids=tissue_ids,
+        )
+
+    def base(self) -> np.ndarray:
+        """log1p TPM of the gene as the person has it, (T,) float32; NaN where it cannot be predicted."""
+        return self.log1p_tpm([GeneState()])[0]
+
+    def log1p_tpm(self, states: Sequence[GeneState]) -> np.ndarray:
+        """log1p TPM of states, (n, T) float32; NaN where one cannot be predicted."""
+        nothing = np.full(len(self.tissue_ids), np.nan, np.float32)
+        found = self.states.predict(states)
+        return np.stack([nothing if each is None else each.log1p_tpm for each in found])
+
+    def score(
+        self, variants: Sequence[Variant], zygosity: Sequence[str], *, with_embeddings: bool = False
+    ) -> Iterator[ScoredVariant]:
+        """Score normalised variants one after the other; some tens are computed together.
+
+        Args:
+            variants: by the FASTA's contig names.
+            zygosity: of the alternative.
+            with_embeddings: also find the vectors of the changed element and window.
+        """
+        gene = self.gene
+        for first in range(0, len(variants), VARIANTS_AT_ONCE):
+            part = variants[first : first + VARIANTS_AT_ONCE]
+            found = [states_of(gene, variant, zygosity, self._normalizer) for variant in part]
+            places = [Places()] * len(part)
+            if with_embeddings:
+                places = [changed_places(gene, each.states, self._processor.token_length) for each in found]
+            outputs = iter(
+                self.states.predict(
+                    [state for each in found for state in each.states],
+                    [place for each, place in zip(found, places, strict=True) for _ in each.states],
+                )
+            )
+            for variant, each in zip(part, found, strict=True):
+                of_variant = tuple(next(outputs) for _ in each.states)
+                yield self._as_scored(variant, each, of_variant, zygosity)
+
+    def _as_scored(
+        self,
+        variant: Variant,
+        found: VariantStates,
+        outputs: tuple[StreamOutput | None, ...],
+        zygosity: Sequence[str],
+    ) -> ScoredVariant:
+        gene, n_tissues, n_alts = self.gene, len(self.tissue_ids), len(zygosity)
+        where = overlap(variant, gene.regions)
+        if found.conflict:
+            nothing = np.full((n_alts + 1, n_tissues), np.nan, np.float32)
+            flags = ("crosses_edge" if where.crosses_edge else "",) * n_alts
+            return ScoredVariant(
+                found.observed, "conflict", found.conflict, where, np.nan, flags, nothing[0], nothing[1:]
+            )
+        values = np.stack(
+            [np.full(n_tissues, np.nan, np.float32) if each is None else each.log1p_tpm for each in outputs]
+        )
+        status = "ok"
+        if any(each is None for each in outputs):
+            gone = any(not state.has_window for state in found.states) or gene.base.window is None
+            status = "gene_deleted" if gone else "no_cres"
+        elif where.label == "none":
+            status = "no_overlap"
+        flags = tuple(
+            ";".join(token_flags(gene, found.states[0], alt, where, self._processor)) for alt in found.states[1:]
+        )
+        if variant.is_indel and gene.person.mode == "iupac":
+            flags = tuple(
+                flag if name == "hom" else with_flag(flag, "het_equals_hom")
+                for flag, name in zip(flags, zygosity, strict=True)
+            )
+        first = first_window_token(gene, found.states)
+        window = np.nan if first is None else float(first // self._processor.token_length)
+        return ScoredVariant(found.observed, status, "", where, window, flags, values[0], values[1:], outputs)
