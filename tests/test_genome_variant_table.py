@@ -3,6 +3,8 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from genome_files import record, write_fasta, write_vcf
 
@@ -115,3 +117,24 @@ def test_other_bad_input(tmp_path: Path, normalizer: VariantNormalizer) -> None:
     table.write_text("chrom\tpos\tref\talt\tgenotype\nchr1\t1\tG\tT\t0/7\n")
     with pytest.raises(InputError, match="no genotype '0/7'"):
         read_variants(table, normalizer).edits()
+
+
+def test_a_parquet_table_and_several_spellings_of_a_column(tmp_path: Path, normalizer: VariantNormalizer) -> None:
+    path = tmp_path / "eqtl.parquet"
+    pd.DataFrame(
+        {
+            "molecular_trait_id": ["exon1", "exon2"],
+            "gene_id": ["ENSG1", None],
+            "chromosome": ["1", "1"],
+            "position": [1, 3],
+            "ref": ["G", "T"],
+            "alt": ["T", "C"],
+            "beta": [0.5, np.nan],
+            "AF_EUR": [0.1, np.nan],
+        }
+    ).to_parquet(path)
+    first, second = read_variants(path, normalizer).rows
+    assert dict(first.annotations) == {"molecular_trait_id": "exon1", "gene_id": "ENSG1", "beta": "0.5"}
+    assert dict(first.frequencies) == {"EUR": 0.1}
+    assert dict(second.annotations) == {"molecular_trait_id": "exon2"}
+    assert not second.frequencies

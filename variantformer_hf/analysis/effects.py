@@ -264,6 +264,34 @@ class VariantScorer:
                 members.setdefault(gene, []).append(index)
         return dict(sorted(members.items(), key=lambda item: (item[0].chrom, item[0].start, item[0].gene_id)))
 
+    def resolve_gene(
+        self, reference: ReferenceGenome, gene: str, tissues: Sequence[str] | None
+    ) -> tuple[GeneRegions, list[int], list[str]]:
+        """Regions of one gene in a FASTA, and ids and names of tissues.
+
+        Raises:
+            RejectedQueryError: no such gene or tissue.
+            AssemblyError: the FASTA is of another assembly.
+        """
+        check_assembly(reference)
+        predictor = self.predictor
+        finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+        query = resolve_query(
+            [gene],
+            tissues,
+            gene_table=predictor.gene_table,
+            tissue_names=predictor.tissue_names,
+            contig_of=finder.contig_of,
+        )
+        if query.rejected:
+            raise RejectedQueryError(query.rejected)
+        return finder.find(query.genes[0]), [each.id for each in query.tissues], [each.name for each in query.tissues]
+
+    def cre_names(self, regions: GeneRegions) -> list[str]:
+        """Accessions of a gene's cCREs, in the model's order."""
+        names: list[str] = self.predictor.cre_table.table["name"].take(regions.cre_rows).to_pylist()
+        return names
+
     def in_gene(
         self, person: PersonalGenome, regions: GeneRegions, tissue_ids: Sequence[int], *, shift: int = 0
     ) -> GeneScorer:
@@ -299,16 +327,13 @@ class VariantScorer:
             effects = list(scorer.score(variants, work.zygosity, with_embeddings=work.with_embeddings))
             spreads = self._phase_spread(work, background, regions, variants, effects)
             scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))
+            cre_names = np.array(self.cre_names(regions), dtype=object)
             for index in members:
                 row = work.rows[index]
                 effect, spread = scored[row.variant]
-                names = self._cre_names(regions, effect.overlap.cres)
+                names = ";".join(cre_names[effect.overlap.cres])
                 order = index, number, place
                 yield from row_blocks(work, background, order, regions, row, effect, noise, baseline, spread, names)
-
-    def _cre_names(self, regions: GeneRegions, cres: np.ndarray) -> str:
-        names = self.predictor.cre_table.table["name"].take(regions.cre_rows[cres]).to_pylist() if len(cres) else []
-        return ";".join(names)
 
     def _phase_spread(
         self,

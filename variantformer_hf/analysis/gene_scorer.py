@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..genome.personal import PersonalGenome
-from ..genome.variant import Variant, VariantNormalizer
+from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..inference.engine import ExpressionEngine, StreamOutput
 from ..inference.gene_regions import GeneRegions
 from ..inference.gene_states import GeneState, GeneStates, Places
@@ -81,6 +81,13 @@ class GeneScorer:
         nothing = np.full(len(self.tissue_ids), np.nan, np.float32)
         found = self.states.predict(states)
         return np.stack([nothing if each is None else each.log1p_tpm for each in found])
+
+    def normalized(self, variant: Variant) -> Variant | None:
+        """A variant's one spelling; None where it cannot be used."""
+        try:
+            return self._normalizer(variant)
+        except VariantError:
+            return None
 
     def score(
         self, variants: Sequence[Variant], zygosity: Sequence[str], *, with_embeddings: bool = False

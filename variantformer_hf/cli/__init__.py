@@ -9,11 +9,15 @@ import typer
 from .. import __version__
 from ..errors import InputError
 from .convert import convert
+from .counterfactual import counterfactual
 from .demo import demo
 from .doctor import doctor
 from .edit import edit
 from .effects import effects
+from .eqtl import eqtl
 from .ingest import ingest
+from .knockout import knockout
+from .mutagenesis import mutagenesis
 from .null import null
 from .precompute import precompute
 from .predict import predict
@@ -28,7 +32,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, effects, null, edit, precompute, ingest, doctor, convert, demo):
+for command in (
+    predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, doctor, convert, demo
+):  # fmt: skip
     app.command()(command)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .edited import GENOTYPES, GenotypeEdit
-from .table_files import text_lines
+from .table_files import read_parquet, text_lines
 from .variant import Variant, VariantError, VariantNormalizer
 
 # Spellings of columns, in lower case, by the name that is used for them here.
@@ -124,9 +124,9 @@ def read_variants(
     """Read variants and bring them to their one spelling.
 
     Args:
-        source: a table (.tsv, .csv, .txt, compressed or not) with columns chrom (or chr), pos, ref, alt, or a column
-            ``variant`` in any spelling of :meth:`Variant.parse`; text, one variant a line; a VCF or BCF, each ALT of a
-            record by itself; or variants and texts themselves.
+        source: a table (.tsv, .csv, .txt, compressed or not; .parquet) with columns chrom (or chr), pos, ref, alt, or
+            a column ``variant`` in any spelling of :meth:`Variant.parse`; text, one variant a line; a VCF or BCF, each
+            ALT of a record by itself; or variants and texts themselves.
         normalizer: of the FASTA.
         vcf_af: INFO fields of a VCF that hold allele frequencies; none = all that look like it (AF, AF_EUR, EUR_AF).
 
@@ -140,8 +140,11 @@ def read_variants(
     path = None
     if isinstance(source, (str, Path)):
         path = Path(source)
-        is_vcf = path.name.endswith(_VCF_SUFFIXES)
-        asked: Iterable[_Asked] = _of_vcf(path, vcf_af) if is_vcf else _of_text(path)
+        asked: Iterable[_Asked]
+        if path.name.endswith(_VCF_SUFFIXES):
+            asked = _of_vcf(path, vcf_af)
+        else:
+            asked = _of_parquet(path) if path.suffix == ".parquet" else _of_text(path)
     else:
         asked = _of_list(source)
     rows: list[VariantRow] = []
@@ -199,34 +202,59 @@ def _of_table(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[_Asked]:
     header = lines[0][1]
     delimiter = next((each for each in ("\t", ",", ";") if each in header), " ")
     table = csv.reader((line for _, line in lines), delimiter=delimiter, skipinitialspace=delimiter == " ")
-    names = [_column(name) for name in next(table)]
+    names = _columns(next(table), path)
+    for (number, line), fields in zip(lines[1:], table, strict=True):
+        if len(fields) == len(names):
+            yield _of_row(number, dict(zip(names, (value.strip() for value in fields), strict=True)))
+        else:
+            yield _Asked(number, line, None, f"has {len(fields)} fields where the header has {len(names)}", {}, {})
+
+
+def _of_parquet(path: Path) -> Iterator[_Asked]:
+    table = read_parquet(path, ())
+    names = _columns(table.column_names, path)
+    for number, values in enumerate(table.to_pylist(), start=1):
+        texts = ["" if value is None or str(value) == "nan" else str(value) for value in values.values()]
+        yield _of_row(number, dict(zip(names, texts, strict=True)))
+
+
+def _of_row(number: int, values: Mapping[str, str]) -> _Asked:
+    """A row of a table, by the names that are used here."""
+    annotations = {name: value for name, value in values.items()
+                   if value and name not in _PLACE and not _is_frequency(name)}  # fmt: skip
+    frequencies = {}
+    for name, value in values.items():
+        frequency = _frequency(value) if _is_frequency(name) else None
+        if frequency is not None:
+            frequencies[_population(name)] = frequency
+    if not set(_PLACE) <= set(values):
+        return _parsed(number, values["variant"], annotations, frequencies)
+    text = ":".join(values[name] for name in _PLACE)
+    if not values["pos"].isdigit():
+        return _Asked(number, text, None, f"the position {values['pos']!r} is no number", {}, {})
+    variant = Variant(values["chrom"], int(values["pos"]), values["ref"], values["alt"])
+    return _Asked(number, text, variant, "", annotations, frequencies)
+
+
+def _columns(header: Sequence[str], path: Path) -> list[str]:
+    """Columns by the names that are used here; of several spellings of one the first in the list counts.
+
+    Raises:
+        InputError: the variants' place is missing.
+    """
+    lowered = [name.strip().lower() for name in header]
+    names = [name.strip() for name in header]
+    for ours, theirs in _COLUMNS.items():
+        spelling = next((each for each in theirs if each in lowered), None)
+        if spelling is not None:
+            names[lowered.index(spelling)] = ours
     if not set(_PLACE) <= set(names) and "variant" not in names:
         missing = [name for name in _PLACE if name not in names]
         raise InputError(
             f"has no column {', '.join(missing)}; it has {', '.join(names)}", file=path,
             remedy="Name the columns chrom, pos, ref, alt, or give one column `variant` (chr1:12345:A>G).",
         )  # fmt: skip
-    for (number, line), fields in zip(lines[1:], table, strict=True):
-        if len(fields) != len(names):
-            yield _Asked(number, line, None, f"has {len(fields)} fields where the header has {len(names)}", {}, {})
-            continue
-        values = {name: value.strip() for name, value in zip(names, fields, strict=True)}
-        place = set(_PLACE) <= set(names)
-        annotations = {name: value for name, value in values.items()
-                       if value and name not in _PLACE and not _is_frequency(name)}  # fmt: skip
-        frequencies = {}
-        for name, value in values.items():
-            if _is_frequency(name) and _frequency(value) is not None:
-                frequencies[_population(name)] = float(value)
-        if not place:
-            yield _parsed(number, values["variant"], annotations, frequencies)
-            continue
-        text = ":".join(values[name] for name in _PLACE)
-        if not values["pos"].isdigit():
-            yield _Asked(number, text, None, f"the position {values['pos']!r} is no number", {}, {})
-            continue
-        variant = Variant(values["chrom"], int(values["pos"]), values["ref"], values["alt"])
-        yield _Asked(number, text, variant, "", annotations, frequencies)
+    return names
 
 
 def _of_vcf(path: Path, fields: Sequence[str]) -> Iterator[_Asked]:
@@ -257,11 +285,6 @@ def _of_vcf(path: Path, fields: Sequence[str]) -> Iterator[_Asked]:
                     yield _Asked(row, str(variant), variant, "", annotations, frequencies)
         except (OSError, ValueError) as error:
             raise InputError("cannot be read on: damaged or cut short", file=path, record=f"row {row + 1}") from error
-
-
-def _column(name: str) -> str:
-    lowered = name.strip().lower()
-    return next((ours for ours, theirs in _COLUMNS.items() if lowered in theirs), name.strip())
 
 
 def _is_frequency(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Plots of predictions."""
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,9 @@ from .files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from ..analysis.mutagenesis import Mutagenesis
 
 
 def difference_heatmap(person: "pd.DataFrame", reference: "pd.DataFrame", path: Path, *, title: str) -> Path:
@@ -21,12 +25,6 @@ def difference_heatmap(person: "pd.DataFrame", reference: "pd.DataFrame", path: 
     Raises:
         InputError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            "plots need the package matplotlib", remedy="Install it: pip install 'variantformer-hf[plots]'."
-        ) from error
 
     def matrix(table: "pd.DataFrame") -> "pd.DataFrame":
         wide = table.pivot(index="gene_name", columns="tissue", values="log1p_tpm")
@@ -35,13 +33,142 @@ def difference_heatmap(person: "pd.DataFrame", reference: "pd.DataFrame", path: 
     difference = matrix(person) - matrix(reference)
     limit = float(difference.abs().max().max()) or 1.0
     rows, columns = difference.shape
-    figure = Figure(figsize=(2.5 + 0.9 * columns, 1.8 + 0.4 * rows), layout="constrained")
+    figure = _figure(2.5 + 0.9 * columns, 1.8 + 0.4 * rows)
     axes = figure.add_subplot()
     image = axes.imshow(difference.to_numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(columns), list(difference.columns), rotation=30, ha="right")
     axes.set_yticks(range(rows), list(difference.index))
     axes.set_title(title)
     figure.colorbar(image, label="log1p TPM, person minus reference")
+    return _saved(figure, path)
+
+
+def mutagenesis_plot(found: "Mutagenesis", tissue: str, path: Path) -> Path:
+    """Save a logo of what each reference base contributes, over a heatmap of all substitutions.
+
+    Args:
+        found: with substitutions.
+        tissue: one of its tissues.
+        path: the image; its suffix chooses the type.
+
+    Raises:
+        InputError: matplotlib or logomaker is not installed.
+    """
+    import numpy as np
+    import pandas as pd
+
+    figure = _figure(max(6.0, 2 + 0.11 * len(found.reference)), 4.0)
+    try:
+        import logomaker
+    except ImportError as error:
+        raise _missing("logomaker") from error
+    from ..analysis.mutagenesis import BASES
+
+    assert found.substitutions is not None
+    place = found.tissues.index(tissue)
+    length = len(found.reference)
+    heights = np.nan_to_num(found.importance()[:, place])
+    letters = pd.DataFrame(0.0, index=range(length), columns=list(BASES))
+    for row, base in enumerate(found.reference):
+        if base in BASES:
+            letters.loc[row, base] = heights[row]
+    logo_axes, axes = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    logomaker.Logo(letters, ax=logo_axes, color_scheme="classic")
+    logo_axes.set_ylabel("minus mean effect")
+    logo_axes.set_title(f"{found.gene_id}, {tissue}: {found.interval}")
+    effects = found.substitutions[:, :, place].T
+    limit = float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
+    image = axes.imshow(effects, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="none")
+    axes.set_yticks(range(len(BASES)), list(BASES))
+    ticks = np.unique(np.linspace(0, length - 1, min(length, 8)).astype(int))
+    axes.set_xticks(ticks, [f"{found.interval.start + 1 + tick:,}" for tick in ticks])
+    axes.set_xlabel(f"position on {found.interval.chrom} (1-based)")
+    figure.colorbar(image, ax=axes, label="log1p TPM")
+    return _saved(figure, path)
+
+
+def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path) -> Path:
+    """Save a gene's enhancer map: the effect of each cCRE's knock-out over its distance from the TSS.
+
+    Args:
+        table: of ``knockout``.
+        tissue: one of its tissues.
+        path: the image; its suffix chooses the type.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    figure = _figure(8.0, 4.0)
+    axes = figure.add_subplot()
+    rows = table[table["tissue"] == tissue]
+    for name, group in rows.groupby("cre_class"):
+        axes.vlines(group["tss_distance"] / 1_000, 0, group["effect"], color="lightgrey", linewidth=0.8, zorder=1)
+        axes.scatter(group["tss_distance"] / 1_000, group["effect"], s=10, label=name, zorder=2)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set_xlabel("distance from the TSS (kb, positive downstream)")
+    axes.set_ylabel("effect of the knock-out (log1p TPM)")
+    axes.set_title(f"{table['gene_name'].iloc[0]}, {tissue}")
+    axes.legend(fontsize="small", frameon=False)
+    return _saved(figure, path)
+
+
+def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path) -> Path:
+    """Save predicted scores over observed slopes, a panel for each tissue and data set.
+
+    Args:
+        pairs, correlations: of ``EqtlBenchmark``.
+        path: the image; its suffix chooses the type.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    whole = correlations[correlations["stratum"] == "all"].reset_index(drop=True)
+    columns = min(4, len(whole))
+    rows = -(-len(whole) // columns)
+    figure = _figure(3.2 * columns + 0.5, 3.0 * rows + 0.5)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[len(whole) :]:
+        panel.set_axis_off()
+    for panel, (_, entry) in zip(panels, whole.iterrows(), strict=False):
+        part = pairs[(pairs["tissue"] == entry["tissue"]) & (pairs["dataset"] == entry["dataset"])]
+        panel.scatter(part["slope"], part["score"], s=8, alpha=0.6)
+        panel.axhline(0, color="grey", linewidth=0.5)
+        panel.axvline(0, color="grey", linewidth=0.5)
+        panel.set_title(
+            f"{entry['tissue']} {entry['dataset']}\nSpearman {entry['spearman']:.2f} "
+            f"[{entry['ci_low']:.2f}, {entry['ci_high']:.2f}], n = {entry['n']}", fontsize="small",
+        )  # fmt: skip
+        panel.set_xlabel("observed slope")
+        panel.set_ylabel("predicted")
+    return _saved(figure, path)
+
+
+def check_plot(path: Path, *, logo: bool = False) -> None:
+    """Refuse a plot that cannot be drawn, before anything is computed.
+
+    Raises:
+        InputError: matplotlib, or for logos logomaker, is not installed; a suffix that is no image's.
+    """
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise InputError("is no image", file=path, remedy="End the name in .png, .pdf or .svg.")
+    _figure(1.0, 1.0)
+    if logo and importlib.util.find_spec("logomaker") is None:
+        raise _missing("logomaker")
+
+
+def _figure(width: float, height: float) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise _missing("matplotlib") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _missing(package: str) -> InputError:
+    return InputError(f"plots need the package {package}", remedy="Install it: pip install 'variantformer-hf[plots]'.")
+
+
+def _saved(figure: "Figure", path: Path) -> Path:
     with whole_file(path) as partial:
         figure.savefig(partial, dpi=150)
     return path

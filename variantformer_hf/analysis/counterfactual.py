@@ -1,0 +1,161 @@
+"""Counterfactuals: carriers of variants as they are, and as they would be with other genotypes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..genome.edited import EditConflictError, EditedGenome, GenotypeEdit, observed_genotype
+from ..genome.personal import PersonalGenome
+from ..genome.variant import VariantNormalizer
+from ..genome.variants import genotype_of
+from ..inference.gene_states import GeneState
+from .effects import VariantScorer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Counterfactuals:
+    """Carriers with and without the edits.
+
+    Attributes:
+        table: one row per sample, gene and tissue.
+        summary: one row per gene and tissue: mean over the carriers, with its 95 % confidence interval.
+        left_out: sample -> why it was not edited.
+    """
+
+    table: "pd.DataFrame"
+    summary: "pd.DataFrame"
+    left_out: dict[str, str]
+
+
+def counterfactual(
+    scorer: VariantScorer,
+    people: Sequence[PersonalGenome],
+    edits: Sequence[GenotypeEdit],
+    genes: Sequence[str],
+    *,
+    tissues: Sequence[str] | None = None,
+    on_person: Callable[[int, int], None] | None = None,
+) -> Counterfactuals:
+    """Set genotypes, all edits together, in every person whose genome that changes, and predict both ways.
+
+    Args:
+        scorer: the model.
+        people: of one FASTA.
+        edits: in any spelling; ``absent`` reverts a variant to the reference.
+        genes: names.
+        tissues: names; None = all.
+        on_person: called with (done, total) people and genes.
+
+    Returns:
+        ``table``: sample, observed (genotype of each edit's variant, joined by ``;``), gene_id, gene_name, tissue,
+        log1p_tpm_observed, log1p_tpm_edited, effect (edited minus observed), log2fc_tpm, embedding_shift (Euclidean)
+        and embedding_cosine (distance). ``summary``: gene_id, gene_name, tissue, n, then mean_effect with ci_low and
+        ci_high (Student's t), and mean_embedding_shift.
+
+    Raises:
+        InputError: no person is changed by the edits; an unknown name; see ``EditedGenome``.
+    """
+    import pandas as pd
+
+    reference = people[0].reference
+    normalizer = VariantNormalizer(reference)
+    carriers: list[tuple[PersonalGenome, str]] = []
+    left_out: dict[str, str] = {}
+    for person in people:
+        observed = [observed_genotype(person, normalizer(edit.variant), normalizer) for edit in edits]
+        if all(_alike(found, edit.text) for found, edit in zip(observed, edits, strict=True)):
+            left_out[person.sample] = f"has these genotypes already ({'; '.join(observed)})"
+        else:
+            carriers.append((person, ";".join(observed)))
+    parts = []
+    done, total = 0, len(carriers) * len(genes)
+    for person, observed_text in carriers:
+        try:
+            EditedGenome(person, edits)
+        except EditConflictError as error:
+            left_out[person.sample] = error.problem
+            continue
+        for gene in genes:
+            if on_person is not None:
+                on_person(done, total)
+            done += 1
+            parts.append(_edited_gene(scorer, person, edits, gene, tissues, observed_text))
+    if on_person is not None:
+        on_person(total, total)
+    if not parts:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in list(left_out.items())[:3])
+        raise InputError("no person is changed by the edits", remedy=f"Check them: {reasons}.")
+    table = pd.concat(parts, ignore_index=True)
+    return Counterfactuals(table, _summary(table), left_out)
+
+
+def _alike(observed: str, wanted: str) -> bool:
+    """Whether two genotypes carry the ALT on as many haplotypes, and where both are phased on the same."""
+    left, right = genotype_of(observed), genotype_of(wanted)
+    if "|" in observed and "|" in wanted:
+        return left == right
+    return sorted(map(str, left)) == sorted(map(str, right))
+
+
+def _edited_gene(
+    scorer: VariantScorer,
+    person: PersonalGenome,
+    edits: Sequence[GenotypeEdit],
+    gene: str,
+    tissues: Sequence[str] | None,
+    observed: str,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
+    in_gene = scorer.in_gene(person, regions, tissue_ids)
+    state = in_gene.gene.state(EditedGenome(in_gene.gene.person, edits))
+    before, after = in_gene.states.predict([GeneState(), state])
+    nothing = np.full(len(names), np.nan, dtype=np.float32)
+    left = nothing if before is None else before.log1p_tpm
+    right = nothing if after is None else after.log1p_tpm
+    shift = cosine = nothing
+    if before is not None and after is not None:
+        a, b = before.embeddings.astype(float), after.embeddings.astype(float)
+        shift = np.linalg.norm(a - b, axis=1)
+        cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fold = np.log2(np.expm1(right.astype(float)) / np.expm1(left.astype(float)))
+    return pd.DataFrame(
+        {
+            "sample": person.sample,
+            "observed": observed,
+            "gene_id": regions.gene.gene_id,
+            "gene_name": regions.gene.gene_name,
+            "tissue": names,
+            "log1p_tpm_observed": left,
+            "log1p_tpm_edited": right,
+            "effect": right - left,
+            "log2fc_tpm": fold,
+            "embedding_shift": shift,
+            "embedding_cosine": cosine,
+        }
+    )
+
+
+def _summary(table: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+    from scipy import stats
+
+    rows = []
+    for (gene_id, gene_name, tissue), group in table.groupby(["gene_id", "gene_name", "tissue"], sort=False):
+        effects = group["effect"].dropna().to_numpy(dtype=float)
+        n = len(effects)
+        mean = effects.mean() if n else np.nan
+        half = np.nan
+        if n > 1:
+            half = stats.t.ppf(0.975, n - 1) * effects.std(ddof=1) / np.sqrt(n)
+        rows.append((gene_id, gene_name, tissue, n, mean, mean - half, mean + half, group["embedding_shift"].mean()))
+    columns = ["gene_id", "gene_name", "tissue", "n", "mean_effect", "ci_low", "ci_high", "mean_embedding_shift"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,136 @@
+"""A gene's enhancer map: each of its cCREs taken away, or shuffled, in turn."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..genome.cres import CRE_CLASSES
+from ..genome.interval import reverse_complement
+from ..genome.personal import PersonalGenome
+from ..inference.gene_regions import GeneRegions
+from ..inference.gene_states import GeneState
+from .effects import VariantScorer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KNOCKOUTS = ("drop", "shuffle")
+_AT_ONCE = 32
+
+
+def knockout(
+    scorer: VariantScorer,
+    person: PersonalGenome,
+    gene: str,
+    *,
+    tissues: Sequence[str] | None = None,
+    how: str = "drop",
+    n_shuffles: int = 5,
+    seed: int = 0,
+    on_element: Callable[[int, int], None] | None = None,
+) -> "pd.DataFrame":
+    """What each cCRE does for a gene.
+
+    An element is taken from the list of cCREs only: where it lies in the gene's window, that stays as it is.
+
+    Args:
+        scorer: the model.
+        person: in whose genome; the reference is one.
+        gene: name of the gene.
+        tissues: names; None = all.
+        how: ``drop`` (the element is not there) or ``shuffle`` (its bases in random order, each base as often).
+        n_shuffles, seed: how often an element is shuffled, and by which random numbers; the effect is the mean.
+        on_element: called with (done, total).
+
+    Returns:
+        One row per element and tissue: cre_id, cre_class, chrom, start, end (0-based half-open, without flanks),
+        tss_distance (of its middle, positive downstream), in_window, tissue, log1p_tpm, log1p_tpm_without, effect (the
+        latter minus the former), log2fc_tpm, effect_sd (over the shuffles), below_noise. An element that the person
+        lacks has no effect: NaN.
+
+    Raises:
+        InputError: no such gene, tissue or way.
+    """
+    import pandas as pd
+
+    if how not in KNOCKOUTS:
+        raise InputError(f"there is no knock-out {how!r}", remedy=f"Choose one of {', '.join(KNOCKOUTS)}.")
+    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
+    in_gene = scorer.in_gene(person, regions, tissue_ids)
+    base, noise = in_gene.base(), in_gene.states.noise()
+    n_cres, repeats = len(regions.starts), n_shuffles if how == "shuffle" else 1
+    rng = np.random.default_rng(seed)
+    effects = np.full((n_cres, repeats, len(names)), np.nan, dtype=np.float32)
+    for first in range(0, n_cres, _AT_ONCE):
+        if on_element is not None:
+            on_element(first, n_cres)
+        block = range(first, min(first + _AT_ONCE, n_cres))
+        here = [index for index in block if in_gene.gene.element(index) is not None]
+        if how == "drop":
+            states = [GeneState({index: None}) for index in here]
+        else:
+            states = _shuffled(scorer, person, in_gene.gene.regions, here, repeats, rng)
+        if states:
+            effects[here] = (in_gene.log1p_tpm(states) - base).reshape(len(here), repeats, -1)
+    if on_element is not None:
+        on_element(n_cres, n_cres)
+    flank, sign = scorer.predictor.processor.cre_flank, -1 if regions.gene.strand == "-" else 1
+    starts, ends = regions.starts + np.minimum(flank, regions.starts), regions.ends - flank
+    tss = regions.gene.end - 1 if sign < 0 else regions.gene.start
+    mean = effects.mean(axis=1)
+    spread = effects.std(axis=1, ddof=1) if repeats > 1 else np.full_like(mean, np.nan)
+
+    def of_elements(values: Sequence[object] | np.ndarray) -> np.ndarray:
+        return np.repeat(np.asarray(values), len(names))
+
+    without = (base + mean).ravel()
+    before = np.tile(base, n_cres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fold = np.log2(np.expm1(without.astype(float)) / np.expm1(before.astype(float)))
+    window = regions.window
+    return pd.DataFrame(
+        {
+            "cre_id": of_elements(scorer.cre_names(regions)),
+            "cre_class": of_elements([CRE_CLASSES[number] for number in regions.cre_class_ids]),
+            "chrom": window.chrom,
+            "start": of_elements(starts),
+            "end": of_elements(ends),
+            "tss_distance": of_elements(sign * ((starts + ends) // 2 - tss)),
+            "in_window": of_elements((regions.starts < window.end) & (regions.ends > window.start)),
+            "gene_id": regions.gene.gene_id,
+            "gene_name": regions.gene.gene_name,
+            "sample": person.sample,
+            "tissue": np.tile(np.asarray(names, dtype=object), n_cres),
+            "log1p_tpm": before,
+            "log1p_tpm_without": without,
+            "effect": mean.ravel(),
+            "log2fc_tpm": fold,
+            "effect_sd": spread.ravel(),
+            "below_noise": np.abs(mean.ravel()) <= np.tile(noise, n_cres),
+        }
+    )
+
+
+def _shuffled(
+    scorer: VariantScorer,
+    person: PersonalGenome,
+    regions: GeneRegions,
+    elements: Sequence[int],
+    repeats: int,
+    rng: np.random.Generator,
+) -> list[GeneState]:
+    """States in which one element's bases, flanks and all, stand in random order."""
+    intervals = [regions.cres[index] for index in elements]
+    sequences = person.sequences(intervals)
+    if regions.gene.strand == "-":
+        sequences = [reverse_complement(sequence) for sequence in sequences]
+    tokenizer = scorer.predictor.processor.tokenizer
+    states = []
+    for index, sequence in zip(elements, sequences, strict=True):
+        letters = np.array(list(sequence))
+        texts = ["".join(letters[rng.permutation(len(letters))]) for _ in range(repeats)]
+        for tokens in tokenizer.encode_sequences(texts):
+            states.append(GeneState({index: np.asarray(tokens, dtype=np.int32)}))
+    return states

@@ -1,0 +1,313 @@
+"""In-silico mutagenesis: every substitution in a stretch, and what it does to one gene."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from .. import __version__
+from ..errors import InputError
+from ..genome.interval import Interval
+from ..genome.personal import PersonalGenome
+from ..genome.provenance import content_of
+from ..genome.variant import Variant
+from ..inference.gene_regions import GeneRegions
+from ..inference.parts import Parts
+from .effects import VariantScorer
+from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
+
+BASES = "ACGT"
+MUTATIONS = ("substitutions", "deletions", "shuffles")
+# A longer stretch is more likely a mistake than a question: at the released size a base takes seconds on a GPU.
+_LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Mutagenesis:
+    """Effects of homozygous mutations in a stretch, in log1p TPM; NaN where the person's own variants are in the way.
+
+    Attributes:
+        interval: the stretch, 0-based half-open, by the FASTA's names.
+        gene_id: the gene.
+        tissues: names of the T tissues.
+        reference: the FASTA's bases, upper case.
+        substitutions: (L, 4, T) float32, by base A, C, G, T; 0 where the base is the reference's; or None.
+        deletions: (L, T) float32, of one base; or None.
+        shuffles: (W, T) float32, mean over the shuffles of each window; or None.
+        shuffle_window: bases in a window; the last one may have fewer.
+        log1p_tpm: (T,) float32, without any mutation.
+        noise_floor: (T,) float32, see ``GeneStates.noise``.
+        conflicts: mutations that were not scored.
+    """
+
+    interval: Interval
+    gene_id: str
+    tissues: tuple[str, ...]
+    reference: str
+    substitutions: np.ndarray | None
+    deletions: np.ndarray | None
+    shuffles: np.ndarray | None
+    shuffle_window: int
+    log1p_tpm: np.ndarray
+    noise_floor: np.ndarray
+    conflicts: int
+    parts: Parts | None = field(default=None, compare=False)
+
+    def per_base(self) -> np.ndarray:
+        """(L, T) float32: of the substitutions of each base the effect that is largest in size, with its sign.
+
+        Raises:
+            ValueError: there are no substitutions.
+        """
+        if self.substitutions is None:
+            raise ValueError("no substitutions were asked for")
+        known = np.nan_to_num(self.substitutions, nan=0.0)
+        largest = np.abs(known).argmax(axis=1)
+        values = np.take_along_axis(known, largest[:, None], axis=1)[:, 0]
+        return np.where(np.isnan(self.substitutions).all(axis=1), np.nan, values)
+
+    def importance(self) -> np.ndarray:
+        """(L, T) float32: what each reference base contributes: minus the mean effect of its three substitutions."""
+        if self.substitutions is None:
+            raise ValueError("no substitutions were asked for")
+        others = np.array([[base != held for base in BASES] for held in self.reference])
+        counted = np.where(others[:, :, None], self.substitutions, np.nan)
+        there = ~np.isnan(counted)
+        return -np.where(there, counted, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+
+    def remove_parts(self) -> None:
+        """Remove what was kept on disk during the run, once the output is written."""
+        if self.parts is not None:
+            self.parts.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is the same for all stretches."""
+
+    person: PersonalGenome
+    regions: GeneRegions
+    tissues: tuple[str, ...]
+    kinds: tuple[str, ...]
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Mutation:
+    """A variant and where its effect goes: of ``kind``, at ``place`` (and base)."""
+
+    kind: str
+    place: int
+    base: int
+    variant: Variant
+
+
+def mutagenesis(
+    scorer: VariantScorer,
+    person: PersonalGenome,
+    gene: str,
+    intervals: Sequence[Interval],
+    *,
+    tissues: Sequence[str] | None = None,
+    mutations: Sequence[str] = ("substitutions",),
+    shuffle_window: int = 10,
+    n_shuffles: int = 5,
+    seed: int = 0,
+    on_mutation: Callable[[int, int], None] | None = None,
+    parts: str | Path | None = None,
+    overwrite_parts: bool = False,
+) -> list[Mutagenesis]:
+    """Mutate every base of stretches, one at a time.
+
+    Memory is bounded by a batch of variants, whatever the length of the stretches.
+
+    Args:
+        scorer: the model.
+        person: in whose genome; the reference is one.
+        gene: name of the gene that is predicted.
+        intervals: the stretches, see also :func:`element_intervals`.
+        tissues: names; None = all.
+        mutations: of ``substitutions``, ``deletions`` (of one base) and ``shuffles`` (of windows).
+        shuffle_window, n_shuffles, seed: bases in a window, how often each is shuffled, and by which random numbers.
+        on_mutation: called with (done, total).
+        parts: folder for what is done while the run goes on; the same run started again goes on with the rest.
+        overwrite_parts: remove the parts of another run instead of refusing them.
+
+    Raises:
+        InputError: a stretch that is not in the gene's regions, too long, or of unknown bases; an unknown kind or name.
+    """
+    unknown = [name for name in mutations if name not in MUTATIONS]
+    if unknown or not mutations:
+        raise InputError(f"there is no mutation {', '.join(unknown)!r}", remedy=f"Choose of {', '.join(MUTATIONS)}.")
+    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
+    _check_intervals(intervals, regions, person)
+    in_gene = scorer.in_gene(person, regions, tissue_ids)
+    rng = np.random.default_rng(seed)
+    todo = [list(_mutations(person, interval, mutations, shuffle_window, n_shuffles, rng)) for interval in intervals]
+    folder = None
+    if parts is not None:
+        description = {
+            "version": __version__, "model": asdict(scorer.predictor.identity), "precision": scorer.predictor.precision,
+            "fasta": content_of(person.reference.path), "person": person.description(), "sample": person.sample,
+            "gene": regions.gene.gene_id, "intervals": [str(each) for each in intervals], "tissues": names,
+            "mutations": list(mutations), "shuffle_window": shuffle_window, "n_shuffles": n_shuffles, "seed": seed,
+        }  # fmt: skip
+        folder = Parts(parts, description, overwrite=overwrite_parts)
+    done, total = 0, sum(len(each) for each in todo)
+    results = []
+    base, noise = in_gene.base(), in_gene.states.noise()
+    asked = _Asked(person, regions, tuple(names), tuple(mutations), shuffle_window)
+    for number, (interval, of_interval) in enumerate(zip(intervals, todo, strict=True)):
+        effects: list[np.ndarray] = []
+        for first in range(0, len(of_interval), VARIANTS_AT_ONCE):
+            if on_mutation is not None:
+                on_mutation(done, total)
+            batch = of_interval[first : first + VARIANTS_AT_ONCE]
+            effects.append(_batch(in_gene, batch, folder, f"batch-{number}-{first}"))
+            done += len(batch)
+        joined = np.concatenate(effects) if effects else np.zeros((0, len(names)), np.float32)
+        results.append(_gathered(asked, interval, of_interval, joined, base, noise, folder))
+    if on_mutation is not None:
+        on_mutation(done, total)
+    return results
+
+
+def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, names: Sequence[str]) -> list[Interval]:
+    """Stretches of cCREs of a gene, by their accessions, without flanks.
+
+    Raises:
+        InputError: one is not among the gene's cCREs.
+    """
+    regions, _, _ = scorer.resolve_gene(person.reference, gene, None)
+    flank = scorer.predictor.processor.cre_flank
+    places = {name: place for place, name in enumerate(scorer.cre_names(regions))}
+    found = []
+    for name in names:
+        if name not in places:
+            raise InputError(
+                f"{name} is no cCRE of {regions.gene.gene_name}",
+                remedy="Give the accession of one within reach of the gene, or an interval.",
+            )
+        place = places[name]
+        start, end = int(regions.starts[place]), int(regions.ends[place])
+        found.append(Interval(regions.window.chrom, start + min(flank, start), end - flank))
+    return found
+
+
+def _check_intervals(intervals: Sequence[Interval], regions: GeneRegions, person: PersonalGenome) -> None:
+    for interval in intervals:
+        inside = [each for each in regions.intervals if each.chrom == interval.chrom
+                  and each.start < interval.end and each.end > interval.start]  # fmt: skip
+        if not inside:
+            raise InputError(
+                f"{interval} is in no cCRE and not in the window of {regions.gene.gene_name}",
+                remedy=f"Its window is {regions.window}; see `variantformer knockout` for its cCREs.",
+            )
+        if interval.end - interval.start > _LONGEST:
+            raise InputError(
+                f"{interval} has {interval.end - interval.start:,} bases, more than {_LONGEST:,}",
+                remedy="Name a shorter stretch.",
+            )
+        if interval.end > person.reference.contigs[interval.chrom]:
+            raise InputError(f"{interval} ends behind its contig", remedy="Name a stretch that the FASTA has.")
+
+
+def _mutations(
+    person: PersonalGenome,
+    interval: Interval,
+    kinds: Sequence[str],
+    window: int,
+    n_shuffles: int,
+    rng: np.random.Generator,
+) -> Iterator[_Mutation]:
+    bases = person.reference.sequence(interval.chrom, interval.start, interval.end).upper()
+    chrom = interval.chrom
+    if "substitutions" in kinds:
+        for place, held in enumerate(bases):
+            for number, base in enumerate(BASES):
+                if base != held and held in BASES:
+                    variant = Variant(chrom, interval.start + place + 1, held, base)
+                    yield _Mutation("substitutions", place, number, variant)
+    if "deletions" in kinds:
+        for place, held in enumerate(bases):
+            at = interval.start + place
+            if at > 0:
+                before = person.reference.sequence(chrom, at - 1, at).upper()
+                yield _Mutation("deletions", place, 0, Variant(chrom, at, before + held, before))
+    if "shuffles" in kinds:
+        for place, first in enumerate(range(0, len(bases), window)):
+            held = bases[first : first + window]
+            for _ in range(n_shuffles):
+                shuffled = "".join(np.array(list(held))[rng.permutation(len(held))])
+                if shuffled != held:
+                    yield _Mutation("shuffles", place, 0, Variant(chrom, interval.start + first + 1, held, shuffled))
+
+
+def _batch(in_gene: GeneScorer, batch: Sequence[_Mutation], folder: Parts | None, name: str) -> np.ndarray:
+    """Effects of some mutations, (n, T) float32; NaN where one cannot be scored."""
+    if folder is not None:
+        for path in folder.parts(name):
+            rows = folder.read_part(path)["effect"].to_pylist()
+            return np.array(rows, dtype=np.float32).reshape(len(batch), -1)
+    normal = [in_gene.normalized(each.variant) for each in batch]
+    scored = iter(in_gene.score([each for each in normal if each is not None], ["hom"]))
+    nothing = np.full(len(in_gene.tissue_ids), np.nan, dtype=np.float32)
+    rows = []
+    for each in normal:
+        found = None if each is None else next(scored)
+        rows.append(nothing if found is None else found.alt[0] - found.ref)
+    effects = np.stack(rows)
+    if folder is not None:
+        folder.write_part(name, pa.table({"effect": pa.array(list(effects), pa.list_(pa.float32()))}))
+    return effects
+
+
+def _gathered(
+    asked: _Asked,
+    interval: Interval,
+    mutations: Sequence[_Mutation],
+    effects: np.ndarray,
+    base: np.ndarray,
+    noise: np.ndarray,
+    folder: Parts | None,
+) -> Mutagenesis:
+    tissues, kinds, window = asked.tissues, asked.kinds, asked.window
+    bases = asked.person.reference.sequence(interval.chrom, interval.start, interval.end).upper()
+    length, n_tissues = len(bases), len(tissues)
+    arrays: dict[str, np.ndarray] = {}
+    if "substitutions" in kinds:
+        arrays["substitutions"] = np.full((length, len(BASES), n_tissues), np.nan, dtype=np.float32)
+        for place, held in enumerate(bases):
+            if held in BASES:
+                arrays["substitutions"][place, BASES.index(held)] = 0
+    if "deletions" in kinds:
+        arrays["deletions"] = np.full((length, n_tissues), np.nan, dtype=np.float32)
+    if "shuffles" in kinds:
+        arrays["shuffles"] = np.zeros((-(-length // window), n_tissues), dtype=np.float32)
+    counts = np.zeros(-(-length // window), dtype=np.int64)
+    for mutation, effect in zip(mutations, effects, strict=True):
+        if mutation.kind == "substitutions":
+            arrays["substitutions"][mutation.place, mutation.base] = effect
+        elif mutation.kind == "deletions":
+            arrays["deletions"][mutation.place] = effect
+        else:
+            arrays["shuffles"][mutation.place] += effect
+            counts[mutation.place] += 1
+    if "shuffles" in kinds:
+        arrays["shuffles"] /= np.maximum(counts, 1)[:, None]
+    return Mutagenesis(
+        interval,
+        asked.regions.gene.gene_id,
+        tissues,
+        bases,
+        arrays.get("substitutions"),
+        arrays.get("deletions"),
+        arrays.get("shuffles"),
+        window,
+        base,
+        noise,
+        int(np.isnan(effects).any(axis=1).sum()),
+        folder,
+    )

@@ -1,0 +1,80 @@
+"""``variantformer counterfactual``: carriers as they are and as they would be."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import DeviceOption, FastaOption, ModelArgument, ModeOption, OverwriteOption, TissueOption
+from .predict import INPUTS, OUTPUT
+from .progress import progress
+from .rejected import report_rejected
+
+
+def counterfactual(
+    model: ModelArgument,
+    fasta: FastaOption,
+    vcf: Annotated[Path, typer.Option(help="Indexed VCF or BCF of the people.", rich_help_panel=INPUTS)],
+    edits: Annotated[
+        Path, typer.Option(help="Variants to set together, maybe with a column `genotype`.", rich_help_panel=INPUTS)
+    ],
+    gene: Annotated[list[str], typer.Option(help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv.", rich_help_panel=OUTPUT)
+    ],
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Repeat for several. Default: all of the VCF.", rich_help_panel=INPUTS)
+    ] = None,
+    genotype: Annotated[
+        str,
+        typer.Option(help="For edits that do not say: absent, het, hom, haplotype1, 0|1 ...", rich_help_panel=INPUTS),
+    ] = "absent",
+    tissue: TissueOption = None,
+    mode: ModeOption = "iupac",
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Set genotypes in everybody whose genome that changes, and predict both ways.
+
+    OUTPUT has a row per carrier, gene and tissue, OUTPUT.summary.tsv the mean over carriers with its 95 % confidence
+    interval. Who is not changed, and why, is said.
+    """
+    from ..report.files import check_new
+    from ..report.tables import check_format, write_table
+
+    check_format(output, "tidy")
+    beside = {name: output.with_name(f"{output.name}.{name}.tsv") for name in ("summary", "rejected")}
+    check_new([output, *beside.values()], overwrite=overwrite)
+
+    import pysam
+    from transformers.utils.logging import disable_progress_bar
+
+    from ..analysis.counterfactual import counterfactual as compare
+    from ..analysis.effects import VariantScorer
+    from ..genome.reference import ReferenceGenome
+    from ..genome.variant import VariantNormalizer
+    from ..genome.variant_table import read_variants
+    from ..genome.variants import VariantFile
+    from ..inference.people import GenotypeOptions, open_people
+
+    disable_progress_bar()
+    pysam.set_verbosity(0)
+    reference = ReferenceGenome(fasta)
+    table = read_variants(edits, VariantNormalizer(reference))
+    wanted = table.edits(genotype)
+    if not sample:
+        file = VariantFile(vcf, all_samples=True)
+        sample = list(file.samples)
+        file.close()
+    people = open_people(reference, vcf, sample, GenotypeOptions(mode=mode))
+    scorer = VariantScorer.from_pretrained(model, device=device)
+    with progress("predicting", "carriers and genes") as on_person:
+        found = compare(scorer, people, wanted, gene, tissues=tissue, on_person=on_person)
+    written = [write_table(found.table, output, {"model": scorer.predictor.identity.name})]
+    written.append(write_table(found.summary, beside["summary"], {}))
+    written += report_rejected(table, beside["rejected"])
+    typer.echo(f"{found.table['sample'].nunique()} of {len(people)} people are changed by the edits", err=True)
+    for name, reason in list(found.left_out.items())[:5]:
+        typer.echo(f"  {name}: {reason}", err=True)
+    for path in written:
+        typer.echo(str(path))

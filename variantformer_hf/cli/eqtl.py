@@ -1,0 +1,95 @@
+"""``variantformer eqtl``: predicted effects against observed slopes."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .options import (
+    BackgroundOption,
+    DeviceOption,
+    FastaOption,
+    ModelArgument,
+    ModeOption,
+    OverwriteOption,
+    SampleOption,
+    TissueOption,
+    VcfOption,
+    open_one,
+)
+from .predict import INPUTS, OUTPUT
+from .progress import progress
+from .rejected import report_rejected
+
+
+def eqtl(
+    model: ModelArgument,
+    fasta: FastaOption,
+    table: Annotated[
+        Path,
+        typer.Option(
+            help="eQTL Catalogue columns: chromosome, position, ref, alt, gene_id, beta; maybe maf, tissue, AF_EUR ...",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Correlations: .tsv, .csv or .parquet.", rich_help_panel=OUTPUT)
+    ],
+    vcf: VcfOption = None,
+    sample: SampleOption = None,
+    background: BackgroundOption = None,
+    tissue: TissueOption = None,
+    mode: ModeOption = "iupac",
+    score: Annotated[
+        Literal["effect", "log2fc_tpm", "released_score"],
+        typer.Option(help="What is held against the slopes.", rich_help_panel=OUTPUT),
+    ] = "effect",
+    bootstraps: Annotated[int, typer.Option(help="Resamplings for the intervals.", rich_help_panel=OUTPUT)] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the resamplings.", rich_help_panel=OUTPUT)] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT)] = None,
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Rank correlation of predicted effects and observed eQTL slopes, by tissue and data set.
+
+    With bootstrap intervals; for all pairs, for rare (MAF < 0.05) and common ones, and for those enriched in Europeans
+    (AF_EUR > 0.10 and AF_AFR < 0.05) or Africans. OUTPUT.pairs.tsv has the pairs.
+    """
+    from ..report.files import check_new
+    from ..report.plots import check_plot, eqtl_scatter
+    from ..report.tables import check_format, write_table
+
+    check_format(output, "tidy")
+    beside = {name: output.with_name(f"{output.name}.{name}.tsv") for name in ("pairs", "rejected")}
+    check_new([output, *beside.values(), *([plot] if plot else [])], overwrite=overwrite)
+    if plot is not None:
+        check_plot(plot)
+
+    from ..analysis.backgrounds import Background
+    from ..analysis.eqtl import eqtl_benchmark
+    from ..genome.variant_table import VariantTable
+
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    with progress("scoring", "genes") as on_gene:
+        found = eqtl_benchmark(
+            scorer,
+            table,
+            [Background(background or ("reference" if vcf is None else "person"), person)],
+            tissues=tissue,
+            score=score,
+            n_bootstraps=bootstraps,
+            seed=seed,
+            on_gene=on_gene,
+            parts=output.with_name(f"{output.name}.parts"),
+            overwrite_parts=overwrite,
+        )
+    written = [
+        write_table(found.correlations, output, {"model": scorer.predictor.identity.name, "score": score}),
+        write_table(found.pairs, beside["pairs"], {}),
+    ]
+    if plot is not None:
+        written.append(eqtl_scatter(found.pairs, found.correlations, plot))
+    written += report_rejected(VariantTable((), found.rejected), beside["rejected"])
+    found.scored.remove_parts()
+    for path in written:
+        typer.echo(str(path))

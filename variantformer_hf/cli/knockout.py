@@ -1,0 +1,69 @@
+"""``variantformer knockout``: the enhancer map of a gene."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .options import (
+    BackgroundOption,
+    DeviceOption,
+    FastaOption,
+    ModelArgument,
+    ModeOption,
+    OverwriteOption,
+    SampleOption,
+    TissueOption,
+    VcfOption,
+    open_one,
+)
+from .predict import INPUTS, OUTPUT
+from .progress import progress
+
+
+def knockout(
+    model: ModelArgument,
+    fasta: FastaOption,
+    gene: Annotated[str, typer.Option(help="Symbol or Ensembl id.", rich_help_panel=INPUTS)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv.", rich_help_panel=OUTPUT)
+    ],
+    vcf: VcfOption = None,
+    sample: SampleOption = None,
+    background: BackgroundOption = None,
+    tissue: TissueOption = None,
+    mode: ModeOption = "iupac",
+    how: Annotated[
+        Literal["drop", "shuffle"],
+        typer.Option(help="Take the element away, or put its bases in random order.", rich_help_panel=INPUTS),
+    ] = "drop",
+    shuffles: Annotated[int, typer.Option(help="How often an element is shuffled.", rich_help_panel=INPUTS)] = 5,
+    seed: Annotated[int, typer.Option(help="Of the shuffles.", rich_help_panel=INPUTS)] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Map of the first tissue (.png, .pdf).", rich_help_panel=OUTPUT)
+    ] = None,
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Take away, or shuffle, each of a gene's cCREs in turn: which elements the prediction rests on."""
+    from ..report.files import check_new
+    from ..report.plots import check_plot, knockout_plot
+    from ..report.tables import check_format, write_table
+
+    check_format(output, "tidy")
+    check_new([output, *([plot] if plot else [])], overwrite=overwrite)
+    if plot is not None:
+        check_plot(plot)
+
+    from ..analysis.knockout import knockout as knock_out
+
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    with progress("knocking out", "elements") as on_element:
+        table = knock_out(
+            scorer, person, gene, tissues=tissue, how=how, n_shuffles=shuffles, seed=seed, on_element=on_element
+        )
+    written = [write_table(table, output, {"model": scorer.predictor.identity.name, "how": how})]
+    if plot is not None:
+        written.append(knockout_plot(table, table["tissue"].iloc[0], plot))
+    for path in written:
+        typer.echo(str(path))

@@ -1,0 +1,111 @@
+"""``variantformer mutagenesis``: every substitution in a stretch, and what it does to a gene."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    BackgroundOption,
+    DeviceOption,
+    FastaOption,
+    ModelArgument,
+    ModeOption,
+    OverwriteOption,
+    SampleOption,
+    TissueOption,
+    VcfOption,
+    open_one,
+)
+from .predict import INPUTS, OUTPUT
+from .progress import progress
+
+
+def mutagenesis(
+    model: ModelArgument,
+    fasta: FastaOption,
+    gene: Annotated[str, typer.Option(help="Symbol or Ensembl id.", rich_help_panel=INPUTS)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Arrays, .safetensors.", rich_help_panel=OUTPUT)],
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="Stretch, chr1:1001-1350 (1-based, both ends in); repeat.", rich_help_panel=INPUTS),
+    ] = None,
+    element: Annotated[
+        list[str] | None, typer.Option(help="Accession of a cCRE; repeat for several.", rich_help_panel=INPUTS)
+    ] = None,
+    vcf: VcfOption = None,
+    sample: SampleOption = None,
+    background: BackgroundOption = None,
+    tissue: TissueOption = None,
+    mode: ModeOption = "iupac",
+    mutation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="substitutions, deletions (1 bp), shuffles (of windows); repeat. Default: substitutions.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    shuffle_window: Annotated[int, typer.Option(help="Bases in a shuffled window.", rich_help_panel=INPUTS)] = 10,
+    track: Annotated[
+        Path | None,
+        typer.Option(help="Largest effect of each base, .bedGraph or .bw; a file a tissue.", rich_help_panel=OUTPUT),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Logo and heatmap of the first stretch and tissue (.png, .pdf).", rich_help_panel=OUTPUT),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Mutate every base of a stretch, one at a time, homozygous in a person's genome.
+
+    Until it is done, OUTPUT.parts holds what is: the same command started again goes on with the rest.
+    """
+    from ..errors import InputError
+    from ..report.files import check_new
+    from ..report.mutagenesis_files import check_tracks, write_mutagenesis, write_tracks
+    from ..report.plots import check_plot, mutagenesis_plot
+
+    if output.suffix != ".safetensors":
+        raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
+    if not region and not element:
+        raise InputError("no stretch is named", remedy="Give --region or --element.")
+    check_new([output, *([plot] if plot else [])], overwrite=overwrite)
+    if track is not None:
+        check_tracks(track)
+    if plot is not None:
+        check_plot(plot, logo=True)
+
+    from ..analysis.mutagenesis import element_intervals
+    from ..analysis.mutagenesis import mutagenesis as mutate
+    from ..genome.interval import parse_region
+
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
+    intervals += element_intervals(scorer, person, gene, element or ())
+    kinds = mutation or ["substitutions"]
+    with progress("mutating", "mutations") as on_mutation:
+        found = mutate(
+            scorer,
+            person,
+            gene,
+            intervals,
+            tissues=tissue,
+            mutations=kinds,
+            shuffle_window=shuffle_window,
+            on_mutation=on_mutation,
+            parts=output.with_name(f"{output.name}.parts"),
+            overwrite_parts=overwrite,
+        )
+    metadata = {"model": scorer.predictor.identity.name, "sha256": scorer.predictor.identity.sha256, "gene": gene}
+    written = [write_mutagenesis(found, output, metadata)]
+    if track is not None and "substitutions" in kinds:
+        written += write_tracks(found, track, person.reference.contigs)
+    if plot is not None and "substitutions" in kinds:
+        written.append(mutagenesis_plot(found[0], found[0].tissues[0], plot))
+    found[0].remove_parts()
+    conflicts = sum(each.conflicts for each in found)
+    if conflicts:
+        typer.echo(f"{conflicts} mutations are NaN: the person carries other variants there", err=True)
+    for path in written:
+        typer.echo(str(path))
