@@ -10,6 +10,7 @@ from random_variants import random_bases
 
 from variantformer_hf import CreTable, DnaTokenizer, ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.demo.model import fill_weights
+from variantformer_hf.inference.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from variantformer_hf.modeling import (
     VariantFormerConfig,
     VariantFormerEncoderConfig,
@@ -30,6 +31,20 @@ class SmallWorld:
     genome: str
     predictor: ExpressionPredictor
     reference: ReferenceGenome
+
+    def regions(self, gene: str) -> GeneRegions:
+        """Regions of a gene."""
+        predictor = self.predictor
+        finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, self.reference)
+        return finder.find(predictor.gene_table.get(gene))
+
+    def prediction(self, genome: PersonalGenome, gene: str, without: int | None = None) -> np.ndarray:
+        """log1p TPM by the way without a shortcut: sequences, tokens, model; maybe without one of the cCREs."""
+        found = gene_sequences(self.regions(gene), genome.sequences)
+        kept = [index for index, sequence in enumerate(found.cre_sequences) if sequence and index != without]
+        sequences = [found.cre_sequences[index] for index in kept]
+        there = GeneSequences(sequences, found.cre_class_ids[kept], found.gene_sequence)
+        return self.predictor.predict_gene(there, range(len(TISSUES)))[0]
 
     def person(self, lines: list[str], name: str = "person", **options: object) -> PersonalGenome:
         path = write_vcf(self.folder / f"{name}.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200})

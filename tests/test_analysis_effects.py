@@ -15,7 +15,7 @@ from variantformer_hf.analysis import VariantScorer, open_backgrounds
 from variantformer_hf.analysis.effect_table import COLUMNS
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
-from variantformer_hf.inference.gene_regions import GeneSequences, RegionFinder, gene_sequences
+from variantformer_hf.inference.gene_regions import GeneSequences, gene_sequences
 from variantformer_hf.inference.query import RejectedQueryError
 
 
@@ -35,18 +35,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
 @pytest.fixture(scope="module")
 def scorer(world: SmallWorld) -> VariantScorer:
     return VariantScorer(world.predictor)
-
-
-def prediction(world: SmallWorld, genome: PersonalGenome, gene_name: str) -> np.ndarray:
-    """The way without a shortcut: sequences, tokens, model."""
-    predictor = world.predictor
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, world.reference)
-    found = gene_sequences(finder.find(predictor.gene_table.get(gene_name)), genome.sequences)
-    kept = [index for index, sequence in enumerate(found.cre_sequences) if sequence]
-    there = GeneSequences(
-        [found.cre_sequences[index] for index in kept], found.cre_class_ids[kept], found.gene_sequence
-    )
-    return predictor.predict_gene(there, range(len(TISSUES)))[0]
 
 
 def random_variant(rng: random.Random, genome: str) -> Variant:
@@ -91,8 +79,8 @@ def test_scores_equal_the_difference_of_two_predictions(
             assert rows["effect"].isna().all()
             assert rows["conflict"].str.startswith("chr1:").all()
             continue
-        before = prediction(world, EditedGenome(person, [GenotypeEdit(variant, "absent")]), gene)
-        after = prediction(world, EditedGenome(person, [GenotypeEdit(variant, zygosity)]), gene)
+        before = world.prediction(EditedGenome(person, [GenotypeEdit(variant, "absent")]), gene)
+        after = world.prediction(EditedGenome(person, [GenotypeEdit(variant, zygosity)]), gene)
         np.testing.assert_allclose(rows["log1p_tpm_ref"], before, atol=2e-5, rtol=0)
         np.testing.assert_allclose(rows["log1p_tpm_alt"], after, atol=2e-5, rtol=0)
         np.testing.assert_allclose(rows["effect"], after - before, atol=2e-5, rtol=0)
@@ -111,7 +99,7 @@ def test_elements_that_know_the_tissue_take_the_long_way(tmp_path: Path) -> None
         [Variant("chr1", 2_451, snp, "A" if snp != "A" else "C")], person, zygosity=["hom"], genes=["PLUS"]
     )
     edit = GenotypeEdit(Variant.parse(table["variant"][0]), "hom")
-    after = prediction(world, EditedGenome(person, [edit], on_conflict="keep"), "PLUS")
+    after = world.prediction(EditedGenome(person, [edit], on_conflict="keep"), "PLUS")
     if table["status"][0] == "ok":
         np.testing.assert_allclose(table["log1p_tpm_alt"], after, atol=2e-5, rtol=0)
 
@@ -146,10 +134,7 @@ def one(world: SmallWorld, at: int, length: int = 1, alt: str | None = None) -> 
 
 
 def test_columns_and_what_they_say(world: SmallWorld, scorer: VariantScorer) -> None:
-    finder = RegionFinder(
-        world.predictor.gene_table, world.predictor.cre_table, world.predictor.processor, world.reference
-    )
-    regions = finder.find(world.predictor.gene_table.get("PLUS"))
+    regions = world.regions("PLUS")
     at = int(regions.starts[0]) + 15
     variant = one(world, at)
     table = scorer.score([variant], PersonalGenome(world.reference))
@@ -179,7 +164,7 @@ def test_the_released_score_divides_by_the_reference_genome(world: SmallWorld, s
     person = world.person(random_person_lines(random.Random(3), world.genome), "released")
     variant = one(world, 2_900)
     table = scorer.score([variant], person, genes=["PLUS"], zygosity=["hom"])
-    plain = prediction(world, PersonalGenome(world.reference), "PLUS").astype(float)
+    plain = world.prediction(PersonalGenome(world.reference), "PLUS").astype(float)
     np.testing.assert_allclose(
         table["released_score"], np.log2((table["log1p_tpm_alt"].astype(float) + 1e-10) / (plain + 1e-10)), atol=1e-4
     )
@@ -303,8 +288,7 @@ def test_a_gene_that_is_deleted_has_no_score(world: SmallWorld, scorer: VariantS
 
 def test_phases_of_the_tokens(world: SmallWorld, scorer: VariantScorer) -> None:
     predictor, plain = world.predictor, PersonalGenome(world.reference)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, world.reference)
-    regions = {name: finder.find(predictor.gene_table.get(name)) for name in ("PLUS", "MINUS")}
+    regions = {name: world.regions(name) for name in ("PLUS", "MINUS")}
     shared = sorted(set(regions["PLUS"].starts.tolist()) & set(regions["MINUS"].starts.tolist()))
     variant = one(world, shared[0] + 15)
     table = scorer.score([variant], plain, zygosity=["hom"], phase_shifts=2)
@@ -382,10 +366,7 @@ def test_states_that_read_the_same_are_computed_once(
     layer = world.predictor.model.model.cre_layers[0]
     handle = layer.register_forward_hook(lambda module, args, output: runs.append(len(output)))
     genome = PersonalGenome(world.reference)
-    finder = RegionFinder(
-        world.predictor.gene_table, world.predictor.cre_table, world.predictor.processor, world.reference
-    )
-    regions = finder.find(world.predictor.gene_table.get("PLUS"))
+    regions = world.regions("PLUS")
     free = [at for at in range(1_760, 2_400) if not ((regions.starts <= at) & (regions.ends > at)).any()]
     try:
         scorer.score([one(world, free[0])], genome, genes=["PLUS"])

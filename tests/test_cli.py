@@ -319,3 +319,161 @@ def test_edit_refuses(demo: Path, tmp_path: Path, content: str, message: str) ->
     assert message in finished.stderr
     assert "Traceback" not in finished.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["edits.txt"]
+
+
+@pytest.fixture(scope="module")
+def variants_file(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten of the demo person's own variants, and one that cannot be used."""
+    path = tmp_path_factory.mktemp("variants") / "variants.tsv"
+    with pysam.VariantFile(str(demo / "person.vcf.gz")) as file:
+        records = [each for each in file if each.chrom == "chr1"][::50][:10]
+    rows = [f"{each.chrom}\t{each.pos}\t{each.ref}\t{each.alts[0]}\n" for each in records]
+    path.write_text("chrom\tpos\tref\talt\n" + "".join(rows) + "chr1\t5\t*\tA\n")
+    return path
+
+
+def test_effects_from_a_table_to_every_layout(demo: Path, variants_file: Path, tmp_path: Path) -> None:
+    inputs = [demo / "model", "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz", "--tissue", "liver"]
+    output = tmp_path / "effects.parquet"
+    vectors = tmp_path / "vectors.safetensors"
+    finished = run("effects", *inputs, "--variants", variants_file, "-o", output, "--embeddings", vectors)
+    assert finished.returncode == 0, finished.stderr
+    assert "1 of 11 rows rejected" in finished.stderr
+    table = pd.read_parquet(output)
+    assert set(table["background"]) == {"person"}
+    assert len(table.drop_duplicates(["chrom", "pos", "ref", "alt"])) == 10
+    assert len(load_file(vectors)["gene_alt"]) == len(table)
+    assert len(pd.read_csv(f"{output}.rejected.tsv", sep="\t")) == 1
+    report = json.loads(Path(f"{output}.report.json").read_text())
+    assert report["counts"]["variants"] == 10
+    assert not Path(f"{output}.parts").exists()
+
+    null = tmp_path / "null.parquet"
+    panel = ["--panel", demo / "person.vcf.gz", "--gene", "DEMO1", "--gene", "DEMO2", "--gene", "DEMO3"]
+    finished = run("null", *inputs, *panel, "-o", null)
+    assert finished.returncode == 0, finished.stderr
+    annotated = tmp_path / "annotated.vcf.gz"
+    finished = run(
+        "effects", *inputs, "--variants", demo / "person.vcf.gz", "--gene", "DEMO1", "--zygosity", "hom",
+        "--format", "vcf", "-o", annotated, "--null", null,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    with pysam.VariantFile(str(annotated)) as found, pysam.VariantFile(str(demo / "person.vcf.gz")) as given:
+        assert "ALLELE|GENE|TISSUE" in found.header.info["VFE"].description
+        records = list(found)
+        assert [(each.pos, each.alts) for each in records] == [(each.pos, each.alts) for each in given]
+        on_first = [each for each in records if each.chrom == "chr1"]
+        entry = on_first[0].info["VFE"][0].split("|")
+        assert entry[:3] == [on_first[0].alts[0], "DEMO1", "liver"]
+        assert entry[5] == "hom"
+
+    pytest.importorskip("anndata")
+    import anndata
+
+    layout = tmp_path / "effects.h5ad"
+    finished = run("effects", *inputs, "--variants", variants_file, "--format", "h5ad", "-o", layout, "--null", null)
+    assert finished.returncode == 0, finished.stderr
+    data = anndata.read_h5ad(layout)
+    of_liver = table[table["gene_id"].notna()]
+    assert data.shape == (len(of_liver), 1)
+    np.testing.assert_allclose(data.X[:, 0], of_liver["effect"], atol=1e-6)
+    assert "quantile" in data.layers
+
+
+def test_effects_in_populations(demo: Path, variants_file: Path, tmp_path: Path) -> None:
+    populations = tmp_path / "populations.yaml"
+    populations.write_text(
+        f"EUR: {{vcf: {demo / 'person.vcf.gz'}}}\nAFR: {{vcf: {demo / 'person.vcf.gz'}, snps_only: true}}\n"
+    )
+    given = pd.read_csv(variants_file, sep="\t").iloc[:3].assign(EUR_AF=[0.1, 0.2, 0.3])
+    given.to_csv(tmp_path / "variants.csv", index=False)
+    frequencies = given.drop(columns="EUR_AF").iloc[:2].assign(AF_AFR=0.5)
+    frequencies.to_csv(tmp_path / "af.tsv", sep="\t", index=False)
+    output = tmp_path / "effects.tsv"
+    finished = run(
+        "effects", demo / "model", "--fasta", demo / "genome.fa", "--background", populations, "--tissue", "liver",
+        "--gene", "DEMO1", "--variants", tmp_path / "variants.csv", "--af-table", tmp_path / "af.tsv", "-o", output,
+        "--second-model", demo / "model", "--phase-shifts", "1",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert "2 of 6 weighted scores are missing" in finished.stderr
+    table = pd.read_csv(output, sep="\t")
+    assert set(table["background"]) == {"EUR", "AFR"}
+    assert (table["effect_sd_models"] < 1e-6).all()
+    assert "effect_sd_phase" in table
+    scores = pd.read_csv(f"{output}.populations.tsv", sep="\t")
+    assert scores["af_status"].tolist().count("missing: AFR") == 2
+
+
+def test_mutagenesis_knockout_and_counterfactual(demo: Path, variants_file: Path, tmp_path: Path) -> None:
+    inputs = [demo / "model", "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz", "--tissue", "liver"]
+    first = pd.read_csv(demo / "cres.bed", sep="\t", header=None).iloc[30]
+    region = f"{first[0]}:{first[1] + 1}-{first[1] + 6}"
+    finished = run(
+        "mutagenesis", *inputs, "--gene", "DEMO1", "--region", region, "-o", tmp_path / "m.safetensors",
+        "--track", tmp_path / "m.bedGraph", "--plot", tmp_path / "m.png",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert load_file(tmp_path / "m.safetensors")["0.substitutions"].shape == (6, 4, 1)
+    assert len((tmp_path / "m.liver.bedGraph").read_text().splitlines()) <= 7
+    again = run("mutagenesis", *inputs, "--gene", "DEMO1", "-o", tmp_path / "n.safetensors")
+    assert again.returncode == 1
+    assert "no stretch is named" in again.stderr
+
+    finished = run("knockout", *inputs, "--gene", "DEMO1", "-o", tmp_path / "k.tsv", "--plot", tmp_path / "k.png")
+    assert finished.returncode == 0, finished.stderr
+    assert pd.read_csv(tmp_path / "k.tsv", sep="\t")["cre_id"].is_unique
+
+    finished = run(
+        "counterfactual", *inputs, "--edits", variants_file, "--gene", "DEMO1", "-o", tmp_path / "c.parquet"
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert "1 of 1 people are changed" in finished.stderr
+    assert "1 of 11 rows rejected" in finished.stderr
+    assert (tmp_path / "c.parquet.summary.tsv").exists()
+
+
+def test_eqtl_correlations(demo: Path, variants_file: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(variants_file, sep="\t").iloc[:10].assign(gene_id="DEMO1", beta=range(10), maf=0.01)
+    with (demo / "cres.bed").open() as file:
+        elements = [line.split("\t") for line in file if line.startswith("chr1\t")]
+    genome = pysam.FastaFile(str(demo / "genome.fa"))
+    for row, element in enumerate(elements[:10]):  # places that the gene reads
+        position = int(element[1]) + 20
+        ref = genome.fetch("chr1", position, position + 1).upper()
+        table.loc[row, ["chrom", "pos", "ref", "alt"]] = ["chr1", position + 1, ref, "A" if ref != "A" else "C"]
+    table.to_csv(tmp_path / "eqtl.tsv", sep="\t", index=False)
+    finished = run(
+        "eqtl", demo / "model", "--fasta", demo / "genome.fa", "--table", tmp_path / "eqtl.tsv", "--tissue", "liver",
+        "--bootstraps", "50", "-o", tmp_path / "q.tsv", "--plot", tmp_path / "q.png",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    found = pd.read_csv(tmp_path / "q.tsv", sep="\t")
+    assert found["stratum"].tolist() == ["all", "rare"]
+    assert found["n"].tolist() == [10, 10]
+    assert found["spearman"].between(-1, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["effects", "--variants", "none.tsv", "-o", "x.parquet"], "no such file"),
+        (["effects", "--variants", "none.tsv", "-o", "x.png"], "End the name in"),
+        (["effects", "--variants", "{variants}", "-o", "x.parquet", "--background", "person"], "needs a VCF"),
+        (["effects", "--variants", "{variants}", "-o", "x.parquet", "--gene", "NOBODY"], "NOBODY"),
+        (["effects", "--variants", "{variants}", "-o", "x.parquet", "--zygosity", "double"], "no zygosity"),
+        (["knockout", "--gene", "NOBODY", "-o", "x.tsv"], "NOBODY"),
+        (["mutagenesis", "--gene", "DEMO1", "--region", "chr1:1-20", "-o", "x.safetensors"], "in no cCRE"),
+        (["null", "--panel", "none.vcf.gz", "--gene", "DEMO1", "-o", "x.parquet"], "none.vcf.gz"),
+    ],
+)
+def test_analyses_refuse_in_one_line(
+    demo: Path, variants_file: Path, tmp_path: Path, command: list[str], message: str
+) -> None:
+    words = [word.replace("{variants}", str(variants_file)) for word in command]
+    words = [str(tmp_path / word) if word.startswith("x.") else word for word in words]
+    finished = run(words[0], demo / "model", "--fasta", demo / "genome.fa", *words[1:])
+    assert finished.returncode in (1, 3)
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -135,7 +135,7 @@ def correlations(pairs: "pd.DataFrame", n_bootstraps: int = 1_000, seed: int = 0
     rows = []
     for (tissue, dataset), group in pairs.groupby(["tissue", "dataset"], sort=False):
         for stratum in ("all", *STRATA):
-            part = group if stratum == "all" else group[group[stratum].fillna(False).astype(bool)]
+            part = group if stratum == "all" else group[group[stratum].eq(True)]
             slope, score = part["slope"].to_numpy(float), part["score"].to_numpy(float)
             there = ~(np.isnan(slope) | np.isnan(score))
             slope, score = slope[there], score[there]

@@ -57,7 +57,7 @@ def mutagenesis_plot(found: "Mutagenesis", tissue: str, path: Path) -> Path:
     import numpy as np
     import pandas as pd
 
-    figure = _figure(max(6.0, 2 + 0.11 * len(found.reference)), 4.0)
+    figure = _figure(min(24.0, max(6.0, 2 + 0.11 * len(found.reference))), 4.0)
     try:
         import logomaker
     except ImportError as error:
