@@ -318,12 +318,15 @@ class VariantScorer:
     ) -> Iterator[dict[str, Any]]:
         """Columns of the table, for each row of one gene in each background."""
         first = backgrounds[0].genome
+        plain = PersonalGenome(first.reference, mode=first.mode)
         # What the released score divides by.
-        baseline = self.in_gene(PersonalGenome(first.reference, mode=first.mode), regions, work.tissue_ids).base()
+        baseline = None if first.is_reference else self.in_gene(plain, regions, work.tissue_ids).base()
         variants = list(dict.fromkeys(work.rows[index].variant for index in members))
         for place, background in enumerate(backgrounds):
             scorer = self.in_gene(background.genome, regions, work.tissue_ids)
             noise = scorer.states.noise()
+            if baseline is None:
+                baseline = scorer.base()
             effects = list(scorer.score(variants, work.zygosity, with_embeddings=work.with_embeddings))
             spreads = self._phase_spread(work, background, regions, variants, effects)
             scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))

@@ -127,20 +127,18 @@ class GeneStates:
     def noise(self) -> np.ndarray:
         """How much the base's log1p TPM differs between batch shapes, (T,) float32: what an effect must exceed.
 
-        The same genome is predicted by itself, in a batch of several, beside an absent element, and on kept keys.
+        The same genome is predicted by both streams at once, and on kept keys in a batch of two; where elements differ
+        by tissue, alone and in a batch of two.
         """
         if not self.base_is_whole:
             return np.full(len(self._tissue_ids), np.nan, dtype=np.float32)
         self._encode({}, {})
         base = self._input(_Resolved((), self._base_rows), Places())
-        shorter = StreamInput(base.cre_vectors[:-1], base.class_ids[:-1], base.window_vectors[:-1])
-        runs = [self._engine.streams([base], self._tissue_ids)[0], *self._engine.streams([base] * 3, self._tissue_ids)]
-        if len(shorter.cre_vectors) and len(shorter.window_vectors):
-            runs.append(self._engine.streams([shorter, base], self._tissue_ids)[1])
-        if self._tissues_shared:
-            runs += self._gene_only([base]) + self._gene_only([base] * 5)
-        values = np.stack([run.log1p_tpm for run in runs])
-        return np.ptp(values, axis=0)
+        runs = self._engine.streams([base], self._tissue_ids)
+        runs += (
+            self._gene_only([base] * 2) if self._tissues_shared else self._engine.streams([base] * 2, self._tissue_ids)
+        )
+        return np.ptp(np.stack([run.log1p_tpm for run in runs]), axis=0)
 
     def _resolved(
         self, state: GeneState, wanted_elements: dict[bytes, np.ndarray], wanted_rows: dict[bytes, np.ndarray]

@@ -1,0 +1,206 @@
+"""Cost of variant effects against the same number of pairs of whole predictions by the fast engine, its store warm.
+
+Run: python benchmarks/effects.py [--variants 200] [--pairs 4] [--folder FOLDER to keep the files in]
+
+One gene with 1,500 cCREs and a 300 kb window, a person with a WGS-like density of variants, the mid-size configuration
+(``benchmarks/configs/mid.json``, random weights), two tissues, homozygous alternatives: each variant needs the genome
+without it and with it. Two kinds: in cCREs outside of the window, and in the window outside of cCREs, uniform over what
+the model sees of it. The baseline predicts both genomes of a pair by ``ExpressionEngine`` as a run of predictions does:
+elements of the reference and of the person looked up, everything else computed; some pairs are timed and the mean is
+taken. Beside it the same without the looked-up vectors. Every pair that is timed is compared with its score.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import numpy as np
+import pysam
+import torch
+from wgs_files import write_wgs_files
+
+from variantformer_hf import (
+    CreTable,
+    DnaTokenizer,
+    EditedGenome,
+    ExpressionPredictor,
+    GeneTable,
+    GenotypeEdit,
+    PersonalGenome,
+    ReferenceGenome,
+    Variant,
+    VariantFormerConfig,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+)
+from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.mutagenesis import mutagenesis
+from variantformer_hf.demo.model import fill_weights
+from variantformer_hf.genome.interval import Interval
+from variantformer_hf.genome.stretch import union
+from variantformer_hf.inference.engine import ExpressionEngine, GeneWork
+from variantformer_hf.inference.gene_regions import GeneRegions
+from variantformer_hf.inference.gene_tokens import PersonalTokens, ReferenceTokens
+from variantformer_hf.inference.run_plan import covered
+
+TISSUES = ["tissue 0", "tissue 1"]
+
+
+def main() -> None:
+    """Print the table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variants", type=int, default=200, help="of each kind")
+    parser.add_argument("--pairs", type=int, default=4, help="pairs of each kind that the baseline predicts")
+    parser.add_argument("--records", type=int, default=50_000, help="records in the VCF")
+    parser.add_argument("--config", type=Path, default=Path(__file__).with_name("configs") / "mid.json")
+    parser.add_argument("--scan", type=int, default=0, help="also mutate so many bases of an element")
+    parser.add_argument("--folder", type=Path, help="where the files are kept; by default they are removed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.folder or Path(name)
+        folder.mkdir(exist_ok=True)
+        pysam.set_verbosity(0)
+        os.environ["VARIANTFORMER_CACHE"] = str(Path(name) / "cache")
+        report = measure(folder, arguments)
+    for what, value in report.items():
+        print(f"{what:72s} {value:12,.4f}" if isinstance(value, float) else f"{what:72s} {value!s:>12s}")
+    print(json.dumps(report))
+
+
+def measure(folder: Path, asked: Any) -> dict[str, Any]:
+    """The numbers, by name."""
+    files = write_wgs_files(folder, asked.records)
+    reference = ReferenceGenome(files.fasta)
+    genome = reference.sequence("chr1", 1_000_000, 1_400_000)
+    tokenizer = DnaTokenizer.train([genome[at : at + 2_000] for at in range(0, len(genome), 2_000)], vocab_size=500)
+    processor = VariantFormerProcessor(tokenizer)
+    config = VariantFormerConfig.from_dict(json.loads(asked.config.read_text()))
+    model = VariantFormerForExpression(config)
+    fill_weights(model, np.random.default_rng(0))
+    predictor = ExpressionPredictor(
+        model.eval(), processor, GeneTable.read(files.genes), CreTable.read(files.cres), precision="float32"
+    )
+    scorer = VariantScorer(predictor)
+    person = PersonalGenome(reference, files.vcf)
+    regions, tissue_ids, _ = scorer.resolve_gene(reference, "BENCH", TISSUES)
+    report: dict[str, Any] = {
+        "cCREs": len(regions.starts),
+        "threads": torch.get_num_threads(),
+        "device": str(predictor.device),
+        "variants of each kind": asked.variants,
+    }
+    baseline = Baseline(predictor, regions, tissue_ids)
+    for kind, variants in variants_of(person, regions, scorer, tissue_ids, asked.variants).items():
+        # The elements of reference and person are at hand for both; so is the window's shape, compiled or cached.
+        scorer.score(variants[:1], person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
+        start = time.perf_counter()
+        table = scorer.score(variants, person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
+        ours = (time.perf_counter() - start) / len(variants)
+        scored = table[table["status"] == "ok"].drop_duplicates("variant")["variant"].tolist()
+        timed = [Variant.parse(text) for text in np.random.default_rng(1).permutation(scored)[: asked.pairs]]
+        warm = [baseline.pair(person, variant) for variant in timed]
+        cold = [baseline.pair(person, variant, cold=True) for variant in timed[:1]]
+        effects = {variant: rows["effect"].to_numpy() for variant, rows in table.groupby("variant")}
+        worst = max(
+            float(np.abs(effects[str(variant)] - effect).max())
+            for variant, (_, effect) in zip(timed, warm, strict=True)
+        )
+        pair = float(np.mean([seconds for seconds, _ in warm]))
+        report |= {
+            f"{kind}: s a variant": ours,
+            f"{kind}: s a pair of predictions, store warm": pair,
+            f"{kind}: times faster (goal {'3.5' if kind == 'element' else '4'})": pair / ours,
+            f"{kind}: times faster than cold": cold[0][0] / ours,
+            f"{kind}: greatest difference from the pairs": worst,
+            f"{kind}: scored": len(scored),
+        }
+    if asked.scan:
+        start = time.perf_counter()
+        place = int(regions.starts[0]) + processor.cre_flank
+        found = mutagenesis(
+            scorer, person, "BENCH", [Interval("chr1", place, place + asked.scan)], tissues=TISSUES,
+            on_mutation=lambda done, total: print(f"{done} of {total}", flush=True),
+        )  # fmt: skip
+        report |= {
+            "scan: bases": asked.scan,
+            "scan: variants": 3 * asked.scan - found[0].conflicts,
+            "scan: s": time.perf_counter() - start,
+        }
+    return report
+
+
+def variants_of(
+    person: PersonalGenome, regions: GeneRegions, scorer: VariantScorer, tissue_ids: list[int], n: int
+) -> dict[str, list[Variant]]:
+    """SNVs and short indels of both kinds."""
+    rng = np.random.default_rng(2)
+    window = regions.window
+    inside = (regions.starts < window.end) & (regions.ends > window.start)
+    outside = np.flatnonzero(~inside)
+    elements = [
+        int(rng.integers(regions.starts[index] + 50, regions.ends[index] - 50)) for index in rng.choice(outside, size=n)
+    ]
+    # What is seen of the window: as many bases as its first rows of tokens hold.
+    processor = scorer.predictor.processor
+    base = scorer.in_gene(person, regions, tissue_ids).gene.base
+    seen = base.window[: processor.token_length * processor.max_gene_windows]
+    n_bases = int(processor.tokenizer.merge_table.token_length[seen].sum())
+    covered_by = np.zeros(n_bases, dtype=bool)
+    for start, end in zip(regions.starts[inside], regions.ends[inside], strict=True):
+        covered_by[max(0, start - window.start) : max(0, end - window.start)] = True
+    free = np.flatnonzero(~covered_by)
+    genes = (window.start + rng.choice(free, size=n, replace=False)).tolist()
+    return {name: [_variant(person, place, rng) for place in places] for name, places in
+            (("element", elements), ("gene", genes))}  # fmt: skip
+
+
+def _variant(person: PersonalGenome, place: int, rng: np.random.Generator) -> Variant:
+    bases = person.reference.sequence("chr1", place, place + 4).upper()
+    kind = rng.random()
+    if kind < 0.8:
+        return Variant("chr1", place + 1, bases[0], next(base for base in "ACGT" if base != bases[0]))
+    if kind < 0.9:
+        return Variant("chr1", place + 1, bases[:3], bases[0])
+    return Variant("chr1", place + 1, bases[0], bases[0] + "GA")
+
+
+class Baseline:
+    """Both genomes of a pair, each by the engine as a run of predictions does it."""
+
+    def __init__(self, predictor: ExpressionPredictor, regions: GeneRegions, tissue_ids: list[int]) -> None:
+        self._predictor, self._regions, self._tissue_ids = predictor, regions, tissue_ids
+        self._tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
+        self._engine = self._new_engine()
+        self._is_warm = False
+
+    def _new_engine(self) -> ExpressionEngine:
+        return ExpressionEngine(self._predictor.model, self._predictor.processor, len(self._predictor.cre_table))
+
+    def pair(self, person: PersonalGenome, variant: Variant, *, cold: bool = False) -> tuple[float, np.ndarray]:
+        """Seconds of the two predictions, and their difference."""
+        if not self._is_warm:
+            self._predicted(self._engine, person)
+            self._is_warm = True
+        engine = self._new_engine() if cold else self._engine
+        start = time.perf_counter()
+        before = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "absent")]))
+        if cold:
+            engine = self._new_engine()
+        after = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "hom")]))
+        return time.perf_counter() - start, after - before
+
+    def _predicted(self, engine: ExpressionEngine, genome: PersonalGenome) -> np.ndarray:
+        starts, ends = covered([self._regions])
+        stretch = genome.stretch("chr1", int(starts.min()), int(ends.max()), within=union(starts, ends))
+        tokens = PersonalTokens(genome, stretch, [self._regions], self._tokens, self._predictor.processor.tokenizer)
+        return engine.predict([GeneWork(tokens.gene(self._regions), reverse=False)], self._tissue_ids)[0][0]
+
+
+if __name__ == "__main__":
+    main()
