@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from genome_files import record
@@ -12,7 +13,7 @@ from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
-from variantformer_hf.analysis.effect_table import COLUMNS
+from variantformer_hf.analysis.effect_table import COLUMNS, EMBEDDINGS
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.inference.gene_regions import GeneSequences, gene_sequences
@@ -379,3 +380,33 @@ def test_states_that_read_the_same_are_computed_once(
         assert len(runs) == few + 1
     finally:
         handle.remove()
+
+
+def test_a_run_that_was_cut_short_goes_on(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        assert total == 2
+        if done == 1:
+            raise Stopped
+
+    wanted = [one(world, 1_800), one(world, 2_930), one(world, 3_500)]
+    genome = PersonalGenome(world.reference)
+    whole = scorer.run(wanted, genome, genes=["PLUS", "MINUS"], with_embeddings=True)
+    parts = tmp_path / "parts"
+    with pytest.raises(Stopped):
+        scorer.run(wanted, genome, genes=["PLUS", "MINUS"], with_embeddings=True, on_gene=stop, parts=parts)
+    kept = list(parts.glob("gene-*.parquet"))
+    assert len(kept) == 1
+    again = scorer.run(wanted, genome, genes=["PLUS", "MINUS"], with_embeddings=True, parts=parts)
+    assert kept[0] in list(parts.glob("gene-*.parquet"))
+    pd.testing.assert_frame_equal(again.table, whole.table, atol=1e-6)
+    assert set(again.embeddings) == set(EMBEDDINGS)
+    for name, vectors in again.embeddings.items():
+        assert vectors.shape == (len(whole.table), 24)
+        np.testing.assert_allclose(vectors, whole.embeddings[name], atol=1e-5)
+    with pytest.raises(InputError, match="another run"):
+        scorer.run(wanted[:2], genome, genes=["PLUS", "MINUS"], with_embeddings=True, parts=parts)
+    again.remove_parts()
+    assert not parts.exists()

@@ -1,0 +1,49 @@
+"""Cohort files -> training examples: expression, activity of elements, donors' genomes, splits."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_MODULE_OF_NAME = {
+    "EXPRESSION_SCHEMA": ".expression_sources",
+    "ExpressionSource": ".expression_sources",
+    "read_anndata": ".expression_sources",
+    "read_encode": ".expression_sources",
+    "read_gct": ".expression_sources",
+    "read_mage": ".expression_sources",
+    "read_microarray": ".expression_sources",
+    "read_tidy": ".expression_sources",
+    "harmonize": ".harmonization",
+}
+
+__all__ = [
+    "EXPRESSION_SCHEMA",
+    "ExpressionSource",
+    "harmonize",
+    "read_anndata",
+    "read_encode",
+    "read_gct",
+    "read_mage",
+    "read_microarray",
+    "read_tidy",
+]
+
+if TYPE_CHECKING:
+    from .expression_sources import (
+        EXPRESSION_SCHEMA,
+        ExpressionSource,
+        read_anndata,
+        read_encode,
+        read_gct,
+        read_mage,
+        read_microarray,
+        read_tidy,
+    )
+    from .harmonization import harmonize
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF_NAME[name], __name__), name)
+    globals()[name] = value
+    return value
