@@ -1,0 +1,81 @@
+"""The same numbers as metrics of the ``evaluate`` library; they load without a network.
+
+``GeneCorrelation().compute(predictions=..., references=..., genes=..., samples=...)``, tidy values in any order; or
+``add_batch`` as batches come, and ``compute()`` at the end.
+"""
+
+from typing import Any
+
+import datasets
+import evaluate
+
+from .classification import activity_scores
+from .correlations import as_matrix, gene_correlation, subject_correlation
+
+_CITATION = "VariantFormer, section 6.1.2"
+
+
+class _ExpressionCorrelation(evaluate.Metric):
+    """Correlation of predicted and observed log1p TPM."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=str(type(self).__doc__),
+            citation=_CITATION,
+            inputs_description="predictions, references: log1p TPM; genes, samples (a donor's tissue): names",
+            features=datasets.Features(
+                {
+                    "predictions": datasets.Value("float32"),
+                    "references": datasets.Value("float32"),
+                    "genes": datasets.Value("string"),
+                    "samples": datasets.Value("string"),
+                }
+            ),
+        )
+
+    def _compute(
+        self, predictions: list[float], references: list[float], genes: list[str], samples: list[str], **options: Any
+    ) -> dict[str, float]:
+        observed, *_ = as_matrix(genes, samples, references)
+        predicted, *_ = as_matrix(genes, samples, predictions)
+        return self._found(observed, predicted).summary(**options)
+
+    def _found(self, observed: Any, predicted: Any) -> Any:
+        raise NotImplementedError
+
+
+class GeneCorrelation(_ExpressionCorrelation):
+    """Spearman's correlation over samples, gene by gene; mean over genes, with Pearson and R2."""
+
+    def _found(self, observed: Any, predicted: Any) -> Any:
+        return gene_correlation(observed, predicted)
+
+
+class SubjectCorrelation(_ExpressionCorrelation):
+    """Spearman's correlation over genes, sample by sample; mean over samples, with Pearson and R2."""
+
+    def _found(self, observed: Any, predicted: Any) -> Any:
+        return subject_correlation(observed, predicted)
+
+
+class ActivityClassification(evaluate.Metric):
+    """F1, AUROC and AUPRC of active elements, tissue by tissue."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=str(type(self).__doc__),
+            citation=_CITATION,
+            inputs_description="predictions: probability of being active; references: 0 or 1; tissues: names",
+            features=datasets.Features(
+                {
+                    "predictions": datasets.Value("float32"),
+                    "references": datasets.Value("int32"),
+                    "tissues": datasets.Value("string"),
+                }
+            ),
+        )
+
+    def _compute(self, predictions: list[float], references: list[int], tissues: list[str]) -> dict[str, Any]:
+        import numpy as np
+
+        return activity_scores(np.asarray(references), np.asarray(predictions), tissues)
