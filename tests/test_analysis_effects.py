@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from genome_files import record
+from genome_files import record, write_fasta
 from random_variants import random_bases
 from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 
-from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
+from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
 from variantformer_hf.analysis.effect_table import COLUMNS, EMBEDDINGS
 from variantformer_hf.errors import InputError
@@ -410,3 +410,14 @@ def test_a_run_that_was_cut_short_goes_on(world: SmallWorld, scorer: VariantScor
         scorer.run(wanted[:2], genome, genes=["PLUS", "MINUS"], with_embeddings=True, parts=parts)
     again.remove_parts()
     assert not parts.exists()
+
+
+def test_a_scorer_of_one_genome_is_right_on_another(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    genome = "".join({"A": "C", "C": "A", "G": "T", "T": "G"}[base] for base in world.genome)
+    other = ReferenceGenome(write_fasta(tmp_path / "other.fa", {"chr1": genome, "chrX": "ACGT" * 50}, width=60))
+    for reference in (world.reference, other, world.reference):
+        ref = reference.sequence("chr1", 1_800, 1_801)
+        variant = Variant("chr1", 1_801, ref, "A" if ref != "A" else "C")
+        table = scorer.score([variant], reference, genes=["PLUS"], zygosity=["hom"])
+        alone = VariantScorer(world.predictor).score([variant], reference, genes=["PLUS"], zygosity=["hom"])
+        np.testing.assert_allclose(table["log1p_tpm_ref"], alone["log1p_tpm_ref"], atol=1e-6)

@@ -75,8 +75,9 @@ class VariantScorer:
 
     def __init__(self, predictor: ExpressionPredictor) -> None:
         self.predictor = predictor
-        self._engine = ExpressionEngine(predictor.model, predictor.processor, len(predictor.cre_table), predictor.store)
+        self._engine = self._new_engine()
         self._tokens: dict[int, ReferenceTokens] = {}
+        self._fasta: tuple[object, ...] = ()
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, precision: str = "float32", **options: Any) -> "VariantScorer":
@@ -177,6 +178,10 @@ class VariantScorer:
         without = list(blocks_without_gene(work, pairs, backgrounds))
         table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
         return EffectResult(table, tuple(rejected), embeddings, _report(table, rejected), folder)
+
+    def _new_engine(self) -> ExpressionEngine:
+        predictor = self.predictor
+        return ExpressionEngine(predictor.model, predictor.processor, len(predictor.cre_table), predictor.store)
 
     def _description(
         self, work: EffectRequest, pairs: Mapping[Gene, Sequence[int]], backgrounds: Sequence[Background]
@@ -303,6 +308,11 @@ class VariantScorer:
             tissue_ids: the tissues.
             shift: leave out so many bases at the start of every sequence.
         """
+        status = person.reference.path.stat()
+        fasta = person.reference.path.resolve(), status.st_size, status.st_mtime_ns
+        if fasta != self._fasta:
+            # What is known of the reference's elements, by their rows, is of another genome.
+            self._engine, self._tokens, self._fasta = self._new_engine(), {}, fasta
         if shift not in self._tokens:
             tokenizer = self.predictor.processor.tokenizer
             self._tokens[shift] = ReferenceTokens(tokenizer, len(self.predictor.cre_table))
