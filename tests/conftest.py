@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from small_model import SmallWorld, small_world
+
+from variantformer_hf.analysis import VariantScorer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -40,3 +44,24 @@ def shared() -> Path:
 def parity(shared: Path) -> Path:
     """The folder with tensors, genomes and predictions of the released implementation."""
     return shared / "parity"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other over tiny matrices turn seconds into minutes on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+    """A small model with a small genome."""
+    return small_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def scorer(world: SmallWorld) -> VariantScorer:
+    """Variant effects by the small model."""
+    return VariantScorer(world.predictor)

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from genome_files import record, write_vcf
 from scipy import stats
-from small_model import LENGTH, TISSUES, SmallWorld, random_person_lines, small_world
+from small_model import LENGTH, TISSUES, SmallWorld, random_person_lines
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
@@ -25,23 +24,7 @@ from variantformer_hf.genome.variant_table import read_variants
 from variantformer_hf.report.plots import eqtl_scatter
 from variantformer_hf.report.tables import write_table
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():  # type: ignore[no-untyped-def]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
-    return small_world(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def scorer(world: SmallWorld) -> VariantScorer:
-    return VariantScorer(world.predictor)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def other(letter: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from genome_files import record, write_fasta
 from random_variants import random_bases
 from small_model import TISSUES, SmallWorld, random_person_lines, small_world
@@ -19,23 +18,7 @@ from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.inference.gene_regions import GeneSequences, gene_sequences
 from variantformer_hf.inference.query import RejectedQueryError
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():  # type: ignore[no-untyped-def]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
-    return small_world(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def scorer(world: SmallWorld) -> VariantScorer:
-    return VariantScorer(world.predictor)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random_variant(rng: random.Random, genome: str) -> Variant:

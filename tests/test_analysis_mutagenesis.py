@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from genome_files import record
 from safetensors import safe_open
-from small_model import TISSUES, SmallWorld, small_world
+from small_model import TISSUES, SmallWorld
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
@@ -21,25 +20,9 @@ from variantformer_hf.inference.query import RejectedQueryError
 from variantformer_hf.report.mutagenesis_files import write_mutagenesis, write_tracks
 from variantformer_hf.report.plots import check_plot, knockout_plot, mutagenesis_plot
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PNG = b"\x89PNG"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():  # type: ignore[no-untyped-def]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
-    return small_world(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def scorer(world: SmallWorld) -> VariantScorer:
-    return VariantScorer(world.predictor)
 
 
 @pytest.fixture(scope="module")

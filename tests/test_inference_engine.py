@@ -2,7 +2,6 @@
 
 import logging
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,11 @@ from variantformer_hf.inference.gene_tokens import GeneTokens, TokenRows, model_
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
 from variantformer_hf.tokenization.token_edits import ragged
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LENGTH = 10
 TISSUES = [2, 0, 1]
 N_ROWS = 60
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from genome_files import record
-from small_model import SmallWorld, random_person_lines, small_world
+from small_model import SmallWorld, random_person_lines
 
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.inference.gene_places import GenePlaces
 from variantformer_hf.inference.gene_regions import gene_sequences
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
-    return small_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.mark.parametrize("gene", ["PLUS", "MINUS"])

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +14,9 @@ from variantformer_hf.modeling import VariantFormerForExpression, choose_attenti
 from variantformer_hf.modeling.variantformer import attention_backends_variantformer as backends
 from variantformer_hf.modeling.variantformer.attention_variantformer import alibi_slopes, score_bias
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 HALF = torch.bfloat16
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def with_attention(name: str, options: dict[str, Any]) -> VariantFormerForExpression:

@@ -1,6 +1,5 @@
 """The models on tiny configurations: against arithmetic written out by hand, and as good transformers citizens."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from variantformer_hf.modeling import (
 from variantformer_hf.modeling.variantformer import modeling_variantformer
 from variantformer_hf.modeling.variantformer.attention_variantformer import alibi_slopes
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LENGTH = 12
 ENCODER = {
     "vocab_size": 30,
@@ -40,15 +41,6 @@ EXPRESSION = {
     "tissues": ["a", None, "b", "c"],
     "initializer_range": 0.12,
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other over tiny matrices turn seconds into minutes on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def encoder_config(**changes: Any) -> VariantFormerEncoderConfig:

@@ -3,8 +3,9 @@
 The public names below are loaded on first use: ``import variantformer_hf`` loads neither torch nor transformers.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy_names import lazy_names
 
 __version__ = "0.1.0"
 
@@ -67,12 +68,7 @@ if TYPE_CHECKING:
     from variantformer_hf.tokenization import DnaTokenizer
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF_NAME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF_NAME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _MODULE_OF_NAME)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
 """Questions on top of predictions: what a variant does, and where a gene is sensitive."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
 
 _MODULE_OF_NAME = {
     "Background": ".backgrounds",
@@ -17,9 +18,4 @@ if TYPE_CHECKING:
     from .effects import EffectResult, VariantScorer
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF_NAME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF_NAME[name], __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _MODULE_OF_NAME)

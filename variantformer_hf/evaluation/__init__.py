@@ -1,7 +1,8 @@
 """How good predictions are: numbers as the papers define them."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
 
 _MODULE_OF_NAME = {
     "ActivityClassification": ".metrics",
@@ -31,9 +32,4 @@ if TYPE_CHECKING:
     from .metrics import ActivityClassification, GeneCorrelation, SubjectCorrelation
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF_NAME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF_NAME[name], __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _MODULE_OF_NAME)

@@ -1,0 +1,144 @@
+"""Expression values grouped as stage 2 reads them: a gene of a donor, and its values in some tissues."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..genome.genes import GeneTable
+from ..inference.tissues import TissueNames
+from .harmonization import Expression
+from .splits import Split
+
+
+@dataclass(frozen=True)
+class ExpressionPairs:
+    """P pairs of a gene and a donor with V values in all.
+
+    Attributes:
+        donors: names; cohorts: the cohort of each.
+        genes: ids.
+        donor, gene: (P,) int32, indices into these.
+        first: (P + 1,) int64, values of pair p are ``first[p]`` to ``first[p + 1]``.
+        tissue: (V,) int32, the model's tissue ids.
+        log1p_tpm: (V,) float32.
+        tissue_weights: tissue id -> 1 / n, n being the tissue's samples in this part.
+    """
+
+    donors: tuple[str, ...]
+    cohorts: tuple[str, ...]
+    genes: tuple[str, ...]
+    donor: np.ndarray
+    gene: np.ndarray
+    first: np.ndarray
+    tissue: np.ndarray
+    log1p_tpm: np.ndarray
+    tissue_weights: Mapping[int, float]
+
+    def __len__(self) -> int:
+        return len(self.donor)
+
+    def values(self, pair: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tissue ids and log1p TPM of a pair."""
+        rows = slice(int(self.first[pair]), int(self.first[pair + 1]))
+        return self.tissue[rows], self.log1p_tpm[rows]
+
+    def drawn(self, pair: int, n_tissues: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Tissue ids and log1p TPM of ``n_tissues`` values of a pair, drawn with weights 1 / n of the tissue.
+
+        Without putting back; where there are fewer the rest is tissue 0 with the label NaN. The draw depends on the
+        seed and the pair's names only, not on the place in the table.
+        """
+        tissues, values = self.values(pair)
+        chosen = np.arange(len(tissues))
+        if len(tissues) > n_tissues:
+            weights = np.array([self.tissue_weights[tissue] for tissue in tissues.tolist()])
+            rng = np.random.default_rng([*seed, int(self.donor[pair]), int(self.gene[pair])])
+            chosen = rng.choice(len(tissues), size=n_tissues, replace=False, p=weights / weights.sum())
+        missing = n_tissues - len(chosen)
+        return (
+            np.concatenate([tissues[chosen], np.zeros(missing, tissues.dtype)]).astype(np.int64),
+            np.concatenate([values[chosen], np.full(missing, np.nan, values.dtype)]).astype(np.float32),
+        )
+
+
+def expression_pairs(
+    expression: Expression, split: Split, part: str, gene_table: GeneTable, tissues: TissueNames
+) -> ExpressionPairs:
+    """Pairs of one part of a split.
+
+    Args:
+        expression: the values.
+        split: who is held out.
+        part: ``train``, ``validation`` or ``test``.
+        gene_table: the model's genes; the same as the values were made for.
+        tissues: the model's tissues.
+
+    Raises:
+        InputError: the part has no value; the genes or tissues are others; a donor that the split does not know.
+    """
+    ids = [gene.gene_id for gene in gene_table.genes]
+    if list(expression.genes) != ids:
+        raise InputError(
+            "the expression was prepared for another gene table", remedy="Prepare it again for this model."
+        )
+    samples = expression.samples
+    names = samples["tissue"].to_pylist()
+    known = {tissue.name: tissue.id for tissue in tissues.named}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise InputError(
+            f"the expression has the tissue {unknown[0]!r}, which the model does not have",
+            remedy="Add it to the model (add_tissue), or prepare the expression for this model.",
+        )
+    cohorts, donors = samples["cohort"].to_pylist(), samples["donor"].to_pylist()
+    people = list(dict.fromkeys(zip(cohorts, donors, strict=True)))
+    person_of = {person: place for place, person in enumerate(people)}
+    person = np.array([person_of[each] for each in zip(cohorts, donors, strict=True)], dtype=np.int32)
+    tissue_id = np.array([known[name] for name in names], dtype=np.int32)
+    chroms = [gene.chrom for gene in gene_table.genes]
+    belongs = _belongs(people, chroms, split, part)
+    sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
+    kept = np.flatnonzero(belongs(person[sample], gene))
+    if not len(kept):
+        raise InputError(f"the part {part} has no value", remedy="Hold out more, or other donors.")
+    sample, gene = sample[kept], gene[kept]
+    order = np.lexsort((tissue_id[sample], gene, person[sample]))
+    sample, gene, kept = sample[order], gene[order], kept[order]
+    key = person[sample].astype(np.int64) * len(ids) + gene
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    used, counts = np.unique(tissue_id[np.unique(sample)], return_counts=True)
+    return ExpressionPairs(
+        donors=tuple(donor for _, donor in people),
+        cohorts=tuple(cohort for cohort, _ in people),
+        genes=tuple(ids),
+        donor=person[sample[starts]],
+        gene=gene[starts],
+        first=np.append(starts, len(sample)),
+        tissue=tissue_id[sample],
+        log1p_tpm=np.asarray(expression.log1p_tpm)[kept],
+        tissue_weights={int(tissue): 1 / int(count) for tissue, count in zip(used, counts, strict=True)},
+    )
+
+
+def _belongs(people: list[tuple[str, str]], chroms: list[str], split: Split, part: str):  # type: ignore[no-untyped-def]
+    """Whether values of (person, gene) are in the part, as a function of arrays."""
+    by_chromosome = np.array([cohort in split.chromosomes for cohort, _ in people])
+    of_person = np.zeros(len(people), dtype=bool)
+    of_chrom: dict[str, np.ndarray] = {}
+    for place, (cohort, donor) in enumerate(people):
+        if by_chromosome[place]:
+            if cohort not in of_chrom:
+                of_chrom[cohort] = np.array([split.part(cohort, donor, chrom) == part for chrom in chroms])
+        else:
+            of_person[place] = split.part(cohort, donor, "chr1") == part
+
+    def found(person: np.ndarray, gene: np.ndarray) -> np.ndarray:
+        result = of_person[person]
+        for place in np.flatnonzero(by_chromosome).tolist():
+            rows = person == place
+            result[rows] = of_chrom[people[place][0]][gene[rows]]
+        return result
+
+    return found
