@@ -153,6 +153,11 @@ class CreTable:
         """Names of the contigs that have elements."""
         return tuple(self._intervals)
 
+    @property
+    def class_ids(self) -> np.ndarray:
+        """(rows,) int8, class of each element, index into ``CRE_CLASSES``."""
+        return self._class_id
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 

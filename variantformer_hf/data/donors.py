@@ -1,0 +1,99 @@
+"""Donors' genomes, opened when they are needed, in whichever process needs them."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from ..genome.variants import VariantFile
+from ..inference.people import GenotypeOptions
+
+# Donors whose files stay open.
+_MOST_OPEN = 64
+
+
+class DonorGenomes:
+    """Genomes of donors by name.
+
+    It can be sent to worker processes: files are opened there.
+
+    Args:
+        fasta: the reference genome.
+        vcfs: cohort -> a VCF or BCF of all its donors, or donor -> file. A file of one sample is the donor's whatever
+            the sample is called.
+        options: how records become sequence.
+    """
+
+    def __init__(
+        self,
+        fasta: str | Path,
+        vcfs: Mapping[str, str | Path | Mapping[str, str | Path]],
+        options: GenotypeOptions | None = None,
+    ) -> None:
+        self._fasta, self._options = Path(fasta), options or GenotypeOptions()
+        self._vcfs = {
+            cohort: {donor: Path(path) for donor, path in entry.items()} if isinstance(entry, Mapping) else Path(entry)
+            for cohort, entry in vcfs.items()
+        }
+        self._reference: ReferenceGenome | None = None
+        self._open: OrderedDict[tuple[str, str], PersonalGenome] = OrderedDict()
+
+    @property
+    def reference(self) -> ReferenceGenome:
+        """The FASTA."""
+        if self._reference is None:
+            self._reference = ReferenceGenome(self._fasta)
+        return self._reference
+
+    def check(self, cohort: str, donors: Sequence[str]) -> None:
+        """Check that all donors of a cohort have genotypes, before anything is computed.
+
+        Raises:
+            InputError: a donor or a cohort without; a file that cannot be read.
+        """
+        if cohort not in self._vcfs:
+            raise InputError(
+                f"no genotypes are given for the cohort {cohort}",
+                remedy=f"Give them; there are those of {', '.join(self._vcfs)}.",
+            )
+        entry = self._vcfs[cohort]
+        if isinstance(entry, Path):
+            file = VariantFile(entry, all_samples=True)
+            available = set(file.samples)
+            file.close()
+            missing = [donor for donor in donors if donor not in available]
+            where: Path | None = entry
+        else:
+            missing = [donor for donor in donors if donor not in entry]
+            where = None
+            for donor in donors:
+                if donor in entry:
+                    VariantFile(entry[donor], all_samples=True).close()
+        if missing:
+            raise InputError(
+                f"lacks {len(missing)} of {len(donors)} donors of {cohort} that have expression", file=where,
+                record=", ".join(missing[:3]), remedy="Give the file that has them, or leave them out.",
+            )  # fmt: skip
+
+    def genome(self, cohort: str, donor: str) -> PersonalGenome:
+        """A donor's genome; the last few stay open."""
+        key = cohort, donor
+        if key not in self._open:
+            entry = self._vcfs[cohort]
+            path = entry if isinstance(entry, Path) else entry[donor]
+            sample: str | None = donor
+            if not isinstance(entry, Path):
+                file = VariantFile(path, all_samples=True)
+                sample = file.samples[0] if len(file.samples) == 1 else donor
+                file.close()
+            self._open[key] = PersonalGenome(self.reference, path, sample, **self._options.as_dict())
+            if len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(key)
+        return self._open[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_reference": None, "_open": OrderedDict()}

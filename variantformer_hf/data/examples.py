@@ -1,0 +1,332 @@
+"""Training examples, made when they are asked for: a donor's sequences as tokens, and what was measured.
+
+The order of an epoch follows from a seed and its number alone. Keys are cheap and come first; a donor's DNA is read
+only for the keys that are used, so that a data set that is resumed, or that is split among processes, costs nothing for
+what it passes over.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import datasets
+import numpy as np
+
+from ..errors import ContigError
+from ..genome.contigs import map_contigs
+from ..genome.cres import CreTable
+from ..genome.genes import Gene, GeneTable
+from ..genome.interval import Interval, reverse_complement
+from ..genome.stretch import union
+from ..inference.gene_regions import GeneRegions, RegionFinder
+from ..inference.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
+from ..inference.run_plan import covered
+from ..modeling import VariantFormerProcessor
+from .activity import Activity
+from .donors import DonorGenomes
+from .expression_pairs import ExpressionPairs
+
+logger = logging.getLogger(__name__)
+
+# Shards of an epoch: what can be split among processes. Divisible by the usual numbers of them.
+SHARDS = 48
+
+
+class ExpressionExamples:
+    """Makes stage-2 examples of keys: a gene of a donor in some tissues.
+
+    Args:
+        pairs: the values.
+        genomes: of the donors.
+        gene_table, cre_table: the model's.
+        processor: the model's.
+        n_tissues: values that are drawn of a pair.
+        seed: of the draw.
+    """
+
+    def __init__(
+        self,
+        pairs: ExpressionPairs,
+        genomes: DonorGenomes,
+        gene_table: GeneTable,
+        cre_table: CreTable,
+        processor: VariantFormerProcessor,
+        *,
+        n_tissues: int = 2,
+        seed: int = 0,
+    ) -> None:
+        self.pairs = pairs
+        self._genomes, self._gene_table, self._cre_table = genomes, gene_table, cre_table
+        self._processor, self._n_tissues, self._seed = processor, n_tissues, seed
+        self._finder: RegionFinder | None = None
+        self._tokens: ReferenceTokens | None = None
+
+    def __call__(self, key: Mapping[str, Any]) -> dict[str, Any]:
+        """The example of a key ``{"epoch", "pair"}``.
+
+        Returns:
+            cre_tokens (list of (n,) int32, at most ``token_length``), cre_class_ids (N,), gene_tokens (list of rows),
+            tissue_ids (T,) int64, labels (T,) float32 log1p TPM, NaN where the pair has fewer values.
+        """
+        pair = int(key["pair"])
+        tissues, labels = self.pairs.drawn(pair, self._n_tissues, (self._seed, int(key["epoch"])))
+        gene = self._gene_table.genes[int(self.pairs.gene[pair])]
+        donor = int(self.pairs.donor[pair])
+        tokens = self.tokens(self.pairs.cohorts[donor], self.pairs.donors[donor], gene)
+        if tokens is None:
+            # Without it this process would be a step ahead of the others; a label that is not there counts nothing.
+            logger.warning("%s lacks %s: its values are not used", self.pairs.donors[donor], gene.gene_id)
+            nothing = np.zeros(0, dtype=np.int32)
+            tokens = {"cre_tokens": [nothing], "cre_class_ids": np.zeros(1, np.int64), "gene_tokens": [nothing]}
+            labels = np.full_like(labels, np.nan)
+        return {**tokens, "tissue_ids": tissues, "labels": labels}
+
+    def tokens(self, cohort: str, donor: str, gene: Gene) -> dict[str, Any] | None:
+        """cre_tokens, cre_class_ids and gene_tokens of a donor's gene; None = the donor lacks it, or all its cCREs."""
+        person = self._genomes.genome(cohort, donor)
+        regions = self._regions(gene)
+        starts, ends = covered([regions])
+        stretch = person.stretch(regions.window.chrom, int(starts.min()), int(ends.max()), within=union(starts, ends))
+        if self._tokens is None:
+            self._tokens = ReferenceTokens(self._processor.tokenizer, len(self._cre_table))
+        found = PersonalTokens(person, stretch, [regions], self._tokens, self._processor.tokenizer).gene(regions)
+        if found.window is None or not len(found.elements):
+            return None
+        length = self._processor.token_length
+        rows = window_rows(found.window, self._processor)
+        return {
+            "cre_tokens": [found.elements[row][:length] for row in range(len(found.elements))],
+            "cre_class_ids": found.class_ids,
+            "gene_tokens": [rows[row] for row in range(len(rows))],
+        }
+
+    def _regions(self, gene: Gene) -> GeneRegions:
+        if self._finder is None:
+            self._finder = RegionFinder(self._gene_table, self._cre_table, self._processor, self._genomes.reference)
+        return self._finder.find(gene)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_finder": None, "_tokens": None}
+
+
+def expression_dataset(
+    examples: ExpressionExamples, *, epoch: int = 0, seed: int = 0, shuffle: bool = True, shards: int = SHARDS
+) -> datasets.IterableDataset:
+    """One epoch of stage-2 examples.
+
+    Every pair comes once, in an order that the seed and the epoch decide; the last few, by that order, are left out so
+    that all shards are of one length. ``datasets.distributed.split_dataset_by_node`` gives each process its shards,
+    ``state_dict`` and ``load_state_dict`` say and set how far it is.
+
+    Args:
+        examples: makes the examples.
+        epoch, seed, shuffle: of the order.
+        shards: how many; fewer where there are fewer pairs.
+    """
+    n_pairs = len(examples.pairs)
+    return _keys_dataset(n_pairs, epoch, seed, shuffle, shards).map(examples)
+
+
+def _keys_dataset(n: int, epoch: int, seed: int, shuffle: bool, shards: int) -> datasets.IterableDataset:
+    shards = max(1, min(shards, n))
+    options = {"n": n, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
+    return datasets.IterableDataset.from_generator(_keys, gen_kwargs={"shards": list(range(shards)), **options})
+
+
+def _keys(shards: Sequence[int], n: int, epoch: int, seed: int, shuffle: bool, of: int) -> Iterator[dict[str, int]]:
+    order = np.random.default_rng([seed, epoch]).permutation(n) if shuffle else np.arange(n)
+    each = n // of
+    for shard in shards:
+        for pair in order[shard * each : (shard + 1) * each].tolist():
+            yield {"epoch": epoch, "pair": pair}
+
+
+@dataclass(frozen=True)
+class ActivityRows:
+    """Labels of one part of a split, by donor.
+
+    Attributes:
+        element, tissue, label: (R,) row of the cCRE table, place among ``tissues``, 0 or 1.
+        donors: names.
+        of_donor: of each donor its rows.
+        tissues: names, in the order of the encoder's heads.
+        cohort: of all.
+    """
+
+    element: np.ndarray
+    tissue: np.ndarray
+    label: np.ndarray
+    donors: tuple[str, ...]
+    of_donor: tuple[np.ndarray, ...]
+    tissues: tuple[str, ...]
+    cohort: str
+
+    def __len__(self) -> int:
+        return len(self.element)
+
+
+def activity_rows(
+    activity: Activity, cres: CreTable, held_out: Sequence[str], *, cohort: str, inside: bool
+) -> ActivityRows:
+    """Labels on the chromosomes that are held out (``inside``), or on all others.
+
+    Raises:
+        ValueError: there are none.
+    """
+    table = activity.table
+    element = table["element"].to_numpy()
+    chroms = np.asarray(cres.table["chrom"].to_pylist(), dtype=object)[element]
+    wanted = {name if name.startswith("chr") else f"chr{name}" for name in held_out}
+    is_held_out = np.array([(name if name.startswith("chr") else f"chr{name}") in wanted for name in chroms])
+    rows = np.flatnonzero(is_held_out if inside else ~is_held_out)
+    if not len(rows):
+        raise ValueError(f"no label lies {'on' if inside else 'outside of'} {', '.join(sorted(wanted))}")
+    place = {name: index for index, name in enumerate(activity.tissues)}
+    tissue = np.array([place[name] for name in table["tissue"].to_pylist()], dtype=np.int64)[rows]
+    donor = np.asarray(table["donor"].to_pylist(), dtype=object)[rows]
+    donors = tuple(dict.fromkeys(donor.tolist()))
+    return ActivityRows(
+        element=element[rows],
+        tissue=tissue,
+        label=table["label"].to_numpy()[rows].astype(np.int64),
+        donors=donors,
+        of_donor=tuple(np.flatnonzero(donor == name) for name in donors),
+        tissues=activity.tissues,
+        cohort=cohort,
+    )
+
+
+class ActivityExamples:
+    """Makes stage-1 examples of keys: both strands of a donor's element, and its label in a tissue.
+
+    Args:
+        rows: the labels.
+        genomes: of the donors.
+        cres: the elements.
+        processor: of the encoder; its flank and token length.
+    """
+
+    def __init__(
+        self, rows: ActivityRows, genomes: DonorGenomes, cres: CreTable, processor: VariantFormerProcessor
+    ) -> None:
+        self.rows = rows
+        self._genomes, self._processor = genomes, processor
+        self._contigs, self._chrom = cres.contigs, cres.table["chrom"].to_pylist()
+        self._contig_of: dict[str, str] = {}
+        self._start, self._end = cres.table["start"].to_numpy(), cres.table["end"].to_numpy()
+        self._class_id = cres.class_ids
+
+    def __call__(self, keys: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
+        """Examples of a batch of keys ``{"row": [...], "donor": [...]}``.
+
+        Returns:
+            forward_tokens, reverse_tokens ((n,) int32 each), tissue_id, label, context_id (class of the element).
+        """
+        flank, length = self._processor.cre_flank, self._processor.token_length
+        row = np.asarray(keys["row"], dtype=np.int64)
+        donor = np.asarray(keys["donor"], dtype=np.int64)
+        forward: list[str] = [""] * len(row)
+        for number in np.unique(donor).tolist():
+            person = self._genomes.genome(self.rows.cohort, self.rows.donors[number])
+            mine = np.flatnonzero(donor == number)
+            intervals = [self._interval(int(self.rows.element[row[at]]), flank) for at in mine]
+            for at, sequence in zip(mine.tolist(), person.sequences(intervals), strict=True):
+                forward[at] = sequence
+        backward = [reverse_complement(sequence) for sequence in forward]
+        tokenizer = self._processor.tokenizer
+        tokens = [
+            [np.asarray(each[:length], dtype=np.int32) for each in tokenizer.encode_sequences(texts)]
+            for texts in (forward, backward)
+        ]
+        return {
+            "forward_tokens": tokens[0],
+            "reverse_tokens": tokens[1],
+            "tissue_id": self.rows.tissue[row].tolist(),
+            "label": self.rows.label[row].tolist(),
+            "context_id": self._class_id[self.rows.element[row]].astype(int).tolist(),
+        }
+
+    def _interval(self, element: int, flank: int) -> Interval:
+        start, end = int(self._start[element]), int(self._end[element])
+        return Interval(self._contig(self._chrom[element]), max(0, start - flank), end + flank)
+
+    def _contig(self, chrom: str) -> str:
+        """The FASTA's name of a contig of the cCRE table."""
+        if not self._contig_of:
+            reference = self._genomes.reference
+            self._contig_of = map_contigs(
+                self._contigs, reference.contigs, wanted_file="the cCRE table", available_file=reference.path
+            )
+        if chrom not in self._contig_of:
+            raise ContigError(
+                f"has no contig {chrom}", file=self._genomes.reference.path, remedy="Leave out its elements."
+            )
+        return self._contig_of[chrom]
+
+
+def activity_dataset(
+    examples: ActivityExamples, *, epoch: int = 0, seed: int = 0, shuffle: bool = True, shards: int = SHARDS
+) -> datasets.IterableDataset:
+    """One epoch of stage-1 examples, the donors in turn, so that every batch holds as many of each.
+
+    An epoch has as many examples as there are labels (less what does not fill the shards). A donor with fewer labels
+    than others begins again; without ``shuffle`` the labels come once, as they stand.
+    """
+    rows = examples.rows
+    shards = max(1, min(shards, len(rows) // max(1, len(rows.donors))))
+    sizes = tuple(len(each) for each in rows.of_donor)  # no list: that would be taken for shards
+    options = {"sizes": sizes, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
+    keys = datasets.IterableDataset.from_generator(
+        _activity_keys, gen_kwargs={"shards": list(range(shards)), **options}
+    )
+    return keys.map(_RowOf(rows), batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["place"]).map(
+        examples, batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["row", "donor"]
+    )
+
+
+_ELEMENTS_AT_ONCE = 128
+
+
+class _RowOf:
+    """Places among a donor's rows -> rows."""
+
+    def __init__(self, rows: ActivityRows) -> None:
+        self._rows = rows
+
+    def __call__(self, keys: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+        places = zip(keys["donor"], keys["place"], strict=True)
+        found = [int(self._rows.of_donor[donor][place]) for donor, place in places]
+        return {"row": found, "donor": list(keys["donor"])}
+
+
+def _activity_keys(
+    shards: Sequence[int], sizes: Sequence[int], epoch: int, seed: int, shuffle: bool, of: int
+) -> Iterator[dict[str, int]]:
+    """(donor, place among its rows), the donors in turn."""
+    total, n_donors = sum(sizes), len(sizes)
+    each = total // of // n_donors * n_donors
+    if not shuffle:
+        donors = np.repeat(np.arange(n_donors), sizes)
+        places = np.concatenate([np.arange(size) for size in sizes])
+        bounds = np.linspace(0, total, of + 1).astype(int)
+        for shard in shards:
+            for at in range(bounds[shard], bounds[shard + 1]):
+                yield {"donor": int(donors[at]), "place": int(places[at])}
+        return
+    per_donor = each // n_donors
+    for shard in shards:
+        for turn in range(shard * per_donor, (shard + 1) * per_donor):
+            for donor in range(n_donors):
+                yield {"donor": donor, "place": _permuted(turn, sizes[donor], (seed, epoch, donor))}
+
+
+def _permuted(turn: int, size: int, key: tuple[int, int, int]) -> int:
+    """The turn-th of a donor's rows, round after round, each in another order."""
+    return int(_order(turn // size, size, *key)[turn % size])
+
+
+@lru_cache(maxsize=64)
+def _order(turn: int, size: int, seed: int, epoch: int, donor: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch, donor, turn]).permutation(size)
