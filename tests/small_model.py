@@ -67,6 +67,8 @@ def small_world(folder: Path, seed: int = 0, **config: object) -> SmallWorld:
     for start in starts:
         end, kind = start + rng.randint(20, 120), rng.choice(CLASSES)
         lines.append(f"chr1\t{start}\t{end}\tE{start}\t0\t.\t{start}\t{end}\t0,0,0\t{kind}\n")
+    # Elements without any gene, to hold out.
+    lines += [f"chrX\t{start}\t{start + 50}\tX{start}\t0\t.\t0\t0\t0,0,0\tdELS\n" for start in (20, 90, 140)]
     (folder / "cres.bed").write_text("".join(lines))
     tokenizer = DnaTokenizer.train([random_bases(rng, 300) for _ in range(20)], vocab_size=60)
     processor = VariantFormerProcessor(

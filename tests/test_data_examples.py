@@ -215,7 +215,7 @@ def test_both_strands_and_the_label(cohort: SmallCohort, activity: ActivityExamp
         assert TISSUES[example["tissue_id"]] == wanted["tissue"]
         place = cres.table.slice(wanted["element"], 1).to_pylist()[0]
         person = PersonalGenome(cohort.world.reference, cohort.vcf, wanted["donor"])
-        sequence = person.sequence("chr1", place["start"] - 10, place["end"] + 10)
+        sequence = person.sequence(place["chrom"], place["start"] - 10, place["end"] + 10)
         for name, text in (("forward_tokens", sequence), ("reverse_tokens", reverse_complement(sequence))):
             assert list(example[name]) == list(tokenizer.encode_sequences([text])[0][:24])
         assert example["context_id"] == cres.class_ids[wanted["element"]]

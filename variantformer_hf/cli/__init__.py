@@ -21,6 +21,7 @@ from .mutagenesis import mutagenesis
 from .null import null
 from .precompute import precompute
 from .predict import predict
+from .train import train
 
 EXIT_BAD_INPUT = 1
 EXIT_REJECTED_NAMES = 3
@@ -33,7 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, doctor, convert, demo
+    predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, train, doctor,
+    convert, demo,
 ):  # fmt: skip
     app.command()(command)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(verb: str, what: str) -> Iterator[Callable[..., None]]:
     """A bar that appears with the first step and goes with the last.
 
     Args:
@@ -14,7 +14,8 @@ def progress(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
         what: what is counted, e.g. ``genes``.
 
     Yields:
-        A function to call with (done, total). What was done before the first call counts as done, and not as speed.
+        A function to call with (done, total), maybe with a note to show. What was done before the first call counts as
+        done, and not as speed.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,14 +32,15 @@ def progress(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
     task = bar.add_task(verb, total=None, speed="")
     started = False
 
-    def step(done: int, total: int) -> None:
+    def step(done: int, total: int, note: str = "") -> None:
         nonlocal started
         if not started:
             bar.start()
             bar.reset(task, total=total, completed=done, speed="")
             started = True
         speed = bar.tasks[0].speed
-        bar.update(task, completed=done, total=total, speed="" if speed is None else f"({speed:,.2g} {what}/s)")
+        shown = "" if speed is None else f"({speed:,.2g} {what}/s) "
+        bar.update(task, completed=done, total=total, speed=f"{shown}{note}")
 
     try:
         yield step

@@ -83,6 +83,13 @@ class ExpressionExamples:
             labels = np.full_like(labels, np.nan)
         return {**tokens, "tissue_ids": tissues, "labels": labels}
 
+    def elements(self, pair: int) -> list[np.ndarray]:
+        """Tokens of a pair's cCREs; none where the donor lacks the gene, and one without tokens in their place."""
+        donor = int(self.pairs.donor[pair])
+        gene = self._gene_table.genes[int(self.pairs.gene[pair])]
+        found = self.tokens(self.pairs.cohorts[donor], self.pairs.donors[donor], gene)
+        return [np.zeros(0, dtype=np.int32)] if found is None else found["cre_tokens"]
+
     def tokens(self, cohort: str, donor: str, gene: Gene) -> dict[str, Any] | None:
         """cre_tokens, cre_class_ids and gene_tokens of a donor's gene; None = the donor lacks it, or all its cCREs."""
         person = self._genomes.genome(cohort, donor)

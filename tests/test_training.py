@@ -1,0 +1,345 @@
+"""Training of both stages on a small cohort: it learns, it is killed and goes on, in one process and in two."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from accelerate.state import AcceleratorState
+from safetensors import safe_open
+from small_cohort import DONORS, SmallCohort, small_cohort
+from small_model import TISSUES, SmallWorld
+
+from variantformer_hf import ExpressionPredictor
+from variantformer_hf.data.splits import split_donors
+from variantformer_hf.errors import InputError
+from variantformer_hf.modeling import (
+    VariantFormerEncoder,
+    VariantFormerEncoderConfig,
+    VariantFormerForChromatinActivity,
+)
+from variantformer_hf.training import encoder, expression
+from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, OptimizerOptions, read_options
+from variantformer_hf.training.schedules import LearningRate, make_optimizer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+DRIVER = """
+import sys, torch
+torch.set_num_threads(1)
+from variantformer_hf.training import encoder, expression
+from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
+stage, path = sys.argv[1:]
+if stage == "expression":
+    expression.train_expression(read_options(path, ExpressionOptions))
+else:
+    encoder.train_encoder(read_options(path, EncoderOptions))
+"""
+
+
+@pytest.fixture(scope="module")
+def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> SmallCohort:
+    return small_cohort(world, tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def lab(cohort: SmallCohort) -> Path:
+    """A folder with everything that a run needs, and a model with dropout."""
+    folder = cohort.vcf.parent
+    split_donors(cohort.expression.samples, test=0.25).save(folder / "split.json")
+    predictor = cohort.world.predictor
+    model = folder / "model"
+    predictor.model.config.hidden_dropout = predictor.model.config.attention_dropout = 0.1
+    predictor.model.save_pretrained(model)
+    predictor.model.config.hidden_dropout = predictor.model.config.attention_dropout = 0.0
+    predictor.processor.save_pretrained(model)
+    predictor.gene_table.save(model / "genes.parquet")
+    predictor.cre_table.save(model / "cres.parquet")
+    (folder / "driver.py").write_text(DRIVER)
+    return folder
+
+
+def expression_config(lab: Path, cohort: SmallCohort, output: Path, **changes: Any) -> Path:
+    loop = {"output": str(output), "epochs": 3, "batch_size": 2, "checkpoint_every": 2, "log_every": 1,
+            "optimizer": {"learning_rate": "1e-3"}, **changes.pop("loop", {})}  # fmt: skip
+    content = {
+        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"LAB": "cohort.vcf.gz"},
+        "expression": "expression", "split": "split.json", "model": "model", **changes,
+    }  # fmt: skip
+    path = lab / f"{output.name}.yaml"
+    path.write_text(yaml.safe_dump({name: value for name, value in content.items() if value is not None}))
+    return path
+
+
+def encoder_config(lab: Path, cohort: SmallCohort, output: Path, **changes: Any) -> Path:
+    activity = [
+        {"path": f"{donor}.{tissue}.bed", "donor": donor, "tissue": tissue}
+        for donor in DONORS[:3] for tissue in TISSUES[:2]
+    ]  # fmt: skip
+    optimizer = {"name": "adam", "schedule": "plateau", "learning_rate": 1e-3}
+    loop = {"output": str(output), "epochs": 2, "batch_size": 6, "checkpoint_every": 3, "log_every": 1,
+            "optimizer": optimizer, **changes.pop("loop", {})}  # fmt: skip
+    content = {
+        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"*": "cohort.vcf.gz"},
+        "cres": str(cohort.world.folder / "cres.bed"), "activity": activity, "held_out": ["chrX"],
+        "config": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
+                   "token_length": 24, "cre_flank": 10, "hidden_dropout": 0.1},
+        "vocab_size": 60, **changes,
+    }  # fmt: skip
+    path = lab / f"{output.name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def log_of(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+def run(lab: Path, stage: str, config: Path, processes: int = 1) -> subprocess.Popen:
+    command = [sys.executable, str(lab / "driver.py")]
+    if processes > 1:
+        command = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            str(processes),
+            str(lab / "driver.py"),
+        ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    return subprocess.Popen(
+        [*command, stage, str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def finished(process: subprocess.Popen) -> None:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+
+
+def in_process(stage: str, config: Path) -> None:
+    """The same without the start of a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    if stage == "expression":
+        expression.train_expression(read_options(config, ExpressionOptions))
+    else:
+        encoder.train_encoder(read_options(config, EncoderOptions))
+
+
+def killed_after(process: subprocess.Popen, output: Path, n_lines: int) -> None:
+    """Kill a run when its log has so many lines."""
+    path = output / "log.jsonl"
+    while process.poll() is None:
+        if path.exists() and len(path.read_text().splitlines()) >= n_lines:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def whole(lab: Path, cohort: SmallCohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody disturbs."""
+    output = tmp_path_factory.mktemp("runs") / "whole"
+    in_process("expression", expression_config(lab, cohort, output))
+    return output
+
+
+def test_expression_from_a_model(lab: Path, cohort: SmallCohort, whole: Path) -> None:
+    rows = [row for row in log_of(whole) if "loss" in row]
+    assert [row["step"] for row in rows] == list(range(1, 19))
+    held_out = [row for row in log_of(whole) if "held_out_loss" in row]
+    assert [row["step"] for row in held_out] == [6, 12, 18]
+    predictor = ExpressionPredictor.from_pretrained(whole / "last", device="cpu")
+    table = predictor.predict(cohort.world.reference.path, cohort.vcf, samples=["D0"])
+    assert table["log1p_tpm"].notna().all()
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
+    after = predictor.model.state_dict()
+    for name, tensor in after.items():
+        changed = not torch.equal(tensor, before[name])
+        assert changed != name.startswith("model.cre_encoder"), name
+
+
+def test_no_donor_path_or_value_leaves_with_a_model(lab: Path, whole: Path) -> None:
+    secrets = [*(f'"{donor}"' for donor in DONORS), str(lab), "cohort.vcf", '"LAB"']
+    files = [file for folder in ("best", "last", "checkpoints") for file in (whole / folder).rglob("*.json")]
+    assert len(files) > 8
+    for file in files:
+        assert not any(secret in file.read_text() for secret in secrets), file
+    with safe_open(whole / "last/model.safetensors", "pt") as weights:
+        assert weights.metadata() == {"format": "pt"}
+
+
+@pytest.mark.parametrize("lines", [1, 9])
+def test_a_killed_run_takes_the_same_steps(
+    lab: Path, cohort: SmallCohort, whole: Path, tmp_path: Path, lines: int
+) -> None:
+    cut = tmp_path / "cut"
+    config = expression_config(lab, cohort, cut)
+    killed_after(run(lab, "expression", config), cut, lines)
+    assert len(log_of(cut)) < len(log_of(whole))
+    in_process("expression", config)
+    assert log_of(cut) == log_of(whole)
+    left, right = ((folder / "last/model.safetensors").read_bytes() for folder in (whole, cut))
+    assert left == right
+
+
+def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole2", tmp_path / "cut2"
+    changes = {"loop": {"batch_size": 1, "gradient_accumulation": 2}}
+    finished(run(lab, "expression", expression_config(lab, cohort, whole, **changes), processes=2))
+    rows = [row for row in log_of(whole) if "loss" in row]
+    assert len(rows) == 9  # 12 pairs, 4 a step, 3 epochs
+    progress = json.loads(next((whole / "checkpoints").glob("*/progress.json")).read_text())
+    assert progress["processes"] == 2
+    config = expression_config(lab, cohort, cut, **changes)
+    killed_after(run(lab, "expression", config, processes=2), cut, 4)
+    with pytest.raises(InputError, match="is of 2 processes"):
+        in_process("expression", config)
+    finished(run(lab, "expression", config, processes=2))
+    assert log_of(cut) == log_of(whole)
+
+
+def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    first, cut = tmp_path / "encoder", tmp_path / "encoder-cut"
+    in_process("encoder", encoder_config(lab, cohort, first))
+    config = encoder_config(lab, cohort, cut)
+    killed_after(run(lab, "encoder", config), cut, 10)
+    in_process("encoder", config)
+    assert log_of(cut) == log_of(first)
+    assert {"held_out_loss", "held_out_auroc", "held_out_f1", "held_out_liver.auroc"} <= set(log_of(first)[-1])
+    pretrained = VariantFormerEncoder.from_pretrained(first / "last")
+    second = tmp_path / "expression"
+    path = expression_config(
+        lab, cohort, second, model=None, encoder=str(first / "last"), tissues=list(TISSUES),
+        genes=str(cohort.world.folder / "genes.csv"), cres=str(cohort.world.folder / "cres.bed"),
+        config={"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6, "intermediate_size": 32,
+                "cre_radius": 1_500, "gene_upstream": 50, "max_gene_length": 1_200, "max_gene_windows": 12},
+    )  # fmt: skip
+    in_process("expression", path)
+    model = ExpressionPredictor.from_pretrained(second / "last", device="cpu").model
+    for name, tensor in pretrained.state_dict().items():
+        assert torch.equal(tensor, model.model.cre_encoder.state_dict()[name]), name
+
+
+def test_only_the_registry_learns(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    output = tmp_path / "rows"
+    in_process("expression", expression_config(lab, cohort, output, freeze="all_but_tissues", loop={"epochs": 1}))
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
+    after = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model.state_dict()
+    changed = [name for name in after if not torch.equal(after[name], before[name])]
+    assert changed == ["model.tissue_embedding.weight"]
+
+
+def test_one_batch_of_activity_can_be_learned() -> None:
+    torch.manual_seed(0)
+    config = VariantFormerEncoderConfig(
+        vocab_size=30, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        token_length=12, num_tissues=2,
+    )  # fmt: skip
+    model = VariantFormerForChromatinActivity(config)
+    ids = torch.randint(4, 30, (8, 2, 12))
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "tissue_ids": torch.arange(8) % 2,
+             "labels": torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])}  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(60):
+        loss = model(**batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.eval()
+    assert (model(**batch).logits.argmax(-1) == batch["labels"]).all()
+
+
+def test_learning_rates_by_hand() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    options = OptimizerOptions(learning_rate=1.0, min_learning_rate=0.1, warmup=0.1)
+    rate = LearningRate(make_optimizer([parameter], options), options, 101)
+    np.testing.assert_allclose([rate.at(0), rate.at(4), rate.at(10)], [1 / 11, 5 / 11, 1.0])
+    assert rate.at(11) == 1.0
+    assert rate.at(100) == pytest.approx(0.1)
+    assert rate.at(11 + 44) == pytest.approx(0.1 + 0.9 * (1 + np.cos(np.pi * 44 / 89)) / 2)
+    plateau = OptimizerOptions(name="adam", schedule="plateau", learning_rate=1.0, min_learning_rate=0.0)
+    optimizer = make_optimizer([parameter], plateau)
+    rate = LearningRate(optimizer, plateau, 10)
+    for loss in (5.0, 4.0, 4.5, 4.5, 4.5):
+        rate.after_evaluation(loss)
+    rate.set(3)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+    assert isinstance(optimizer, torch.optim.Adam)
+    assert not isinstance(optimizer, torch.optim.AdamW)
+
+
+# Bad input ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"learning": 1}, "there is no option learning"),
+        ({"loop": {"epocs": 3}}, "there is no option loop.epocs"),
+        ({"loop": {"epochs": "three"}}, "loop.epochs is 'three'"),
+        ({"loop": {"epochs": 0}}, "epochs is 0"),
+        ({"loop": {"precision": "float16"}}, "precision is 'float16'"),
+        ({"loop": {"optimizer": {"learning_rate": "fast"}}}, "loop.optimizer.learning_rate is 'fast'"),
+        ({"vcfs": "cohort.vcf.gz"}, "vcfs is 'cohort.vcf.gz'"),
+        ({"fasta": None}, "lacks the option fasta"),
+        ({"tissues": "liver"}, "tissues is 'liver'"),
+    ],
+)
+def test_options_that_cannot_be_meant(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, changes: dict, problem: str
+) -> None:
+    path = expression_config(lab, cohort, tmp_path / "run", **changes)
+    with pytest.raises(InputError, match=problem):
+        read_options(path, ExpressionOptions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"vcfs": {"OTHER": "cohort.vcf.gz"}}, "no genotypes are given for the cohort LAB"),
+        ({"expression": "nowhere"}, "is no prepared expression"),
+        ({"split": "nowhere.json"}, "no such file"),
+        ({"model": None}, "a new model needs encoder, genes, cres, tissues"),
+        ({"freeze": "half"}, "freeze is 'half'"),
+        ({"fasta": "nowhere.fa"}, "nowhere.fa"),
+        ({"model": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_stops_a_run_before_it_begins(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, changes: dict, problem: str
+) -> None:
+    options = read_options(expression_config(lab, cohort, tmp_path / "run", **changes), ExpressionOptions)
+    with pytest.raises(InputError, match=problem):
+        expression.set_up(options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_without_training(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    setup = expression.set_up(read_options(expression_config(lab, cohort, tmp_path / "run"), ExpressionOptions))
+    assert setup.plan["pairs"] == 12
+    assert setup.plan["held_out_pairs"] == 4
+    assert setup.plan["parameters_that_learn"] < setup.plan["parameters"]
+    first = encoder.set_up(read_options(encoder_config(lab, cohort, tmp_path / "e"), EncoderOptions))
+    assert first.plan["donors"] == list(DONORS[:3])
+
+
+def test_other_options_do_not_go_on_from_a_run(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    in_process("expression", expression_config(lab, cohort, output, loop={"max_steps": 2}))
+    assert len([row for row in log_of(output) if "loss" in row]) == 2
+    with pytest.raises(InputError, match="is of a run with other options or data"):
+        in_process("expression", expression_config(lab, cohort, output, loop={"seed": 7}))
+    # More steps of the same run are no other options.
+    in_process("expression", expression_config(lab, cohort, output, loop={"max_steps": 4}))
+    assert [row["step"] for row in log_of(output) if "loss" in row] == [1, 2, 3, 4]

@@ -1,0 +1,1 @@
+"""Training of both stages: the encoder on elements' activity, then expression."""

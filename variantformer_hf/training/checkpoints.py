@@ -1,0 +1,78 @@
+"""States that a run goes on from, and models that are done: written whole under another name, and renamed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+_PROGRESS = "progress.json"
+
+
+def run_hash(options: Mapping[str, Any]) -> str:
+    """Hash of all options that the numbers of a run depend on."""
+    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Checkpoints:
+    """States of a run in a folder.
+
+    Args:
+        folder: of the states.
+        options_hash: of the run; states of another are refused.
+        keep: how many states stay.
+    """
+
+    def __init__(self, folder: Path, options_hash: str, keep: int) -> None:
+        self.folder, self._hash, self._keep = folder, options_hash, keep
+
+    def latest(self) -> tuple[Path, dict[str, Any]] | None:
+        """The last whole state, and how far it was; None = there is none.
+
+        Raises:
+            InputError: it is of a run with other options.
+        """
+        for folder in sorted(self.folder.glob("step-*"), reverse=True):
+            try:
+                progress = json.loads((folder / _PROGRESS).read_text())
+            except (OSError, ValueError):
+                continue  # cut short while it was removed
+            if progress["options"] != self._hash:
+                raise InputError(
+                    "is of a run with other options or data", file=folder,
+                    remedy="Name another output folder, or go on with the options that the run had.",
+                )  # fmt: skip
+            return folder, progress
+        return None
+
+    def partial(self, step: int) -> Path:
+        """Where the processes of a run write their parts of a state."""
+        return self.folder / f".partial-step-{step:010d}"
+
+    def finish(self, step: int, progress: Mapping[str, Any]) -> Path:
+        """Make what was written the state of a step, and remove the oldest ones; by one process."""
+        partial, done = self.partial(step), self.folder / f"step-{step:010d}"
+        (partial / _PROGRESS).write_text(json.dumps({**progress, "step": step, "options": self._hash}))
+        shutil.rmtree(done, ignore_errors=True)
+        partial.replace(done)
+        for old in sorted(self.folder.glob("step-*"))[: -self._keep]:
+            shutil.rmtree(old)
+        for cut in self.folder.glob(".partial-*"):
+            shutil.rmtree(cut)
+        return done
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder under another name, and put it in the place of the one that is there."""
+    partial, old = folder.with_name(f".partial-{folder.name}"), folder.with_name(f".old-{folder.name}")
+    for leftover in (partial, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write(partial)
+    if folder.exists():
+        folder.replace(old)
+    partial.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)

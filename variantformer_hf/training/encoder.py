@@ -1,0 +1,248 @@
+"""Stage 1: an encoder that tells active elements from others, and one donor's element from another's."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+
+from .. import __version__
+from ..data.activity import Activity, ActivityFile, read_activity
+from ..data.collators import ActivityCollator
+from ..data.donors import DonorGenomes
+from ..data.examples import SHARDS, ActivityExamples, activity_dataset, activity_rows
+from ..errors import InputError
+from ..evaluation.classification import activity_scores
+from ..genome.contigs import map_contigs
+from ..genome.cres import CreTable
+from ..genome.provenance import content_of
+from ..inference.model_files import load_processor
+from ..modeling import (
+    VariantFormerEncoderConfig,
+    VariantFormerForChromatinActivity,
+    VariantFormerProcessor,
+)
+from ..tokenization import DnaTokenizer
+from .checkpoints import run_hash
+from .loop import TrainingLoop, start
+from .options import EncoderOptions, as_plain
+
+logger = logging.getLogger(__name__)
+
+COHORT = "activity"
+ALL_DONORS = "*"
+_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
+# Elements that a new tokenizer is trained on.
+_TOKENIZER_ELEMENTS = 200_000
+
+
+@dataclass(frozen=True)
+class EncoderSetup:
+    """Everything of a run, opened and checked.
+
+    Attributes:
+        model: as it begins.
+        processor: its tokenizer and lengths.
+        activity: the labels.
+        train, held_out: examples.
+        plan: what the run will do, for people.
+    """
+
+    model: VariantFormerForChromatinActivity
+    processor: VariantFormerProcessor
+    activity: Activity
+    train: ActivityExamples
+    held_out: ActivityExamples
+    plan: dict[str, Any]
+
+
+def set_up(options: EncoderOptions) -> EncoderSetup:
+    """Open and check everything that a run needs, without training.
+
+    Raises:
+        InputError: anything that would stop the run later.
+    """
+    cres = CreTable.read(options.cres)
+    files = tuple(_activity_file(number, entry) for number, entry in enumerate(options.activity))
+    activity = read_activity(files, cres)
+    donors = sorted({each.donor for each in files})
+    several = options.vcfs[ALL_DONORS] if set(options.vcfs) == {ALL_DONORS} else dict(options.vcfs)
+    genomes = DonorGenomes(options.fasta, {COHORT: several})
+    genomes.check(COHORT, donors)
+    model, processor = _model(options, genomes, cres, activity)
+    try:
+        parts = [activity_rows(activity, cres, options.held_out, cohort=COHORT, inside=each) for each in (False, True)]
+    except ValueError as error:
+        raise InputError(str(error), file=options.cres, remedy="Hold out chromosomes that have labels.") from error
+    train, held_out = (ActivityExamples(rows, genomes, cres, processor) for rows in parts)
+    plan = {
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "labels": len(parts[0]),
+        "active": float(parts[0].label.mean()),
+        "held_out_labels": len(parts[1]),
+        "donors": donors,
+        "tissues": list(activity.tissues),
+        "epochs": options.loop.epochs,
+        "files": dict(activity.report),
+    }
+    return EncoderSetup(model, processor, activity, train, held_out, plan)
+
+
+def train_encoder(
+    options: EncoderOptions, *, on_step: Callable[[int, int, float, float], None] | None = None
+) -> dict[str, float]:
+    """Train, or go on with, a stage-1 run; folders as of ``train_expression``.
+
+    Returns:
+        The last evaluation on the held-out chromosomes.
+
+    Raises:
+        InputError: see :func:`set_up` and ``TrainingLoop``.
+    """
+    setup = set_up(options)
+    accelerator = start(options.loop)
+    collate = ActivityCollator(setup.processor, with_context=setup.model.config.use_context)
+
+    def evaluate(trained: Any) -> dict[str, float]:
+        share = accelerator.process_index, accelerator.num_processes
+        return held_out_scores(
+            trained, setup.held_out, collate, options.loop.batch_size, share=share, device=accelerator.device
+        )
+
+    loop = TrainingLoop(
+        accelerator,
+        setup.model,
+        options.loop,
+        run_hash(_description(options, setup.activity)),
+        examples=lambda epoch: activity_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
+        n_examples=_usable(setup.train),
+        collate=collate,
+        evaluate=evaluate,
+        save_model=lambda trained, folder: _save(trained, setup, folder),
+        on_step=on_step,
+    )
+    return loop.run()
+
+
+def held_out_scores(
+    model: VariantFormerForChromatinActivity,
+    examples: ActivityExamples,
+    collate: ActivityCollator,
+    batch_size: int,
+    *,
+    share: tuple[int, int] = (0, 1),
+    device: torch.device | str = "cpu",
+) -> dict[str, float]:
+    """Cross-entropy, and F1, AUROC and AUPRC as means over tissues; arguments as for stage 2.
+
+    Returns:
+        loss, f1, auroc, auprc, and ``TISSUE.auroc`` of each tissue.
+    """
+    dataset = activity_dataset(examples, shuffle=False, shards=1)
+    kept: list[dict[str, Any]] = []
+    found: list[tuple[int, int, float]] = []
+    total, count = 0.0, 0
+
+    def score() -> None:
+        nonlocal total, count
+        batch = {name: tensor.to(device) for name, tensor in collate(kept).items()}
+        labels = batch.pop("labels")
+        with torch.inference_mode():
+            logits = model(**batch, return_dict=True).logits.float()
+        total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+        count += len(labels)
+        probabilities = logits.softmax(-1)[:, 1].cpu().numpy()
+        tissues = batch["tissue_ids"].tolist()
+        found.extend(zip(tissues, labels.tolist(), probabilities.tolist(), strict=True))
+        kept.clear()
+
+    for number, example in enumerate(dataset):
+        if number % share[1] == share[0]:
+            kept.append(example)
+            if len(kept) == batch_size:
+                score()
+    if kept:
+        score()
+    mine: list[dict[str, Any]] = [{"rows": found, "total": total, "count": count}]
+    gathered: list[dict[str, Any]] = gather_object(mine) if share[1] > 1 else mine
+    rows = [row for part in gathered for row in part["rows"]]
+    count = sum(part["count"] for part in gathered)
+    names = [examples.rows.tissues[tissue] for tissue, _, _ in rows]
+    scores = activity_scores(np.array([row[1] for row in rows]), np.array([row[2] for row in rows]), names)
+    result = {"loss": sum(part["total"] for part in gathered) / count if count else math.nan, **scores["mean"]}
+    return result | {f"{name}.auroc": entry["auroc"] for name, entry in scores.items() if name != "mean"}
+
+
+def _activity_file(number: int, entry: Any) -> ActivityFile:
+    missing = [name for name in ("path", "donor", "tissue") if name not in entry]
+    if missing:
+        raise InputError(f"activity[{number}] has no {missing[0]}", remedy="Give path, donor and tissue of each file.")
+    return ActivityFile(Path(entry["path"]), str(entry["donor"]), str(entry["tissue"]))
+
+
+def _model(
+    options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, activity: Activity
+) -> tuple[VariantFormerForChromatinActivity, VariantFormerProcessor]:
+    if options.model is not None:
+        model = VariantFormerForChromatinActivity.from_pretrained(options.model, dtype=torch.float32)
+        if model.config.num_tissues != len(activity.tissues):
+            raise InputError(
+                f"has {model.config.num_tissues} tissues, and the files have {len(activity.tissues)}",
+                file=options.model, remedy="Give files of the tissues that the model was trained on.",
+            )  # fmt: skip
+        return model, load_processor(options.model)
+    given = dict(options.config)
+    geometry = {name: given.pop(name) for name in _PROCESSOR_FIELDS if name in given}
+    tokenizer = _tokenizer(options, genomes, cres, int(geometry.get("cre_flank", 50)))
+    try:
+        config = VariantFormerEncoderConfig(
+            **{"vocab_size": len(tokenizer), "num_tissues": len(activity.tissues), **given}
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the config does not fit: {error}", remedy="Correct `config`.") from error
+    torch.manual_seed(options.loop.seed)
+    processor = VariantFormerProcessor(tokenizer, token_length=config.token_length, **geometry)
+    return VariantFormerForChromatinActivity(config), processor
+
+
+def _tokenizer(options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, flank: int) -> DnaTokenizer:
+    if options.tokenizer is not None:
+        folder = options.tokenizer if options.tokenizer.is_dir() else options.tokenizer.parent
+        tokenizer: DnaTokenizer = DnaTokenizer.from_pretrained(folder)
+        return tokenizer
+    reference = genomes.reference
+    contig_of = map_contigs(cres.contigs, reference.contigs, wanted_file=options.cres, available_file=reference.path)
+    table = cres.table
+    places = np.linspace(0, len(cres) - 1, min(len(cres), _TOKENIZER_ELEMENTS)).astype(int)
+    chroms, starts, ends = (table[name].take(places).to_pylist() for name in ("chrom", "start", "end"))
+    elements = [
+        reference.sequence(contig_of[chrom], max(0, start - flank), end + flank)
+        for chrom, start, end in zip(chroms, starts, ends, strict=True)
+        if chrom in contig_of
+    ]
+    return DnaTokenizer.train(elements, vocab_size=options.vocab_size)
+
+
+def _save(model: VariantFormerForChromatinActivity, setup: EncoderSetup, folder: Path) -> None:
+    model.save_pretrained(folder)
+    setup.processor.save_pretrained(folder)
+
+
+def _usable(examples: ActivityExamples) -> int:
+    """Examples of an epoch: what ``activity_dataset`` gives."""
+    n_donors = len(examples.rows.donors)
+    shards = max(1, min(SHARDS, len(examples.rows) // n_donors))
+    return len(examples.rows) // shards // n_donors * n_donors * shards
+
+
+def _description(options: EncoderOptions, activity: Activity) -> dict[str, Any]:
+    """All that the losses of a run depend on."""
+    plain = as_plain(options)
+    for name in ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps"):
+        plain["loop"].pop(name)
+    return {**plain, "version": __version__, "data": activity.report, "cres": content_of(options.cres)}

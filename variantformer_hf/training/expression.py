@@ -1,0 +1,314 @@
+"""Stage 2: expression of cohorts' donors, on top of the encoders."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+
+from .. import __version__
+from ..data.collators import ExpressionCollator
+from ..data.donors import DonorGenomes
+from ..data.examples import SHARDS, ExpressionExamples, expression_dataset
+from ..data.expression_pairs import ExpressionPairs, expression_pairs
+from ..data.harmonization import Expression
+from ..data.splits import Split, summary
+from ..errors import InputError
+from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
+from ..folder import CRES_FILE, GENES_FILE
+from ..genome.cres import CRE_CLASSES, CreTable
+from ..genome.genes import GeneTable
+from ..inference.gene_regions import RegionFinder
+from ..inference.model_files import load_expression_model, load_processor, model_file
+from ..inference.tissues import TissueNames
+from ..modeling import (
+    VariantFormerConfig,
+    VariantFormerEncoder,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+)
+from .checkpoints import run_hash
+from .frozen_elements import FrozenElements
+from .loop import TrainingLoop, start
+from .options import ExpressionOptions, as_plain
+
+logger = logging.getLogger(__name__)
+
+FREEZES = ("encoder", "none", "all_but_tissues")
+_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
+
+
+@dataclass(frozen=True)
+class ExpressionSetup:
+    """Everything of a run, opened and checked.
+
+    Attributes:
+        model: as it begins.
+        processor, gene_table, cre_table: the model's.
+        train, held_out: examples; held_out is None where the split has no such part.
+        plan: what the run will do, for people.
+    """
+
+    model: VariantFormerForExpression
+    processor: VariantFormerProcessor
+    gene_table: GeneTable
+    cre_table: CreTable
+    train: ExpressionExamples
+    held_out: ExpressionExamples | None
+    plan: dict[str, Any]
+
+
+def set_up(options: ExpressionOptions) -> ExpressionSetup:
+    """Open and check everything that a run needs, without training.
+
+    Raises:
+        InputError: anything that would stop the run later: a file, a donor without genotypes, a tissue or gene table
+            that does not fit, an empty part.
+    """
+    if options.freeze not in FREEZES:
+        raise InputError(f"freeze is {options.freeze!r}", remedy=f"Choose one of {', '.join(FREEZES)}.")
+    model, processor, gene_table, cre_table = _model(options)
+    freeze(model, options.freeze)
+    tissues = TissueNames(model.config.tissues or ())
+    expression, split = Expression.load(options.expression), Split.load(options.split)
+    genomes = DonorGenomes(options.fasta, options.vcfs)
+    parts: dict[str, ExpressionPairs] = {"train": expression_pairs(expression, split, "train", gene_table, tissues)}
+    for part in ("validation", "test"):
+        if any(part in donors.values() for donors in split.donors.values()):
+            parts["held_out"] = expression_pairs(expression, split, part, gene_table, tissues)
+            break
+    for cohort in dict.fromkeys(parts["train"].cohorts):
+        used = {pairs.donors[donor] for pairs in parts.values() for donor in np.unique(pairs.donor).tolist()
+                if pairs.cohorts[donor] == cohort}  # fmt: skip
+        genomes.check(cohort, sorted(used))
+    finder = RegionFinder(gene_table, cre_table, processor, genomes.reference)
+    for gene in np.unique(parts["train"].gene).tolist():
+        finder.reach(gene_table.genes[gene])
+    made = {
+        name: ExpressionExamples(
+            pairs, genomes, gene_table, cre_table, processor, n_tissues=options.n_tissues, seed=options.loop.seed
+        )
+        for name, pairs in parts.items()
+    }
+    learning = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    pairs = parts["train"]
+    effective = options.loop.batch_size * options.loop.gradient_accumulation
+    plan = {
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "parameters_that_learn": learning,
+        "pairs": len(pairs),
+        "values": len(pairs.log1p_tpm),
+        "held_out_pairs": len(parts["held_out"]) if "held_out" in parts else 0,
+        "split": summary(split),
+        "pairs_in_a_step_and_process": effective,
+        "steps_in_an_epoch_of_one_process": len(pairs) // effective,
+        "epochs": options.loop.epochs,
+    }
+    return ExpressionSetup(model, processor, gene_table, cre_table, made["train"], made.get("held_out"), plan)
+
+
+def train_expression(
+    options: ExpressionOptions,
+    *,
+    on_step: Callable[[int, int, float, float], None] | None = None,
+    on_donor: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Train, or go on with, a stage-2 run.
+
+    ``output/best`` and ``output/last`` are folders for ``from_pretrained``; ``output/log.jsonl`` has the losses.
+
+    Args:
+        options: see there.
+        on_step: called with (done, total, loss, examples a second).
+        on_donor: called with (done, total) while elements are encoded before the first step.
+
+    Returns:
+        The last evaluation on held-out donors; empty where there are none.
+
+    Raises:
+        InputError: see :func:`set_up` and ``TrainingLoop``.
+    """
+    setup = set_up(options)
+    model = setup.model
+    accelerator = start(options.loop)
+    vectors = None
+    if options.freeze != "none":
+        folder = options.element_store or options.loop.output / "elements"
+        held_out = [] if setup.held_out is None else [setup.held_out]
+        with accelerator.main_process_first():
+            vectors = FrozenElements(model.to(accelerator.device), setup.processor, folder, "float32")
+            if accelerator.is_main_process:
+                count = vectors.encode([setup.train, *held_out], on_donor)
+                logger.info("%d elements were encoded", count)
+        vectors.refresh()
+    collate = ExpressionCollator(setup.processor, vectors)
+
+    def frozen_in_evaluation(trained: Any) -> None:
+        if options.freeze != "none":
+            trained.model.cre_encoder.eval()
+
+    def evaluate(trained: Any) -> dict[str, float]:
+        assert setup.held_out is not None
+        share = accelerator.process_index, accelerator.num_processes
+        return held_out_scores(
+            trained, setup.held_out, collate, options.evaluate_pairs, share=share, device=accelerator.device
+        )
+
+    loop = TrainingLoop(
+        accelerator,
+        model,
+        options.loop,
+        run_hash(_description(options)),
+        examples=lambda epoch: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
+        n_examples=_usable(len(setup.train.pairs)),
+        collate=collate,
+        evaluate=None if setup.held_out is None else evaluate,
+        save_model=lambda trained, folder: save_model(trained, setup, folder),
+        before_step=frozen_in_evaluation,
+        on_step=on_step,
+    )
+    return loop.run()
+
+
+def held_out_scores(
+    model: VariantFormerForExpression,
+    examples: ExpressionExamples,
+    collate: ExpressionCollator,
+    most: int,
+    *,
+    share: tuple[int, int] = (0, 1),
+    device: torch.device | str = "cpu",
+) -> dict[str, float]:
+    """Loss and correlations on held-out pairs, all tissues of each.
+
+    Args:
+        model: in evaluation mode.
+        examples: of the held-out part.
+        collate: examples -> batch.
+        most: pairs that are predicted; the same ones each time.
+        share: (number, of): which of several processes this is; all get the whole result.
+        device: of the model.
+
+    Returns:
+        loss (mean over values), gene_correlation (within each tissue, over donors; constant predictions count as 0),
+        subject_correlation (over genes), and how many values.
+    """
+    pairs = examples.pairs
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:most]
+    rows: list[tuple[str, str, float, float]] = []
+    total, count = 0.0, 0
+    for pair in chosen[share[0] :: share[1]].tolist():
+        tissues, labels = pairs.values(pair)
+        example = examples({"epoch": 0, "pair": pair})
+        if np.isnan(example["labels"]).all():
+            continue  # the donor lacks the gene
+        example |= {"tissue_ids": tissues.astype(np.int64), "labels": labels.astype(np.float32)}
+        batch = {name: tensor.to(device) for name, tensor in collate([example]).items()}
+        with torch.inference_mode():
+            output = model(**batch, return_dict=True)
+        predicted = output.logits[0].float().cpu().numpy()
+        total += float(output.loss) * len(labels)
+        count += len(labels)
+        gene, donor = pairs.genes[pairs.gene[pair]], pairs.donors[pairs.donor[pair]]
+        rows += [
+            (f"{gene}|{tissue}", donor, float(observed), float(value))
+            for tissue, observed, value in zip(tissues.tolist(), labels.tolist(), predicted.tolist(), strict=True)
+        ]
+    mine: list[dict[str, Any]] = [{"rows": rows, "total": total, "count": count}]
+    gathered: list[dict[str, Any]] = gather_object(mine) if share[1] > 1 else mine
+    rows = [row for part in gathered for row in part["rows"]]
+    total, count = sum(part["total"] for part in gathered), sum(part["count"] for part in gathered)
+    if not count:
+        return {"loss": math.nan, "gene_correlation": math.nan, "subject_correlation": math.nan, "values": 0.0}
+    names, donors = [row[0] for row in rows], [row[1] for row in rows]
+    observed, *_ = as_matrix(names, donors, [row[2] for row in rows])
+    predicted, *_ = as_matrix(names, donors, [row[3] for row in rows])
+    return {
+        "loss": total / count,
+        "gene_correlation": gene_correlation(observed, predicted).summary(constant_as_zero=True)["spearman"],
+        "subject_correlation": subject_correlation(observed, predicted).summary()["spearman"],
+        "values": float(count),
+    }
+
+
+def freeze(model: VariantFormerForExpression, what: str) -> None:
+    """Choose what learns.
+
+    Args:
+        model: the model.
+        what: ``encoder``: all but the element encoder; ``none``: everything; ``all_but_tissues``: only the registry.
+    """
+    for parameter in model.parameters():
+        parameter.requires_grad_(what != "all_but_tissues")
+    if what == "all_but_tissues":
+        if model.model.tissue_embedding is None:
+            raise InputError("this model has no registry of tissues", remedy="Choose another freeze.")
+        model.model.tissue_embedding.requires_grad_(True)
+    if what != "none":
+        model.model.cre_encoder.requires_grad_(False)
+
+
+def save_model(model: VariantFormerForExpression, setup: ExpressionSetup, folder: Path) -> None:
+    """Write a folder for ``from_pretrained``: weights, tokenizer, geometry, tables; nothing of the training data."""
+    model.save_pretrained(folder)
+    setup.processor.save_pretrained(folder)
+    setup.gene_table.save(folder / GENES_FILE)
+    setup.cre_table.save(folder / CRES_FILE)
+
+
+def _model(
+    options: ExpressionOptions,
+) -> tuple[VariantFormerForExpression, VariantFormerProcessor, GeneTable, CreTable]:
+    """The model that the run begins with, and what travels with it."""
+    if options.model is not None:
+        model = load_expression_model(options.model, dtype=torch.float32)
+        tables = (
+            GeneTable.read(model_file(options.model, GENES_FILE)),
+            CreTable.read(model_file(options.model, CRES_FILE)),
+        )
+        return model, load_processor(options.model), *tables
+    missing = [name for name in ("encoder", "genes", "cres", "tissues") if not getattr(options, name)]
+    if missing:
+        raise InputError(f"a new model needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+    assert options.encoder is not None
+    assert options.genes is not None
+    assert options.cres is not None
+    encoder = cast(VariantFormerEncoder, VariantFormerEncoder.from_pretrained(options.encoder, dtype=torch.float32))
+    given = dict(options.config)
+    geometry = {name: given.pop(name) for name in _PROCESSOR_FIELDS if name in given}
+    processor = load_processor(options.encoder)
+    for name, value in geometry.items():
+        setattr(processor, name, value)
+    try:
+        config = VariantFormerConfig(
+            encoder_config=encoder.config, tissues=list(options.tissues), cre_classes=list(CRE_CLASSES), **given
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the config does not fit: {error}", remedy="Correct `config`.") from error
+    torch.manual_seed(options.loop.seed)
+    model = VariantFormerForExpression(config)
+    # Both encoders begin as the pre-trained one.
+    model.model.cre_encoder.load_state_dict(encoder.state_dict())
+    model.model.gene_encoder.load_state_dict(encoder.state_dict())
+    return model, processor, GeneTable.read(options.genes), CreTable.read(options.cres)
+
+
+def _usable(n_pairs: int) -> int:
+    """Pairs of an epoch, without those that do not fill the shards."""
+    shards = max(1, min(SHARDS, n_pairs))
+    return n_pairs // shards * shards
+
+
+def _description(options: ExpressionOptions) -> dict[str, Any]:
+    """All that the losses of a run depend on."""
+    plain = as_plain(options)
+    for name in ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps"):
+        plain["loop"].pop(name)
+    plain.pop("element_store")
+    data = Expression.load(options.expression).report
+    return {**plain, "version": __version__, "data": data, "split": Path(options.split).read_text()}

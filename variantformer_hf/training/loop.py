@@ -1,0 +1,271 @@
+"""The loop of both stages: steps, states to go on from, evaluation, the best model.
+
+A state holds everything that the next step depends on: parameters, optimizer, random numbers, and how far each process
+is in the epoch's examples. A run that is killed at any point and started again takes the same steps, to the last digit.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from datasets.distributed import split_dataset_by_node
+from transformers import PreTrainedModel
+
+from ..errors import InputError
+from .checkpoints import Checkpoints, replace_folder
+from .options import LoopOptions
+from .schedules import LearningRate, make_optimizer
+
+logger = logging.getLogger(__name__)
+
+LOG = "log.jsonl"
+Batch = dict[str, torch.Tensor]
+
+
+def start(options: LoopOptions) -> Accelerator:
+    """Begin a run: its folder, its processes, its random numbers."""
+    options.output.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(
+        mixed_precision="bf16" if options.precision == "bfloat16" else "no",
+        log_with=list(options.trackers) or None,
+        project_dir=str(options.output),
+    )
+    set_seed(options.seed, device_specific=True)
+    return accelerator
+
+
+class TrainingLoop:
+    """Trains a model.
+
+    Args:
+        accelerator: from :func:`start`.
+        model: in float32.
+        options: see there.
+        options_hash: of all that the run's numbers depend on.
+        examples: epoch -> its examples.
+        n_examples: of an epoch, over all processes.
+        collate: examples -> a batch of the model.
+        evaluate: model -> held-out numbers, ``loss`` among them, the same in every process; None = none.
+        save_model: (model's state, folder) -> writes a ``from_pretrained`` folder.
+        before_step: called with the model after it was set to training; to set frozen parts to evaluation.
+        on_step: called with (done, total, loss, examples a second).
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: PreTrainedModel,
+        options: LoopOptions,
+        options_hash: str,
+        *,
+        examples: Callable[[int], datasets.IterableDataset],
+        n_examples: int,
+        collate: Callable[[Sequence[Any]], Batch],
+        evaluate: Callable[[PreTrainedModel], dict[str, float]] | None,
+        save_model: Callable[[PreTrainedModel, Path], None],
+        before_step: Callable[[PreTrainedModel], None] | None = None,
+        on_step: Callable[[int, int, float, float], None] | None = None,
+    ) -> None:
+        self.options = options
+        self._examples, self._collate, self._evaluate = examples, collate, evaluate
+        self._save_model, self._before_step, self._on_step = save_model, before_step, on_step
+        self.accelerator = accelerator
+        if options.gradient_checkpointing:
+            model.gradient_checkpointing_enable()
+        per_step = options.batch_size * options.gradient_accumulation * self.accelerator.num_processes
+        self.steps_per_epoch = n_examples // per_step
+        if self.steps_per_epoch == 0:
+            raise InputError(
+                f"an epoch has {n_examples} examples, and a step takes {per_step}",
+                remedy="Give a smaller batch_size or gradient_accumulation, or more data.",
+            )
+        self.total_steps = self.steps_per_epoch * options.epochs
+        if options.max_steps is not None:
+            self.total_steps = min(self.total_steps, options.max_steps)
+        optimizer = make_optimizer(model.parameters(), options.optimizer)
+        self._plain_model = model
+        self.model, self._optimizer = self.accelerator.prepare(model, optimizer)
+        self._rate = LearningRate(self._optimizer, options.optimizer, self.total_steps)
+        self._checkpoints = Checkpoints(options.output / "checkpoints", options_hash, options.keep_checkpoints)
+        self.step = 0
+        self._best = math.inf
+
+    def run(self) -> dict[str, float]:
+        """Train to the end; from the last state where there is one.
+
+        Returns:
+            The last evaluation.
+
+        Raises:
+            InputError: the folder's state is of another run; a loss that is no number.
+        """
+        if self.options.trackers:
+            self.accelerator.init_trackers("variantformer")
+        resumed = self._resume()
+        result: dict[str, float] = {}
+        for epoch in range(self.step // self.steps_per_epoch, self.options.epochs):
+            if self.step >= self.total_steps:
+                break
+            result = self._epoch(epoch, resumed)
+            resumed = None
+        self._export("last")
+        self.accelerator.end_training()
+        return result
+
+    def _resume(self) -> dict[str, Any] | None:
+        """Load the last state; what each process needs to go on in its epoch."""
+        found = self._checkpoints.latest()
+        self.accelerator.wait_for_everyone()
+        if found is None:
+            self._trim_log()
+            return None
+        folder, progress = found
+        if progress["processes"] != self.accelerator.num_processes:
+            raise InputError(
+                f"is of {progress['processes']} processes, and this run has {self.accelerator.num_processes}",
+                file=folder, remedy="Go on with as many.",
+            )  # fmt: skip
+        self.accelerator.load_state(str(folder / "state"))
+        self.step, self._best = progress["step"], progress["best"]
+        self._rate.load(progress["rate"])
+        logger.info("going on from step %d", self.step)
+        place = json.loads((folder / f"examples-{self.accelerator.process_index}.json").read_text())
+        self._trim_log()
+        return place if place["epoch"] == self.step // self.steps_per_epoch and place["state"] is not None else None
+
+    def _epoch(self, epoch: int, resumed: dict[str, Any] | None) -> dict[str, float]:
+        dataset = split_dataset_by_node(
+            self._examples(epoch), self.accelerator.process_index, self.accelerator.num_processes
+        )
+        if resumed is not None:
+            dataset.load_state_dict(resumed["state"])
+        examples = iter(dataset)
+        last = min((epoch + 1) * self.steps_per_epoch, self.total_steps)
+        started, since = time.monotonic(), self.step
+        while self.step < last:
+            loss, norm = self._one_step(examples)
+            self.step += 1
+            done = self.step - since
+            speed = done * self.options.batch_size * self.options.gradient_accumulation
+            speed *= self.accelerator.num_processes / max(1e-9, time.monotonic() - started)
+            self._log(epoch, loss, norm, speed)
+            if self.step % self.options.checkpoint_every == 0 and self.step < last:
+                self._save_state(epoch, dataset.state_dict())
+        result = self._evaluated(epoch)
+        if self.step == (epoch + 1) * self.steps_per_epoch:
+            self._save_state(epoch + 1, None)
+        else:
+            self._save_state(epoch, dataset.state_dict())
+        return result
+
+    def _one_step(self, examples: Iterator[Any]) -> tuple[float, float]:
+        """One optimizer step: mean loss over processes and batches, norm of the gradient before it is scaled."""
+        model = self.model
+        model.train()
+        if self._before_step is not None:
+            self._before_step(self._plain_model)
+        self._rate.set(self.step)
+        count = self.options.gradient_accumulation
+        total = torch.zeros((), device=self.accelerator.device)
+        for number in range(count):
+            batch = self._collate(list(islice(examples, self.options.batch_size)))
+            batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
+            with self.accelerator.no_sync(model) if number + 1 < count else nullcontext():
+                loss = model(**batch, return_dict=True).loss / count
+                self.accelerator.backward(loss)
+            total += loss.detach().float()
+        limit = self.options.optimizer.max_grad_norm
+        norm = self.accelerator.clip_grad_norm_(model.parameters(), limit if limit is not None else math.inf)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        mean = float(self.accelerator.reduce(total, "mean"))
+        if not math.isfinite(mean):
+            raise InputError(
+                f"the loss of step {self.step} is {mean}", file=self.options.output,
+                remedy="Lower the learning rate, or look at the labels of the data.",
+            )  # fmt: skip
+        return mean, float(norm) if norm is not None else float("nan")
+
+    def _evaluated(self, epoch: int) -> dict[str, float]:
+        if self._evaluate is None:
+            return {}
+        self._plain_model.eval()
+        with torch.no_grad():
+            result = self._evaluate(self.accelerator.unwrap_model(self.model))
+        self._write(
+            {"step": self.step, "epoch": epoch, **{f"held_out_{name}": value for name, value in result.items()}}
+        )
+        if self.options.trackers:
+            self.accelerator.log({f"held_out_{name}": value for name, value in result.items()}, step=self.step)
+        self._rate.after_evaluation(result["loss"])
+        if result["loss"] < self._best:
+            self._best = result["loss"]
+            self._export("best")
+        return result
+
+    def _export(self, name: str) -> None:
+        """Write the model as a folder for ``from_pretrained``."""
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            model = self.accelerator.unwrap_model(self.model)
+            replace_folder(self.options.output / name, lambda folder: self._save_model(model, folder))
+        self.accelerator.wait_for_everyone()
+
+    def _save_state(self, epoch: int, examples: dict[str, Any] | None) -> None:
+        partial = self._checkpoints.partial(self.step)
+        if self.accelerator.is_main_process:
+            partial.mkdir(parents=True, exist_ok=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(str(partial / "state"))
+        place = {"epoch": epoch, "state": examples}
+        (partial / f"examples-{self.accelerator.process_index}.json").write_text(json.dumps(place))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            progress = {"best": self._best, "rate": self._rate.state(), "processes": self.accelerator.num_processes}
+            self._checkpoints.finish(self.step, progress)
+        self.accelerator.wait_for_everyone()
+
+    def _log(self, epoch: int, loss: float, norm: float, speed: float) -> None:
+        if self._on_step is not None:
+            self._on_step(self.step, self.total_steps, loss, speed)
+        if self.step % self.options.log_every and self.step != self.total_steps:
+            return
+        rate = self._rate.at(self.step - 1)
+        row = {"step": self.step, "epoch": epoch, "loss": loss, "gradient_norm": norm, "learning_rate": rate}
+        self._write(row)
+        if self.options.trackers:
+            self.accelerator.log({**row, "examples_per_second": speed}, step=self.step)
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            with (self.options.output / LOG).open("a") as file:
+                file.write(json.dumps({name: _known(value) for name, value in row.items()}) + "\n")
+
+    def _trim_log(self) -> None:
+        """Forget lines of steps that are taken again."""
+        path = self.options.output / LOG
+        if self.accelerator.is_main_process and path.exists():
+            rows = []
+            for line in path.read_text().splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    continue  # the last line of a run that was killed
+            kept = [row for row in rows if row["step"] <= self.step]
+            path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        self.accelerator.wait_for_everyone()
+
+
+def _known(value: Any) -> Any:
+    """A number as JSON has it: none for what is no number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

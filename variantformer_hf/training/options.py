@@ -1,0 +1,263 @@
+"""What a training run is asked to do: a YAML file, read strictly."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from ..errors import InputError
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class OptimizerOptions:
+    """How parameters are moved; the defaults are the paper's for expression.
+
+    Attributes:
+        name: ``adamw`` or ``adam`` (whose weight decay is an L2 penalty).
+        learning_rate, weight_decay: as usual.
+        schedule: ``cosine`` (linear warm-up, then a half cosine down to ``min_learning_rate`` at the last step),
+            ``plateau`` (times ``plateau_factor`` after ``plateau_patience`` evaluations without a better loss) or
+            ``constant``.
+        warmup: share of all steps.
+        min_learning_rate: the schedule's floor.
+        plateau_patience, plateau_factor: of ``plateau``.
+        max_grad_norm: gradients are scaled down to it; None = not.
+    """
+
+    name: str = "adamw"
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    schedule: str = "cosine"
+    warmup: float = 0.01
+    min_learning_rate: float = 1e-5
+    plateau_patience: int = 2
+    plateau_factor: float = 0.1
+    max_grad_norm: float | None = 1.0
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How long, how much at a time, and what is kept.
+
+    Attributes:
+        output: folder of the run.
+        epochs: how many.
+        max_steps: stop after so many optimizer steps; None = after the epochs.
+        batch_size: examples of one process at a time (for expression: pairs of a gene and a donor).
+        gradient_accumulation: batches of one step. The effective batch is batch_size x gradient_accumulation x
+            processes.
+        seed: of the order, of drawn tissues, of dropout.
+        precision: ``float32`` or ``bfloat16`` (mixed: weights stay in float32).
+        gradient_checkpointing: less memory, more time.
+        checkpoint_every: steps between states that a run goes on from; there is one at the end of each epoch too.
+        log_every: steps between lines of ``log.jsonl``.
+        keep_checkpoints: how many states are kept.
+        trackers: names that Accelerate knows, such as ``tensorboard``.
+        parallel: ``ddp`` (each process holds the model) or ``fsdp`` (parameters and optimizer are shared out).
+        optimizer: see there.
+    """
+
+    output: Path
+    epochs: int = 1
+    max_steps: int | None = None
+    batch_size: int = 2
+    gradient_accumulation: int = 1
+    seed: int = 0
+    precision: str = "float32"
+    gradient_checkpointing: bool = False
+    checkpoint_every: int = 500
+    log_every: int = 10
+    keep_checkpoints: int = 2
+    trackers: tuple[str, ...] = ()
+    parallel: str = "ddp"
+    optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
+
+    def check(self, file: str | Path | None = None) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            InputError: it names the option.
+        """
+        counts = ("epochs", "batch_size", "gradient_accumulation", "checkpoint_every", "log_every", "keep_checkpoints")
+        positive = {name: getattr(self, name) for name in counts}
+        for name, value in positive.items():
+            if value < 1:
+                raise InputError(f"{name} is {value}", file=file, remedy="It must be 1 or more.")
+        choices = {
+            "precision": (self.precision, ("float32", "bfloat16")),
+            "parallel": (self.parallel, ("ddp", "fsdp")),
+            "optimizer.name": (self.optimizer.name, ("adam", "adamw")),
+            "optimizer.schedule": (self.optimizer.schedule, ("cosine", "plateau", "constant")),
+        }
+        for name, (chosen, allowed) in choices.items():
+            if chosen not in allowed:
+                raise InputError(f"{name} is {chosen!r}", file=file, remedy=f"Choose one of {', '.join(allowed)}.")
+
+
+ActivityEntry = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """A stage-1 run: elements' activity.
+
+    Attributes:
+        loop: see there.
+        fasta: the reference genome.
+        vcfs: donor -> VCF, or one VCF of all donors under the name ``*``.
+        cres: the cCRE table.
+        activity: files of one donor and tissue each: ``{path:, donor:, tissue:}``.
+        tokenizer: folder or file of the DNA tokenizer; None = trained on the elements.
+        model: folder of a stage-1 model to go on from; None = a new one.
+        config: fields of ``VariantFormerEncoderConfig`` for a new one.
+        held_out: chromosomes to evaluate on.
+        vocab_size: of a new tokenizer.
+    """
+
+    loop: LoopOptions
+    fasta: Path
+    vcfs: Mapping[str, Path]
+    cres: Path
+    activity: tuple[ActivityEntry, ...]
+    tokenizer: Path | None = None
+    model: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    held_out: tuple[str, ...] = ("chr21",)
+    vocab_size: int = 500
+
+
+@dataclass(frozen=True)
+class ExpressionOptions:
+    """A stage-2 run: expression.
+
+    Attributes:
+        loop: see there.
+        fasta: the reference genome.
+        vcfs: cohort -> a VCF of all its donors.
+        expression: folder that ``harmonize`` made.
+        split: file of a :class:`Split`.
+        model: folder of an expression model to go on from; None = a new one.
+        encoder: folder of the stage-1 model that a new one begins with; also gives tokenizer and lengths.
+        config: fields of ``VariantFormerConfig`` for a new one.
+        genes, cres: tables for a new one.
+        tissues: names for a new one, in the order of the model's ids.
+        n_tissues: values drawn of each pair.
+        freeze: ``encoder`` (the element encoder, as in the paper), ``none``, or ``all_but_tissues`` (only the
+            registry's rows of tissues learn).
+        evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
+        element_store: folder for vectors of the frozen encoder; None = memory only.
+    """
+
+    loop: LoopOptions
+    fasta: Path
+    vcfs: Mapping[str, Path]
+    expression: Path
+    split: Path
+    model: Path | None = None
+    encoder: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    genes: Path | None = None
+    cres: Path | None = None
+    tissues: tuple[str, ...] = ()
+    n_tissues: int = 2
+    freeze: str = "encoder"
+    evaluate_pairs: int = 2_000
+    element_store: Path | None = None
+
+
+def read_options(path: str | Path, kind: type[Options]) -> Options:
+    """Read options from YAML; paths are relative to the file's folder.
+
+    Raises:
+        InputError: the file cannot be read; a key that there is none of, one that is missing, a value of another kind.
+    """
+    import yaml
+
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("cannot be read as YAML", file=path) from error
+    if not isinstance(content, Mapping):
+        raise InputError("holds no options", file=path, remedy="Write them as KEY: VALUE.")
+    options = _made(kind, content, path, "")
+    loop = getattr(options, "loop", None)
+    if isinstance(loop, LoopOptions):
+        loop.check(path)
+    return options
+
+
+def as_plain(options: Any) -> Any:
+    """Options as they go into JSON and YAML."""
+    if dataclasses.is_dataclass(options) and not isinstance(options, type):
+        return {each.name: as_plain(getattr(options, each.name)) for each in dataclasses.fields(options)}
+    if isinstance(options, Mapping):
+        return {str(key): as_plain(value) for key, value in options.items()}
+    if isinstance(options, (tuple, list)):
+        return [as_plain(value) for value in options]
+    return str(options) if isinstance(options, Path) else options
+
+
+def _made(kind: Any, content: Mapping[str, Any], file: Path, where: str) -> Any:
+    hints = get_type_hints(kind)
+    known = {each.name: each for each in dataclasses.fields(kind)}
+    unknown = [name for name in content if name not in known]
+    if unknown:
+        raise InputError(f"there is no option {where}{unknown[0]}", file=file, remedy=f"Choose of {', '.join(known)}.")
+    values = {name: _value(hints[name], value, file, f"{where}{name}") for name, value in content.items()}
+    missing = [
+        each.name
+        for each in known.values()
+        if each.name not in values
+        and each.default is dataclasses.MISSING
+        and each.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise InputError(f"lacks the option {where}{missing[0]}", file=file, remedy="Add it.")
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, file: Path, name: str) -> Any:
+    """A value as its option wants it."""
+    if value is None and type(None) in get_args(hint):
+        return None
+    if type(None) in get_args(hint):
+        hint = next(each for each in get_args(hint) if each is not type(None))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise _wrong(file, name, value, "options of its own")
+        return _made(hint, value, file, f"{name}.")
+    if hint is Path:
+        if not isinstance(value, str):
+            raise _wrong(file, name, value, "a path")
+        return (file.parent / value).resolve()
+    if hint is ActivityEntry and isinstance(value, Mapping) and isinstance(value.get("path"), str):
+        value = {**value, "path": str((file.parent / value["path"]).resolve())}
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _wrong(file, name, value, "a list")
+        return tuple(_value(inner[0], each, file, f"{name}[{at}]") for at, each in enumerate(value))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise _wrong(file, name, value, "names and values")
+        return {str(key): _value(inner[1], each, file, f"{name}.{key}") for key, each in value.items()}
+    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            return float(value)  # YAML takes 1e-4 for text
+        except ValueError:
+            raise _wrong(file, name, value, "a number") from None
+    if hint is not Any and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise _wrong(
+            file, name, value, {int: "a whole number", str: "text", bool: "true or false"}.get(hint, "a number")
+        )
+    return value
+
+
+def _wrong(file: Path, name: str, value: Any, wanted: str) -> InputError:
+    return InputError(f"{name} is {value!r}", file=file, remedy=f"It must be {wanted}.")
