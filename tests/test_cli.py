@@ -477,3 +477,19 @@ def test_analyses_refuse_in_one_line(
     assert message in finished.stderr
     assert "Traceback" not in finished.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_train_checks_before_it_begins(tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    for content, message in (
+        ("", "holds no options"),
+        ("loop: {output: x}\nfastq: y\n", "there is no option fastq"),
+        ("loop: {output: x}\n", "lacks the option fasta"),
+    ):
+        config.write_text(content)
+        finished = run("train", "expression", "--config", config, "--dry-run")
+        assert finished.returncode == 1
+        assert message in finished.stderr
+        assert "Traceback" not in finished.stderr
+    missing = run("train", "encoder", "--config", tmp_path / "none.yaml")
+    assert "no such file" in missing.stderr

@@ -655,3 +655,28 @@ def test_contexts_that_cannot_be_kept() -> None:
     gene = {name: inputs[name] for name in ("gene_input_ids", "gene_attention_mask", "tissue_ids")}
     with pytest.raises(ValueError, match="no window may be absent"):
         model(**gene, cre_contexts=contexts, gene_mask=torch.tensor([[1, 1, 0]]))
+
+
+@pytest.mark.parametrize("options", [{}, {"multi_head": True}])
+def test_a_new_tissue_begins_as_another(options: dict[str, Any], tmp_path: Path) -> None:
+    model = expression_model(**options)
+    inputs = gene_inputs(1, 5, 3, tissues=(0, 2, 3))
+    with torch.inference_mode():
+        before = model(**inputs).logits
+        assert model.add_tissue("new", init_from="b") == 4
+        assert model.config.tissues == ["a", None, "b", "c", "new"]
+        after = model(**{**inputs, "tissue_ids": torch.tensor([[0, 2, 3, 4]])}).logits
+        torch.testing.assert_close(after[:, :3], before)
+        torch.testing.assert_close(after[:, 3], before[:, 1])
+    assert model.add_tissue("mean") == 5
+    rows = model.model.tissue_embedding.weight
+    torch.testing.assert_close(rows[5], rows[[0, 2, 3, 4]].mean(0))
+    model.save_pretrained(tmp_path)
+    again = VariantFormerForExpression.from_pretrained(tmp_path)
+    assert again.config.num_tissues == 6
+    torch.testing.assert_close(again.model.tissue_embedding.weight, rows)
+    for name, source, problem in (("a", None, "already"), ("x", "nowhere", "no tissue 'nowhere'")):
+        with pytest.raises(ValueError, match=problem):
+            model.add_tissue(name, init_from=source)
+    with pytest.raises(ValueError, match="no registry"):
+        expression_model(gene_pooling="mean").add_tissue("x")

@@ -19,8 +19,11 @@ from small_cohort import DONORS, SmallCohort, small_cohort
 from small_model import TISSUES, SmallWorld
 
 from variantformer_hf import ExpressionPredictor
+from variantformer_hf.data import ExpressionSource, harmonize
+from variantformer_hf.data.expression_sources import Sample
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.errors import InputError
+from variantformer_hf.inference.tissues import TissueNames
 from variantformer_hf.modeling import (
     VariantFormerEncoder,
     VariantFormerEncoderConfig,
@@ -240,6 +243,33 @@ def test_only_the_registry_learns(lab: Path, cohort: SmallCohort, tmp_path: Path
     assert changed == ["model.tissue_embedding.weight"]
 
 
+def test_only_a_new_tissue_learns(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    """A lab's own tissue: one row of the registry, everything else as it was."""
+    world = cohort.world
+    tissues = TissueNames([*TISSUES, "lcl"])
+    samples = [Sample(f"{donor}|lcl", donor, "lcl") for donor in DONORS]
+    rows = {"ENSG00000000001": np.linspace(1, 9, len(samples), dtype=np.float32)}
+    source = ExpressionSource(tmp_path / "own.tsv", "LAB", tuple(samples), lambda: iter(rows.items()), {})
+    expression_values = harmonize([source], world.predictor.gene_table, tissues, tmp_path / "own", least_nonzero=1)
+    split_donors(expression_values.samples, test=0.25).save(tmp_path / "own.json")
+    output = tmp_path / "run"
+    config = expression_config(
+        lab, cohort, output, expression=str(tmp_path / "own"), split=str(tmp_path / "own.json"),
+        new_tissues={"lcl": "liver"}, freeze="all_but_new_tissues", loop={"epochs": 1},
+    )  # fmt: skip
+    in_process("expression", config)
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
+    trained = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model
+    assert trained.config.tissues == [*TISSUES, "lcl"]
+    name = "model.tissue_embedding.weight"
+    for key, tensor in trained.state_dict().items():
+        if key != name:
+            assert torch.equal(tensor, before[key]), key
+    after = trained.state_dict()[name]
+    assert torch.equal(after[:3], before[name])
+    assert not torch.equal(after[3], before[name][1])
+
+
 def test_one_batch_of_activity_can_be_learned() -> None:
     torch.manual_seed(0)
     config = VariantFormerEncoderConfig(
@@ -312,6 +342,8 @@ def test_options_that_cannot_be_meant(
         ({"split": "nowhere.json"}, "no such file"),
         ({"model": None}, "a new model needs encoder, genes, cres, tissues"),
         ({"freeze": "half"}, "freeze is 'half'"),
+        ({"freeze": "all_but_new_tissues"}, "and there are none"),
+        ({"new_tissues": {"lcl": "moon"}}, "no tissue 'moon'"),
         ({"fasta": "nowhere.fa"}, "nowhere.fa"),
         ({"model": "nowhere"}, "nowhere"),
     ],

@@ -39,7 +39,7 @@ from .options import ExpressionOptions, as_plain
 
 logger = logging.getLogger(__name__)
 
-FREEZES = ("encoder", "none", "all_but_tissues")
+FREEZES = ("encoder", "none", "all_but_tissues", "all_but_new_tissues")
 _PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
 
 
@@ -73,6 +73,13 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     if options.freeze not in FREEZES:
         raise InputError(f"freeze is {options.freeze!r}", remedy=f"Choose one of {', '.join(FREEZES)}.")
     model, processor, gene_table, cre_table = _model(options)
+    for name, source in options.new_tissues.items():
+        try:
+            model.add_tissue(name, init_from=source)
+        except ValueError as error:
+            raise InputError(str(error), file=options.model, remedy="Correct `new_tissues`.") from error
+    if options.freeze == "all_but_new_tissues" and not options.new_tissues:
+        raise InputError("freeze is 'all_but_new_tissues', and there are none", remedy="Name them in `new_tissues`.")
     freeze(model, options.freeze)
     tissues = TissueNames(model.config.tissues or ())
     expression, split = Expression.load(options.expression), Split.load(options.split)
@@ -152,6 +159,17 @@ def train_expression(
         if options.freeze != "none":
             trained.model.cre_encoder.eval()
 
+    registry = model.model.tissue_embedding
+    old_rows = None
+    if options.freeze == "all_but_new_tissues" and registry is not None:
+        old_rows = registry.weight.detach()[: -len(options.new_tissues)].clone()
+
+    def old_rows_put_back(trained: Any) -> None:
+        # Weight decay moves them, though their gradient is 0.
+        if old_rows is not None:
+            with torch.no_grad():
+                trained.model.tissue_embedding.weight[: len(old_rows)] = old_rows.to(accelerator.device)
+
     def evaluate(trained: Any) -> dict[str, float]:
         assert setup.held_out is not None
         share = accelerator.process_index, accelerator.num_processes
@@ -170,6 +188,7 @@ def train_expression(
         evaluate=None if setup.held_out is None else evaluate,
         save_model=lambda trained, folder: save_model(trained, setup, folder),
         before_step=frozen_in_evaluation,
+        after_step=old_rows_put_back,
         on_step=on_step,
     )
     return loop.run()
@@ -241,11 +260,12 @@ def freeze(model: VariantFormerForExpression, what: str) -> None:
 
     Args:
         model: the model.
-        what: ``encoder``: all but the element encoder; ``none``: everything; ``all_but_tissues``: only the registry.
+        what: ``encoder``: all but the element encoder; ``none``: everything; ``all_but_tissues`` and
+            ``all_but_new_tissues``: only the registry, of which the loop puts back the old rows.
     """
     for parameter in model.parameters():
-        parameter.requires_grad_(what != "all_but_tissues")
-    if what == "all_but_tissues":
+        parameter.requires_grad_(what in ("none", "encoder"))
+    if what not in ("none", "encoder"):
         if model.model.tissue_embedding is None:
             raise InputError("this model has no registry of tissues", remedy="Choose another freeze.")
         model.model.tissue_embedding.requires_grad_(True)

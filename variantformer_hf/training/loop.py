@@ -58,6 +58,7 @@ class TrainingLoop:
         evaluate: model -> held-out numbers, ``loss`` among them, the same in every process; None = none.
         save_model: (model's state, folder) -> writes a ``from_pretrained`` folder.
         before_step: called with the model after it was set to training; to set frozen parts to evaluation.
+        after_step: called with the model after its parameters moved; to put back what may not.
         on_step: called with (done, total, loss, examples a second).
     """
 
@@ -74,11 +75,13 @@ class TrainingLoop:
         evaluate: Callable[[PreTrainedModel], dict[str, float]] | None,
         save_model: Callable[[PreTrainedModel, Path], None],
         before_step: Callable[[PreTrainedModel], None] | None = None,
+        after_step: Callable[[PreTrainedModel], None] | None = None,
         on_step: Callable[[int, int, float, float], None] | None = None,
     ) -> None:
         self.options = options
         self._examples, self._collate, self._evaluate = examples, collate, evaluate
-        self._save_model, self._before_step, self._on_step = save_model, before_step, on_step
+        self._save_model, self._on_step = save_model, on_step
+        self._before_step, self._after_step = before_step, after_step
         self.accelerator = accelerator
         if options.gradient_checkpointing:
             model.gradient_checkpointing_enable()
@@ -188,6 +191,8 @@ class TrainingLoop:
         norm = self.accelerator.clip_grad_norm_(model.parameters(), limit if limit is not None else math.inf)
         self._optimizer.step()
         self._optimizer.zero_grad()
+        if self._after_step is not None:
+            self._after_step(self._plain_model)
         mean = float(self.accelerator.reduce(total, "mean"))
         if not math.isfinite(mean):
             raise InputError(

@@ -145,8 +145,9 @@ class ExpressionOptions:
         genes, cres: tables for a new one.
         tissues: names for a new one, in the order of the model's ids.
         n_tissues: values drawn of each pair.
-        freeze: ``encoder`` (the element encoder, as in the paper), ``none``, or ``all_but_tissues`` (only the
-            registry's rows of tissues learn).
+        new_tissues: tissues that ``model`` does not have -> the tissue that each begins as.
+        freeze: ``encoder`` (the element encoder, as in the paper), ``none``, ``all_but_tissues`` (only the registry's
+            rows of tissues learn) or ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
         element_store: folder for vectors of the frozen encoder; None = memory only.
     """
@@ -163,6 +164,7 @@ class ExpressionOptions:
     cres: Path | None = None
     tissues: tuple[str, ...] = ()
     n_tissues: int = 2
+    new_tissues: Mapping[str, str] = field(default_factory=dict)
     freeze: str = "encoder"
     evaluate_pairs: int = 2_000
     element_store: Path | None = None

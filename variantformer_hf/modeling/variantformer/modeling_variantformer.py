@@ -13,6 +13,7 @@ What is unusual here, read top to bottom:
 
 import math
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -986,6 +987,40 @@ class VariantFormerForExpression(VariantFormerPreTrainedModel):
             gene_token_embeddings=output.gene_token_embeddings,
             tissue_attentions=output.tissue_attentions,
         )
+
+    def add_tissue(self, name: str, init_from: str | None = None) -> int:
+        """Give the model a new tissue or cell type: a row of the registry, and a head where each tissue has its own.
+
+        Args:
+            name: of the new tissue.
+            init_from: tissue whose row, and head, it begins as; None = the mean of all named ones (and the first head).
+
+        Returns:
+            The id of the new tissue.
+
+        Raises:
+            ValueError: the model has the tissue already, lacks the other one, or has no registry.
+        """
+        registry = self.model.tissue_embedding
+        if registry is None:
+            raise ValueError("this model has no registry of tissues")
+        tissues = list(self.config.tissues or ())
+        if name in tissues:
+            raise ValueError(f"the model has {name!r} already")
+        if init_from is not None and init_from not in tissues:
+            raise ValueError(f"the model has no tissue {init_from!r}")
+        named = [index for index, each in enumerate(tissues) if each is not None]
+        sources = named if init_from is None else [tissues.index(init_from)]
+        old = registry.weight.data
+        grown = nn.Embedding(len(tissues) + 1, old.shape[1], device=old.device, dtype=old.dtype)
+        grown.weight.data[:-1] = old
+        grown.weight.data[-1] = old[sources].mean(0)
+        grown.weight.requires_grad_(registry.weight.requires_grad)
+        self.model.tissue_embedding = grown
+        if isinstance(self.head, nn.ModuleList):
+            self.head.append(deepcopy(self.head[sources[0]]))
+        self.config.tissues = [*tissues, name]
+        return len(tissues)
 
     def read_out(self, embeddings: torch.Tensor, tissue_ids: torch.Tensor) -> torch.Tensor:
         """(B, T, D) embeddings -> (B, T) log1p TPM, float32 where the residual stream is."""
