@@ -375,3 +375,29 @@ def test_other_options_do_not_go_on_from_a_run(lab: Path, cohort: SmallCohort, t
     # More steps of the same run are no other options.
     in_process("expression", expression_config(lab, cohort, output, loop={"max_steps": 4}))
     assert [row["step"] for row in log_of(output) if "loss" in row] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_the_trainer_of_transformers(lab: Path, cohort: SmallCohort, tmp_path: Path, lora: bool) -> None:
+    if lora:
+        pytest.importorskip("peft")
+    script = Path(__file__).resolve().parents[1] / "examples" / "finetune_with_trainer.py"
+    config = expression_config(lab, cohort, tmp_path / "unused")
+    command = [sys.executable, str(script), str(config), str(tmp_path / "out"), "--steps", "3", *(["--lora"] * lora)]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
+    after = ExpressionPredictor.from_pretrained(tmp_path / "out/model", device="cpu").model.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert any("gene_layers" in name for name in changed)
+    if lora:
+        assert all(("attention" in name) and ("encoder" not in name) for name in changed)
+
+
+def test_trackers_get_the_losses(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    output = tmp_path / "tracked"
+    loop = {"epochs": 1, "trackers": ["tensorboard"], "gradient_checkpointing": True, "precision": "bfloat16"}
+    in_process("expression", expression_config(lab, cohort, output, loop=loop))
+    assert list(output.rglob("events.out.tfevents.*"))
