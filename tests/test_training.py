@@ -212,6 +212,63 @@ def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path:
     assert log_of(cut) == log_of(whole)
 
 
+SHARDED = """
+import sys, torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
+torch.set_num_threads(1)
+from variantformer_hf.training import expression, loop
+from variantformer_hf.training.options import ExpressionOptions, read_options
+original = loop.TrainingLoop._one_step
+
+def checked(self, examples):
+    assert dist.get_world_size() == 2
+    parameters = list(self._plain_model.parameters())
+    assert parameters and all(isinstance(each, DTensor) for each in parameters)
+    local = sum(each.to_local().numel() for each in parameters)
+    assert local < 0.6 * sum(each.numel() for each in parameters)
+    found = original(self, examples)
+    states = [state for state in self._parallel.optimizer.state.values()]
+    assert states and all(isinstance(state["exp_avg"], DTensor) for state in states)
+    return found
+
+loop.TrainingLoop._one_step = checked
+expression.train_expression(read_options(sys.argv[2], ExpressionOptions))
+"""
+
+
+def test_parameters_shared_out_among_two_processes(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    """FSDP2: parameters and optimizer states are DTensors, losses those of DDP, and a killed run goes on."""
+    driver = lab / "driver.py"
+    changes: dict[str, Any] = {"batch_size": 1, "gradient_accumulation": 2}
+    plain, shared, cut = tmp_path / "ddp", tmp_path / "fsdp", tmp_path / "fsdp-cut"
+    model = lab / "model-without-dropout"
+    cohort.world.predictor.model.save_pretrained(model)
+    for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json", "genes.parquet", "cres.parquet"):
+        (model / name).write_bytes((lab / "model" / name).read_bytes())
+    finished(run(lab, "expression", expression_config(lab, cohort, plain, loop=changes, model=str(model)), processes=2))
+    changes["parallel"] = "fsdp"
+    driver.write_text(SHARDED)
+    try:
+        config = expression_config(lab, cohort, shared, loop=changes, model=str(model))
+        finished(run(lab, "expression", config, processes=2))
+        config = expression_config(lab, cohort, cut, loop=changes, model=str(model))
+        killed_after(run(lab, "expression", config, processes=2), cut, 4)
+        finished(run(lab, "expression", config, processes=2))
+    finally:
+        driver.write_text(DRIVER)
+    assert log_of(cut) == log_of(shared)
+    losses = [[row["loss"] for row in log_of(folder) if "loss" in row] for folder in (plain, shared)]
+    assert len(losses[0]) == 9
+    np.testing.assert_allclose(losses[1], losses[0], atol=1e-4)
+    ExpressionPredictor.from_pretrained(shared / "last", device="cpu")
+
+
+def test_one_process_has_nothing_to_share_out(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is one process"):
+        in_process("expression", expression_config(lab, cohort, tmp_path / "run", loop={"parallel": "fsdp"}))
+
+
 def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     first, cut = tmp_path / "encoder", tmp_path / "encoder-cut"
     in_process("encoder", encoder_config(lab, cohort, first))

@@ -80,6 +80,8 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
             raise InputError(str(error), file=options.model, remedy="Correct `new_tissues`.") from error
     if options.freeze == "all_but_new_tissues" and not options.new_tissues:
         raise InputError("freeze is 'all_but_new_tissues', and there are none", remedy="Name them in `new_tissues`.")
+    if options.freeze == "all_but_new_tissues" and options.loop.parallel == "fsdp":
+        raise InputError("one row of the registry cannot be shared out", remedy="Choose ddp: there is little to share.")
     freeze(model, options.freeze)
     tissues = TissueNames(model.config.tissues or ())
     expression, split = Expression.load(options.expression), Split.load(options.split)

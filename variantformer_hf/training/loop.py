@@ -8,8 +8,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from transformers import PreTrainedModel
 from ..errors import InputError
 from .checkpoints import Checkpoints, replace_folder
 from .options import LoopOptions
+from .parallel import Parallel, Replicated, Sharded
 from .schedules import LearningRate, make_optimizer
 
 logger = logging.getLogger(__name__)
@@ -95,10 +95,9 @@ class TrainingLoop:
         self.total_steps = self.steps_per_epoch * options.epochs
         if options.max_steps is not None:
             self.total_steps = min(self.total_steps, options.max_steps)
-        optimizer = make_optimizer(model.parameters(), options.optimizer)
         self._plain_model = model
-        self.model, self._optimizer = self.accelerator.prepare(model, optimizer)
-        self._rate = LearningRate(self._optimizer, options.optimizer, self.total_steps)
+        self._parallel = self._shared_out(model)
+        self._rate = LearningRate(self._parallel.optimizer, options.optimizer, self.total_steps)
         self._checkpoints = Checkpoints(options.output / "checkpoints", options_hash, options.keep_checkpoints)
         self.step = 0
         self._best = math.inf
@@ -125,6 +124,16 @@ class TrainingLoop:
         self.accelerator.end_training()
         return result
 
+    def _shared_out(self, model: PreTrainedModel) -> Parallel:
+        options = self.options
+
+        def optimizer_of(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+            return make_optimizer(parameters, options.optimizer)
+
+        if options.parallel == "fsdp":
+            return Sharded(self.accelerator, model, optimizer_of, bfloat16=options.precision == "bfloat16")
+        return Replicated(self.accelerator, model, optimizer_of(model.parameters()))
+
     def _resume(self) -> dict[str, Any] | None:
         """Load the last state; what each process needs to go on in its epoch."""
         found = self._checkpoints.latest()
@@ -138,7 +147,7 @@ class TrainingLoop:
                 f"is of {progress['processes']} processes, and this run has {self.accelerator.num_processes}",
                 file=folder, remedy="Go on with as many.",
             )  # fmt: skip
-        self.accelerator.load_state(str(folder / "state"))
+        self._parallel.load(folder / "state")
         self.step, self._best = progress["step"], progress["best"]
         self._rate.load(progress["rate"])
         logger.info("going on from step %d", self.step)
@@ -173,7 +182,7 @@ class TrainingLoop:
 
     def _one_step(self, examples: Iterator[Any]) -> tuple[float, float]:
         """One optimizer step: mean loss over processes and batches, norm of the gradient before it is scaled."""
-        model = self.model
+        model, parallel = self._parallel.model, self._parallel
         model.train()
         if self._before_step is not None:
             self._before_step(self._plain_model)
@@ -183,14 +192,14 @@ class TrainingLoop:
         for number in range(count):
             batch = self._collate(list(islice(examples, self.options.batch_size)))
             batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
-            with self.accelerator.no_sync(model) if number + 1 < count else nullcontext():
+            with parallel.last_batch(number + 1 == count):
                 loss = model(**batch, return_dict=True).loss / count
-                self.accelerator.backward(loss)
+                parallel.backward(loss)
             total += loss.detach().float()
         limit = self.options.optimizer.max_grad_norm
-        norm = self.accelerator.clip_grad_norm_(model.parameters(), limit if limit is not None else math.inf)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        norm = parallel.clip(limit if limit is not None else math.inf)
+        parallel.optimizer.step()
+        parallel.optimizer.zero_grad()
         if self._after_step is not None:
             self._after_step(self._plain_model)
         mean = float(self.accelerator.reduce(total, "mean"))
@@ -199,14 +208,15 @@ class TrainingLoop:
                 f"the loss of step {self.step} is {mean}", file=self.options.output,
                 remedy="Lower the learning rate, or look at the labels of the data.",
             )  # fmt: skip
-        return mean, float(norm) if norm is not None else float("nan")
+        return mean, norm
 
     def _evaluated(self, epoch: int) -> dict[str, float]:
         if self._evaluate is None:
             return {}
-        self._plain_model.eval()
+        model = self._parallel.whole_model()
+        model.eval()
         with torch.no_grad():
-            result = self._evaluate(self.accelerator.unwrap_model(self.model))
+            result = self._evaluate(model)
         self._write(
             {"step": self.step, "epoch": epoch, **{f"held_out_{name}": value for name, value in result.items()}}
         )
@@ -220,9 +230,9 @@ class TrainingLoop:
 
     def _export(self, name: str) -> None:
         """Write the model as a folder for ``from_pretrained``."""
+        model = self._parallel.whole_model()
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            model = self.accelerator.unwrap_model(self.model)
             replace_folder(self.options.output / name, lambda folder: self._save_model(model, folder))
         self.accelerator.wait_for_everyone()
 
@@ -231,7 +241,7 @@ class TrainingLoop:
         if self.accelerator.is_main_process:
             partial.mkdir(parents=True, exist_ok=True)
         self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(partial / "state"))
+        self._parallel.save(partial / "state")
         place = {"epoch": epoch, "state": examples}
         (partial / f"examples-{self.accelerator.process_index}.json").write_text(json.dumps(place))
         self.accelerator.wait_for_everyone()
