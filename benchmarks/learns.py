@@ -1,0 +1,204 @@
+"""Does training learn what it claims? Both stages on a simulated cohort, from random weights, on one small machine.
+
+Run: python benchmarks/learns.py FOLDER [--seed 1] [--epochs 20]
+
+`simulate_cohort` writes what a lab would have, with known effects of motifs on expression (h2 = 0.5). Stage 1 learns
+which elements are active, stage 2 expression; 20 % of the donors are held out from both, another 10 % are looked at
+while training. Then, on the held-out donors: gene correlation within each tissue, across donors, of the model; of the
+oracle (the true genetic part); of the same model fed the reference genome (constant for a gene: r = 0, and counted); and
+of an elastic net on dosages, gene by gene. And for causal variants whose true effect is in the top half: how often
+the sign of the model's effect is right.
+
+A folder that holds a finished or a killed run is gone on with.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pysam
+import torch
+import yaml
+from sklearn.linear_model import ElasticNetCV
+
+from variantformer_hf import GeneTable, PersonalGenome, ReferenceGenome, Variant
+from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.data import harmonize, read_tidy
+from variantformer_hf.data.simulated_cohort import SimulatedCohort, simulate_cohort
+from variantformer_hf.data.splits import Split, split_donors
+from variantformer_hf.evaluation import gene_correlation
+from variantformer_hf.inference.tissues import TissueNames
+from variantformer_hf.training.encoder import train_encoder
+from variantformer_hf.training.expression import train_expression
+from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
+
+GEOMETRY = {"cre_radius": 4_000, "gene_upstream": 100, "max_gene_length": 2_000, "max_gene_windows": 12}
+REACH = 4_000
+
+
+def main() -> None:
+    """Print what was learned, as JSON and as a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--donors", type=int, default=200)
+    parser.add_argument("--genes", type=int, default=30)
+    parser.add_argument("--encoder-epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=20)
+    arguments = parser.parse_args()
+    cohort = simulate_cohort(arguments.folder, donors=arguments.donors, genes=arguments.genes, seed=arguments.seed)
+    report: dict[str, Any] = {"threads": torch.get_num_threads()}
+    if not (arguments.folder / "expression").exists():
+        prepare(cohort)
+    write_configs(cohort, arguments.encoder_epochs, arguments.epochs)
+    for stage, train, kind in (("encoder", train_encoder, EncoderOptions),
+                               ("expression", train_expression, ExpressionOptions)):  # fmt: skip
+        start = time.perf_counter()
+        report[stage] = train(read_options(arguments.folder / f"{stage}.yaml", kind))  # type: ignore[operator]
+        report[f"minutes of {stage}"] = (time.perf_counter() - start) / 60
+    report |= on_test_donors(cohort)
+    report |= signs(cohort)
+    for what, value in report.items():
+        print(f"{what:64s} {value:10.3f}" if isinstance(value, float) else f"{what:64s} {value}")
+    (arguments.folder / "learns.json").write_text(json.dumps(report, indent=2))
+
+
+def prepare(cohort: SimulatedCohort) -> None:
+    """Expression and split."""
+    found = harmonize(
+        [read_tidy(cohort.expression, cohort="SIM")], GeneTable.read(cohort.genes), TissueNames(list(cohort.tissues)),
+        cohort.folder / "expression",
+    )  # fmt: skip
+    split_donors(found.samples, test=0.20, validation=0.10).save(cohort.folder / "split.json")
+
+
+def write_configs(cohort: SimulatedCohort, encoder_epochs: int, epochs: int) -> None:
+    """The two runs."""
+    encoder = {
+        "loop": {
+            "output": "encoder", "epochs": encoder_epochs, "batch_size": 64, "checkpoint_every": 1_000, "log_every": 50,
+            "optimizer": {"name": "adam", "schedule": "cosine", "learning_rate": 1e-3, "warmup": 0.05,
+                          "weight_decay": 0.0},
+        },
+        "fasta": "genome.fa", "vcfs": {"*": "cohort.vcf.gz"}, "cres": "cres.bed", "held_out": ["chr21"],
+        "vocab_size": 500, "activity": [dict(each) for each in cohort.activity],
+        "config": {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
+                   "token_length": 64, "cre_flank": 20, **GEOMETRY},
+    }  # fmt: skip
+    expression = {
+        "loop": {
+            "output": "model", "epochs": epochs, "batch_size": 16, "checkpoint_every": 1_000, "log_every": 50,
+            "optimizer": {"learning_rate": 2e-3, "min_learning_rate": 1e-5, "warmup": 0.02},
+        },
+        "fasta": "genome.fa", "vcfs": {"SIM": "cohort.vcf.gz"}, "expression": "expression", "split": "split.json",
+        "encoder": "encoder/last", "genes": "genes.csv", "cres": "cres.bed", "tissues": list(cohort.tissues),
+        "n_tissues": 3, "evaluate_pairs": 600,
+        "config": {"initializer_range": 0.1, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
+                   "intermediate_size": 128, **GEOMETRY},
+    }  # fmt: skip
+    for name, content in (("encoder", encoder), ("expression", expression)):
+        (cohort.folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+
+def untouched_donors(cohort: SimulatedCohort) -> list[str]:
+    """Donors that nothing was fitted to, or chosen by."""
+    donors = Split.load(cohort.folder / "split.json").donors["SIM"]
+    return [donor for donor, part in donors.items() if part == "test"]
+
+
+def on_test_donors(cohort: SimulatedCohort) -> dict[str, Any]:
+    """Gene correlation of the model, the oracle, the reference genome and an elastic net."""
+    donors = untouched_donors(cohort)
+    observed = wide(pd.read_csv(cohort.expression).assign(value=lambda table: np.log1p(table["tpm"])), donors)
+    oracle = wide(pd.read_parquet(cohort.oracle).rename(columns={"log1p_tpm": "value"}), donors)
+    predicted = wide(predictions(cohort, donors), donors).reindex(observed.index)
+    table = observed.to_numpy()
+    result: dict[str, Any] = {"test donors": len(donors), "genes x tissues": len(observed)}
+    constant = np.repeat(predicted.to_numpy().mean(axis=1, keepdims=True), len(donors), axis=1)
+    for name, values in (
+        ("model", predicted.to_numpy()),
+        ("oracle", oracle.reindex(observed.index).to_numpy()),
+        ("model, reference genome", constant),
+        ("elastic net on dosages", elastic_net(cohort, observed, donors)),
+    ):
+        found = gene_correlation(table, values).summary(constant_as_zero=True)
+        result[f"gene correlation: {name}"] = found["spearman"]
+        result[f"gene correlation: {name}, low"] = found["spearman_low"]
+        result[f"gene correlation: {name}, high"] = found["spearman_high"]
+        result[f"constant: {name}"] = int(found["rows_constant"])
+    return result
+
+
+def wide(table: pd.DataFrame, donors: list[str]) -> pd.DataFrame:
+    """(gene, tissue) x donors."""
+    kept = table.assign(gene_id=table["gene_id"].str.split(".").str[0])
+    return kept.pivot(index=["gene_id", "tissue"], columns="donor", values="value")[donors]
+
+
+def predictions(cohort: SimulatedCohort, donors: list[str]) -> pd.DataFrame:
+    """What the last model says of the test donors, in all tissues."""
+    scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
+    predictor = scorer.predictor
+    table = predictor.predict(cohort.fasta, cohort.vcf, samples=donors)
+    return table.rename(columns={"sample": "donor", "log1p_tpm": "value"})
+
+
+def elastic_net(cohort: SimulatedCohort, observed: pd.DataFrame, donors: list[str]) -> np.ndarray:
+    """A gene's values from the dosages of variants near it, fitted to all other donors."""
+    everyone = wide(
+        pd.read_csv(cohort.expression).assign(value=lambda table: np.log1p(table["tpm"])), list(cohort.donors)
+    )
+    genes = GeneTable.read(cohort.genes)
+    train = [donor for donor in cohort.donors if donor not in set(donors)]
+    found = np.full(observed.shape, np.nan)
+    with pysam.VariantFile(str(cohort.vcf)) as file:
+        samples = list(file.header.samples)
+        place = {donor: index for index, donor in enumerate(samples)}
+        for gene in genes:
+            start, end = max(0, gene.start - REACH), gene.end + REACH
+            dosage = np.array(
+                [
+                    [sum(call["GT"]) for call in record.samples.values()]
+                    for record in file.fetch(gene.chrom, start, end)
+                ],
+                dtype=float,
+            ).T
+            of_train, of_test = ([place[donor] for donor in names] for names in (train, donors))
+            for tissue in cohort.tissues:
+                row = observed.index.get_loc((gene.gene_id.split(".")[0], tissue))
+                model = ElasticNetCV(l1_ratio=0.5, alphas=20, cv=5, max_iter=5_000)
+                model.fit(dosage[of_train], everyone.iloc[row][train])
+                found[row] = model.predict(dosage[of_test])
+    return found
+
+
+def signs(cohort: SimulatedCohort) -> dict[str, Any]:
+    """How often the sign of a causal variant's effect is right, of those with true effects in the top half."""
+    truth = json.loads(cohort.truth.read_text())
+    scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
+    genome = PersonalGenome(ReferenceGenome(cohort.fasta))
+    genes = GeneTable.read(cohort.genes).genes
+    sizes = [abs(effect) for each in truth["causal"] for effect in each["effect"].values() if effect]
+    least = float(np.median(sizes))
+    right: dict[str, list[bool]] = {"all": [], "in elements": [], "in genes": []}
+    for each in truth["causal"]:
+        variant = Variant(each["contig"], each["position"], each["ref"], each["alt"])
+        table = scorer.score([variant], genome, genes=[genes[each["gene"]].gene_id], zygosity=["hom"])
+        for tissue, effect in zip(table["tissue"], table["effect"], strict=True):
+            true = each["effect"][tissue]
+            if abs(true) >= least:
+                is_right = bool(np.sign(effect) == np.sign(true))
+                right["all"].append(is_right)
+                right["in elements" if each["in_element"] else "in genes"].append(is_right)
+    return {
+        **{f"sign right, {name}": float(np.mean(values)) for name, values in right.items() if values},
+        "variants and tissues": len(right["all"]),
+    }
+
+
+if __name__ == "__main__":
+    main()
