@@ -5,8 +5,8 @@ Run: python benchmarks/learns.py FOLDER [--seed 1] [--epochs 20]
 `simulate_cohort` writes what a lab would have, with known effects of motifs on expression (h2 = 0.5). Stage 1 learns
 which elements are active, stage 2 expression; 20 % of the donors are held out from both, another 10 % are looked at
 while training. Then, on the held-out donors: gene correlation within each tissue, across donors, of the model; of the
-oracle (the true genetic part); of the same model fed the reference genome (constant for a gene: r = 0, and counted); and
-of an elastic net on dosages, gene by gene. And for causal variants whose true effect is in the top half: how often
+oracle (the true genetic part); of the same model fed the reference genome (constant for a gene: r = 0, and counted);
+and of an elastic net on dosages, gene by gene. And for causal variants whose true effect is in the top half: how often
 the sign of the model's effect is right.
 
 A folder that holds a finished or a killed run is gone on with.

@@ -1,0 +1,214 @@
+"""Prepared expression as a data set of the Hub: Parquet by part of the split, and a card that says what is in it.
+
+Genotypes are not part of it: a data set of values is published or shared without anybody's DNA. Donor names are;
+whether they may be is for who publishes to know, so that they can be replaced on the way.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from ..genome.genes import GeneTable
+from .harmonization import Expression
+from .splits import PARTS, Split, summary
+
+COLUMNS = ("sample", "donor", "cohort", "tissue", "gene_id", "log1p_tpm")
+_ROWS_IN_A_GROUP = 1 << 20
+_REPORT = "preparation.json"
+
+
+def write_dataset(
+    expression: Expression,
+    split: Split,
+    gene_table: GeneTable,
+    folder: str | Path,
+    *,
+    title: str,
+    licence: str,
+    rename_donor: Callable[[str], str] | None = None,
+) -> Path:
+    """Write a folder that ``datasets.load_dataset`` reads, and :func:`push_dataset` uploads.
+
+    Args:
+        expression: from ``harmonize``.
+        split: who is held out; a part without values has no file.
+        gene_table: that the expression was prepared for.
+        folder: made; may not exist.
+        title: of the card.
+        licence: id of the Hub, such as ``other``; who publishes must know it.
+        rename_donor: donor -> the name that is published; samples are then named after it, with their tissue.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the folder exists; two donors get the same name; the gene table is another.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise InputError("already exists", file=folder, remedy="Name a new folder.")
+    if [gene.gene_id for gene in gene_table.genes] != list(expression.genes):
+        raise InputError("the expression was prepared for another gene table", remedy="Give that one.")
+    samples = _published_samples(expression, rename_donor)
+    chroms = np.array([gene.chrom for gene in gene_table.genes], dtype=object)
+    part_of = _parts(expression, split, chroms)
+    (folder / "data").mkdir(parents=True)
+    counts = {}
+    for part in PARTS:
+        rows = np.flatnonzero(part_of == PARTS.index(part))
+        if len(rows):
+            counts[part] = len(rows)
+            _write_part(expression, samples, rows, folder / "data" / f"{part}.parquet")
+    report = {"preparation": dict(expression.report), "split": _counts_only(split), "values": counts}
+    (folder / _REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    (folder / "README.md").write_text(_card(title, licence, counts, samples, expression))
+    return folder
+
+
+def read_dataset(folder: str | Path) -> pa.Table:
+    """All values of a folder that :func:`write_dataset` wrote, with a column ``part``.
+
+    Raises:
+        InputError: it is none.
+    """
+    folder = Path(folder)
+    tables = []
+    for part in PARTS:
+        path = folder / "data" / f"{part}.parquet"
+        if path.is_file():
+            table = pq.read_table(path)
+            missing = [name for name in COLUMNS if name not in table.column_names]
+            if missing:
+                raise InputError(f"has no column {', '.join(missing)}", file=path)
+            tables.append(table.append_column("part", pa.array([part] * len(table))))
+    if not tables:
+        raise InputError("is no prepared data set", file=folder, remedy="Give a folder with data/train.parquet.")
+    return pa.concat_tables(tables)
+
+
+def push_dataset(folder: str | Path, name: str, *, private: bool = True) -> str:
+    """Upload a folder that :func:`write_dataset` wrote, with the login of huggingface-hub.
+
+    Args:
+        folder: the folder.
+        name: ``user/name`` on the Hub.
+        private: nobody else sees it.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        InputError: the folder is none.
+    """
+    from huggingface_hub import HfApi
+
+    read_dataset(folder)
+    api = HfApi()
+    api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+    commit = api.upload_folder(repo_id=name, folder_path=str(folder), repo_type="dataset")
+    return str(commit)
+
+
+def _published_samples(expression: Expression, rename: Callable[[str], str] | None) -> dict[str, np.ndarray]:
+    columns = {name: np.asarray(expression.samples[name].to_pylist(), dtype=object)
+               for name in ("sample", "donor", "cohort", "tissue")}  # fmt: skip
+    if rename is None:
+        return columns
+    names = {donor: rename(donor) for donor in dict.fromkeys(columns["donor"].tolist())}
+    if len(set(names.values())) < len(names):
+        raise InputError("two donors get the same published name", remedy="Give names that differ.")
+    columns["donor"] = np.array([names[donor] for donor in columns["donor"]], dtype=object)
+    columns["sample"] = np.array(
+        [f"{donor}|{tissue}" for donor, tissue in zip(columns["donor"], columns["tissue"], strict=True)], dtype=object
+    )
+    return columns
+
+
+def _parts(expression: Expression, split: Split, chroms: np.ndarray) -> np.ndarray:
+    """(N,) place in ``PARTS`` of each value."""
+    people = list(zip(expression.samples["cohort"].to_pylist(), expression.samples["donor"].to_pylist(), strict=True))
+    sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
+    of_sample = np.zeros(len(people), dtype=np.int8)
+    by_chrom: dict[int, np.ndarray] = {}
+    for place, (cohort, donor) in enumerate(people):
+        if cohort in split.chromosomes:
+            by_chrom[place] = np.array([PARTS.index(split.part(cohort, donor, chrom)) for chrom in chroms], np.int8)
+        else:
+            of_sample[place] = PARTS.index(split.part(cohort, donor, "chr1"))
+    found = of_sample[sample]
+    for place, of_gene in by_chrom.items():
+        rows = sample == place
+        found[rows] = of_gene[gene[rows]]
+    return found
+
+
+def _write_part(expression: Expression, samples: Mapping[str, np.ndarray], rows: np.ndarray, path: Path) -> None:
+    genes = np.asarray(expression.genes, dtype=object)
+    schema = pa.schema([(name, pa.float32() if name == "log1p_tpm" else pa.string()) for name in COLUMNS])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for first in range(0, len(rows), _ROWS_IN_A_GROUP):
+            chosen = rows[first : first + _ROWS_IN_A_GROUP]
+            sample = np.asarray(expression.sample)[chosen]
+            columns = {name: pa.array(values[sample], pa.string()) for name, values in samples.items()}
+            columns["gene_id"] = pa.array(genes[np.asarray(expression.gene)[chosen]], pa.string())
+            columns["log1p_tpm"] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def _counts_only(split: Split) -> dict[str, Any]:
+    """The split without anybody's name."""
+    return summary(split)
+
+
+def _card(
+    title: str, licence: str, counts: Mapping[str, int], samples: Mapping[str, np.ndarray], expression: Expression
+) -> str:
+    files = "\n".join(f"      - split: {part}\n        path: data/{part}.parquet" for part in counts)
+    cohorts = ", ".join(dict.fromkeys(samples["cohort"].tolist()))
+    tissues = ", ".join(sorted(set(samples["tissue"].tolist())))
+    rows = "\n".join(f"| {part} | {count:,} |" for part, count in counts.items())
+    return f"""---
+pretty_name: {json.dumps(title)}
+license: {licence}
+tags:
+  - biology
+  - genomics
+  - gene-expression
+configs:
+  - config_name: default
+    data_files:
+{files}
+---
+
+# {title}
+
+Expression for training VariantFormer, prepared by variantformer-hf: one row per sample and gene, `log1p_tpm` above 0.
+No genotypes.
+
+| part | values |
+|---|---|
+{rows}
+
+Cohorts: {cohorts}. Tissues: {tissues}. Donors: {len(set(samples["donor"].tolist()))}. Genes:
+{expression.report.get("genes", len(expression.genes)):,}.
+
+`{_REPORT}` says what was read and what was dropped, by cohort and reason, and how many donors each part has.
+
+## Use
+
+```python
+from datasets import load_dataset
+
+values = load_dataset("THIS_REPOSITORY")["train"]  # sample, donor, cohort, tissue, gene_id, log1p_tpm
+```
+
+## Access
+
+The rules of the cohorts' own data access agreements hold for this data set too: who publishes it must have checked.
+"""
