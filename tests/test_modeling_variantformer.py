@@ -556,6 +556,8 @@ def test_chromatin_activity_equals_the_arithmetic_by_hand(strands: str, context:
         {"loss_function": "weighted_cross_entropy", "class_weights": [0.2, 0.8]},
         {"use_temperature": True},
         {"contrastive_fraction": 0.3},
+        {"contrastive_form": "paper"},
+        {"contrastive_form": "paper", "loss_reduction": "mean"},
         {"majority_weight": 0.25},
         {"use_contrastive_loss": False},
     ],
@@ -589,6 +591,9 @@ def test_stage_one_losses_by_hand(changes: dict[str, Any]) -> None:
     own = torch.arange(4)
     both = [-torch.log_softmax(matrix, -1)[own, own] for matrix in (gram, gram.T)]
     contrastive = sum(part.mean() if mean else part.sum() for part in both) / 2
+    if changes.get("contrastive_form") == "paper":
+        terms = [sum(gram[i, j].exp() for j in range(4) if j != i).log() - gram[i, i] for i in range(4)]
+        contrastive = sum(terms) / (4 if mean else 1)
     torch.testing.assert_close(output.contrastive_loss, contrastive, atol=1e-5, rtol=1e-5)
     fraction = changes.get("contrastive_fraction", (classification / contrastive).clamp(0.01, 100))
     torch.testing.assert_close(output.loss, classification + fraction * contrastive, atol=1e-4, rtol=1e-5)

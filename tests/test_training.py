@@ -35,6 +35,7 @@ from variantformer_hf.training.schedules import LearningRate, make_optimizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
 DRIVER = """
 import sys, torch
 torch.set_num_threads(1)
@@ -415,11 +416,18 @@ def test_what_stops_a_run_before_it_begins(
 
 
 def test_a_plan_without_training(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
-    setup = expression.set_up(read_options(expression_config(lab, cohort, tmp_path / "run"), ExpressionOptions))
+    options = read_options(expression_config(lab, cohort, tmp_path / "run"), ExpressionOptions)
+    setup = expression.set_up(options)
+    before = {name: tensor.clone() for name, tensor in setup.model.state_dict().items()}
+    times = expression.estimate(options, setup)
+    assert times["hours"] == pytest.approx(18 * times["seconds_a_step"] / 3_600)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in setup.model.state_dict().items())
     assert setup.plan["pairs"] == 12
     assert setup.plan["held_out_pairs"] == 4
     assert setup.plan["parameters_that_learn"] < setup.plan["parameters"]
-    first = encoder.set_up(read_options(encoder_config(lab, cohort, tmp_path / "e"), EncoderOptions))
+    wanted = read_options(encoder_config(lab, cohort, tmp_path / "e"), EncoderOptions)
+    first = encoder.set_up(wanted)
+    assert encoder.estimate(wanted, first)["hours"] > 0
     assert first.plan["donors"] == list(DONORS[:3])
 
 
@@ -458,3 +466,15 @@ def test_trackers_get_the_losses(lab: Path, cohort: SmallCohort, tmp_path: Path)
     loop = {"epochs": 1, "trackers": ["tensorboard"], "gradient_checkpointing": True, "precision": "bfloat16"}
     in_process("expression", expression_config(lab, cohort, output, loop=loop))
     assert list(output.rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("*.yaml")))
+def test_the_configurations_of_the_docs_are_options(name: str) -> None:
+    kind = EncoderOptions if name.startswith("encoder") else ExpressionOptions
+    options = read_options(CONFIGS / name, kind)
+    assert options.loop.batch_size * options.loop.gradient_accumulation > 0
+    if name == "expression-paper.yaml":
+        assert 376 * options.loop.batch_size * options.n_tissues * options.loop.gradient_accumulation == 16_544
+    if name == "encoder-paper.yaml":
+        assert 8 * options.loop.batch_size * options.loop.gradient_accumulation == 3_072
+        VariantFormerEncoderConfig(**options.config)

@@ -26,9 +26,9 @@ def train(
 
     disable_progress_bar()
     pysam.set_verbosity(0)
-    setup, run = _stage(stage, config)
+    plan, run = _stage(stage, config)
     if dry_run:
-        typer.echo(json.dumps(setup().plan, indent=2, default=str))
+        typer.echo(json.dumps(plan(), indent=2, default=str))
         return
     result = run()
     for name, value in result.items():
@@ -36,20 +36,28 @@ def train(
 
 
 def _stage(stage: str, config: Path) -> tuple[Any, Any]:
-    """Functions that set a run up, and that run it."""
+    """Functions that say what a run would do, and that run it."""
     if stage == "encoder":
         from ..training import encoder
         from ..training.options import EncoderOptions, read_options
 
         wanted = read_options(config, EncoderOptions)
-        return lambda: encoder.set_up(wanted), lambda: _with_progress(
-            lambda on_step: encoder.train_encoder(wanted, on_step=on_step)
-        )
+
+        def plan_of_encoder() -> dict[str, Any]:
+            setup = encoder.set_up(wanted)
+            return {**setup.plan, "on_this_cpu": encoder.estimate(wanted, setup)}
+
+        return plan_of_encoder, lambda: _with_progress(lambda on_step: encoder.train_encoder(wanted, on_step=on_step))
     from ..training import expression
     from ..training.options import ExpressionOptions, read_options
 
     asked = read_options(config, ExpressionOptions)
-    return lambda: expression.set_up(asked), lambda: _with_progress(
+
+    def plan_of_expression() -> dict[str, Any]:
+        setup = expression.set_up(asked)
+        return {**setup.plan, "on_this_cpu": expression.estimate(asked, setup)}
+
+    return plan_of_expression, lambda: _with_progress(
         lambda on_step: expression.train_expression(asked, on_step=on_step)
     )
 

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from ..modeling import (
 )
 from ..tokenization import DnaTokenizer
 from .checkpoints import run_hash
-from .loop import TrainingLoop, start
+from .loop import TrainingLoop, run_time, seconds_a_batch, start
 from .options import EncoderOptions, as_plain
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,14 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
         "files": dict(activity.report),
     }
     return EncoderSetup(model, processor, activity, train, held_out, plan)
+
+
+def estimate(options: EncoderOptions, setup: EncoderSetup) -> dict[str, float]:
+    """How long a run would take on this machine's CPU, from one batch: seconds_a_step, hours."""
+    collate = ActivityCollator(setup.processor, with_context=setup.model.config.use_context)
+    dataset = activity_dataset(setup.train, seed=options.loop.seed)
+    seconds = seconds_a_batch(setup.model, lambda: collate(list(islice(dataset, options.loop.batch_size))))
+    return run_time(seconds, options.loop, _usable(setup.train))
 
 
 def train_encoder(

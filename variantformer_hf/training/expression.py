@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -34,7 +34,7 @@ from ..modeling import (
 )
 from .checkpoints import run_hash
 from .frozen_elements import FrozenElements
-from .loop import TrainingLoop, start
+from .loop import TrainingLoop, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, as_plain
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,25 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "epochs": options.loop.epochs,
     }
     return ExpressionSetup(model, processor, gene_table, cre_table, made["train"], made.get("held_out"), plan)
+
+
+def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, float]:
+    """How long a run would take on this machine's CPU, from one batch; the elements' encoding is not counted.
+
+    Returns:
+        seconds_a_step, hours.
+    """
+    vectors = None
+    if options.freeze != "none":
+        width = setup.model.model.cre_encoder.config.hidden_size
+
+        def vectors(elements: Sequence[np.ndarray]) -> np.ndarray:
+            return np.zeros((len(elements), width), dtype=np.float32)
+
+    collate = ExpressionCollator(setup.processor, vectors)
+    pairs = range(min(options.loop.batch_size, len(setup.train.pairs)))
+    seconds = seconds_a_batch(setup.model, lambda: collate([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]))
+    return run_time(seconds, options.loop, _usable(len(setup.train.pairs)))
 
 
 def train_expression(

@@ -26,6 +26,7 @@ _ENCODER_CHOICES = {
     "strand_aggregation": ("concat", "mean"),
     "loss_function": ("cross_entropy", "focal", "weighted_cross_entropy"),
     "loss_reduction": ("mean", "sum"),
+    "contrastive_form": ("released", "paper"),
     "residual_dtype": ("float32", "model"),
 }
 _EXPRESSION_CHOICES = {
@@ -90,6 +91,8 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
         class_weights: of the weighted cross-entropy, one per class; its loss needs them.
         loss_reduction: ``mean`` or ``sum`` over the batch.
         use_contrastive_loss: add the contrastive loss between elements.
+        contrastive_form: ``released`` (cross-entropy of all cosines, both ways, each element its own target) or
+            ``paper`` (the element itself is left out of the sum that its cosine is held against, one way).
         contrastive_fraction: its weight; None = the ratio of the two losses, clipped to [0.01, 100].
         use_temperature: learn the scale of the contrastive logits (starts at 1 / 0.07).
         majority_weight: weight of an element whose label is the majority's, or None.
@@ -120,6 +123,7 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
     class_weights: list[float] | None = None
     loss_reduction: str = "sum"
     use_contrastive_loss: bool = True
+    contrastive_form: str = "released"
     contrastive_fraction: float | int | None = None
     use_temperature: bool = False
     majority_weight: float | int | None = None

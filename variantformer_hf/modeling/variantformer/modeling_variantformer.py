@@ -499,6 +499,10 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
             gram = gram * self.logit_scale.exp().float()
         own = torch.arange(len(gram), device=gram.device)
         reduction = self.config.loss_reduction
+        if self.config.contrastive_form == "paper":
+            others = gram.masked_fill(torch.eye(len(gram), dtype=torch.bool, device=gram.device), -math.inf)
+            losses = others.logsumexp(-1) - gram[own, own]
+            return losses.sum() if reduction == "sum" else losses.mean()
         return (F.cross_entropy(gram, own, reduction=reduction) + F.cross_entropy(gram.T, own, reduction=reduction)) / 2
 
 
