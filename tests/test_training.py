@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +35,20 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
 DRIVER = """
-import sys, torch
+import os, signal, sys, torch
 torch.set_num_threads(1)
 from variantformer_hf.training import encoder, expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
-stage, path = sys.argv[1:]
+stage, path, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+def on_step(done, *_):
+    if done == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
 if stage == "expression":
-    expression.train_expression(read_options(path, ExpressionOptions))
+    expression.train_expression(read_options(path, ExpressionOptions), on_step=on_step)
 else:
-    encoder.train_encoder(read_options(path, EncoderOptions))
+    encoder.train_encoder(read_options(path, EncoderOptions), on_step=on_step)
 """
 
 
@@ -107,22 +110,15 @@ def log_of(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
 
 
-def run(lab: Path, stage: str, config: Path, processes: int = 1) -> subprocess.Popen:
+def run(lab: Path, stage: str, config: Path, processes: int = 1, killed_at: int = 0) -> subprocess.Popen:
+    """Start a run in processes of its own; each kills itself in the step that is named."""
     command = [sys.executable, str(lab / "driver.py")]
     if processes > 1:
-        command = [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node",
-            str(processes),
-            str(lab / "driver.py"),
-        ]
+        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        command = [sys.executable, *launcher, str(lab / "driver.py")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    return subprocess.Popen(
-        [*command, stage, str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
-        start_new_session=True,
-    )  # fmt: skip
+    command += [stage, str(config), str(killed_at)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
 def finished(process: subprocess.Popen) -> None:
@@ -139,15 +135,12 @@ def in_process(stage: str, config: Path) -> None:
         encoder.train_encoder(read_options(config, EncoderOptions))
 
 
-def killed_after(process: subprocess.Popen, output: Path, n_lines: int) -> None:
-    """Kill a run when its log has so many lines."""
-    path = output / "log.jsonl"
-    while process.poll() is None:
-        if path.exists() and len(path.read_text().splitlines()) >= n_lines:
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    process.communicate()
+def killed(process: subprocess.Popen, output: Path) -> None:
+    """Wait for a run that kills itself."""
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode != 0, text
+    assert (output / "log.jsonl").exists(), text
+    assert not (output / "last").exists()
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +176,13 @@ def test_no_donor_path_or_value_leaves_with_a_model(lab: Path, whole: Path) -> N
         assert weights.metadata() == {"format": "pt"}
 
 
-@pytest.mark.parametrize("lines", [1, 9])
+@pytest.mark.parametrize("step", [2, 9])
 def test_a_killed_run_takes_the_same_steps(
-    lab: Path, cohort: SmallCohort, whole: Path, tmp_path: Path, lines: int
+    lab: Path, cohort: SmallCohort, whole: Path, tmp_path: Path, step: int
 ) -> None:
     cut = tmp_path / "cut"
     config = expression_config(lab, cohort, cut)
-    killed_after(run(lab, "expression", config), cut, lines)
-    assert len(log_of(cut)) < len(log_of(whole))
+    killed(run(lab, "expression", config, killed_at=step), cut)
     in_process("expression", config)
     assert log_of(cut) == log_of(whole)
     left, right = ((folder / "last/model.safetensors").read_bytes() for folder in (whole, cut))
@@ -206,7 +198,7 @@ def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path:
     progress = json.loads(next((whole / "checkpoints").glob("*/progress.json")).read_text())
     assert progress["processes"] == 2
     config = expression_config(lab, cohort, cut, **changes)
-    killed_after(run(lab, "expression", config, processes=2), cut, 4)
+    killed(run(lab, "expression", config, processes=2, killed_at=5), cut)
     with pytest.raises(InputError, match="is of 2 processes"):
         in_process("expression", config)
     finished(run(lab, "expression", config, processes=2))
@@ -214,7 +206,7 @@ def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path:
 
 
 SHARDED = """
-import sys, torch
+import os, signal, sys, torch
 import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 torch.set_num_threads(1)
@@ -234,7 +226,12 @@ def checked(self, examples):
     return found
 
 loop.TrainingLoop._one_step = checked
-expression.train_expression(read_options(sys.argv[2], ExpressionOptions))
+
+def on_step(done, *_):
+    if done == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+expression.train_expression(read_options(sys.argv[2], ExpressionOptions), on_step=on_step)
 """
 
 
@@ -254,7 +251,7 @@ def test_parameters_shared_out_among_two_processes(lab: Path, cohort: SmallCohor
         config = expression_config(lab, cohort, shared, loop=changes, model=str(model))
         finished(run(lab, "expression", config, processes=2))
         config = expression_config(lab, cohort, cut, loop=changes, model=str(model))
-        killed_after(run(lab, "expression", config, processes=2), cut, 4)
+        killed(run(lab, "expression", config, processes=2, killed_at=5), cut)
         finished(run(lab, "expression", config, processes=2))
     finally:
         driver.write_text(DRIVER)
@@ -274,7 +271,7 @@ def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tm
     first, cut = tmp_path / "encoder", tmp_path / "encoder-cut"
     in_process("encoder", encoder_config(lab, cohort, first))
     config = encoder_config(lab, cohort, cut)
-    killed_after(run(lab, "encoder", config), cut, 10)
+    killed(run(lab, "encoder", config, killed_at=11), cut)
     in_process("encoder", config)
     assert log_of(cut) == log_of(first)
     assert {"held_out_loss", "held_out_auroc", "held_out_f1", "held_out_liver.auroc"} <= set(log_of(first)[-1])
