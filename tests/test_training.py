@@ -412,6 +412,15 @@ def test_what_stops_a_run_before_it_begins(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_damaged_file_stops_a_run_before_it_begins(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    content = cohort.vcf.read_bytes()
+    (tmp_path / "cut.vcf.gz").write_bytes(content[: len(content) // 2])
+    (tmp_path / "cut.vcf.gz.tbi").write_bytes(Path(f"{cohort.vcf}.tbi").read_bytes())
+    config = expression_config(lab, cohort, tmp_path / "run", vcfs={"LAB": str(tmp_path / "cut.vcf.gz")})
+    with pytest.raises(InputError, match=r"cut\.vcf\.gz"):
+        expression.set_up(read_options(config, ExpressionOptions))
+
+
 def test_a_plan_without_training(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     options = read_options(expression_config(lab, cohort, tmp_path / "run"), ExpressionOptions)
     setup = expression.set_up(options)

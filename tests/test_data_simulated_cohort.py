@@ -1,0 +1,86 @@
+"""The simulated cohort: its files are what they say, and its truth is what its expression follows from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+
+from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome
+from variantformer_hf.data import read_tidy
+from variantformer_hf.data.activity import ActivityFile, read_activity
+from variantformer_hf.data.simulated_cohort import SimulatedCohort, simulate_cohort
+from variantformer_hf.genome.interval import reverse_complement
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> SimulatedCohort:
+    return simulate_cohort(tmp_path_factory.mktemp("sim"), donors=60, genes=5, other_elements=100, seed=3)
+
+
+def test_files_are_as_a_lab_has_them(cohort: SimulatedCohort) -> None:
+    genes, cres = GeneTable.read(cohort.genes), CreTable.read(cohort.cres)
+    assert len(genes) == 5
+    assert {gene.strand for gene in genes} == {"+", "-"}
+    assert len(cres) == 5 * 8 + 100
+    source = read_tidy(cohort.expression)
+    assert len(source.samples) == 60 * 3
+    files = [ActivityFile(cohort.folder / each["path"], each["donor"], each["tissue"]) for each in cohort.activity]
+    assert len(files) == 4 * 3
+    labels = read_activity(files, cres).table["label"].to_numpy()
+    assert 0.1 < labels.mean() < 0.6
+    with pysam.VariantFile(str(cohort.vcf)) as file:
+        records = list(file)
+        assert list(file.header.samples) == list(cohort.donors)
+    assert all(call.phased for record in records[:50] for call in record.samples.values())
+    kinds = [len(record.ref) != len(record.alts[0]) for record in records]
+    assert 0.05 < np.mean(kinds) < 0.3
+    counts = np.array([sum(sum(call["GT"]) for call in record.samples.values()) for record in records])
+    assert np.mean(counts < 12) > 0.3  # under 10 %: most variants are rare
+
+
+def test_haplotypes_are_mosaics_of_founders(cohort: SimulatedCohort) -> None:
+    """Donors who share a founder share all its alleles: over a stretch some pairs of haplotypes are the same."""
+    with pysam.VariantFile(str(cohort.vcf)) as file:
+        calls = np.array([[call["GT"] for call in record.samples.values()] for record in file.fetch("chr1", 0, 4_000)])
+    haplotypes = calls.reshape(len(calls), -1).T
+    assert len(calls) > 15
+    assert 20 < len(np.unique(haplotypes, axis=0)) < 0.9 * len(haplotypes)
+
+
+def test_the_truth_is_what_expression_follows_from(cohort: SimulatedCohort) -> None:
+    truth = json.loads(cohort.truth.read_text())
+    oracle = pd.read_parquet(cohort.oracle)
+    observed = pd.read_csv(cohort.expression)
+    both = oracle.assign(observed=np.log1p(observed["tpm"]))
+    explained = [
+        np.corrcoef(group["log1p_tpm"], group["observed"])[0, 1] ** 2
+        for _, group in both.groupby(["gene_id", "tissue"]) if group["log1p_tpm"].std() > 0
+    ]  # fmt: skip
+    assert np.mean(explained) == pytest.approx(0.5, abs=0.08)
+    reference = ReferenceGenome(cohort.fasta)
+    genes = GeneTable.read(cohort.genes).genes
+    people = [PersonalGenome(reference, cohort.vcf, donor, mode="haplotype1") for donor in cohort.donors[:12]]
+    broken = 0
+    for each in truth["causal"]:
+        at = each["position"] - 1
+        assert reference.sequence(each["contig"], at, at + 1) == each["ref"]
+        motif, strand = truth["motifs"][each["motif"]], genes[each["gene"]].strand
+        motif = reverse_complement(motif) if strand == "-" else motif
+        window = each["contig"], at - 8, at + 9
+        assert motif in reference.sequence(*window)
+        broken += sum(motif not in person.sequence(*window) for person in people)
+        for tissue, effect in each["effect"].items():
+            assert effect == -truth["effects"][tissue][each["motif"]]
+    assert broken > len(truth["causal"])
+
+
+def test_the_same_seed_the_same_cohort(cohort: SimulatedCohort, tmp_path: Path) -> None:
+    again = simulate_cohort(tmp_path, donors=60, genes=5, other_elements=100, seed=3)
+    for name in ("fasta", "genes", "cres", "truth"):
+        assert getattr(again, name).read_bytes() == getattr(cohort, name).read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet(again.oracle), pd.read_parquet(cohort.oracle))
+    other = simulate_cohort(tmp_path / "other", donors=60, genes=5, other_elements=100, seed=4)
+    assert other.truth.read_bytes() != cohort.truth.read_bytes()
