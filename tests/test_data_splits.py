@@ -55,7 +55,12 @@ def test_splits_are_whole_deterministic_and_without_leakage(seed: int, test: flo
     rng = random.Random(seed)
     pool = donors("D", 60)
     cohorts = {name: sorted(rng.sample(pool, rng.randint(5, 40))) for name in ("A", "B", "C")}
-    split = split_donors(samples(cohorts), test=test, validation=validation, seed=seed % 7)
+    try:
+        split = split_donors(samples(cohorts), test=test, validation=validation, seed=seed % 7)
+    except InputError as error:
+        # A small cohort whose donors are all held out in others has nobody to learn from, and that is said.
+        assert "are held out" in error.problem
+        return
     shuffled = {name: rng.sample(group, len(group)) for name, group in reversed(cohorts.items())}
     assert split_donors(samples(shuffled), test=test, validation=validation, seed=seed % 7) == split
     part_of: dict[str, str] = {}
