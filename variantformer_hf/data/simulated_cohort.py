@@ -26,6 +26,10 @@ _MOTIF_LENGTH = 9
 # Haplotypes that all donors' are mosaics of, and bases between changes from one to another.
 _FOUNDERS = 48
 _SWITCH = 40_000
+# Founders have one genealogy from one hotspot of recombination to the next: variants there are linked.
+_HOTSPOT_STEP = 4_000
+# Mutations younger than the founders' copies: one to three haplotypes have them.
+_RECENT = 0.4
 _VARIANT_STEP = 150
 # Labels that say the opposite, as any assay's do.
 _WRONG_LABELS = 0.03
@@ -229,6 +233,7 @@ def _variants(
     named = {(each["contig"], each["position"] - 1): each for each in causal}
     for contig, text in world.contigs.items():
         mosaic = _Mosaic(rng, len(text), donors)
+        genealogies = [_Genealogy(rng, _FOUNDERS) for _ in range(1 + len(text) // _HOTSPOT_STEP)]
         places = set(of_contig.get(contig, set()))
         near = {place + shift for place in places for shift in range(-12, 13)}
         protected = {at + shift for region in world.regions if region.contig == contig
@@ -243,8 +248,11 @@ def _variants(
             if place - last < 8 and key not in named:
                 continue
             common = place in of_contig.get(contig, set())
-            founders = _founder_alleles(rng, common)
-            carriers = mosaic.carriers(place, founders)
+            if not common and rng.random() < _RECENT:
+                carriers = np.zeros((donors, 2), dtype=bool)
+                carriers.flat[rng.integers(0, 2 * donors, int(rng.integers(1, 4)))] = True
+            else:
+                carriers = mosaic.carriers(place, genealogies[place // _HOTSPOT_STEP].mutation(rng, common))
             if not carriers.any() or carriers.all():
                 continue
             ref = text[place]
@@ -263,16 +271,37 @@ def _variants(
     return variants, kept
 
 
-def _founder_alleles(rng: np.random.Generator, common: bool) -> np.ndarray:
-    """(founders,) who carries the ALT: many are carried by few."""
-    if common:
-        count = int(rng.integers(_FOUNDERS // 6, _FOUNDERS // 2))
-    else:
-        weights = 1 / np.arange(1, _FOUNDERS)
-        count = int(rng.choice(np.arange(1, _FOUNDERS), p=weights / weights.sum()))
-    carries = np.zeros(_FOUNDERS, dtype=bool)
-    carries[rng.choice(_FOUNDERS, size=count, replace=False)] = True
-    return carries
+class _Genealogy:
+    """A coalescent tree of founders: who inherits a mutation on one of its branches."""
+
+    def __init__(self, rng: np.random.Generator, founders: int) -> None:
+        lineages = list(range(founders))
+        clades = [1 << founder for founder in range(founders)]
+        born = [0.0] * founders
+        lengths: list[float] = [0.0] * founders
+        time = 0.0
+        while len(lineages) > 1:
+            n = len(lineages)
+            time += rng.exponential(2 / (n * (n - 1)))
+            pair = [lineages.pop(int(rng.integers(len(lineages)))) for _ in range(2)]
+            for child in pair:
+                lengths[child] = time - born[child]
+            lineages.append(len(clades))
+            clades.append(clades[pair[0]] | clades[pair[1]])
+            born.append(time)
+            lengths.append(0.0)
+        bits = [[clade >> founder & 1 for founder in range(founders)] for clade in clades[:-1]]
+        self._clades = np.array(bits, dtype=bool)  # (branches, founders)
+        self._lengths = np.array(lengths[:-1])
+
+    def mutation(self, rng: np.random.Generator, common: bool) -> np.ndarray:
+        """(founders,) who carries the ALT. Long branches get more; most lead to few founders, but ``common`` ones."""
+        weights = self._lengths
+        if common:
+            sizes = self._clades.sum(axis=1)
+            # Descending into the greater clade, sizes never jump over this range.
+            weights = weights * ((sizes >= _FOUNDERS // 6) & (sizes <= _FOUNDERS // 2))
+        return self._clades[rng.choice(len(weights), p=weights / weights.sum())]
 
 
 class _Mosaic:
