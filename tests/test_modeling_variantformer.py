@@ -16,7 +16,6 @@ from variantformer_hf.modeling import (
     VariantFormerEncoderConfig,
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
-    VariantFormerModel,
 )
 from variantformer_hf.modeling.variantformer import modeling_variantformer
 from variantformer_hf.modeling.variantformer.attention_variantformer import alibi_slopes
@@ -442,7 +441,7 @@ def test_auto_classes(tmp_path: Path) -> None:
     expression_model().save_pretrained(tmp_path / "expression")
     VariantFormerEncoder(encoder_config()).save_pretrained(tmp_path / "encoder")
     assert type(AutoConfig.from_pretrained(tmp_path / "expression")) is VariantFormerConfig
-    assert type(AutoModel.from_pretrained(tmp_path / "expression")) is VariantFormerModel
+    assert type(AutoModel.from_pretrained(tmp_path / "expression")) is VariantFormerForExpression
     assert type(AutoModel.from_pretrained(tmp_path / "encoder")) is VariantFormerEncoder
 
 

@@ -28,7 +28,7 @@ from ..modeling import (
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine
 from .estimate import RunEstimate, estimate_run
-from .gene_regions import GeneSequences, RegionFinder
+from .gene_regions import GeneSequences, RegionFinder, gene_sequences
 from .gene_tokens import ReferenceTokens
 from .match_report import match_report
 from .model_files import (
@@ -158,6 +158,7 @@ class ExpressionPredictor:
         self.cre_table = cre_table
         self.identity = identity or ModelIdentity("unsaved", "")
         self.tissue_names = TissueNames(model.config.tissues or ())
+        processor.reads_person = self._person_sequences
 
     @classmethod
     def from_pretrained(
@@ -447,6 +448,27 @@ class ExpressionPredictor:
     def _cost(self, gene: Gene, finder: RegionFinder) -> float:
         """About how long a gene takes, in units of the tokens that the streams work on."""
         return float(len(finder.find(gene).starts) + self.processor.max_gene_windows)
+
+    def sequences(self, person: PersonalGenome, gene: str) -> GeneSequences:
+        """One person's sequences of a gene, ready for :meth:`gene_inputs`.
+
+        Args:
+            person: the genome.
+            gene: symbol or Ensembl id, version optional.
+
+        Raises:
+            InputError: the model has no such gene, or the genome's FASTA lacks its contig.
+        """
+        found, unknown = self.gene_table.resolve([gene])
+        if unknown:
+            reason = RejectedName("gene", gene, unknown[0].reason, tuple(unknown[0].suggestions))
+            raise InputError(str(reason), remedy="Ask for a gene of the model's table.")
+        finder = RegionFinder(self.gene_table, self.cre_table, self.processor, person.reference)
+        return gene_sequences(finder.find(found[0]), person.sequences)
+
+    def _person_sequences(self, person: PersonalGenome, gene: str) -> tuple[list[str], list[int], str]:
+        found = self.sequences(person, gene)
+        return found.cre_sequences, found.cre_class_ids.tolist(), found.gene_sequence
 
     def gene_inputs(self, sequences: GeneSequences) -> Any:
         """Model inputs (a batch of one gene) from one person's sequences."""

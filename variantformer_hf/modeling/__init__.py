@@ -1,6 +1,6 @@
 """Models; importing this module registers them with the Auto classes of transformers."""
 
-from transformers import AutoConfig, AutoModel, AutoProcessor, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer
 
 from ..tokenization import DnaTokenizer
 from .variantformer import (
@@ -29,9 +29,12 @@ __all__ = [
 
 for _config, _model in (
     (VariantFormerEncoderConfig, VariantFormerEncoder),
-    (VariantFormerConfig, VariantFormerModel),
+    (VariantFormerConfig, VariantFormerForExpression),
 ):
     AutoConfig.register(_config.model_type, _config, exist_ok=True)
     AutoModel.register(_config, _model, exist_ok=True)
     AutoTokenizer.register(_config, tokenizer_class=DnaTokenizer, exist_ok=True)
     AutoProcessor.register(_config, VariantFormerProcessor, exist_ok=True)
+AutoModelForSequenceClassification.register(
+    VariantFormerEncoderConfig, VariantFormerForChromatinActivity, exist_ok=True
+)

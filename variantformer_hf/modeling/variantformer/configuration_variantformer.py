@@ -2,10 +2,13 @@
 
 from dataclasses import fields
 from difflib import get_close_matches
+from os import PathLike
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+from .custom_code_variantformer import add_model_code
 
 CRE_CLASSES = [
     "CTCF-only,CTCF-bound",
@@ -35,6 +38,15 @@ _EXPRESSION_CHOICES = {
     "loss_function": ("poisson_nll", "mse"),
     "residual_dtype": ("float32", "model"),
 }
+
+
+class _ConfigWithCode(PreTrainedConfig):
+    """A config that is saved with the code of its model beside it, for readers without this package."""
+
+    def save_pretrained(self, save_directory: str | PathLike[str], **options: Any) -> None:
+        """Write config.json and the model's code into a folder; options as of ``PreTrainedConfig``."""
+        super().save_pretrained(save_directory, **options)
+        add_model_code(save_directory)
 
 
 def _check_choices(config: PreTrainedConfig, choices: dict[str, tuple[str, ...]]) -> None:
@@ -69,7 +81,7 @@ def _check_sizes(config: PreTrainedConfig, names: tuple[str, ...]) -> None:
 
 
 @strict
-class VariantFormerEncoderConfig(PreTrainedConfig):
+class VariantFormerEncoderConfig(_ConfigWithCode):
     """Configuration of the sequence encoder and of stage 1 (chromatin activity). Defaults are the released encoder's.
 
     Attributes:
@@ -149,7 +161,7 @@ class VariantFormerEncoderConfig(PreTrainedConfig):
 
 
 @strict
-class VariantFormerConfig(PreTrainedConfig):
+class VariantFormerConfig(_ConfigWithCode):
     """Configuration of the expression model. Defaults are the released model's.
 
     Attributes:

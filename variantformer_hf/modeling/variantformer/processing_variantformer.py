@@ -1,13 +1,15 @@
 """Sequences of one person's gene -> inputs of the expression model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from transformers import BatchFeature, ProcessorMixin
 
 from .configuration_variantformer import CRE_CLASSES
+from .custom_code_variantformer import add_processor_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,27 @@ class VariantFormerProcessor(ProcessorMixin):
         self.gene_upstream = gene_upstream
         self.max_gene_length = max_gene_length
         self.cre_classes = list(cre_classes)
+        self.reads_person: Callable[[Any, str], tuple[list[str], list[int], str]] | None = None
         super().__init__(tokenizer)
+
+    def save_pretrained(self, save_directory: str | PathLike[str], *arguments: Any, **options: Any) -> list[str]:
+        """Write the tokenizer, the lengths and the processor's code; options as of ``ProcessorMixin``."""
+        files: list[str] = super().save_pretrained(save_directory, *arguments, **options)
+        add_processor_code(save_directory)
+        return files
+
+    def to_dict(self) -> dict[str, Any]:
+        """What processor_config.json holds."""
+        # The base class copies every attribute, and a reader holds the tables of genes and cCREs.
+        reader, self.reads_person = self.reads_person, None
+        try:
+            content: dict[str, Any] = super().to_dict()
+        finally:
+            self.reads_person = reader
+        return content
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "reads_person": None}
 
     @property
     def model_input_names(self) -> list[str]:
@@ -96,18 +118,23 @@ class VariantFormerProcessor(ProcessorMixin):
 
     def __call__(
         self,
-        cre_sequences: Sequence[str] | Sequence[Sequence[str]],
-        cre_classes: Sequence[str | int] | Sequence[Sequence[str | int]],
-        gene_sequence: str | Sequence[str],
+        cre_sequences: Sequence[str] | Sequence[Sequence[str]] | None = None,
+        cre_classes: Sequence[str | int] | Sequence[Sequence[str | int]] | None = None,
+        gene_sequence: str | Sequence[str] | None = None,
         return_tensors: str | None = None,
+        *,
+        person: Any = None,
+        gene: str | None = None,
     ) -> BatchFeature:
-        """Model inputs of one gene, or of a list of genes.
+        """Model inputs of one gene, or of a list of genes; or of a gene of a person's genome.
 
         Args:
             cre_sequences: the elements of the gene; for several genes a list of such lists.
             cre_classes: class name or id of each element; likewise.
             gene_sequence: sequence of the gene's window; for several genes a list.
             return_tensors: ``"pt"`` for torch tensors; None or ``"np"`` for NumPy arrays.
+            person, gene: instead of sequences: a ``PersonalGenome``, and a symbol or Ensembl id. For a processor that
+                knows genes and cCREs, as ``ExpressionPredictor.from_pretrained(...).processor`` does.
 
         Returns:
             cre_input_ids and cre_attention_mask (B, N, L), cre_class_ids (B, N), gene_input_ids and
@@ -116,8 +143,13 @@ class VariantFormerProcessor(ProcessorMixin):
             ``gene_mask`` (B, M) likewise.
 
         Raises:
-            ValueError: as ``encode_gene``, or the lists differ in length.
+            ValueError: as ``encode_gene``, or the lists differ in length; or a person and a gene were given to a
+                processor that knows no genes.
         """
+        if person is not None or gene is not None:
+            cre_sequences, cre_classes, gene_sequence = self._read(person, gene)
+        if cre_sequences is None or cre_classes is None or gene_sequence is None:
+            raise ValueError("give cre_sequences, cre_classes and gene_sequence, or a person and a gene")
         if isinstance(gene_sequence, str):
             genes = [self.encode_gene(cre_sequences, cre_classes, gene_sequence)]  # type: ignore[arg-type]
         elif not gene_sequence or not len(cre_sequences) == len(cre_classes) == len(gene_sequence):
@@ -145,6 +177,18 @@ class VariantFormerProcessor(ProcessorMixin):
             if min(counts) < max(counts):
                 inputs[name] = (np.arange(max(counts)) < np.array(counts)[:, None]).astype(np.int64)
         return BatchFeature(inputs, tensor_type=return_tensors)
+
+    def _read(self, person: Any, gene: str | None) -> tuple[list[str], list[int], str]:
+        """Sequences of a gene of a person."""
+        if person is None or gene is None:
+            raise ValueError("a person and a gene belong together: give both")
+        if self.reads_person is None:
+            raise ValueError(
+                "reading a gene out of a person's genome needs the package variantformer-hf and the model's tables: "
+                "pip install variantformer-hf, and take ExpressionPredictor.from_pretrained(...).processor. Without it "
+                "give ready sequences: cre_sequences, cre_classes, gene_sequence"
+            )
+        return self.reads_person(person, gene)
 
     def encode_gene(
         self, cre_sequences: Sequence[str], cre_classes: Sequence[str | int], gene_sequence: str
