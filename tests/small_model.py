@@ -10,6 +10,7 @@ from random_variants import random_bases
 
 from variantformer_hf import CreTable, DnaTokenizer, ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.demo.model import fill_weights
+from variantformer_hf.folder import CRES_FILE, GENES_FILE
 from variantformer_hf.inference.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from variantformer_hf.modeling import (
     VariantFormerConfig,
@@ -45,6 +46,14 @@ class SmallWorld:
         sequences = [found.cre_sequences[index] for index in kept]
         there = GeneSequences(sequences, found.cre_class_ids[kept], found.gene_sequence)
         return self.predictor.predict_gene(there, range(len(TISSUES)))[0]
+
+    def save(self, folder: Path, **options: object) -> Path:
+        """The model folder."""
+        self.predictor.model.save_pretrained(folder, **options)
+        self.predictor.processor.save_pretrained(folder)
+        self.predictor.gene_table.save(folder / GENES_FILE)
+        self.predictor.cre_table.save(folder / CRES_FILE)
+        return folder
 
     def person(self, lines: list[str], name: str = "person", **options: object) -> PersonalGenome:
         path = write_vcf(self.folder / f"{name}.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200})

@@ -75,7 +75,7 @@ def set_in_config(name: str, value: object) -> Callable[[Path], None]:
         (cut("tokenizer.json"), "tokenizer or processor"),
         (cut("genes.parquet"), "genes.parquet"),
         (cut("cres.parquet"), "cres.parquet"),
-        (remove("model.safetensors"), "cannot be loaded"),
+        (remove("model.safetensors"), "no file model.safetensors"),
         (remove("config.json"), "no file config.json"),
         (remove("tokenizer.json"), "no file tokenizer.json"),
         (remove("processor_config.json"), "no file processor_config.json"),
@@ -103,5 +103,5 @@ def test_the_identity_follows_the_weights(model: Path) -> None:
 
 
 def test_a_path_that_is_neither_a_folder_nor_a_hub_id(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="neither a model folder nor a Hub repository"):
+    with pytest.raises(InputError, match="neither a model folder nor the id of a Hub repository"):
         ExpressionPredictor.from_pretrained(tmp_path / "none", device="cpu")

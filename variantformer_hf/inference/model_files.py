@@ -1,16 +1,28 @@
 """The files of a model beside its config: tables, weights and their hash, from a folder or the Hub."""
 
 import hashlib
+import importlib
+import importlib.util
 import json
 import logging
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, StrictDataclassError
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    StrictDataclassError,
+)
 from safetensors import SafetensorError
 
 from ..errors import InputError
@@ -19,10 +31,14 @@ from ..modeling import VariantFormerConfig, VariantFormerForExpression, VariantF
 
 logger = logging.getLogger(__name__)
 
+# The client that huggingface-hub talks through, from its second version on and before.
+_HTTP = importlib.import_module("httpx2" if importlib.util.find_spec("httpx2") else "httpx")
+
 _REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _HASHES_KEPT = 1_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +120,14 @@ def load_expression_model(
 ) -> VariantFormerForExpression:
     """Load the weights of an expression model, all of them and no others.
 
+    Those of a Hub repository are held to their SHA-256 first.
+
     Raises:
         InputError: another kind of model, damaged files, or weights that are missing, unknown or of another shape
             (transformers alone would fill such weights with random numbers).
     """
     config_file = model_file(model, "config.json", revision=revision)
+    _weight_files(model, revision)
     try:
         model_type = json.loads(config_file.read_text()).get("model_type")
         if model_type != VariantFormerConfig.model_type:
@@ -160,17 +179,66 @@ def _weight_files(model: str | Path, revision: str | None) -> list[Path]:
     return [model_file(model, name, revision=revision) for name in names]
 
 
+def pinned_revision(model: str | Path, revision: str | None = None) -> str | None:
+    """The commit that a branch or tag of a Hub repository is at now, so that all files come from one.
+
+    Returns:
+        The commit; ``revision`` as it is for a folder.
+    """
+    if Path(model).is_dir():
+        return revision
+    snapshot = model_file(model, "config.json", revision=revision).parent
+    return snapshot.name if snapshot.parent.name == "snapshots" else revision
+
+
 def _find(model: str | Path, name: str, revision: str | None) -> Path | None:
     if Path(model).is_dir():
         path = Path(model) / name
         return path if path.is_file() else None
     try:
-        return Path(hf_hub_download(str(model), name, revision=revision))
+        path = Path(hf_hub_download(str(model), name, revision=revision))
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{name} is not in the cache, and the Hub cannot be reached",
+            file=model,
+            remedy="Go online once, or (for a folder) check the path; offline, what was downloaded before is used.",
+        ) from error
     except EntryNotFoundError:
         return None
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
+    except (OSError, _HTTP.HTTPError, HfHubHTTPError, HFValidationError) as error:
+        problem, remedy = _why_unreachable(error, revision)
+        raise InputError(problem, file=model, remedy=remedy) from error
+    _check_download(path)
+    return path
+
+
+def _why_unreachable(error: Exception, revision: str | None) -> tuple[str, str]:
+    """What is wrong with a repository, and the remedy."""
+    if isinstance(error, GatedRepoError):
+        return "is a Hub repository with restricted access", "Ask for access on its page, then run `hf auth login`."
+    if isinstance(error, RevisionNotFoundError):
+        return f"has no revision {revision!r}", "Name a branch, a tag or a commit of the repository."
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            "is neither a model folder nor a Hub repository that you may read",
+            "Check the path or the id; for a private repository run `hf auth login` first.",
+        )
+    if isinstance(error, HFValidationError):
+        return "is neither a model folder nor the id of a Hub repository", _REMEDY
+    reason = " ".join(str(error).split())[:200]
+    return f"cannot be had from the Hub: {reason}", "Try again: files that were downloaded whole are kept."
+
+
+def _check_download(path: Path) -> None:
+    """A large file of the Hub's cache carries its SHA-256 as its name: hold it to that.
+
+    Raises:
+        InputError: it is another file than the Hub has.
+    """
+    blob = path.resolve()
+    if blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name) and _file_hash(blob) != blob.name:
         raise InputError(
-            "is neither a model folder nor a Hub repository that can be reached",
-            file=model,
-            remedy="Check the path or the id; offline, only what was downloaded before can be used.",
-        ) from error
+            "was downloaded, and its SHA-256 is not the one that the Hub names",
+            file=path,
+            remedy=f"Remove {blob} and try again.",
+        )

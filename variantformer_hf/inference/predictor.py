@@ -37,6 +37,7 @@ from .model_files import (
     load_processor,
     model_file,
     model_identity,
+    pinned_revision,
 )
 from .parts import DoneGene, PartFolder
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
@@ -189,6 +190,7 @@ class ExpressionPredictor:
         Raises:
             InputError: a file of the model is missing or cannot be read.
         """
+        revision = pinned_revision(model, revision)
         genes = GeneTable.read(model_file(model, GENES_FILE, revision=revision))
         cres = CreTable.read(model_file(model, CRES_FILE, revision=revision))
         dtype = choose_dtype(precision, choose_device(device))
