@@ -21,6 +21,7 @@ from .mutagenesis import mutagenesis
 from .null import null
 from .precompute import precompute
 from .predict import predict
+from .publish import publish
 from .train import train
 
 EXIT_BAD_INPUT = 1
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for command in (
     predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, train, doctor,
-    convert, demo,
+    convert, publish, demo,
 ):  # fmt: skip
     app.command()(command)
 

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import hf_hub_download
@@ -24,15 +24,18 @@ from huggingface_hub.errors import (
     StrictDataclassError,
 )
 from safetensors import SafetensorError
+from transformers import PreTrainedModel
 
 from ..errors import InputError
 from ..folder import cache_folder
-from ..modeling import VariantFormerConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..modeling import VariantFormerForChromatinActivity, VariantFormerForExpression, VariantFormerProcessor
 
 logger = logging.getLogger(__name__)
 
 # The client that huggingface-hub talks through, from its second version on and before.
-_HTTP = importlib.import_module("httpx2" if importlib.util.find_spec("httpx2") else "httpx")
+HTTP_ERROR: type[Exception] = importlib.import_module(
+    "httpx2" if importlib.util.find_spec("httpx2") else "httpx"
+).HTTPError
 
 _REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
@@ -126,15 +129,29 @@ def load_expression_model(
         InputError: another kind of model, damaged files, or weights that are missing, unknown or of another shape
             (transformers alone would fill such weights with random numbers).
     """
+    loaded = _load_strictly(VariantFormerForExpression, model, dtype=dtype, revision=revision, **options)
+    return cast(VariantFormerForExpression, loaded)
+
+
+def load_activity_model(
+    model: str | Path, *, dtype: torch.dtype, revision: str | None = None, **options: Any
+) -> VariantFormerForChromatinActivity:
+    """Load the weights of a stage-1 model; arguments and errors as for :func:`load_expression_model`."""
+    loaded = _load_strictly(VariantFormerForChromatinActivity, model, dtype=dtype, revision=revision, **options)
+    return cast(VariantFormerForChromatinActivity, loaded)
+
+
+def _load_strictly(
+    kind: type[PreTrainedModel], model: str | Path, *, dtype: torch.dtype, revision: str | None, **options: Any
+) -> PreTrainedModel:
     config_file = model_file(model, "config.json", revision=revision)
     _weight_files(model, revision)
     try:
         model_type = json.loads(config_file.read_text()).get("model_type")
-        if model_type != VariantFormerConfig.model_type:
-            raise InputError(
-                f"is a model of the type {model_type!r}, not {VariantFormerConfig.model_type!r}", file=model
-            )
-        loaded, found = VariantFormerForExpression.from_pretrained(
+        wanted = kind.config_class.model_type
+        if model_type != wanted:
+            raise InputError(f"is a model of the type {model_type!r}, not {wanted!r}", file=model)
+        loaded, found = kind.from_pretrained(
             model,
             dtype=dtype,
             revision=revision or "main",
@@ -205,7 +222,7 @@ def _find(model: str | Path, name: str, revision: str | None) -> Path | None:
         ) from error
     except EntryNotFoundError:
         return None
-    except (OSError, _HTTP.HTTPError, HfHubHTTPError, HFValidationError) as error:
+    except (OSError, HTTP_ERROR, HfHubHTTPError, HFValidationError) as error:
         problem, remedy = _why_unreachable(error, revision)
         raise InputError(problem, file=model, remedy=remedy) from error
     _check_download(path)

@@ -1,0 +1,194 @@
+"""Uploading a checked model folder: listed first, resumable, tagged at the end."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, get_token
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils._validators import validate_repo_id
+
+from .. import __version__
+from ..errors import InputError
+from ..inference.model_files import HTTP_ERROR
+from .folder_check import CARD, check_folder
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """One file that will leave the machine.
+
+    Attributes:
+        path: on this machine.
+        size: bytes.
+        sha256: of its content.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a publication will do.
+
+    Attributes:
+        folder: the model folder.
+        repository: ``user/name``.
+        files: all that is uploaded, by name.
+        tag: name that the uploaded version gets; None for a pull request, which is tagged once it is merged.
+        private: whether a new repository is private.
+        create_pr: propose the upload as a pull request instead of committing to main.
+    """
+
+    folder: Path
+    repository: str
+    files: tuple[PublishedFile, ...] = field(repr=False)
+    tag: str | None
+    private: bool
+    create_pr: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(file.size for file in self.files)
+
+
+def plan_publication(
+    folder: str | Path, repository: str, *, tag: str | None = None, private: bool = False, create_pr: bool = False
+) -> Publication:
+    """Check a folder and list what would be uploaded; nothing leaves the machine.
+
+    Args:
+        folder: the model folder.
+        repository: ``user/name`` on the Hub.
+        tag: of the version; None = v and this package's version.
+        private, create_pr: as for :class:`Publication`.
+
+    Raises:
+        InputError: the folder is not ready, or the name is none.
+    """
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise InputError(f"{repository!r} is not the name of a repository", remedy="Give user/name.") from error
+    if repository.count("/") != 1:
+        raise InputError(f"{repository!r} names no user or organization", remedy="Give user/name.")
+    files = []
+    for path in check_folder(folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        files.append(PublishedFile(path, path.stat().st_size, digest))
+    return Publication(
+        folder=Path(folder),
+        repository=repository,
+        files=tuple(files),
+        tag=None if create_pr else tag or f"v{__version__}",
+        private=private,
+        create_pr=create_pr,
+    )
+
+
+def publish(plan: Publication, *, on_file: Callable[[PublishedFile], None] | None = None) -> str:
+    """Upload what a plan lists, in one commit, and tag it.
+
+    Large files are uploaded one by one before the commit; one that is there already is not sent again, so that an
+    interrupted publication goes on where it was. The token is the one of ``hf auth login`` (or of ``HF_TOKEN``).
+
+    Args:
+        plan: from :func:`plan_publication`.
+        on_file: called with each file before it is sent.
+
+    Returns:
+        Address of the commit or of the pull request.
+
+    Raises:
+        InputError: no token, no right to write, the tag is taken by another version, the Hub refuses the card, or the
+            upload broke off.
+    """
+    if not get_token():
+        raise InputError("you are not logged in to the Hub", remedy="Run `hf auth login` first.")
+    api = HfApi()
+    try:
+        return _publish(api, plan, on_file)
+    except (OSError, HTTP_ERROR, HfHubHTTPError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"the Hub did not take it: {reason}",
+            file=plan.repository,
+            remedy="Start again: files that are uploaded are not sent twice, and nothing is published by halves.",
+        ) from error
+
+
+def _publish(api: HfApi, plan: Publication, on_file: Callable[[PublishedFile], None] | None) -> str:
+    _check_card_at_the_hub(plan)
+    _check_tag(api, plan)
+    _check_unchanged(plan)
+    api.create_repo(plan.repository, private=plan.private, exist_ok=True)
+    operations = []
+    for file in plan.files:
+        if on_file is not None:
+            on_file(file)
+        operation = CommitOperationAdd(path_in_repo=file.path.name, path_or_fileobj=file.path)
+        api.preupload_lfs_files(plan.repository, additions=[operation], create_pr=plan.create_pr)
+        operations.append(operation)
+    commit = api.create_commit(
+        plan.repository,
+        operations,
+        commit_message=f"Upload by variantformer-hf {__version__}",
+        create_pr=plan.create_pr,
+    )
+    if plan.create_pr:
+        return str(commit.pr_url)
+    if plan.tag is not None:
+        api.create_tag(plan.repository, tag=plan.tag, revision=commit.oid)
+    return str(commit.commit_url)
+
+
+def _check_card_at_the_hub(plan: Publication) -> None:
+    try:
+        ModelCard.load(plan.folder / CARD).validate()
+    except ValueError as error:
+        if isinstance(error, HfHubHTTPError):
+            raise
+        raise InputError(
+            f"the Hub refuses the model card: {' '.join(str(error).split())[:300]}", file=plan.folder / CARD
+        ) from error
+
+
+def _check_tag(api: HfApi, plan: Publication) -> None:
+    if plan.tag is None:
+        return
+    try:
+        tags = {tag.name for tag in api.list_repo_refs(plan.repository).tags}
+    except RepositoryNotFoundError:
+        return
+    if plan.tag in tags:
+        raise InputError(
+            f"{plan.repository} has a version {plan.tag} already",
+            remedy="Name the new version with --tag; published versions are not moved.",
+        )
+
+
+def _check_unchanged(plan: Publication) -> None:
+    for file in plan.files:
+        with file.path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+                raise InputError("has changed since it was checked", file=file.path, remedy="Start again.")
+
+
+def describe(plan: Publication) -> list[tuple[str, str, str]]:
+    """Rows of (name, size, SHA-256) of what leaves the machine."""
+    return [(file.path.name, size_text(file.size), file.sha256) for file in plan.files]
+
+
+def size_text(size: int) -> str:
+    """Bytes in words."""
+    for unit, factor in (("GiB", _GIB), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"
