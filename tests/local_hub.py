@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(409, {"error": "You already created this model repo", "url": f"{self.server.hub.url}/{name}"})
             return
         repository = self.server.hub.add(name, {".gitattributes": b""})
-        repository.private = bool(asked.get("private"))
+        repository.private = bool(asked.get("private")) or asked.get("visibility") == "private"
         self._json(200, {"url": f"{self.server.hub.url}/{name}", "name": name, "id": name})
 
     def check_card(self) -> None:

@@ -1,5 +1,6 @@
 """Released VariantFormer checkpoints -> model folders that ``from_pretrained`` reads."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from ..errors import CheckpointError, InputError
@@ -36,6 +38,9 @@ class ConversionSummary:
         n_parameters: numbers in the weight files.
         dropped: reason -> tensors of the checkpoint that were left out by name.
         files: names of the weight files.
+        sha256: name of a weight file -> its hash.
+        source_sha256: name of a released file -> its hash.
+        parity: what was compared with the checkpoint after writing.
     """
 
     output: Path
@@ -43,6 +48,9 @@ class ConversionSummary:
     n_parameters: int
     dropped: dict[str, int] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    sha256: dict[str, str] = field(default_factory=dict)
+    source_sha256: dict[str, str] = field(default_factory=dict)
+    parity: str = ""
 
 
 def convert_expression_model(
@@ -131,7 +139,7 @@ def convert_encoder(
             dtype=dtype,
             max_shard_size=max_shard_size,
         )
-        tokenizer.save_pretrained(folder)
+        VariantFormerProcessor(tokenizer, token_length=config.token_length).save_pretrained(folder)
         (folder / "README.md").write_text(model_card(summary, config))
     return summary
 
@@ -184,6 +192,7 @@ def _write_model(
     _check_complete(source, released_names, expected)
     path = source.path
     shards = write_weights(folder, expected, lambda: _opened(path, released_names), max_shard_size)
+    n_equal = _compare_with_source(shards, expected, lambda: _opened(path, released_names), path)
     config.architectures = [architecture.__name__]
     config.dtype = dtype
     config.save_pretrained(folder)
@@ -193,7 +202,37 @@ def _write_model(
         n_parameters=sum(tensor.numel() for tensor in expected.values()),
         dropped=dict(dropped),
         files=[shard.name for shard in shards],
+        sha256={shard.name: _sha256(shard) for shard in shards},
+        source_sha256={path.name: _sha256(path)},
+        parity=f"read back, all {n_equal} tensors equal those of the checkpoint in {str(dtype).removeprefix('torch.')}",
     )
+
+
+def _compare_with_source(
+    shards: list[Path],
+    expected: Mapping[str, torch.Tensor],
+    open_source: Callable[[], Mapping[str, torch.Tensor]],
+    path: Path,
+) -> int:
+    """Read the written weights back and hold each to the checkpoint's; how many there are.
+
+    Raises:
+        CheckpointError: one differs.
+    """
+    count = 0
+    for shard in shards:
+        source = open_source()
+        with safe_open(shard, framework="pt") as written:
+            for name in written.keys():  # noqa: SIM118 -- not a dict
+                if not torch.equal(written.get_tensor(name), source[name].to(expected[name].dtype)):
+                    raise CheckpointError(f"{name} was not written as it is in the checkpoint", file=path)
+                count += 1
+    return count
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plan_names(

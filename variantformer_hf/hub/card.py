@@ -18,7 +18,9 @@ SECTIONS = (
     "Licence",
     "Citation",
 )
-REQUIRED_KEYS = ("library_name", "license", "tags", "base_model")
+REQUIRED_KEYS = ("library_name", "license", "tags")
+# What a card may leave out, and the tag by which it says so.
+EXCUSES = {"base_model": "from-scratch", "model-index": "no-reported-results"}
 # Identifiers of the Hub that a model of this zoo can have; `other` needs a name and a link.
 LICENSES = frozenset(
     {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "other", "unknown"}
@@ -58,14 +60,16 @@ def _metadata_problems(metadata: dict[str, Any]) -> list[str]:
     tags = metadata.get("tags")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
         problems.append("tags is not a list of words")
-    return [*problems, *_result_problems(metadata)]
+    for key, tag in EXCUSES.items():
+        if not metadata.get(key) and tag not in (tags or []):
+            problems.append(f"the metadata lacks {key}; a model that has none says so with the tag {tag}")
+    return [*problems, *_result_problems(metadata.get("model-index"))]
 
 
-def _result_problems(metadata: dict[str, Any]) -> list[str]:
+def _result_problems(index: Any) -> list[str]:
     """Whether the results survive a round trip through the client, each with where it is from."""
-    index = metadata.get("model-index")
     if not index:
-        return ["the metadata lacks model-index: give the reported results"]
+        return []
     try:
         name, results = model_index_to_eval_results(index)
         data = ModelCardData(model_name=name, eval_results=results, ignore_metadata_errors=False)

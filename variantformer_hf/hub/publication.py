@@ -1,11 +1,13 @@
 """Uploading a checked model folder: listed first, resumable, tagged at the end."""
 
 import hashlib
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils._validators import validate_repo_id
 
@@ -15,6 +17,7 @@ from ..inference.model_files import HTTP_ERROR
 from .folder_check import CARD, check_folder
 
 _GIB = 2**30
+_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def publish(plan: Publication, *, on_file: Callable[[PublishedFile], None] | Non
     api = HfApi()
     try:
         return _publish(api, plan, on_file)
-    except (OSError, HTTP_ERROR, HfHubHTTPError) as error:
+    except (OSError, RuntimeError, HTTP_ERROR, HfHubHTTPError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(
             f"the Hub did not take it: {reason}",
@@ -129,24 +132,35 @@ def _publish(api: HfApi, plan: Publication, on_file: Callable[[PublishedFile], N
     _check_tag(api, plan)
     _check_unchanged(plan)
     api.create_repo(plan.repository, private=plan.private, exist_ok=True)
-    operations = []
+    operations: list[CommitOperationAdd | CommitOperationDelete] = []
     for file in plan.files:
         if on_file is not None:
             on_file(file)
         operation = CommitOperationAdd(path_in_repo=file.path.name, path_or_fileobj=file.path)
         api.preupload_lfs_files(plan.repository, additions=[operation], create_pr=plan.create_pr)
         operations.append(operation)
-    commit = api.create_commit(
-        plan.repository,
-        operations,
-        commit_message=f"Upload by variantformer-hf {__version__}",
-        create_pr=plan.create_pr,
-    )
+    operations += _outdated_weights(api, plan)
+    with warnings.catch_warnings():
+        # Tables of genes and cCREs belong to the model: no question of a data set.
+        warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
+        commit = api.create_commit(
+            plan.repository,
+            operations,
+            commit_message=f"Upload by variantformer-hf {__version__}",
+            create_pr=plan.create_pr,
+        )
     if plan.create_pr:
         return str(commit.pr_url)
     if plan.tag is not None:
         api.create_tag(plan.repository, tag=plan.tag, revision=commit.oid)
     return str(commit.commit_url)
+
+
+def _outdated_weights(api: HfApi, plan: Publication) -> list[CommitOperationDelete]:
+    """Weights of an earlier version that was cut into other files; its tag keeps them."""
+    ours = {file.path.name for file in plan.files}
+    there = api.list_repo_files(plan.repository)
+    return [CommitOperationDelete(name) for name in there if _WEIGHTS.fullmatch(name) and name not in ours]
 
 
 def _check_card_at_the_hub(plan: Publication) -> None:
