@@ -15,6 +15,7 @@ from .doctor import doctor
 from .edit import edit
 from .effects import effects
 from .eqtl import eqtl
+from .fetch import fetch
 from .ingest import ingest
 from .knockout import knockout
 from .mutagenesis import mutagenesis
@@ -39,6 +40,7 @@ for command in (
     convert, publish, demo,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(fetch, name="fetch")
 
 
 def _show_version(asked: bool) -> None:

@@ -195,8 +195,9 @@ class MergeTable:
         while True:
             left, right = np.maximum(inside - context, low), np.minimum(behind + context, high)
             # Windows that share a token are one: its end is where the one that reaches furthest ends.
-            furthest = np.maximum.accumulate(right)
-            first = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (left[1:] >= furthest[:-1])))
+            # A later one that has grown may begin before the ones between.
+            furthest, nearest = np.maximum.accumulate(right), np.minimum.accumulate(left[::-1])[::-1]
+            first = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (nearest[1:] >= furthest[:-1])))
             last = np.append(first[1:], len(row))
             starts, ends = np.minimum.reduceat(left, first), np.maximum.reduceat(right, first)
             windows = list(zip(first.tolist(), last.tolist(), starts.tolist(), ends.tolist(), strict=True))
