@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from typer.testing import CliRunner
 
-from variantformer_hf import CreTable, GeneTable, VariantFormerForChromatinActivity, VariantFormerForExpression
+from variantformer_hf import (
+    CreTable,
+    ExpressionPredictor,
+    GeneTable,
+    VariantFormerForChromatinActivity,
+    VariantFormerForExpression,
+)
+from variantformer_hf.cli import app
+from variantformer_hf.conversion import released_files
 from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
 from variantformer_hf.conversion.names import encoder_parameter_name, expression_parameter_name
 from variantformer_hf.conversion.variantformer import (
@@ -258,3 +267,91 @@ def test_hyper_parameters_of_the_other_heads_and_losses() -> None:
     config = expression_config_from_released(MODEL | {"multi_head": True, "loss_fn": "mse"}, encoder, ["a"] * 4)
     assert (config.multi_head, config.loss_function) == (True, "mse")
     assert expression_parameter_name("tissue_heads.tissue_expressions.2.6.bias") == "head.2.layers.6.bias"
+
+
+def laid_out(released: dict[str, Path], folder: Path, *, old: bool, models: tuple[str, ...] = ("pcg",)) -> Path:
+    """The released files where their authors' downloader puts them, or by their keys in the bucket."""
+    of_key = {
+        "model/v4_pcg/tokenizer_checkpoint.pth": released["encoder_checkpoint"],
+        released_files.VOCABULARY: released["vocabulary"],
+        released_files.TISSUES: released["tissues"],
+        "model/common/ENCFF234XEZ.bed.gz": released["cres"],
+    }
+    for model in models:
+        of_key[f"model/v4_{model}/checkpoint.pth"] = released["checkpoint"]
+        of_key[f"model/v4_{model}/all_genes_gencodeV24.csv"] = released["genes"]
+    for file in released_files.FILES:
+        if file.key in of_key:
+            path = folder / (file.local_names[0] if old else file.key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(of_key[file.key].read_bytes())
+    return folder
+
+
+@pytest.fixture
+def known(released: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vocabularies made here count as the released ones."""
+    hashes = released_files.vocabulary_hash(released["vocabulary"]), released_files.tissues_hash(released["tissues"])
+    monkeypatch.setattr(released_files, "_VOCABULARY_HASH", hashes[0])
+    monkeypatch.setattr(released_files, "_TISSUES_HASH", hashes[1])
+
+
+def convert_artifacts(folder: Path, *arguments: object) -> str:
+    result = CliRunner().invoke(app, ["convert", "--artifacts", str(folder), *map(str, arguments)])
+    if isinstance(result.exception, InputError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("old", [True, False])
+def test_artifacts_need_no_other_argument(
+    released: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool
+) -> None:
+    artifacts = laid_out(released, tmp_path / "artifacts", old=old, models=("pcg", "ag"))
+    monkeypatch.chdir(tmp_path)
+    convert_artifacts(artifacts)
+    for name in ("variantformer-pcg", "variantformer-ag"):
+        model = VariantFormerForExpression.from_pretrained(tmp_path / name)
+        assert model.config.tissues == ["liver", None, "whole blood", "brain - cortex"]
+    assert "left as it is" in convert_artifacts(artifacts)
+
+
+@pytest.mark.usefixtures("known")
+def test_artifacts_without_an_expression_model_give_the_encoder(released: dict[str, Path], tmp_path: Path) -> None:
+    artifacts = laid_out(released, tmp_path / "artifacts", old=False, models=())
+    convert_artifacts(artifacts, "-o", tmp_path)
+    assert VariantFormerForChromatinActivity.from_pretrained(tmp_path / "variantformer-encoder")
+
+
+def test_artifacts_that_lack_something(released: dict[str, Path], tmp_path: Path) -> None:
+    artifacts = laid_out(released, tmp_path / "artifacts", old=False)
+    with pytest.raises(InputError, match="not the vocabulary that the released weights were trained with"):
+        convert_artifacts(artifacts)
+    (artifacts / "model/common/ENCFF234XEZ.bed.gz").unlink()
+    with pytest.raises(InputError, match=r"holds none of model/common/ENCFF234XEZ\.bed\.gz.*fetch released"):
+        convert_artifacts(artifacts)
+    with pytest.raises(InputError, match="not a folder"):
+        convert_artifacts(tmp_path / "none")
+    with pytest.raises(InputError, match="by itself"):
+        convert_artifacts(artifacts, "--genes", released["genes"])
+
+
+def test_the_released_small_checkpoint_by_its_artifacts(parity: Path, shared: Path, tmp_path: Path) -> None:
+    files = {
+        "checkpoint": parity / "full/v4_tiny_checkpoint.pth",
+        "encoder_checkpoint": parity / "full/pretrained_tokenizers_checkpoint.pth",
+        "vocabulary": shared / "vocabulary/bpe_vocabulary_500.json",
+        "tissues": shared / "vocabulary/tissue_vocab.yaml",
+        "genes": parity / "genome/genes.csv",
+        "cres": parity / "genome/cres.bed",
+    }
+    artifacts = laid_out(files, tmp_path / "artifacts", old=True)
+    convert_artifacts(artifacts, "-o", tmp_path)
+    card = (tmp_path / "variantformer-pcg/README.md").read_text()
+    assert "Parity: read back, all" in card
+    table = ExpressionPredictor.from_pretrained(tmp_path / "variantformer-pcg", device="cpu").predict(
+        parity / "genome/genome.fa", parity / "genome/sampleA.vcf.gz", skip_invalid=True
+    )
+    assert table["log1p_tpm"].notna().any()
