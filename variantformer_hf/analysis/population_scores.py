@@ -27,14 +27,22 @@ def frequencies_of(variants: VariantTable) -> dict[str, dict[str, float]]:
     return found
 
 
-def read_frequencies(path: str | Path, normalizer: VariantNormalizer) -> dict[str, dict[str, float]]:
+def read_frequencies(
+    path: str | Path, normalizer: VariantNormalizer, near: VariantTable | None = None
+) -> dict[str, dict[str, float]]:
     """Allele frequencies from a table or VCF, e.g. those of the 1000 Genomes, with columns or INFO fields ``AF_EUR``
     or ``EUR_AF``.
+
+    Args:
+        path: the table or VCF.
+        normalizer: of the FASTA.
+        near: variants of which the frequencies are asked; of a Parquet table the others are not read.
 
     Raises:
         InputError: the file cannot be read.
     """
-    return frequencies_of(read_variants(path, normalizer))
+    wanted = None if near is None else [row.variant for row in near.rows]
+    return frequencies_of(read_variants(path, normalizer, near=wanted))
 
 
 def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.DataFrame":

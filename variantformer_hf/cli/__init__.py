@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
+from .artifacts import artifacts
 from .convert import convert
 from .counterfactual import counterfactual
 from .demo import demo
@@ -41,6 +42,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(fetch, name="fetch")
+app.add_typer(artifacts, name="artifacts")
 
 
 def _show_version(asked: bool) -> None:

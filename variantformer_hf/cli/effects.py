@@ -217,7 +217,7 @@ def _write_populations(table: "pd.DataFrame", variants: Any, af_table: Path | No
 
     frequencies = frequencies_of(variants)
     if af_table is not None:
-        for variant, of_variant in read_frequencies(af_table, VariantNormalizer(reference)).items():
+        for variant, of_variant in read_frequencies(af_table, VariantNormalizer(reference), variants).items():
             frequencies.setdefault(variant, {}).update(of_variant)
     scores = population_scores(table, frequencies)
     flagged = int((scores["af_status"] != "ok").sum())

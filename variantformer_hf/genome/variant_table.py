@@ -5,11 +5,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import InputError
 from .edited import GENOTYPES, GenotypeEdit
 from .table_files import read_parquet, text_lines
 from .variant import Variant, VariantError, VariantNormalizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Spellings of columns, in lower case, by the name that is used for them here.
 _COLUMNS = {
@@ -27,6 +33,7 @@ _COLUMNS = {
 _PLACE = ("chrom", "pos", "ref", "alt")
 # ``af``, ``AF_EUR``, ``EUR_AF``: a population's allele frequency.
 _FREQUENCY = re.compile(r"(?:af(?:[_-](?P<behind>\w+))?|(?P<before>\w+)[_-]af)", re.IGNORECASE)
+_NEAR = 1_000
 _VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
 
 
@@ -119,7 +126,11 @@ class _Asked:
 
 
 def read_variants(
-    source: str | Path | Iterable["Variant | str"], normalizer: VariantNormalizer, *, vcf_af: Sequence[str] = ()
+    source: str | Path | Iterable["Variant | str"],
+    normalizer: VariantNormalizer,
+    *,
+    vcf_af: Sequence[str] = (),
+    near: Iterable[Variant] | None = None,
 ) -> VariantTable:
     """Read variants and bring them to their one spelling.
 
@@ -129,6 +140,7 @@ def read_variants(
             ALT of a record by itself; or variants and texts themselves.
         normalizer: of the FASTA.
         vcf_af: INFO fields of a VCF that hold allele frequencies; none = all that look like it (AF, AF_EUR, EUR_AF).
+        near: of a Parquet table, read only rows within a kilobase of these, so that one of a whole genome can be used.
 
     Returns:
         The variants and what was rejected: what :class:`VariantNormalizer` refuses, and rows that say again what an
@@ -144,7 +156,7 @@ def read_variants(
         if path.name.endswith(_VCF_SUFFIXES):
             asked = _of_vcf(path, vcf_af)
         else:
-            asked = _of_parquet(path) if path.suffix == ".parquet" else _of_text(path)
+            asked = _of_parquet(path, near) if path.suffix == ".parquet" else _of_text(path)
     else:
         asked = _of_list(source)
     rows: list[VariantRow] = []
@@ -210,12 +222,51 @@ def _of_table(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[_Asked]:
             yield _Asked(number, line, None, f"has {len(fields)} fields where the header has {len(names)}", {}, {})
 
 
-def _of_parquet(path: Path) -> Iterator[_Asked]:
-    table = read_parquet(path, ())
+def _of_parquet(path: Path, near: Iterable[Variant] | None) -> Iterator[_Asked]:
+    if near is None:
+        table = read_parquet(path, ())
+        numbers: Sequence[int] = range(1, len(table) + 1)
+    else:
+        table, numbers = _rows_near(path, near)
     names = _columns(table.column_names, path)
-    for number, values in enumerate(table.to_pylist(), start=1):
+    for number, values in zip(numbers, table.to_pylist(), strict=True):
         texts = ["" if value is None or str(value) == "nan" else str(value) for value in values.values()]
         yield _of_row(number, dict(zip(names, texts, strict=True)))
+
+
+def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequence[int]]:
+    """Rows of a Parquet table that lie near some variants, read in pieces, and their numbers, from 1."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    places: dict[str, list[int]] = {}
+    for variant in near:
+        places.setdefault(variant.chrom.removeprefix("chr"), []).append(variant.pos)
+    sorted_places = {chrom: np.sort(np.array(positions)) for chrom, positions in places.items()}
+    try:
+        file = pq.ParquetFile(path)
+        names = _columns(file.schema_arrow.names, path)
+        if not {"chrom", "pos"} <= set(names):
+            table = file.read()
+            return table, range(1, len(table) + 1)
+        kept, numbers, first = [], [], 1
+        for batch in file.iter_batches():
+            chroms = np.array([name.removeprefix("chr") for name in batch.column(names.index("chrom")).to_pylist()])
+            positions = batch.column(names.index("pos")).to_numpy(zero_copy_only=False)
+            is_near = np.zeros(len(batch), dtype=bool)
+            for chrom in np.unique(chroms):
+                of_chrom = chroms == chrom
+                wanted = sorted_places.get(str(chrom), np.zeros(0, dtype=np.int64))
+                low = np.searchsorted(wanted, positions[of_chrom] - _NEAR)
+                is_near[of_chrom] = low < np.searchsorted(wanted, positions[of_chrom] + _NEAR, side="right")
+            kept.append(batch.filter(pa.array(is_near)))
+            numbers += (np.flatnonzero(is_near) + first).tolist()
+            first += len(batch)
+        return pa.Table.from_batches(kept, file.schema_arrow), numbers
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError("is not a Parquet file, or is cut off", file=path) from error
 
 
 def _of_row(number: int, values: Mapping[str, str]) -> _Asked:
