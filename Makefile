@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
@@ -17,6 +17,9 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.ready-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 $(VENV)/.ready-torch:
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,5 +34,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready-torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+$(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo-output build dist
+	rm -rf $(VENV) demo-output build dist docs/_build

@@ -84,8 +84,9 @@ class VariantScorer:
         """Load a model folder, or a repository of the Hub.
 
         Args:
-            model, **options: as for ``ExpressionPredictor.from_pretrained``.
+            model: folder or Hub id.
             precision: ``float32``, as effects need it; others round most effects away.
+            **options: as for ``ExpressionPredictor.from_pretrained``.
         """
         return cls(ExpressionPredictor.from_pretrained(model, precision=precision, **options))
 

@@ -1,0 +1,60 @@
+"""The quick starts of the README do what it says, and print what it shows."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+_BLOCK = re.compile(r"```(sh|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e[-+]?\d+)?")
+
+
+def quick_starts() -> list[tuple[str, str, str]]:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("## Quick starts") : readme.index("## Install")]
+    return _BLOCK.findall(section)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `make demo` was run."""
+    folder = tmp_path_factory.mktemp("readme")
+    run([sys.executable, "-m", "variantformer_hf", "demo", "--output", "demo-output"], folder)
+    return folder
+
+
+def run(command: list[str], folder: Path) -> str:
+    # `variantformer` and `python` are those of this environment.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(folder)}
+    done = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=300, env=environment,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3_000:]
+    return done.stdout
+
+
+def test_there_are_four_ways_in() -> None:
+    assert [language for language, _, _ in quick_starts()] == ["sh", "python", "python", "python"]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_quick_start(number: int, place: Path) -> None:
+    language, code, shown = quick_starts()[number]
+    printed = run(["bash", "-euc", code] if language == "sh" else [sys.executable, "-c", code], place)
+    # Sums of floats differ in their last digits from machine to machine.
+    assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", shown).split()
+    found, expected = ([float(value) for value in _NUMBER.findall(text)] for text in (printed, shown))
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_every_file_that_the_readme_points_to_is_there() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in target]
+    assert len(targets) > 8
+    assert [target for target in targets if not (REPOSITORY / target.partition("#")[0]).exists()] == []
