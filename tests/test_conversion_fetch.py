@@ -1,9 +1,12 @@
 """Fetching the release: from an S3 service on this machine, from a mirror, and from local copies in both layouts."""
 
+import functools
 import hashlib
+import http.server
 import json
 import logging
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,11 +124,11 @@ def test_a_fetch_goes_on_where_it_broke_off(
     monkeypatch.setattr(fetching, "_PIECE", 2**20)
     read, asked = S3FileSystem._cat_file, []
 
-    async def breaking(self: S3FileSystem, path: str, start: int, end: int, **options: object) -> bytes:
+    async def breaking(self: S3FileSystem, path: str, start: int = 0, **options: object) -> bytes:
         asked.append((path.rpartition("/")[2], start))
         if limit is not None and start >= limit:
             raise Broken
-        return await read(self, path, start=start, end=end, **options)
+        return await read(self, path, start=start, **options)
 
     monkeypatch.setattr(S3FileSystem, "_cat_file", breaking)
     S3FileSystem.clear_instance_cache()
@@ -157,14 +160,30 @@ def test_a_partial_file_of_another_version_is_begun_anew(service: str, code: str
 def test_wrong_bytes_are_refused(service: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from s3fs import S3FileSystem
 
-    async def zeros(self: S3FileSystem, path: str, start: int, end: int, **options: object) -> bytes:
-        return bytes(end - start)
+    async def zeros(self: S3FileSystem, path: str, **options: object) -> bytes:
+        return bytes(5_000)
 
     monkeypatch.setattr(S3FileSystem, "_cat_file", zeros)
     S3FileSystem.clear_instance_cache()
     with pytest.raises(InputError, match=r"genes.*is not what the source has: another MD5.*removed"):
         fetch(tmp_path, service, code, what=["genes"])
     assert [path.name for path in (tmp_path / "model/v4_pcg").iterdir()] == [".all_genes_gencodeV24.csv.partial.json"]
+
+
+def test_vocabularies_over_http(service: str, code: str, tmp_path: Path) -> None:
+    """As the code repository serves them: no ranges, no checksums."""
+    handler = functools.partial(QuietHandler, directory=code)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = fetch(tmp_path / "out", service, f"http://127.0.0.1:{server.server_address[1]}", what=["weights"])
+        server.shutdown()
+    assert found[VOCABULARY].verified == found[TISSUES].verified == "content"
+    assert (tmp_path / "out" / TISSUES).read_bytes() == (Path(code) / TISSUES).read_bytes()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
 
 
 def test_another_vocabulary_is_refused(service: str, code: str, tmp_path: Path) -> None:

@@ -166,6 +166,11 @@ def remove(name: str) -> Callable[[Path], None]:
         (lambda folder: min(folder.glob("*.safetensors")).unlink(), "00001-of-000"),
         (remove("genes.parquet"), r"no file genes\.parquet"),
         (set_text("tokenizer.json", "{}"), "tokenizer"),
+        (set_text("config.json", "{"), r"config\.json.*not a JSON"),
+        (set_text("config.json", "[]"), "not a table of settings"),
+        (set_text("config.json", '{"model_type": "bert"}'), "'bert', which is not of this zoo"),
+        (set_text("processor_config.json", "{}"), r"processor_config\.json does not name"),
+        (lambda folder: (folder / "README.md").write_bytes(b"---\n\xff") and None, "not UTF-8"),
     ],
 )
 def test_a_folder_that_is_not_ready(folder: Path, damage: Callable[[Path], None], message: str) -> None:
@@ -236,6 +241,9 @@ def test_a_pull_request_leaves_main_alone(hub: LocalHub, folder: Path) -> None:
     assert repository.refs["main"] == before
     assert "config.json" in repository.commits[repository.refs["refs/pr/1"]]
     assert repository.tags == {}
+    assert not any("repos/create" in request for request in hub.requests)
+    with pytest.raises(InputError, match=r"did not take it.*404"):
+        run(folder, "them/nothing", "--create-pr")
 
 
 def test_an_upload_that_broke_off_goes_on(hub: LocalHub, folder: Path) -> None:
@@ -291,6 +299,8 @@ predictor = ExpressionPredictor.from_pretrained(sys.argv[1], device="cpu")
 predictor.model.push_to_hub("me/pushed")
 predictor.processor.push_to_hub("me/pushed")
 predictor.processor.tokenizer.push_to_hub("me/tokenizer")
+predictor.model.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved")
+predictor.processor.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved", private=False)
 model = AutoModel.from_pretrained("me/pushed")
 processor = AutoProcessor.from_pretrained("me/pushed")
 tokenizer = AutoTokenizer.from_pretrained("me/tokenizer")
@@ -312,7 +322,9 @@ def test_push_to_hub_of_model_tokenizer_and_processor(world: SmallWorld, tmp_pat
         "VariantFormerForExpression", "VariantFormerProcessor", processor.token_length,
         processor.tokenizer("ACGTRYN")["input_ids"],
     ]  # fmt: skip
-    files = hub.repositories["me/pushed"].commits[hub.repositories["me/pushed"].refs["main"]]
-    assert {"model.safetensors", "config.json", "tokenizer.json", "modeling_variantformer.py",
-            "processing_variantformer.py"} <= files.keys()  # fmt: skip
-    assert json.loads(files["config.json"])["auto_map"]
+    for name in ("me/pushed", "me/saved"):
+        files = hub.repositories[name].commits[hub.repositories[name].refs["main"]]
+        assert {"model.safetensors", "config.json", "tokenizer.json", "modeling_variantformer.py",
+                "processing_variantformer.py"} <= files.keys()  # fmt: skip
+        assert json.loads(files["config.json"])["auto_map"]
+        assert json.loads(files["processor_config.json"])["auto_map"]

@@ -1,6 +1,7 @@
 """A model folder where this package is not: the code in it, read by transformers, gives the same numbers."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import pickle
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from genome_files import record
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from small_model import TISSUES, SmallWorld
 
 from variantformer_hf import PersonalGenome, modeling
@@ -65,15 +68,39 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment of its own that has what this one has of transformers and torch, and not this package."""
+    """An environment of its own that has torch, transformers, and what these need; nothing else."""
     folder = tmp_path_factory.mktemp("clean")
     venv.create(folder, with_pip=False)
     (site,) = folder.glob("lib/python*/site-packages")
-    for source in map(Path, {os.path.dirname(os.path.dirname(torch.__file__))}):  # noqa: PTH120
-        for entry in source.iterdir():
-            if "variantformer" not in entry.name.lower() and entry.suffix != ".pth":
-                (site / entry.name).symlink_to(entry)
+    for name in needed_by("torch", "transformers"):
+        distribution = importlib.metadata.distribution(name)
+        for top in {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(distribution.locate_file(top))))
     return folder / "bin" / "python"
+
+
+def needed_by(*names: str) -> set[str]:
+    """Distributions that these need, without extras; themselves too."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        found.add(name)
+        for text in importlib.metadata.requires(name) or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return found
+
+
+def test_the_clean_environment_lacks_the_rest(clean_python: Path, tmp_path: Path) -> None:
+    others = ("variantformer_hf", "pysam", "pandas", "datasets")
+    code = f"import importlib.util as u; print([name for name in {others} if u.find_spec(name)])"
+    done = subprocess.run([str(clean_python), "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: Path, tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """The released tables of allele frequencies in five super-populations -> one Parquet table."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..genome.table_files import read_text_bytes
+from ..genome.table_files import read_text_bytes, write_parquet_pieces
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 POPULATIONS = ("AFR", "AMR", "EAS", "EUR", "SAS")
 _FILE = re.compile(r".*chr(?P<name>\d+|X|Y)\.tsv(\.gz)?")
@@ -31,8 +35,6 @@ def convert_frequencies(
         InputError: no table is there, or one lacks a column, has a frequency that is none, or other contigs than its
             name says.
     """
-    import pyarrow.parquet as pq
-
     folder, output = Path(folder), Path(output)
     files = (
         sorted((path for path in folder.iterdir() if _FILE.fullmatch(path.name)), key=_order) if folder.is_dir() else []
@@ -40,27 +42,21 @@ def convert_frequencies(
     if not files:
         raise InputError("holds no ...chr1.tsv", file=folder, remedy="Fetch them: --what frequencies.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    writer, rows = None, {}
-    try:
+    rows: dict[str, int] = {}
+
+    def tables() -> Iterator["pa.Table"]:
         for number, path in enumerate(files, 1):
             table = _read(path)
-            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
-            writer.write_table(table, row_group_size=200_000)
             rows[f"chr{_contig(path)}"] = len(table)
+            yield table
             if on_file is not None:
                 on_file(number, len(files))
-        assert writer is not None
-        writer.close()
-        partial.replace(output)
-    finally:
-        if writer is not None:
-            writer.close()
-        partial.unlink(missing_ok=True)
+
+    write_parquet_pieces(output, tables())
     return rows
 
 
-def _read(path: Path):  # type: ignore[no-untyped-def]
+def _read(path: Path) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv

@@ -237,7 +237,10 @@ def _remote(filesystem: "AbstractFileSystem", key: str, path: str, info: dict[st
     if PurePosixPath(key).is_absolute() or ".." in parts or "\\" in key:
         raise InputError(f"lists a file outside its own folder: {key!r}")
     etag = str(info.get("ETag") or info.get("etag") or "").strip('"')
-    return _Remote(key, path, int(info["size"] or 0), etag, filesystem)
+    size = info.get("size")
+    if size is None:  # a server that does not say it before sending
+        size = len(filesystem.cat_file(path))
+    return _Remote(key, path, int(size), etag, filesystem)
 
 
 def _unreachable(source: str, error: Exception) -> InputError:
@@ -262,7 +265,7 @@ def _fetch(remote: _Remote, output: Path, record: "_Record", progress: "_Progres
         while at < remote.size:
             progress.check()
             try:
-                piece = remote.filesystem.cat_file(remote.path, start=at, end=min(at + _PIECE, remote.size))
+                piece = _read(remote, at, min(at + _PIECE, remote.size))
             except Exception as error:
                 raise InputError(
                     f"the line broke off after {at:,} of {remote.size:,} bytes ({type(error).__name__})",
@@ -280,6 +283,12 @@ def _fetch(remote: _Remote, output: Path, record: "_Record", progress: "_Progres
     partial.replace(target)
     note.unlink()
     record.add(FetchedFile(remote.key, remote.size, remote.etag, digest, verified))
+
+
+def _read(remote: _Remote, start: int, end: int) -> bytes:
+    if start == 0 and end == remote.size:  # whole: not every server of small files knows ranges
+        return bytes(remote.filesystem.cat_file(remote.path))
+    return bytes(remote.filesystem.cat_file(remote.path, start=start, end=end))
 
 
 def _verify(path: Path, remote: _Remote) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..genome.table_files import write_parquet_pieces
 from .restricted_pickle import read_npz, read_pickled_data
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def convert_population_genomes(
                 if on_file is not None:
                     on_file(done, total)
 
-        rows[name] = _write(output / name, tables())
+        rows[name] = write_parquet_pieces(output / name, tables(), pieces_a_group=_FILES_A_PART)
     return rows
 
 
@@ -141,31 +142,3 @@ def _population(path: Path) -> str:
     """``eur`` of ``data/eur/genes/data/...``: the folder two or three levels up, as released."""
     names = [name for name in path.parts[:-1] if name not in ("genes", "cres", "data", "data_split")]
     return names[-1].lower() if names else ""
-
-
-def _write(path: Path, tables: Iterator["pa.Table"]) -> int:
-    """Write tables one behind the other, under another name until all are there; the rows written."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    partial = path.with_name(f".{path.name}.partial")
-    writer, rows, held = None, 0, []
-    try:
-        for table in tables:
-            held.append(table)
-            rows += len(table)
-            if len(held) == _FILES_A_PART:
-                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
-                writer.write_table(pa.concat_tables(held))
-                held = []
-        if held:
-            writer = writer or pq.ParquetWriter(partial, held[0].schema, compression="zstd")
-            writer.write_table(pa.concat_tables(held))
-        if writer is not None:
-            writer.close()
-        partial.replace(path)
-    finally:
-        if writer is not None:
-            writer.close()
-        partial.unlink(missing_ok=True)
-    return rows

@@ -97,3 +97,40 @@ def write_parquet(table: "pa.Table", path: str | Path) -> None:
 
 def _damaged(path: str | Path) -> InputError:
     return InputError("its gzip content is cut off or damaged", file=path, remedy="Copy or download it again.")
+
+
+def write_parquet_pieces(path: str | Path, tables: Iterable["pa.Table"], *, pieces_a_group: int = 1) -> int:
+    """Write tables of one schema one behind the other, under another name until all are there.
+
+    Args:
+        path: the file.
+        tables: at least one.
+        pieces_a_group: tables that are written together.
+
+    Returns:
+        The rows written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    writer, rows, held = None, 0, []
+    try:
+        for table in tables:
+            held.append(table)
+            rows += len(table)
+            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+            if len(held) == pieces_a_group:
+                writer.write_table(pa.concat_tables(held))
+                held = []
+        if writer is not None:
+            if held:
+                writer.write_table(pa.concat_tables(held))
+            writer.close()
+            partial.replace(path)
+    finally:
+        if writer is not None:
+            writer.close()
+        partial.unlink(missing_ok=True)
+    return rows

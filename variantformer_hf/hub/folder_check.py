@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ..modeling import VariantFormerForExpression, VariantFormerProcessor
 from ..modeling.variantformer.custom_code_variantformer import (
     AUTO_MAPS,
     MODEL_FILES,
+    PROCESSOR_AUTO_MAP,
     PROCESSOR_FILES,
     add_model_code,
     add_processor_code,
@@ -54,7 +56,7 @@ def check_folder(folder: str | Path) -> list[Path]:
     files = _files(folder)
     _check_code(folder)
     _check_card(folder)
-    model_type = json.loads(model_file(folder, "config.json").read_text()).get("model_type")
+    model_type = _read_config(folder, "config.json")["model_type"]
     processor = load_processor(folder)
     _check_tokenizer(folder, processor)
     if model_type == "variantformer":
@@ -74,7 +76,7 @@ def refresh_model_code(folder: str | Path) -> None:
     """
     for name, add in (("config.json", add_model_code), ("processor_config.json", add_processor_code)):
         path = model_file(folder, name)
-        if name == "config.json" and json.loads(path.read_text()).get("model_type") not in AUTO_MAPS:
+        if name == "config.json" and _read_config(Path(folder), name).get("model_type") not in AUTO_MAPS:
             raise InputError("is not a model of this zoo", file=path)
         add(folder)
 
@@ -98,14 +100,29 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
+def _read_config(folder: Path, name: str) -> dict[str, Any]:
+    path = model_file(folder, name)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError("is not a JSON file", file=path) from error
+    if not isinstance(content, dict):
+        raise InputError("is not a table of settings", file=path)
+    return content
+
+
 def _check_code(folder: Path) -> None:
     here = Path(__file__).parents[1] / "modeling" / "variantformer"
     remedy = "Write it anew with `variantformer publish --refresh-code`."
-    config = json.loads(model_file(folder, "config.json").read_text())
+    config = _read_config(folder, "config.json")
     if config.get("model_type") not in AUTO_MAPS:
         raise InputError(f"is a model of the type {config.get('model_type')!r}, which is not of this zoo", file=folder)
-    if config.get("auto_map") != AUTO_MAPS[config["model_type"]]:
-        raise InputError("config.json does not name the model's code (auto_map)", file=folder, remedy=remedy)
+    for name, wanted in (
+        ("config.json", AUTO_MAPS[config["model_type"]]),
+        ("processor_config.json", PROCESSOR_AUTO_MAP),
+    ):
+        if _read_config(folder, name).get("auto_map") != wanted:
+            raise InputError(f"{name} does not name the model's code (auto_map)", file=folder, remedy=remedy)
     for name in sorted({*MODEL_FILES, *PROCESSOR_FILES}):
         if not (folder / name).is_file():
             raise InputError(f"lacks the model's code: {name}", file=folder, remedy=remedy)
@@ -117,7 +134,10 @@ def _check_card(folder: Path) -> None:
     path = folder / CARD
     if not path.is_file():
         raise InputError("there is no model card", file=path, remedy="Write one; model_cards/ has examples.")
-    problems = card_problems(path.read_text(encoding="utf-8"))
+    try:
+        problems = card_problems(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError("is not UTF-8 text", file=path) from error
     if problems:
         raise InputError(f"the model card is not ready: {'; '.join(problems)}", file=path, remedy="Complete the card.")
 

@@ -131,7 +131,8 @@ def _publish(api: HfApi, plan: Publication, on_file: Callable[[PublishedFile], N
     _check_card_at_the_hub(plan)
     _check_tag(api, plan)
     _check_unchanged(plan)
-    api.create_repo(plan.repository, private=plan.private, exist_ok=True)
+    if not plan.create_pr:  # which is for a repository that is there, maybe others'
+        api.create_repo(plan.repository, private=plan.private, exist_ok=True)
     operations: list[CommitOperationAdd | CommitOperationDelete] = []
     for file in plan.files:
         if on_file is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from transformers import BatchFeature, ProcessorMixin
 
 from .configuration_variantformer import CRE_CLASSES
 from .custom_code_variantformer import add_processor_code
+
+_HUB_OPTIONS = ("commit_message", "private", "token", "create_pr", "revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,16 @@ class VariantFormerProcessor(ProcessorMixin):
         self.reads_person: Callable[[Any, str], tuple[list[str], list[int], str]] | None = None
         super().__init__(tokenizer)
 
-    def save_pretrained(self, save_directory: str | PathLike[str], *arguments: Any, **options: Any) -> list[str]:
+    def save_pretrained(
+        self, save_directory: str | PathLike[str], push_to_hub: bool = False, **options: Any
+    ) -> list[str]:
         """Write the tokenizer, the lengths and the processor's code; options as of ``ProcessorMixin``."""
-        files: list[str] = super().save_pretrained(save_directory, *arguments, **options)
+        repository = options.pop("repo_id", Path(save_directory).name)
+        for_hub = {name: options.pop(name) for name in _HUB_OPTIONS if name in options}
+        files: list[str] = super().save_pretrained(save_directory, **options)
         add_processor_code(save_directory)
+        if push_to_hub:  # here, because the base class would upload before the code is there
+            self.push_to_hub(repository, **for_hub)
         return files
 
     def to_dict(self) -> dict[str, Any]:
