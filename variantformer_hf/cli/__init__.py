@@ -64,6 +64,7 @@ def _options(
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("variantformer_hf").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it prints by itself
 
 
 def main() -> None:
