@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import get_session, hf_raise_for_status  # type: ignore[attr-defined]
 from huggingface_hub.utils._validators import validate_repo_id
 
 from .. import __version__
@@ -165,14 +166,13 @@ def _outdated_weights(api: HfApi, plan: Publication) -> list[CommitOperationDele
 
 
 def _check_card_at_the_hub(plan: Publication) -> None:
-    try:
-        ModelCard.load(plan.folder / CARD).validate()
-    except ValueError as error:
-        if isinstance(error, HfHubHTTPError):
-            raise
-        raise InputError(
-            f"the Hub refuses the model card: {' '.join(str(error).split())[:300]}", file=plan.folder / CARD
-        ) from error
+    """Ask the Hub's own check; not by ``ModelCard.validate``, which in older clients asks huggingface.co always."""
+    path = plan.folder / CARD
+    question = {"repoType": "model", "content": path.read_text(encoding="utf-8")}
+    answer = get_session().post(f"{constants.ENDPOINT}/api/validate-yaml", json=question)
+    if answer.status_code == 400:
+        raise InputError(f"the Hub refuses the model card: {' '.join(answer.text.split())[:300]}", file=path)
+    hf_raise_for_status(answer)
 
 
 def _check_tag(api: HfApi, plan: Publication) -> None:
