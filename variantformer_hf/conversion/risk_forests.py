@@ -12,7 +12,17 @@ from ..errors import InputError
 
 _FOREST_FILE = re.compile(r"model_tissue_(?P<tissue>\d+)\.tl")
 _FIELDS = ("feature", "threshold", "left", "right", "probability", "roots")
-_LESS_OR_EQUAL = 3
+_TREE_FIELDS = (
+    "cleft",
+    "cright",
+    "split_index",
+    "threshold",
+    "cmp",
+    "leaf_vector",
+    "leaf_vector_begin",
+    "has_categorical_split",
+)
+_LESS_OR_EQUAL = 3  # treelite's number of the comparison
 _REMEDY = "Give the forests as released."
 
 
@@ -56,18 +66,6 @@ def forest_arrays(path: str | Path) -> dict[str, np.ndarray]:
     types = {"feature": np.int32, "left": np.int32, "right": np.int32, "roots": np.int32}
     arrays = {name: np.concatenate(each).astype(types.get(name, np.float64)) for name, each in parts.items()}
     return {**arrays, "n_features": np.array([model.num_feature], dtype=np.int32)}
-
-
-_TREE_FIELDS = (
-    "cleft",
-    "cright",
-    "split_index",
-    "threshold",
-    "cmp",
-    "leaf_vector",
-    "leaf_vector_begin",
-    "has_categorical_split",
-)
 
 
 def _add_tree(parts: dict[str, list[np.ndarray]], tree: Mapping[str, np.ndarray], offset: int, path: Path) -> None:
