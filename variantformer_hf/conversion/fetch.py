@@ -9,12 +9,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .released_files import BUCKET, CODE, FILES, FOLDERS, ReleasedFile, check_vocabularies, files_of, find_file
+from ..genome.provenance import file_sha256
+from .released_files import (
+    BUCKET,
+    CODE,
+    FOLDERS,
+    TISSUES,
+    VOCABULARY,
+    ReleasedFile,
+    check_vocabularies,
+    files_of,
+    find_file,
+)
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -51,13 +62,14 @@ class FetchedFile:
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """A file at its source."""
+    """A file at its source; ``in_code``: one of the vocabularies of the code repository."""
 
     key: str
     path: str
     size: int
     etag: str
     filesystem: "AbstractFileSystem"
+    in_code: bool = False
 
 
 def fetch_released(
@@ -142,9 +154,9 @@ def copy_released(
         if found is None:
             missing.append(file.key)
         else:
-            pairs.append((file.key, found))
+            pairs.append((file.key, found, file.in_code))
     for group in (group for group in wanted if group in FOLDERS):
-        inside = list(_in_copy(copy, group))
+        inside = [(key, path, False) for key, path in _in_copy(copy, group)]
         pairs += inside
         if not inside:
             missing += [f"{folder} ({group})" for folder in FOLDERS[group]]
@@ -155,16 +167,15 @@ def copy_released(
             file=copy,
             remedy="Ask for less with --what and --models, or fetch them.",
         )
-    in_code = {file.key for file in FILES if file.in_code}
     output.mkdir(parents=True, exist_ok=True)
     record = _Record(output / RECORD)
-    progress = _Progress(sum(path.stat().st_size for _, path in pairs), on_bytes)
+    progress = _Progress(sum(path.stat().st_size for _, path, _ in pairs), on_bytes)
     done = []
-    for key, path in pairs:
+    for key, path, in_code in pairs:
         digest = _place(path, output / key)
-        if key in in_code:
-            _check_code_file(output / key)
-        done.append(FetchedFile(key, path.stat().st_size, "", digest, "content" if key in in_code else "sha256"))
+        if in_code:
+            _check_code_file(output / key, key)
+        done.append(FetchedFile(key, path.stat().st_size, "", digest, "content" if in_code else "sha256"))
         record.add(done[-1])
         progress.add(path.stat().st_size)
     record.flush()
@@ -180,11 +191,10 @@ def _remotes(
     found = []
     for file in named:
         if file.in_code:
-            filesystem, base = _open_source(code, {})
+            found.append(replace(_look_up(*_open_source(code, {}), file.key, code), in_code=True))
         else:
             assert bucket is not None
-            filesystem, base = bucket, root
-        found.append(_look_up(filesystem, base, file.key, code if file.in_code else source))
+            found.append(_look_up(bucket, root, file.key, source))
     for group in wanted:
         for folder in FOLDERS.get(group, ()):
             assert bucket is not None
@@ -295,8 +305,8 @@ def _verify(path: Path, remote: _Remote) -> tuple[str, str]:
     """How a file was held to its source, and its SHA-256."""
     if path.stat().st_size != remote.size:
         raise _not_the_same(path, remote, f"{path.stat().st_size} bytes instead of {remote.size}")
-    digest = _sha256(path)
-    if any(file.key == remote.key and file.in_code for file in FILES):
+    digest = file_sha256(path)
+    if remote.in_code:
         try:
             _check_code_file(path, remote.key)
         except InputError:
@@ -318,9 +328,8 @@ def _verify(path: Path, remote: _Remote) -> tuple[str, str]:
     return "size", digest
 
 
-def _check_code_file(path: Path, key: str | None = None) -> None:
-    is_tissues = (key or path.name).endswith(".yaml")
-    check_vocabularies(None if is_tissues else path, path if is_tissues else None)
+def _check_code_file(path: Path, key: str) -> None:
+    check_vocabularies(path if key == VOCABULARY else None, path if key == TISSUES else None)
 
 
 def _not_the_same(path: Path, remote: _Remote, why: str) -> InputError:
@@ -336,11 +345,6 @@ def _hash_of_parts(path: Path, size: int) -> str:
         while part := file.read(size):
             whole.update(hashlib.md5(part, usedforsecurity=False).digest())
     return whole.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_room(output: Path, todo: list[_Remote]) -> None:
@@ -371,8 +375,8 @@ def _in_copy(copy: Path, group: str) -> Iterator[tuple[str, Path]]:
 
 def _place(path: Path, target: Path) -> str:
     """Link or copy a file; its SHA-256."""
-    digest = _sha256(path)
-    if target.is_file() and _sha256(target) == digest:
+    digest = file_sha256(path)
+    if target.is_file() and file_sha256(target) == digest:
         return digest
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
@@ -381,7 +385,7 @@ def _place(path: Path, target: Path) -> str:
         os.link(path.resolve(), partial)
     except OSError:
         shutil.copyfile(path, partial)
-        if _sha256(partial) != digest:
+        if file_sha256(partial) != digest:
             partial.unlink()
             raise InputError("was not copied as it is", file=path, remedy="Start again.") from None
     partial.replace(target)

@@ -68,6 +68,7 @@ FILES: tuple[ReleasedFile, ...] = (
         for name in _AF_CONTIGS
     ),
 )  # fmt: skip
+_BY_KEY = {file.key: file for file in FILES}
 # Groups of which the bucket's listing says what they hold, by their folders.
 FOLDERS: dict[str, tuple[str, ...]] = {
     "maps": ("model/common/cres_all_genes_manifest.parquet", "model/common/cres_all_genes"),
@@ -140,12 +141,11 @@ def find_needed(folder: str | Path, model: str | None) -> dict[str, Path]:
             "cres": "model/common/ENCFF234XEZ.bed.gz",
             "tissues": TISSUES,
         }
-    by_key = {file.key: file for file in FILES}
     found = {}
     for name, key in keys.items():
-        path = find_file(folder, by_key[key])
+        path = find_file(folder, _BY_KEY[key])
         if path is None:
-            names = ", ".join((key, *by_key[key].local_names))
+            names = ", ".join((key, *_BY_KEY[key].local_names))
             raise InputError(
                 f"holds none of {names}", file=folder, remedy="Fetch it with `variantformer fetch released`."
             )
@@ -156,8 +156,7 @@ def find_needed(folder: str | Path, model: str | None) -> dict[str, Path]:
 
 def models_in(folder: str | Path) -> list[str]:
     """Models whose checkpoint is in a local copy of the release."""
-    by_key = {file.key: file for file in FILES}
-    return [name for name in MODELS if find_file(folder, by_key[f"model/v4_{name}/checkpoint.pth"]) is not None]
+    return [name for name in MODELS if find_file(folder, _BY_KEY[f"model/v4_{name}/checkpoint.pth"]) is not None]
 
 
 def check_vocabularies(vocabulary: Path | None, tissues: Path | None) -> None:

@@ -1,6 +1,5 @@
 """Released VariantFormer checkpoints -> model folders that ``from_pretrained`` reads."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from transformers import PreTrainedModel
 from ..errors import CheckpointError, InputError
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CRE_CLASSES, CreTable, GeneTable
+from ..genome.provenance import file_sha256
 from ..modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
@@ -202,8 +202,8 @@ def _write_model(
         n_parameters=sum(tensor.numel() for tensor in expected.values()),
         dropped=dict(dropped),
         files=[shard.name for shard in shards],
-        sha256={shard.name: _sha256(shard) for shard in shards},
-        source_sha256={path.name: _sha256(path)},
+        sha256={shard.name: file_sha256(shard) for shard in shards},
+        source_sha256={path.name: file_sha256(path)},
         parity=f"read back, all {n_equal} tensors equal those of the checkpoint in {str(dtype).removeprefix('torch.')}",
     )
 
@@ -228,11 +228,6 @@ def _compare_with_source(
                     raise CheckpointError(f"{name} was not written as it is in the checkpoint", file=path)
                 count += 1
     return count
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plan_names(

@@ -9,6 +9,12 @@ _HEAD = 1 << 20
 _INDEX_SUFFIXES = (".fai", ".gzi", ".tbi", ".csi")
 
 
+def file_sha256(path: str | PathLike[str]) -> str:
+    """SHA-256 of a whole file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str, Any]:
     """Identity of a file.
 
@@ -22,8 +28,7 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
     path = Path(path)
     status = path.stat()
     if whole_file:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_sha256(path)
     else:
         parts = hashlib.sha256()
         with path.open("rb") as file:

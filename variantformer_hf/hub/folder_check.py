@@ -17,6 +17,7 @@ from ..inference.model_files import load_activity_model, load_expression_model, 
 from ..modeling import VariantFormerForExpression, VariantFormerProcessor
 from ..modeling.variantformer.custom_code_variantformer import (
     AUTO_MAPS,
+    CODE_FOLDER,
     MODEL_FILES,
     PROCESSOR_AUTO_MAP,
     PROCESSOR_FILES,
@@ -74,11 +75,12 @@ def refresh_model_code(folder: str | Path) -> None:
     Raises:
         InputError: the folder holds no model of this zoo.
     """
-    for name, add in (("config.json", add_model_code), ("processor_config.json", add_processor_code)):
-        path = model_file(folder, name)
-        if name == "config.json" and _read_config(Path(folder), name).get("model_type") not in AUTO_MAPS:
-            raise InputError("is not a model of this zoo", file=path)
-        add(folder)
+    folder = Path(folder)
+    if _read_config(folder, "config.json").get("model_type") not in AUTO_MAPS:
+        raise InputError("is not a model of this zoo", file=folder / "config.json")
+    _read_config(folder, "processor_config.json")
+    add_model_code(folder)
+    add_processor_code(folder)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -112,7 +114,6 @@ def _read_config(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _check_code(folder: Path) -> None:
-    here = Path(__file__).parents[1] / "modeling" / "variantformer"
     remedy = "Write it anew with `variantformer publish --refresh-code`."
     config = _read_config(folder, "config.json")
     if config.get("model_type") not in AUTO_MAPS:
@@ -126,7 +127,7 @@ def _check_code(folder: Path) -> None:
     for name in sorted({*MODEL_FILES, *PROCESSOR_FILES}):
         if not (folder / name).is_file():
             raise InputError(f"lacks the model's code: {name}", file=folder, remedy=remedy)
-        if (folder / name).read_bytes() != (here / name).read_bytes():
+        if (folder / name).read_bytes() != (CODE_FOLDER / name).read_bytes():
             raise InputError(f"{name} is not the code of this version of the package", file=folder, remedy=remedy)
 
 

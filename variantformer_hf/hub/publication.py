@@ -1,6 +1,5 @@
 """Uploading a checked model folder: listed first, resumable, tagged at the end."""
 
-import hashlib
 import re
 import warnings
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 
 from .. import __version__
 from ..errors import InputError
+from ..genome.provenance import file_sha256
 from ..inference.model_files import HTTP_ERROR
 from .folder_check import CARD, check_folder
 
@@ -84,9 +84,7 @@ def plan_publication(
         raise InputError(f"{repository!r} names no user or organization", remedy="Give user/name.")
     files = []
     for path in check_folder(folder):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append(PublishedFile(path, path.stat().st_size, digest))
+        files.append(PublishedFile(path, path.stat().st_size, file_sha256(path)))
     return Publication(
         folder=Path(folder),
         repository=repository,
@@ -131,23 +129,19 @@ def publish(plan: Publication, *, on_file: Callable[[PublishedFile], None] | Non
 def _publish(api: HfApi, plan: Publication, on_file: Callable[[PublishedFile], None] | None) -> str:
     _check_card_at_the_hub(plan)
     _check_tag(api, plan)
-    _check_unchanged(plan)
+    additions = _additions(plan)
     if not plan.create_pr:  # which is for a repository that is there, maybe others'
         api.create_repo(plan.repository, private=plan.private, exist_ok=True)
-    operations: list[CommitOperationAdd | CommitOperationDelete] = []
-    for file in plan.files:
+    for file, addition in zip(plan.files, additions, strict=True):
         if on_file is not None:
             on_file(file)
-        operation = CommitOperationAdd(path_in_repo=file.path.name, path_or_fileobj=file.path)
-        api.preupload_lfs_files(plan.repository, additions=[operation], create_pr=plan.create_pr)
-        operations.append(operation)
-    operations += _outdated_weights(api, plan)
+        api.preupload_lfs_files(plan.repository, additions=[addition], create_pr=plan.create_pr)
     with warnings.catch_warnings():
         # Tables of genes and cCREs belong to the model: no question of a data set.
         warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
         commit = api.create_commit(
             plan.repository,
-            operations,
+            [*additions, *_outdated_weights(api, plan)],
             commit_message=f"Upload by variantformer-hf {__version__}",
             create_pr=plan.create_pr,
         )
@@ -189,11 +183,15 @@ def _check_tag(api: HfApi, plan: Publication) -> None:
         )
 
 
-def _check_unchanged(plan: Publication) -> None:
+def _additions(plan: Publication) -> list[CommitOperationAdd]:
+    """What is uploaded: the client hashes each file, and that must be what was checked."""
+    additions = []
     for file in plan.files:
-        with file.path.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
-                raise InputError("has changed since it was checked", file=file.path, remedy="Start again.")
+        addition = CommitOperationAdd(path_in_repo=file.path.name, path_or_fileobj=file.path)
+        if addition.upload_info.sha256.hex() != file.sha256:
+            raise InputError("has changed since it was checked", file=file.path, remedy="Start again.")
+        additions.append(addition)
+    return additions
 
 
 def describe(plan: Publication) -> list[tuple[str, str, str]]:

@@ -28,6 +28,7 @@ from transformers import PreTrainedModel
 
 from ..errors import InputError
 from ..folder import cache_folder
+from ..genome.provenance import file_sha256
 from ..modeling import VariantFormerForChromatinActivity, VariantFormerForExpression, VariantFormerProcessor
 
 logger = logging.getLogger(__name__)
@@ -94,8 +95,7 @@ def _file_hash(path: Path) -> str:
         return found
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     _remember(remembered, key, found)
     return found
 

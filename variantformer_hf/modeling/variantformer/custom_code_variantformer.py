@@ -6,9 +6,12 @@ which file an Auto class loads under ``trust_remote_code=True``. This package ne
 
 import json
 import shutil
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
+CODE_FOLDER = Path(__file__).resolve().parent
 MODEL_FILES = (
     "attention_variantformer.py",
     "configuration_variantformer.py",
@@ -36,13 +39,7 @@ def add_model_code(folder: str | PathLike[str]) -> None:
     Args:
         folder: holds the config.json of one of these models.
     """
-    if not _all_here(MODEL_FILES):
-        return
-    path = Path(folder) / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["auto_map"] = AUTO_MAPS[config["model_type"]]
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    _copy(MODEL_FILES, Path(folder))
+    _add(Path(folder), "config.json", lambda config: AUTO_MAPS[config["model_type"]], MODEL_FILES)
 
 
 def add_processor_code(folder: str | PathLike[str]) -> None:
@@ -51,22 +48,17 @@ def add_processor_code(folder: str | PathLike[str]) -> None:
     Args:
         folder: holds the processor_config.json.
     """
-    if not _all_here(PROCESSOR_FILES):
+    _add(Path(folder), "processor_config.json", lambda _: PROCESSOR_AUTO_MAP, PROCESSOR_FILES)
+
+
+def _add(folder: Path, name: str, auto_map: Callable[[dict[str, Any]], dict[str, str]], code: tuple[str, ...]) -> None:
+    """Name the code in a config, and copy it; nothing where this is custom code itself and not all of it is here."""
+    if not all((CODE_FOLDER / file).is_file() for file in code):
         return
-    path = Path(folder) / "processor_config.json"
+    path = folder / name
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["auto_map"] = PROCESSOR_AUTO_MAP
+    config["auto_map"] = auto_map(config)
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    _copy(PROCESSOR_FILES, Path(folder))
-
-
-def _all_here(names: tuple[str, ...]) -> bool:
-    """Whether the files are beside this one: where this is custom code itself, only those in use are."""
-    return all((Path(__file__).parent / name).is_file() for name in names)
-
-
-def _copy(names: tuple[str, ...], folder: Path) -> None:
-    here = Path(__file__).resolve().parent
-    for name in names:
-        if here != folder.resolve():
-            shutil.copyfile(here / name, folder / name)
+    if folder.resolve() != CODE_FOLDER:
+        for file in code:
+            shutil.copyfile(CODE_FOLDER / file, folder / file)
