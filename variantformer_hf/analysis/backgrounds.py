@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..inference.people import GenotypeOptions
+from ..yaml_file import read_yaml
 
 CHOICES = ("person", "person-snps", "reference")
 _KEYS = {"vcf", "sample", "snps_only"}
@@ -76,14 +77,7 @@ def open_backgrounds(
 
 
 def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOptions) -> list[Background]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError("cannot be read as YAML", file=path) from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping) or not content:
         raise InputError("names no population", file=path, remedy="Write lines such as EUR: {vcf: eur.vcf.gz}.")
     found = []

@@ -136,8 +136,19 @@ def expression_dataset(
     return _keys_dataset(n_pairs, epoch, seed, shuffle, shards).map(examples)
 
 
+def expression_epoch_size(examples: ExpressionExamples) -> int:
+    """Examples of an epoch of :func:`expression_dataset`: the pairs that fill its shards."""
+    n_pairs = len(examples.pairs)
+    shards = _pair_shards(n_pairs, SHARDS)
+    return n_pairs // shards * shards
+
+
+def _pair_shards(n: int, most: int) -> int:
+    return max(1, min(most, n))
+
+
 def _keys_dataset(n: int, epoch: int, seed: int, shuffle: bool, shards: int) -> datasets.IterableDataset:
-    shards = max(1, min(shards, n))
+    shards = _pair_shards(n, shards)
     options = {"n": n, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
     return datasets.IterableDataset.from_generator(_keys, gen_kwargs={"shards": list(range(shards)), **options})
 
@@ -282,7 +293,7 @@ def activity_dataset(
     than others begins again; without ``shuffle`` the labels come once, as they stand.
     """
     rows = examples.rows
-    shards = max(1, min(shards, len(rows) // max(1, len(rows.donors))))
+    shards = _activity_shards(rows, shards)
     sizes = tuple(len(each) for each in rows.of_donor)  # no list: that would be taken for shards
     options = {"sizes": sizes, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
     keys = datasets.IterableDataset.from_generator(
@@ -291,6 +302,22 @@ def activity_dataset(
     return keys.map(_RowOf(rows), batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["place"]).map(
         examples, batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["row", "donor"]
     )
+
+
+def activity_epoch_size(examples: ActivityExamples) -> int:
+    """Examples of a shuffled epoch of :func:`activity_dataset`: the labels that fill its shards, as many a donor."""
+    rows = examples.rows
+    shards = _activity_shards(rows, SHARDS)
+    return _of_a_shard(len(rows), shards, len(rows.donors)) * shards
+
+
+def _activity_shards(rows: ActivityRows, most: int) -> int:
+    return max(1, min(most, len(rows) // max(1, len(rows.donors))))
+
+
+def _of_a_shard(total: int, shards: int, n_donors: int) -> int:
+    """Labels of a shard: as many of each donor."""
+    return total // shards // n_donors * n_donors
 
 
 _ELEMENTS_AT_ONCE = 128
@@ -313,7 +340,7 @@ def _activity_keys(
 ) -> Iterator[dict[str, int]]:
     """(donor, place among its rows), the donors in turn."""
     total, n_donors = sum(sizes), len(sizes)
-    each = total // of // n_donors * n_donors
+    each = _of_a_shard(total, of, n_donors)
     if not shuffle:
         donors = np.repeat(np.arange(n_donors), sizes)
         places = np.concatenate([np.arange(size) for size in sizes])

@@ -75,11 +75,5 @@ class GenePlaces:
             sequence = self._person.sequence(self._regions.window.chrom, start, end)
             if self._reverse:
                 sequence = reverse_complement(sequence)
-            tokenizer = self._processor.tokenizer
-            table = tokenizer.merge_table
-            tokens = np.asarray(tokenizer.encode_sequences([sequence])[0], dtype=np.int64)
-            kept = table.letter_ids[np.frombuffer(sequence.encode("latin-1"), dtype=np.uint8)] != 0
-            found = np.full(len(sequence), -1, dtype=np.int64)
-            found[kept] = np.repeat(np.arange(len(tokens)), table.token_length[tokens])
-            self._tokens[start, end] = found
+            self._tokens[start, end] = self._processor.tokenizer.character_to_token(sequence).token_of_character
         return self._tokens[start, end]

@@ -1,6 +1,5 @@
 """States that a run goes on from, and models that are done: written whole under another name, and renamed."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -10,11 +9,6 @@ from typing import Any
 from ..errors import InputError
 
 _PROGRESS = "progress.json"
-
-
-def run_hash(options: Mapping[str, Any]) -> str:
-    """Hash of all options that the numbers of a run depend on."""
-    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Checkpoints:

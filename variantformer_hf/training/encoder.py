@@ -10,34 +10,31 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils import gather_object
 
-from .. import __version__
 from ..data.activity import Activity, ActivityFile, read_activity
 from ..data.collators import ActivityCollator
 from ..data.donors import DonorGenomes
-from ..data.examples import SHARDS, ActivityExamples, activity_dataset, activity_rows
+from ..data.examples import ActivityExamples, activity_dataset, activity_epoch_size, activity_rows
 from ..errors import InputError
 from ..evaluation.classification import activity_scores
 from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.provenance import content_of
-from ..inference.model_files import load_processor
+from ..inference.model_files import load_activity_model, load_processor
+from ..inference.parts import run_key
 from ..modeling import (
     VariantFormerEncoderConfig,
     VariantFormerForChromatinActivity,
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
-from .checkpoints import run_hash
-from .loop import TrainingLoop, run_time, seconds_a_batch, start
-from .options import EncoderOptions, as_plain
+from .loop import TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from .options import EncoderOptions, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
 
 COHORT = "activity"
 ALL_DONORS = "*"
-_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
 # Elements that a new tokenizer is trained on.
 _TOKENIZER_ELEMENTS = 200_000
 
@@ -99,7 +96,7 @@ def estimate(options: EncoderOptions, setup: EncoderSetup) -> dict[str, float]:
     collate = ActivityCollator(setup.processor, with_context=setup.model.config.use_context)
     dataset = activity_dataset(setup.train, seed=options.loop.seed)
     seconds = seconds_a_batch(setup.model, lambda: collate(list(islice(dataset, options.loop.batch_size))))
-    return run_time(seconds, options.loop, _usable(setup.train))
+    return run_time(seconds, options.loop, activity_epoch_size(setup.train))
 
 
 def train_encoder(
@@ -127,9 +124,9 @@ def train_encoder(
         accelerator,
         setup.model,
         options.loop,
-        run_hash(_description(options, setup.activity)),
+        run_key(_description(options, setup.activity)),
         examples=lambda epoch: activity_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
-        n_examples=_usable(setup.train),
+        n_examples=activity_epoch_size(setup.train),
         collate=collate,
         evaluate=evaluate,
         save_model=lambda trained, folder: _save(trained, setup, folder),
@@ -177,13 +174,10 @@ def held_out_scores(
                 score()
     if kept:
         score()
-    mine: list[dict[str, Any]] = [{"rows": found, "total": total, "count": count}]
-    gathered: list[dict[str, Any]] = gather_object(mine) if share[1] > 1 else mine
-    rows = [row for part in gathered for row in part["rows"]]
-    count = sum(part["count"] for part in gathered)
+    rows, total, count = gathered_scores(found, total, count, share[1])
     names = [examples.rows.tissues[tissue] for tissue, _, _ in rows]
     scores = activity_scores(np.array([row[1] for row in rows]), np.array([row[2] for row in rows]), names)
-    result = {"loss": sum(part["total"] for part in gathered) / count if count else math.nan, **scores["mean"]}
+    result = {"loss": total / count if count else math.nan, **scores["mean"]}
     return result | {f"{name}.auroc": entry["auroc"] for name, entry in scores.items() if name != "mean"}
 
 
@@ -198,15 +192,14 @@ def _model(
     options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, activity: Activity
 ) -> tuple[VariantFormerForChromatinActivity, VariantFormerProcessor]:
     if options.model is not None:
-        model = VariantFormerForChromatinActivity.from_pretrained(options.model, dtype=torch.float32)
+        model = load_activity_model(options.model, dtype=torch.float32)
         if model.config.num_tissues != len(activity.tissues):
             raise InputError(
                 f"has {model.config.num_tissues} tissues, and the files have {len(activity.tissues)}",
                 file=options.model, remedy="Give files of the tissues that the model was trained on.",
             )  # fmt: skip
         return model, load_processor(options.model)
-    given = dict(options.config)
-    geometry = {name: given.pop(name) for name in _PROCESSOR_FIELDS if name in given}
+    given, geometry = without_geometry(options.config)
     tokenizer = _tokenizer(options, genomes, cres, int(geometry.get("cre_flank", 50)))
     try:
         config = VariantFormerEncoderConfig(
@@ -242,16 +235,6 @@ def _save(model: VariantFormerForChromatinActivity, setup: EncoderSetup, folder:
     setup.processor.save_pretrained(folder)
 
 
-def _usable(examples: ActivityExamples) -> int:
-    """Examples of an epoch: what ``activity_dataset`` gives."""
-    n_donors = len(examples.rows.donors)
-    shards = max(1, min(SHARDS, len(examples.rows) // n_donors))
-    return len(examples.rows) // shards // n_donors * n_donors * shards
-
-
 def _description(options: EncoderOptions, activity: Activity) -> dict[str, Any]:
     """All that the losses of a run depend on."""
-    plain = as_plain(options)
-    for name in ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps"):
-        plain["loop"].pop(name)
-    return {**plain, "version": __version__, "data": activity.report, "cres": content_of(options.cres)}
+    return {**run_description(options), "data": activity.report, "cres": content_of(options.cres)}

@@ -9,12 +9,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from accelerate.utils import gather_object
 
-from .. import __version__
 from ..data.collators import ExpressionCollator
 from ..data.donors import DonorGenomes
-from ..data.examples import SHARDS, ExpressionExamples, expression_dataset
+from ..data.examples import ExpressionExamples, expression_dataset, expression_epoch_size
 from ..data.expression_pairs import ExpressionPairs, expression_pairs
 from ..data.harmonization import Expression
 from ..data.splits import Split, summary
@@ -25,6 +23,7 @@ from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
 from ..inference.gene_regions import RegionFinder
 from ..inference.model_files import load_expression_model, load_processor, model_file
+from ..inference.parts import run_key
 from ..inference.tissues import TissueNames
 from ..modeling import (
     VariantFormerConfig,
@@ -32,15 +31,13 @@ from ..modeling import (
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
-from .checkpoints import run_hash
 from .frozen_elements import FrozenElements
-from .loop import TrainingLoop, run_time, seconds_a_batch, start
-from .options import ExpressionOptions, as_plain
+from .loop import TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from .options import ExpressionOptions, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
 
 FREEZES = ("encoder", "none", "all_but_tissues", "all_but_new_tissues")
-_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, fl
     collate = ExpressionCollator(setup.processor, vectors)
     pairs = range(min(options.loop.batch_size, len(setup.train.pairs)))
     seconds = seconds_a_batch(setup.model, lambda: collate([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]))
-    return run_time(seconds, options.loop, _usable(len(setup.train.pairs)))
+    return run_time(seconds, options.loop, expression_epoch_size(setup.train))
 
 
 def train_expression(
@@ -202,9 +199,9 @@ def train_expression(
         accelerator,
         model,
         options.loop,
-        run_hash(_description(options)),
+        run_key(_description(options)),
         examples=lambda epoch: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
-        n_examples=_usable(len(setup.train.pairs)),
+        n_examples=expression_epoch_size(setup.train),
         collate=collate,
         evaluate=None if setup.held_out is None else evaluate,
         save_model=lambda trained, folder: save_model(trained, setup, folder),
@@ -259,10 +256,7 @@ def held_out_scores(
             (f"{gene}|{tissue}", donor, float(observed), float(value))
             for tissue, observed, value in zip(tissues.tolist(), labels.tolist(), predicted.tolist(), strict=True)
         ]
-    mine: list[dict[str, Any]] = [{"rows": rows, "total": total, "count": count}]
-    gathered: list[dict[str, Any]] = gather_object(mine) if share[1] > 1 else mine
-    rows = [row for part in gathered for row in part["rows"]]
-    total, count = sum(part["total"] for part in gathered), sum(part["count"] for part in gathered)
+    rows, total, count = gathered_scores(rows, total, count, share[1])
     if not count:
         return {"loss": math.nan, "gene_correlation": math.nan, "subject_correlation": math.nan, "values": 0.0}
     names, donors = [row[0] for row in rows], [row[1] for row in rows]
@@ -320,8 +314,7 @@ def _model(
     assert options.genes is not None
     assert options.cres is not None
     encoder = cast(VariantFormerEncoder, VariantFormerEncoder.from_pretrained(options.encoder, dtype=torch.float32))
-    given = dict(options.config)
-    geometry = {name: given.pop(name) for name in _PROCESSOR_FIELDS if name in given}
+    given, geometry = without_geometry(options.config)
     processor = load_processor(options.encoder)
     for name, value in geometry.items():
         setattr(processor, name, value)
@@ -339,17 +332,9 @@ def _model(
     return model, processor, GeneTable.read(options.genes), CreTable.read(options.cres)
 
 
-def _usable(n_pairs: int) -> int:
-    """Pairs of an epoch, without those that do not fill the shards."""
-    shards = max(1, min(SHARDS, n_pairs))
-    return n_pairs // shards * shards
-
-
 def _description(options: ExpressionOptions) -> dict[str, Any]:
     """All that the losses of a run depend on."""
-    plain = as_plain(options)
-    for name in ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps"):
-        plain["loop"].pop(name)
-    plain.pop("element_store")
+    described = run_description(options)
+    described.pop("element_store")
     data = Expression.load(options.expression).report
-    return {**plain, "version": __version__, "data": data, "split": Path(options.split).read_text()}
+    return {**described, "data": data, "split": Path(options.split).read_text()}

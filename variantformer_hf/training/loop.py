@@ -16,7 +16,7 @@ from typing import Any
 import datasets
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from datasets.distributed import split_dataset_by_node
 from transformers import PreTrainedModel
 
@@ -61,6 +61,15 @@ def run_time(seconds: float, options: LoopOptions, n_examples: int) -> dict[str,
     step = seconds * options.gradient_accumulation
     steps = n_examples // (options.batch_size * options.gradient_accumulation) * options.epochs
     return {"seconds_a_step": step, "hours": min(steps, options.max_steps or steps) * step / 3_600}
+
+
+def gathered_scores(
+    rows: list[tuple[Any, ...]], total: float, count: int, n_processes: int
+) -> tuple[list[Any], float, int]:
+    """Scored rows, summed loss and count of this process -> those of all, in each of them."""
+    mine = [(rows, total, count)]
+    parts = gather_object(mine) if n_processes > 1 else mine
+    return [row for part in parts for row in part[0]], sum(part[1] for part in parts), sum(part[2] for part in parts)
 
 
 class TrainingLoop:

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from .. import __version__
 from ..errors import InputError
+from ..yaml_file import read_yaml
 
 Options = TypeVar("Options")
+
+_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
+# What is kept, shown and where; and how far a run goes, which a later one may change.
+_OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps")
 
 
 @dataclass(frozen=True)
@@ -176,15 +182,8 @@ def read_options(path: str | Path, kind: type[Options]) -> Options:
     Raises:
         InputError: the file cannot be read; a key that there is none of, one that is missing, a value of another kind.
     """
-    import yaml
-
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError("cannot be read as YAML", file=path) from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise InputError("holds no options", file=path, remedy="Write them as KEY: VALUE.")
     options = _made(kind, content, path, "")
@@ -192,6 +191,20 @@ def read_options(path: str | Path, kind: type[Options]) -> Options:
     if isinstance(loop, LoopOptions):
         loop.check(path)
     return options
+
+
+def without_geometry(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A model's ``config`` as two: the fields of its config, and those that the processor has."""
+    geometry = {name: config[name] for name in _PROCESSOR_FIELDS if name in config}
+    return {name: value for name, value in config.items() if name not in geometry}, geometry
+
+
+def run_description(options: Any) -> dict[str, Any]:
+    """All options that the losses of a run depend on, and the version that makes them."""
+    plain: dict[str, Any] = as_plain(options)
+    for name in _OF_KEEPING:
+        plain["loop"].pop(name)
+    return {**plain, "version": __version__}
 
 
 def as_plain(options: Any) -> Any:

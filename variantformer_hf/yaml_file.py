@@ -1,0 +1,22 @@
+"""YAML files that users write."""
+
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Content of a YAML file, of plain types only.
+
+    Raises:
+        InputError: the file is missing, or is no YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("cannot be read as YAML", file=path) from error
