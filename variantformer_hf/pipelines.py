@@ -16,7 +16,8 @@ from .genome.genes import GeneTable
 from .genome.reference import ReferenceGenome
 from .inference.model_files import load_expression_model, model_file, model_identity
 from .inference.predictor import ExpressionPredictor
-from .inference.query import RejectedName, RejectedQueryError
+from .inference.query import RejectedQueryError, rejected_names
+from .inference.tissues import TissueNames
 from .modeling import VariantFormerForExpression, VariantFormerProcessor
 
 TASK = "personal-gene-expression"
@@ -46,6 +47,7 @@ class PersonalGeneExpressionPipeline(Pipeline):
     def __init__(self, model: VariantFormerForExpression, *arguments: Any, **options: Any) -> None:
         super().__init__(model, *arguments, **options)
         self._predictor: ExpressionPredictor | None = None
+        self._tissues = TissueNames(self.model.config.tissues or ())
         self.model.eval()
 
     def __call__(self, inputs: Any = None, *, fasta: str | Path | ReferenceGenome | None = None, **options: Any) -> Any:
@@ -95,12 +97,9 @@ class PersonalGeneExpressionPipeline(Pipeline):
         return dict(self.processor(**inputs, return_tensors="pt"))
 
     def _forward(self, inputs: dict[str, Any], tissues: Sequence[str] | None = None, **_: Any) -> dict[str, Any]:
-        from .inference.tissues import TissueNames
-
-        known = TissueNames(self.model.config.tissues or ())
-        found, unknown = (list(known.named), []) if tissues is None else known.resolve(tissues)
+        found, unknown = (list(self._tissues.named), []) if tissues is None else self._tissues.resolve(tissues)
         if unknown:
-            raise RejectedQueryError([RejectedName("tissue", e.name, e.reason, tuple(e.suggestions)) for e in unknown])
+            raise RejectedQueryError(rejected_names("tissue", unknown))
         ids = torch.tensor([[tissue.id for tissue in found]], device=self.device)
         logits = self.model(**inputs, tissue_ids=ids).logits
         return {"logits": logits, "tissues": [tissue.name for tissue in found]}

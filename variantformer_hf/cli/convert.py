@@ -1,5 +1,6 @@
 """``variantformer convert``: a released checkpoint becomes a model folder."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,48 +52,23 @@ def convert(
             "needs --artifacts, or --output, --encoder-checkpoint and --vocabulary",
             remedy="Run `variantformer fetch released --output DIR` and `variantformer convert --artifacts DIR`.",
         )
-    tables = {"--tissues": tissues, "--genes": genes, "--cres": cres}
-    missing = [option for option, path in tables.items() if path is None]
+    tables = {name: path for name, path in (("tissues", tissues), ("genes", genes), ("cres", cres)) if path is not None}
+    missing = [f"--{name}" for name in ("tissues", "genes", "cres") if name not in tables]
     if checkpoint is not None and missing:
         raise InputError(f"an expression model needs {', '.join(missing)} too", remedy="Give the released files.")
-
-    import torch
-
-    from ..conversion.variantformer import convert_encoder, convert_expression_model
-
-    written_dtype = None if dtype == "as-saved" else getattr(torch, dtype)
-    if checkpoint is None:
-        summary = convert_encoder(
-            encoder_checkpoint=encoder_checkpoint, vocabulary=vocabulary, output=output, dtype=written_dtype
-        )
-    else:
-        assert tissues is not None
-        assert genes is not None
-        assert cres is not None
-        summary = convert_expression_model(
-            checkpoint=checkpoint,
-            encoder_checkpoint=encoder_checkpoint,
-            vocabulary=vocabulary,
-            tissues=tissues,
-            genes=genes,
-            cres=cres,
-            output=output,
-            dtype=written_dtype,
-        )
-    _show(summary)
+    files = {"encoder_checkpoint": encoder_checkpoint, "vocabulary": vocabulary}
+    if checkpoint is not None:
+        files |= {"checkpoint": checkpoint, **tables}
+    _convert(files, output, dtype)
 
 
 def _convert_artifacts(artifacts: Path, folder: Path, dtype: str) -> None:
     """Every model that a copy of the release holds, each into a folder of its own; one that is there is left."""
-    import torch
-
     from ..conversion.released_files import find_needed, models_in
-    from ..conversion.variantformer import convert_encoder, convert_expression_model
     from ..errors import InputError
 
     if not artifacts.is_dir():
         raise InputError("is not a folder", file=artifacts, remedy="Run `variantformer fetch released` first.")
-    written_dtype = None if dtype == "as-saved" else getattr(torch, dtype)
     plans = [(f"variantformer-{model}", find_needed(artifacts, model)) for model in models_in(artifacts)]
     if not plans:
         plans = [("variantformer-encoder", find_needed(artifacts, None))]
@@ -100,31 +76,20 @@ def _convert_artifacts(artifacts: Path, folder: Path, dtype: str) -> None:
         output = folder / name
         if (output / "config.json").is_file():
             typer.echo(f"{output} is there already and is left as it is", err=True)
-        elif "checkpoint" in files:
-            _show(
-                convert_expression_model(
-                    checkpoint=files["checkpoint"],
-                    encoder_checkpoint=files["encoder_checkpoint"],
-                    vocabulary=files["vocabulary"],
-                    tissues=files["tissues"],
-                    genes=files["genes"],
-                    cres=files["cres"],
-                    output=output,
-                    dtype=written_dtype,
-                )
-            )
         else:
-            _show(
-                convert_encoder(
-                    encoder_checkpoint=files["encoder_checkpoint"],
-                    vocabulary=files["vocabulary"],
-                    output=output,
-                    dtype=written_dtype,
-                )
-            )
+            _convert(files, output, dtype)
 
 
-def _show(summary: "ConversionSummary") -> None:
+def _convert(files: Mapping[str, Path], output: Path, dtype: str) -> None:
+    """Convert one model from its files, by the names that the converters have for them."""
+    import torch
+
+    from ..conversion.variantformer import convert_encoder, convert_expression_model
+
+    convert_model: Callable[..., ConversionSummary] = (
+        convert_expression_model if "checkpoint" in files else convert_encoder
+    )
+    summary = convert_model(**files, output=output, dtype=None if dtype == "as-saved" else getattr(torch, dtype))
     typer.echo(f"{summary.architecture}: {summary.n_parameters:,} parameters in {len(summary.files)} file(s)", err=True)
     for reason, count in summary.dropped.items():
         typer.echo(f"left out: {reason} ({count})", err=True)

@@ -24,49 +24,30 @@ def train(
     import pysam
     from transformers.utils.logging import disable_progress_bar
 
+    from ..training.options import EncoderOptions, ExpressionOptions, read_options
+
     disable_progress_bar()
     pysam.set_verbosity(0)
-    plan, run = _stage(stage, config)
-    if dry_run:
-        typer.echo(json.dumps(plan(), indent=2, default=str))
-        return
-    result = run()
-    for name, value in result.items():
-        typer.echo(f"held-out {name}: {value:.4f}", err=True)
-
-
-def _stage(stage: str, config: Path) -> tuple[Any, Any]:
-    """Functions that say what a run would do, and that run it."""
+    module: Any
+    options: Any
     if stage == "encoder":
-        from ..training import encoder
-        from ..training.options import EncoderOptions, read_options
+        from ..training import encoder as module
 
-        wanted = read_options(config, EncoderOptions)
+        options, run = read_options(config, EncoderOptions), module.train_encoder
+    else:
+        from ..training import expression as module
 
-        def plan_of_encoder() -> dict[str, Any]:
-            setup = encoder.set_up(wanted)
-            return {**setup.plan, "on_this_cpu": encoder.estimate(wanted, setup)}
-
-        return plan_of_encoder, lambda: _with_progress(lambda on_step: encoder.train_encoder(wanted, on_step=on_step))
-    from ..training import expression
-    from ..training.options import ExpressionOptions, read_options
-
-    asked = read_options(config, ExpressionOptions)
-
-    def plan_of_expression() -> dict[str, Any]:
-        setup = expression.set_up(asked)
-        return {**setup.plan, "on_this_cpu": expression.estimate(asked, setup)}
-
-    return plan_of_expression, lambda: _with_progress(
-        lambda on_step: expression.train_expression(asked, on_step=on_step)
-    )
-
-
-def _with_progress(run: Any) -> dict[str, float]:
+        options, run = read_options(config, ExpressionOptions), module.train_expression
+    if dry_run:
+        setup = module.set_up(options)
+        plan = {**setup.plan, "on_this_cpu": module.estimate(options, setup)}
+        typer.echo(json.dumps(plan, indent=2, default=str))
+        return
     with progress("training", "steps") as show:
 
         def on_step(done: int, total: int, loss: float, speed: float) -> None:
             show(done, total, f"loss {loss:.4f}, {speed:,.1f} examples/s")
 
-        found: dict[str, float] = run(on_step)
-    return found
+        result = run(options, on_step=on_step)
+    for name, value in result.items():
+        typer.echo(f"held-out {name}: {value:.4f}", err=True)

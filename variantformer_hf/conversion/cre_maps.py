@@ -1,7 +1,6 @@
 """The released lists of each gene's cCREs -> one table of elements, and where the lists differ from plain overlap."""
 
 import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..genome.cres import CRE_CLASSES, CreTable
-from ..genome.table_files import read_text_bytes
+from ..genome.table_files import text_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +81,7 @@ def read_cre_maps(
 
 
 def _read_list(file: Path) -> tuple[str, tuple[str, int, int], list[Element]]:
-    text = read_text_bytes(file).decode("utf-8-sig", errors="replace")
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(text_lines(file))
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"has no column {', '.join(missing)}", file=file, remedy="Give the released lists.")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
@@ -40,7 +41,11 @@ def forest_arrays(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: treelite is missing, the file is none of its, or the forest is of another kind.
     """
-    path = Path(path)
+    return _arrays(_open(Path(path)), Path(path))
+
+
+def _open(path: Path) -> Any:
+    """A treelite model."""
     try:
         import treelite
     except ImportError as error:
@@ -50,9 +55,12 @@ def forest_arrays(path: str | Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError("no such file", file=path)
     try:
-        model = treelite.Model.deserialize(path)
+        return treelite.Model.deserialize(path)
     except Exception as error:
         raise InputError("is not a treelite file of a version that is read here", file=path, remedy=_REMEDY) from error
+
+
+def _arrays(model: Any, path: Path) -> dict[str, np.ndarray]:
     header = model.get_header_accessor()
     shape = header.get_field("leaf_vector_shape").tolist()
     if shape != [1, 2] or not header.get_field("average_tree_output")[0] or any(header.get_field("base_scores")):
@@ -142,8 +150,9 @@ def convert_forests(
         if not target.is_file():
             tensors: dict[str, np.ndarray] = {}
             for tissue, path in sorted(forests.items()):
-                arrays = forest_arrays(path)
-                _check_equal(arrays, path)
+                model = _open(path)
+                arrays = _arrays(model, path)
+                _check_equal(arrays, model, path)
                 tensors |= {f"{tissue}/{name}": np.ascontiguousarray(value) for name, value in arrays.items()}
             partial = target.with_name(f".{target.name}.partial")
             save_file(tensors, partial)
@@ -166,11 +175,10 @@ def read_forest(path: str | Path, tissue: int) -> dict[str, np.ndarray]:
         return {name.partition("/")[2]: file.get_tensor(name) for name in names}
 
 
-def _check_equal(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+def _check_equal(arrays: Mapping[str, np.ndarray], model: Any, path: Path) -> None:
     import treelite
 
     rows = np.random.default_rng(0).normal(size=(64, int(arrays["n_features"][0])))
-    model = treelite.Model.deserialize(path)
     # The type that the forest's own thresholds have.
     rows = rows.astype(model.input_type)
     theirs = treelite.gtil.predict(model, rows)[:, 0, 1]

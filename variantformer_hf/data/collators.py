@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ..modeling import VariantFormerProcessor
+from ..modeling.variantformer.processing_variantformer import stack_padded, token_rows
 
 
 class ExpressionCollator:
@@ -52,15 +53,8 @@ class ExpressionCollator:
 
     def _rows(self, genes: Sequence[Sequence[Any]]) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, R, L) ids and attention mask of rows of tokens."""
-        most = max(len(rows) for rows in genes)
-        ids = np.full((len(genes), most, self._length), self._pad, dtype=np.int64)
-        mask = np.zeros(ids.shape, dtype=np.int64)
-        for number, rows in enumerate(genes):
-            for row, tokens in enumerate(rows):
-                kept = np.asarray(tokens)[: self._length]
-                ids[number, row, : len(kept)] = kept
-                mask[number, row, : len(kept)] = 1
-        return torch.from_numpy(ids), torch.from_numpy(mask)
+        ids, masks = zip(*(token_rows(rows, self._length, self._pad) for rows in genes), strict=True)
+        return torch.from_numpy(stack_padded(ids, self._pad)), torch.from_numpy(stack_padded(masks, 0))
 
 
 class ActivityCollator:
@@ -77,16 +71,11 @@ class ActivityCollator:
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """A batch of B elements: input_ids, attention_mask (B, 2, L); tissue_ids, labels, maybe context_ids (B,)."""
-        ids = np.full((len(examples), 2, self._length), self._pad, dtype=np.int64)
-        mask = np.zeros(ids.shape, dtype=np.int64)
-        for number, example in enumerate(examples):
-            for strand, name in enumerate(("forward_tokens", "reverse_tokens")):
-                kept = np.asarray(example[name], dtype=np.int64)[: self._length]
-                ids[number, strand, : len(kept)] = kept
-                mask[number, strand, : len(kept)] = 1
+        strands = [each[name] for each in examples for name in ("forward_tokens", "reverse_tokens")]
+        ids, mask = token_rows(strands, self._length, self._pad)
         batch = {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask),
+            "input_ids": torch.from_numpy(ids).unflatten(0, (-1, 2)),
+            "attention_mask": torch.from_numpy(mask).unflatten(0, (-1, 2)),
             "tissue_ids": torch.tensor([int(each["tissue_id"]) for each in examples]),
             "labels": torch.tensor([int(each["label"]) for each in examples]),
         }
@@ -100,8 +89,4 @@ def _presence(counts: Sequence[int]) -> torch.Tensor:
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
-    most = max(len(each) for each in arrays)
-    stacked = np.zeros((len(arrays), most, *arrays[0].shape[1:]), dtype=arrays[0].dtype)
-    for row, each in enumerate(arrays):
-        stacked[row, : len(each)] = each
-    return torch.from_numpy(stacked)
+    return torch.from_numpy(stack_padded(arrays, 0))

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..inference.tissues import TissueNames
 from .harmonization import Expression
-from .splits import Split
+from .splits import PARTS, Split
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,8 @@ def expression_pairs(
     person_of = {person: place for place, person in enumerate(people)}
     person = np.array([person_of[each] for each in zip(cohorts, donors, strict=True)], dtype=np.int32)
     tissue_id = np.array([known[name] for name in names], dtype=np.int32)
-    chroms = [gene.chrom for gene in gene_table.genes]
-    belongs = _belongs(people, chroms, split, part)
     sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
-    kept = np.flatnonzero(belongs(person[sample], gene))
+    kept = np.flatnonzero(value_parts(expression, split, gene_table) == PARTS.index(part))
     if not len(kept):
         raise InputError(f"the part {part} has no value", remedy="Hold out more, or other donors.")
     sample, gene = sample[kept], gene[kept]
@@ -122,23 +120,24 @@ def expression_pairs(
     )
 
 
-def _belongs(people: list[tuple[str, str]], chroms: list[str], split: Split, part: str):  # type: ignore[no-untyped-def]
-    """Whether values of (person, gene) are in the part, as a function of arrays."""
-    by_chromosome = np.array([cohort in split.chromosomes for cohort, _ in people])
-    of_person = np.zeros(len(people), dtype=bool)
-    of_chrom: dict[str, np.ndarray] = {}
+def value_parts(expression: Expression, split: Split, gene_table: GeneTable) -> np.ndarray:
+    """(N,) int8, place in ``PARTS`` of each value.
+
+    Raises:
+        InputError: a donor that the split does not know.
+    """
+    people = list(zip(expression.samples["cohort"].to_pylist(), expression.samples["donor"].to_pylist(), strict=True))
+    sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
+    of_sample = np.zeros(len(people), dtype=np.int8)
+    by_chrom: dict[str, list[int]] = {}
     for place, (cohort, donor) in enumerate(people):
-        if by_chromosome[place]:
-            if cohort not in of_chrom:
-                of_chrom[cohort] = np.array([split.part(cohort, donor, chrom) == part for chrom in chroms])
+        if cohort in split.chromosomes:
+            by_chrom.setdefault(cohort, []).append(place)
         else:
-            of_person[place] = split.part(cohort, donor, "chr1") == part
-
-    def found(person: np.ndarray, gene: np.ndarray) -> np.ndarray:
-        result = of_person[person]
-        for place in np.flatnonzero(by_chromosome).tolist():
-            rows = person == place
-            result[rows] = of_chrom[people[place][0]][gene[rows]]
-        return result
-
+            of_sample[place] = PARTS.index(split.part(cohort, donor, ""))
+    found = of_sample[sample]
+    for cohort, places in by_chrom.items():
+        of_gene = np.array([PARTS.index(split.part(cohort, "", each.chrom)) for each in gene_table.genes], np.int8)
+        rows = np.isin(sample, places)
+        found[rows] = of_gene[gene[rows]]
     return found

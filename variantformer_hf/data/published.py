@@ -5,9 +5,8 @@ whether they may be is for who publishes to know, so that they can be replaced o
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,8 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError
 from ..genome.genes import GeneTable
+from ..genome.table_files import write_parquet_pieces
+from .expression_pairs import value_parts
 from .harmonization import Expression
 from .splits import PARTS, Split, summary
 
@@ -56,8 +57,7 @@ def write_dataset(
     if [gene.gene_id for gene in gene_table.genes] != list(expression.genes):
         raise InputError("the expression was prepared for another gene table", remedy="Give that one.")
     samples = _published_samples(expression, rename_donor)
-    chroms = np.array([gene.chrom for gene in gene_table.genes], dtype=object)
-    part_of = _parts(expression, split, chroms)
+    part_of = value_parts(expression, split, gene_table)
     (folder / "data").mkdir(parents=True)
     counts = {}
     for part in PARTS:
@@ -65,7 +65,7 @@ def write_dataset(
         if len(rows):
             counts[part] = len(rows)
             _write_part(expression, samples, rows, folder / "data" / f"{part}.parquet")
-    report = {"preparation": dict(expression.report), "split": _counts_only(split), "values": counts}
+    report = {"preparation": dict(expression.report), "split": summary(split), "values": counts}
     (folder / _REPORT).write_text(json.dumps(report, indent=2) + "\n")
     (folder / "README.md").write_text(_card(title, licence, counts, samples, expression))
     return folder
@@ -130,40 +130,20 @@ def _published_samples(expression: Expression, rename: Callable[[str], str] | No
     return columns
 
 
-def _parts(expression: Expression, split: Split, chroms: np.ndarray) -> np.ndarray:
-    """(N,) place in ``PARTS`` of each value."""
-    people = list(zip(expression.samples["cohort"].to_pylist(), expression.samples["donor"].to_pylist(), strict=True))
-    sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
-    of_sample = np.zeros(len(people), dtype=np.int8)
-    by_chrom: dict[int, np.ndarray] = {}
-    for place, (cohort, donor) in enumerate(people):
-        if cohort in split.chromosomes:
-            by_chrom[place] = np.array([PARTS.index(split.part(cohort, donor, chrom)) for chrom in chroms], np.int8)
-        else:
-            of_sample[place] = PARTS.index(split.part(cohort, donor, "chr1"))
-    found = of_sample[sample]
-    for place, of_gene in by_chrom.items():
-        rows = sample == place
-        found[rows] = of_gene[gene[rows]]
-    return found
-
-
 def _write_part(expression: Expression, samples: Mapping[str, np.ndarray], rows: np.ndarray, path: Path) -> None:
     genes = np.asarray(expression.genes, dtype=object)
     schema = pa.schema([(name, pa.float32() if name == "log1p_tpm" else pa.string()) for name in COLUMNS])
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+
+    def pieces() -> Iterator[pa.Table]:
         for first in range(0, len(rows), _ROWS_IN_A_GROUP):
             chosen = rows[first : first + _ROWS_IN_A_GROUP]
             sample = np.asarray(expression.sample)[chosen]
             columns = {name: pa.array(values[sample], pa.string()) for name, values in samples.items()}
             columns["gene_id"] = pa.array(genes[np.asarray(expression.gene)[chosen]], pa.string())
             columns["log1p_tpm"] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
-            writer.write_table(pa.table(columns, schema=schema))
+            yield pa.table(columns, schema=schema)
 
-
-def _counts_only(split: Split) -> dict[str, Any]:
-    """The split without anybody's name."""
-    return summary(split)
+    write_parquet_pieces(path, pieces())
 
 
 def _card(

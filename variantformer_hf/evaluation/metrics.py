@@ -15,23 +15,22 @@ from .correlations import as_matrix, gene_correlation, subject_correlation
 _CITATION = "VariantFormer, section 6.1.2"
 
 
+def _described(metric: evaluate.Metric, inputs: str, **features: str) -> evaluate.MetricInfo:
+    """What ``evaluate`` wants to know of a metric, its features by their type."""
+    return evaluate.MetricInfo(
+        description=str(type(metric).__doc__),
+        citation=_CITATION,
+        inputs_description=inputs,
+        features=datasets.Features({name: datasets.Value(kind) for name, kind in features.items()}),
+    )
+
+
 class _ExpressionCorrelation(evaluate.Metric):
     """Correlation of predicted and observed log1p TPM."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=str(type(self).__doc__),
-            citation=_CITATION,
-            inputs_description="predictions, references: log1p TPM; genes, samples (a donor's tissue): names",
-            features=datasets.Features(
-                {
-                    "predictions": datasets.Value("float32"),
-                    "references": datasets.Value("float32"),
-                    "genes": datasets.Value("string"),
-                    "samples": datasets.Value("string"),
-                }
-            ),
-        )
+        inputs = "predictions, references: log1p TPM; genes, samples (a donor's tissue): names"
+        return _described(self, inputs, predictions="float32", references="float32", genes="string", samples="string")
 
     def _compute(
         self, predictions: list[float], references: list[float], genes: list[str], samples: list[str], **options: Any
@@ -62,18 +61,8 @@ class ActivityClassification(evaluate.Metric):
     """F1, AUROC and AUPRC of active elements, tissue by tissue."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=str(type(self).__doc__),
-            citation=_CITATION,
-            inputs_description="predictions: probability of being active; references: 0 or 1; tissues: names",
-            features=datasets.Features(
-                {
-                    "predictions": datasets.Value("float32"),
-                    "references": datasets.Value("int32"),
-                    "tissues": datasets.Value("string"),
-                }
-            ),
-        )
+        inputs = "predictions: probability of being active; references: 0 or 1; tissues: names"
+        return _described(self, inputs, predictions="float32", references="int32", tissues="string")
 
     def _compute(self, predictions: list[float], references: list[int], tissues: list[str]) -> dict[str, Any]:
         import numpy as np

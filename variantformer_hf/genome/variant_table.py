@@ -251,12 +251,13 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
             return table, range(1, len(table) + 1)
         kept, numbers, first = [], [], 1
         for batch in file.iter_batches():
-            chroms = np.array([name.removeprefix("chr") for name in batch.column(names.index("chrom")).to_pylist()])
+            encoded = batch.column(names.index("chrom")).dictionary_encode()
+            chroms = encoded.indices.to_numpy(zero_copy_only=False)
             positions = batch.column(names.index("pos")).to_numpy(zero_copy_only=False)
             is_near = np.zeros(len(batch), dtype=bool)
-            for chrom in np.unique(chroms):
-                of_chrom = chroms == chrom
-                wanted = sorted_places.get(str(chrom), np.zeros(0, dtype=np.int64))
+            for code, chrom in enumerate(encoded.dictionary.to_pylist()):
+                of_chrom = chroms == code
+                wanted = sorted_places.get(chrom.removeprefix("chr"), np.zeros(0, dtype=np.int64))
                 low = np.searchsorted(wanted, positions[of_chrom] - _NEAR)
                 is_near[of_chrom] = low < np.searchsorted(wanted, positions[of_chrom] + _NEAR, side="right")
             kept.append(batch.filter(pa.array(is_near)))

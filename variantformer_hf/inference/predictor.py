@@ -42,7 +42,7 @@ from .model_files import (
 from .parts import DoneGene, PartFolder
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
 from .processes import processes
-from .query import Query, RejectedName, RejectedQueryError, resolve_query
+from .query import Query, RejectedName, RejectedQueryError, rejected_names, resolve_query
 from .run import PredictionRun
 from .run_plan import shares_of, stretches_of
 from .tissues import Tissue, TissueNames
@@ -463,7 +463,7 @@ class ExpressionPredictor:
         """
         found, unknown = self.gene_table.resolve([gene])
         if unknown:
-            reason = RejectedName("gene", gene, unknown[0].reason, tuple(unknown[0].suggestions))
+            (reason,) = rejected_names("gene", unknown)
             raise InputError(str(reason), remedy="Ask for a gene of the model's table.")
         finder = RegionFinder(self.gene_table, self.cre_table, self.processor, person.reference)
         return gene_sequences(finder.find(found[0]), person.sequences)

@@ -2,12 +2,13 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
+from ..genome.names import Rejected
 from .tissues import Tissue, TissueNames
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class RejectedName:
     def __str__(self) -> str:
         hint = f" (did you mean {', '.join(self.suggestions)}?)" if self.suggestions else ""
         return f"{self.kind} {self.name!r}: {self.reason}{hint}"
+
+
+def rejected_names(kind: str, unknown: Iterable[Rejected]) -> list[RejectedName]:
+    """What a table of names does not know, as names that are rejected."""
+    return [RejectedName(kind, each.name, each.reason, tuple(each.suggestions)) for each in unknown]
 
 
 class RejectedQueryError(InputError):
@@ -107,7 +113,7 @@ def resolve_query(
             logger.warning("%d of the model's genes are left out: %s", count, reason)
     else:
         named, unknown = gene_table.resolve(genes)
-        rejected += [RejectedName("gene", entry.name, entry.reason, tuple(entry.suggestions)) for entry in unknown]
+        rejected += rejected_names("gene", unknown)
         reasons = [(gene, _why_not(gene, contig_of)) for gene in named]
         found_genes = [gene for gene, reason in reasons if reason is None]
         rejected += [RejectedName("gene", gene.gene_id, reason) for gene, reason in reasons if reason is not None]
@@ -115,9 +121,7 @@ def resolve_query(
         found_tissues = list(tissue_names.named)
     else:
         found_tissues, unknown_tissues = tissue_names.resolve(tissues)
-        rejected += [
-            RejectedName("tissue", entry.name, entry.reason, tuple(entry.suggestions)) for entry in unknown_tissues
-        ]
+        rejected += rejected_names("tissue", unknown_tissues)
     return Query(found_genes, found_tissues, rejected, left_out)
 
 

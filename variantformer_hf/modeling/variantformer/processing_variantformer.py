@@ -173,11 +173,11 @@ class VariantFormerProcessor(ProcessorMixin):
             ]
         pad = self.tokenizer.pad_token_id
         inputs = {
-            "cre_input_ids": _stack([gene.cre_input_ids for gene in genes], pad),
-            "cre_attention_mask": _stack([gene.cre_attention_mask for gene in genes], 0),
-            "cre_class_ids": _stack([gene.cre_class_ids for gene in genes], 0),
-            "gene_input_ids": _stack([gene.gene_input_ids for gene in genes], pad),
-            "gene_attention_mask": _stack([gene.gene_attention_mask for gene in genes], 0),
+            "cre_input_ids": stack_padded([gene.cre_input_ids for gene in genes], pad),
+            "cre_attention_mask": stack_padded([gene.cre_attention_mask for gene in genes], 0),
+            "cre_class_ids": stack_padded([gene.cre_class_ids for gene in genes], 0),
+            "gene_input_ids": stack_padded([gene.gene_input_ids for gene in genes], pad),
+            "gene_attention_mask": stack_padded([gene.gene_attention_mask for gene in genes], 0),
         }
         for name, counts in (
             ("cre_mask", [len(gene.cre_input_ids) for gene in genes]),
@@ -226,8 +226,8 @@ class VariantFormerProcessor(ProcessorMixin):
 
         n_windows = min(max(1, -(-len(gene) // self.token_length)), self.max_gene_windows)
         windows = [gene[i * self.token_length : (i + 1) * self.token_length] for i in range(n_windows)]
-        cre_input_ids, cre_attention_mask = self._rows(elements)
-        gene_input_ids, gene_attention_mask = self._rows(windows)
+        cre_input_ids, cre_attention_mask = token_rows(elements, self.token_length, self.tokenizer.pad_token_id)
+        gene_input_ids, gene_attention_mask = token_rows(windows, self.token_length, self.tokenizer.pad_token_id)
         return EncodedGene(
             cre_input_ids=cre_input_ids,
             cre_attention_mask=cre_attention_mask,
@@ -249,15 +249,6 @@ class VariantFormerProcessor(ProcessorMixin):
         ids = self.tokenizer(sequences, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [np.array(ids_of_sequence, dtype=np.int64) for ids_of_sequence in ids]
 
-    def _rows(self, tokens: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        ids = np.full((len(tokens), self.token_length), self.tokenizer.pad_token_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, tokens_of_row in enumerate(tokens):
-            count = min(len(tokens_of_row), self.token_length)
-            ids[row, :count] = tokens_of_row[:count]
-            mask[row, :count] = 1
-        return ids, mask
-
     def _class_id(self, given: str | int) -> int:
         if isinstance(given, str):
             if given not in self.cre_classes:
@@ -268,7 +259,18 @@ class VariantFormerProcessor(ProcessorMixin):
         return int(given)
 
 
-def _stack(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
+def token_rows(tokens: Sequence[Any], length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of tokens as (R, length) int64 ids, cut and padded, and their attention mask (1 = token)."""
+    ids = np.full((len(tokens), length), pad, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, of_row in enumerate(tokens):
+        count = min(len(of_row), length)
+        ids[row, :count] = of_row[:count]
+        mask[row, :count] = 1
+    return ids, mask
+
+
+def stack_padded(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
     """Arrays that differ in their first dimension, as one: the shorter are filled up at the end."""
     longest = max(len(array) for array in arrays)
     stacked = np.full((len(arrays), longest, *arrays[0].shape[1:]), fill, dtype=arrays[0].dtype)
