@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_cohort import SmallCohort, small_cohort
 from small_model import SmallWorld, small_world
 
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.data.splits import Split, split_donors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -65,3 +67,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
 def scorer(world: SmallWorld) -> VariantScorer:
     """Variant effects by the small model."""
     return VariantScorer(world.predictor)
+
+
+@pytest.fixture(scope="module")
+def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> SmallCohort:
+    """A small cohort in the small genome."""
+    return small_cohort(world, tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="module")
+def split(cohort: SmallCohort) -> Split:
+    """A quarter of its donors is held out."""
+    return split_donors(cohort.expression.samples, test=0.25)

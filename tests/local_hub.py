@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,6 +82,15 @@ class LocalHub:
             "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", **more,
         }  # fmt: skip
 
+    def python(self, home: str | os.PathLike[str], code: str, *arguments: object, **environment: str) -> Any:
+        """Run code in a process that has this Hub; the JSON in the last line that it prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)], check=False, capture_output=True, text=True,
+            env=self.environment(home, **environment), stdin=subprocess.DEVNULL, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3_000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
 
 def blob_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -118,9 +129,26 @@ class _Handler(BaseHTTPRequestHandler):
         for pattern, name in _ROUTES:
             match = re.fullmatch(pattern, path)
             if match:
-                getattr(self, name)(**match.groupdict())
+                self._route(getattr(self, name), match.groupdict())
                 return
         self._json(404, {"error": f"no route {path}"})
+
+    def _route(self, handler: Callable[..., None], groups: dict[str, str]) -> None:
+        """Call a handler with the repository, and the commit that must be there, unless these are refused."""
+        if "repository" not in groups:
+            handler(**groups)
+            return
+        found = self._repository(groups["repository"])
+        if found is None:
+            return
+        if handler in (self.info, self.tree, self.resolve):
+            revision = groups.pop("revision", "main")
+            sha = found.at(revision)
+            if sha is None:
+                self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+                return
+            groups["sha"] = sha
+        handler(found, **groups)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -190,32 +218,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json(200, {"errors": [], "warnings": []})
 
-    def info(self, repository: str, revision: str = "main") -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
-        sha = found.at(revision)
-        if sha is None:
-            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-            return
+    def info(self, found: Repository, repository: str, sha: str) -> None:
         siblings = [{"rfilename": path} for path in found.commits[sha]]
         content = {"id": repository, "modelId": repository, "sha": sha, "private": found.private, "tags": []}
         self._json(200, {**content, "downloads": 0, "likes": 0, "siblings": siblings})
 
-    def tree(self, repository: str, revision: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
-        sha = found.at(revision)
-        if sha is None:
-            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        else:
-            self._json(200, [_entry(path, content) for path, content in found.commits[sha].items()])
+    def tree(self, found: Repository, repository: str, sha: str) -> None:
+        self._json(200, [_entry(path, content) for path, content in found.commits[sha].items()])
 
-    def paths(self, repository: str, revision: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
+    def paths(self, found: Repository, repository: str, revision: str) -> None:
         asked = (
             json.loads(self.content)["paths"]
             if self.content.startswith(b"{")
@@ -224,10 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         files = found.commits[found.at(revision) or ""]
         self._json(200, [_entry(path, files[path]) for path in asked if path in files])
 
-    def references(self, repository: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
+    def references(self, found: Repository, repository: str) -> None:
 
         def listed(names: dict[str, str], kind: str) -> list[dict[str, str]]:
             return [{"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha} for name, sha in names.items()]
@@ -235,10 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         branches = {name: sha for name, sha in found.refs.items() if not name.startswith("refs/")}
         self._json(200, {"branches": listed(branches, "heads"), "tags": listed(found.tags, "tags"), "converts": []})
 
-    def tag(self, repository: str, revision: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
+    def tag(self, found: Repository, repository: str, revision: str) -> None:
         name = json.loads(self.content)["tag"]
         if name in found.tags:
             self._json(409, {"error": f"Tag reference exists already: {name}"})
@@ -246,10 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             found.tags[name] = found.at(revision) or ""
             self._json(200, {})
 
-    def preupload(self, repository: str, revision: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
+    def preupload(self, found: Repository, repository: str, revision: str) -> None:
         files = found.commits.get(found.at(revision) or "", {})
         answers = []
         for asked in json.loads(self.content)["files"]:
@@ -259,9 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
             answers.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": known})
         self._json(200, {"files": answers})
 
-    def batch(self, repository: str) -> None:
-        if self._repository(repository) is None:
-            return
+    def batch(self, found: Repository, repository: str) -> None:
         objects = []
         for asked in json.loads(self.content)["objects"]:
             entry = {"oid": asked["oid"], "size": asked["size"]}
@@ -280,10 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
             hub.uploads[oid] = self.content
             self._json(200, {})
 
-    def commit(self, repository: str, revision: str) -> None:
-        found = self._repository(repository)
-        if found is None:
-            return
+    def commit(self, found: Repository, repository: str, revision: str) -> None:
         hub = self.server.hub
         files = dict(found.commits.get(found.at(revision) or "", {}))
         for line in self.content.splitlines():
@@ -304,15 +301,8 @@ class _Handler(BaseHTTPRequestHandler):
         sha = found.commit(files, ref)
         self._json(200, {**answer, "commitUrl": f"{hub.url}/{repository}/commit/{sha}", "commitOid": sha})
 
-    def resolve(self, repository: str, revision: str, path: str) -> None:
+    def resolve(self, found: Repository, repository: str, sha: str, path: str) -> None:
         hub = self.server.hub
-        found = self._repository(repository)
-        if found is None:
-            return
-        sha = found.at(revision)
-        if sha is None:
-            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-            return
         content = found.commits[sha].get(path)
         if content is None:
             body = json.dumps({"error": "Entry not found"}).encode()

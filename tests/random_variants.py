@@ -33,6 +33,11 @@ def random_genome(rng: random.Random, length: int) -> str:
     return genome[:length]
 
 
+def other_base(base: str) -> str:
+    """A base that is not this one."""
+    return "C" if base == "A" else "A"
+
+
 def random_alt(rng: random.Random, ref: str) -> str:
     kind = rng.random()
     if kind < 0.35:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from genome_files import record, write_vcf
+from random_variants import other_base
 from scipy import stats
 from small_model import LENGTH, TISSUES, SmallWorld, random_person_lines
 
@@ -27,10 +28,6 @@ from variantformer_hf.report.tables import write_table
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def other(letter: str) -> str:
-    return "A" if letter != "A" else "C"
-
-
 # Counterfactuals ------------------------------------------------------------------------------------------------------
 
 
@@ -39,11 +36,11 @@ def people(world: SmallWorld) -> list[PersonalGenome]:
     """Carriers of two SNPs in PLUS: both, one, none, and one with a colliding third allele."""
     first, second = 1_800, 1_810
     a, b = world.genome[first], world.genome[second]
-    third = next(base for base in "ACGT" if base not in (a, other(a)))
+    third = next(base for base in "ACGT" if base not in (a, other_base(a)))
     lines = [
-        record(first + 1, a, f"{other(a)},{third}", "0|1", "1|1", "0|0", "2|2"),
-        record(second + 1, b, other(b), "1|1", "0|0", "0|0", "0|1"),
-        record(3_000, world.genome[2_999], other(world.genome[2_999]), "0|1", "1|1", "0|1", "0|0"),
+        record(first + 1, a, f"{other_base(a)},{third}", "0|1", "1|1", "0|0", "2|2"),
+        record(second + 1, b, other_base(b), "1|1", "0|0", "0|0", "0|1"),
+        record(3_000, world.genome[2_999], other_base(world.genome[2_999]), "0|1", "1|1", "0|1", "0|0"),
     ]
     path = write_vcf(
         world.folder / "carriers.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200}, samples=["P1", "P2", "P3", "P4"]
@@ -53,7 +50,7 @@ def people(world: SmallWorld) -> list[PersonalGenome]:
 
 @pytest.fixture(scope="module")
 def reverted(world: SmallWorld) -> list[GenotypeEdit]:
-    found = [Variant("chr1", at + 1, world.genome[at], other(world.genome[at])) for at in (1_800, 1_810)]
+    found = [Variant("chr1", at + 1, world.genome[at], other_base(world.genome[at])) for at in (1_800, 1_810)]
     return [GenotypeEdit(variant, "absent") for variant in found]
 
 
@@ -101,7 +98,7 @@ def test_who_cannot_be_edited_is_named(
 def test_snps_together_do_what_their_mnv_does(world: SmallWorld, scorer: VariantScorer) -> None:
     person = world.person(random_person_lines(random.Random(2), world.genome[:1_500]), "mnv")
     ref = world.genome[1_800:1_803]
-    alt = other(ref[0]) + ref[1] + other(ref[2])
+    alt = other_base(ref[0]) + ref[1] + other_base(ref[2])
     single = [Variant("chr1", 1_801, ref[0], alt[0]), Variant("chr1", 1_803, ref[2], alt[2])]
     for genotype in ("hom", "het"):
         together = counterfactual(scorer, [person], [GenotypeEdit(each, genotype) for each in single], ["PLUS"])
@@ -121,7 +118,7 @@ def eqtl_table(world: SmallWorld, path: Path, n: int = 30) -> pd.DataFrame:
             "chromosome": "1",
             "position": places + 1,
             "ref": [world.genome[at] for at in places],
-            "alt": [other(world.genome[at]) for at in places],
+            "alt": [other_base(world.genome[at]) for at in places],
             "gene_id": "ENSG00000000001",
             "beta": rng.normal(size=n),
             "maf": rng.uniform(0, 0.1, size=n),
@@ -212,9 +209,9 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
     for number, at in enumerate(places):
         ref = world.genome[at]
         calls = ["1|1", "0|0", "0|0", "0|1"] if number % 2 else ["0|0"] * 4
-        lines.append(record(at + 1, ref, other(ref), *calls))
+        lines.append(record(at + 1, ref, other_base(ref), *calls))
     ref = world.genome[2_205]
-    lines.append(record(2_206, ref, f"{other(ref)},{'G' if ref != 'G' else 'T'}", "1|2", "0|0", "0|0", "0|1"))
+    lines.append(record(2_206, ref, f"{other_base(ref)},{'G' if ref != 'G' else 'T'}", "1|2", "0|0", "0|0", "0|1"))
     panel = write_vcf(
         world.folder / "panel.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200}, samples=["A", "B", "C", "D"]
     )
@@ -222,7 +219,7 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
     backgrounds = [Background("reference", genome)]
     null = build_null(scorer, panel, backgrounds, ["PLUS"], tissues=["liver"], zygosity=["hom"])
     assert sorted(null["variant"]) == sorted(
-        f"chr1:{at + 1}:{world.genome[at]}:{other(world.genome[at])}" for at in places[1::2]
+        f"chr1:{at + 1}:{world.genome[at]}:{other_base(world.genome[at])}" for at in places[1::2]
     )
     assert (null["maf"] == 0.375).all()
     assert set(null["distance_class"]) == {"<1kb"}
@@ -235,7 +232,7 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
     wrong = write_table(null, tmp_path / "wrong.parquet", {"model_sha256": "x", "precision": "float32"})
     with pytest.raises(InputError, match="another model"):
         read_null(wrong, scorer)
-    table = scorer.score([Variant("chr1", 1_801, world.genome[1_800], other(world.genome[1_800]))], genome,
+    table = scorer.score([Variant("chr1", 1_801, world.genome[1_800], other_base(world.genome[1_800]))], genome,
                          genes=["PLUS", "MINUS"], zygosity=["hom"], tissues=["liver", "thyroid"])  # fmt: skip
     scored = add_quantiles(table, null)
     liver = scored[(scored["gene_name"] == "PLUS") & (scored["tissue"] == "liver")].iloc[0]
@@ -279,14 +276,14 @@ def test_weighted_scores_by_hand(world: SmallWorld, tmp_path: Path) -> None:
 def test_frequencies_from_a_table(world: SmallWorld, tmp_path: Path) -> None:
     ref = world.genome[1_800]
     path = tmp_path / "af.tsv"
-    path.write_text(f"variant_id\tEUR_AF\tAF_AFR\tAF\nchr1_1801_{ref}_{other(ref)}_b38\t0.2\t.\t0.3\n")
+    path.write_text(f"variant_id\tEUR_AF\tAF_AFR\tAF\nchr1_1801_{ref}_{other_base(ref)}_b38\t0.2\t.\t0.3\n")
     normalizer = VariantNormalizer(world.reference)
-    assert read_frequencies(path, normalizer) == {f"chr1:1801:{ref}:{other(ref)}": {"EUR": 0.2, "": 0.3}}
-    assert frequencies_of(read_variants([f"chr1:1801:{ref}:{other(ref)}"], normalizer)) == {}
+    assert read_frequencies(path, normalizer) == {f"chr1:1801:{ref}:{other_base(ref)}": {"EUR": 0.2, "": 0.3}}
+    assert frequencies_of(read_variants([f"chr1:1801:{ref}:{other_base(ref)}"], normalizer)) == {}
 
 
 def test_two_checkpoints(world: SmallWorld, scorer: VariantScorer) -> None:
-    variant = Variant("chr1", 1_801, world.genome[1_800], other(world.genome[1_800]))
+    variant = Variant("chr1", 1_801, world.genome[1_800], other_base(world.genome[1_800]))
     first = scorer.score([variant], PersonalGenome(world.reference), genes=["PLUS"])
     second = first.assign(effect=first["effect"] + 2)
     both = add_second_model(first, second)

@@ -15,13 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from command_line import invoke
 from sklearn.ensemble import RandomForestClassifier
 from small_model import SmallWorld
-from typer.testing import CliRunner
 
 from variantformer_hf import CreTable
 from variantformer_hf.analysis.population_scores import read_frequencies
-from variantformer_hf.cli import app
 from variantformer_hf.conversion.allele_frequencies import convert_frequencies
 from variantformer_hf.conversion.cre_maps import read_cre_maps
 from variantformer_hf.conversion.population_genomes import convert_population_genomes
@@ -36,11 +35,7 @@ treelite = pytest.importorskip("treelite")
 
 
 def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, ["artifacts", *map(str, arguments)])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+    return invoke("artifacts", *arguments)
 
 
 class Call:

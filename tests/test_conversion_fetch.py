@@ -13,10 +13,9 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+from command_line import invoke
 from moto.server import ThreadedMotoServer
-from typer.testing import CliRunner
 
-from variantformer_hf.cli import app
 from variantformer_hf.conversion import fetch as fetching
 from variantformer_hf.conversion import released_files
 from variantformer_hf.conversion.fetch import FetchedFile, copy_released, fetch_released
@@ -273,9 +272,8 @@ def test_the_vocabularies_beside_a_copy_are_found(tmp_path: Path, code: str) -> 
 
 def test_the_command(service: str, code: str, tmp_path: Path) -> None:
     arguments = ["fetch", "released", "-o", str(tmp_path / "out"), "--what", "genes,cres", "--models", "pcg, ag"]
-    result = CliRunner().invoke(app, [*arguments, "--endpoint-url", service, "--code-source", code])
-    assert result.exit_code == 0, result.output
-    assert "3 files, 15,000 bytes; compared: 3 by md5" in result.output
+    output = invoke(*arguments, "--endpoint-url", service, "--code-source", code)
+    assert "3 files, 15,000 bytes; compared: 3 by md5" in output
     assert len(json.loads((tmp_path / "out/fetched.json").read_text())) == 3
 
 

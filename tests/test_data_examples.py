@@ -9,8 +9,8 @@ import pytest
 import torch
 from datasets.distributed import split_dataset_by_node
 from genome_files import record, write_vcf
-from small_cohort import DONORS, SmallCohort, small_cohort
-from small_model import LENGTH, TISSUES, SmallWorld
+from small_cohort import DONORS, SmallCohort
+from small_model import LENGTH, TISSUES
 
 from variantformer_hf import PersonalGenome
 from variantformer_hf.data.collators import ActivityCollator, ExpressionCollator
@@ -23,22 +23,12 @@ from variantformer_hf.data.examples import (
     expression_dataset,
 )
 from variantformer_hf.data.expression_pairs import ExpressionPairs, expression_pairs
-from variantformer_hf.data.splits import Split, split_donors
+from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.inference.gene_regions import gene_sequences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> SmallCohort:
-    return small_cohort(world, tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture(scope="module")
-def split(cohort: SmallCohort) -> Split:
-    return split_donors(cohort.expression.samples, test=0.25)
 
 
 @pytest.fixture(scope="module")

@@ -6,22 +6,11 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from small_cohort import DONORS, SmallCohort, small_cohort
-from small_model import SmallWorld
+from small_cohort import DONORS, SmallCohort
 
 from variantformer_hf.data.published import push_dataset, read_dataset, write_dataset
-from variantformer_hf.data.splits import Split, split_donors
+from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> SmallCohort:
-    return small_cohort(world, tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture(scope="module")
-def split(cohort: SmallCohort) -> Split:
-    return split_donors(cohort.expression.samples, test=0.25)
 
 
 def test_every_value_is_there_in_its_part(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:

@@ -35,12 +35,6 @@ def run(hub: LocalHub, home: Path, *command: str, **environment: str) -> subproc
     )  # fmt: skip
 
 
-def script(hub: LocalHub, home: Path, code: str, *arguments: object, **environment: str) -> list[str]:
-    done = run(hub, home, "-c", code, *map(str, arguments), **environment)
-    assert done.returncode == 0, done.stderr[-3_000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_predict_by_name_then_offline(hub: LocalHub, world: SmallWorld, tmp_path: Path) -> None:
     folder = world.save(tmp_path / "model", max_shard_size="20KB")
     assert len(list(folder.glob("*.safetensors"))) > 1
@@ -102,7 +96,7 @@ def test_revisions_tokens_and_refusals(hub: LocalHub, world: SmallWorld, tmp_pat
         ("me/moving", None), ("me/moving", "v1"), ("me/moving", commit), ("me/moving", "v9"), ("me/private", None),
         ("me/gated", None), ("me/nowhere", None), ("me/damaged", None), ("me/bare", None), ("no/such/folder", None),
     ]  # fmt: skip
-    found = script(hub, tmp_path / "home", SEVERAL, json.dumps(asked))
+    found = hub.python(tmp_path / "home", SEVERAL, json.dumps(asked))
     latest, v1, by_commit, *refusals = found
     assert v1 == by_commit == world_hash(first)
     assert latest == world_hash(second) != v1
@@ -115,7 +109,7 @@ def test_revisions_tokens_and_refusals(hub: LocalHub, world: SmallWorld, tmp_pat
         strict=True,
     ):  # fmt: skip
         assert re.search(message, refusal), refusal
-    known = script(hub, tmp_path / "home", SEVERAL, json.dumps([("me/private", None), ("me/nowhere", None)]),
+    known = hub.python(tmp_path / "home", SEVERAL, json.dumps([("me/private", None), ("me/nowhere", None)]),
                    HF_TOKEN=TOKEN)  # fmt: skip
     assert known[0] == world_hash(first)
     assert "that you may read" in known[1]
@@ -142,12 +136,12 @@ def test_a_download_goes_on_where_it_broke_off(hub: LocalHub, tmp_path: Path) ->
     hub.add("me/large", {"config.json": b"{}", names[0]: content, names[1]: content[::-1]})
     hub.breaks = {f"me/large/{names[0]}": [15_000_000], f"me/large/{names[1]}": [0] * 6}
     hub.requests.clear()
-    outcome, message = script(hub, tmp_path, READ_FILES, *names)
+    outcome, message = hub.python(tmp_path, READ_FILES, *names)
     starts = [int(each.rpartition(" ")[2]) for each in hub.requests if each.startswith("GET") and " from " in each]
     assert starts == [10 * 2**20]  # the client keeps whole pieces of 10 MiB
     # The line was down for longer than the client tries; the next run begins with what is missing.
     assert outcome == "error"
     assert "downloaded whole are kept" in message
     hub.requests.clear()
-    assert script(hub, tmp_path, READ_FILES, *names) == ["ok", [len(content)] * 2]
+    assert hub.python(tmp_path, READ_FILES, *names) == ["ok", [len(content)] * 2]
     assert [each for each in hub.requests if each.startswith("GET") and "00001" in each] == []

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -12,13 +10,12 @@ import huggingface_hub
 import pytest
 import torch
 import yaml
+from command_line import invoke
 from huggingface_hub import ModelCard
 from local_hub import TOKEN, LocalHub, local_hub
 from small_model import SmallWorld
-from typer.testing import CliRunner
 
 from variantformer_hf import VariantFormerConfig, VariantFormerForExpression
-from variantformer_hf.cli import app
 from variantformer_hf.conversion.model_card import released_card
 from variantformer_hf.errors import InputError
 from variantformer_hf.hub import card_problems, check_folder, plan_publication, publish
@@ -197,12 +194,8 @@ def test_a_stage_one_folder_is_ready_too(world: SmallWorld, tmp_path: Path) -> N
     assert "model.safetensors" in {path.name for path in check_folder(tmp_path)}
 
 
-def run(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["publish", *map(str, arguments)])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.output
+def run(*arguments: object) -> str:
+    return invoke("publish", *arguments)
 
 
 def test_a_dry_run_lists_everything_and_sends_nothing(hub: LocalHub, folder: Path) -> None:
@@ -312,13 +305,9 @@ print(json.dumps([*names, processor.token_length, tokenizer("ACGTRYN")["input_id
 def test_push_to_hub_of_model_tokenizer_and_processor(world: SmallWorld, tmp_path: Path) -> None:
     folder = world.save(tmp_path / "model")
     with local_hub() as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", PUSH, str(folder)], check=False, capture_output=True, text=True, timeout=300,
-            env=hub.environment(tmp_path / "home", HF_TOKEN=TOKEN), stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3_000:]
+        found = hub.python(tmp_path / "home", PUSH, folder, HF_TOKEN=TOKEN)
     processor = world.predictor.processor
-    assert json.loads(done.stdout.splitlines()[-1]) == [
+    assert found == [
         "VariantFormerForExpression", "VariantFormerProcessor", processor.token_length,
         processor.tokenizer("ACGTRYN")["input_ids"],
     ]  # fmt: skip

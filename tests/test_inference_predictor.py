@@ -11,6 +11,7 @@ import pandas as pd
 import pysam
 import pytest
 import torch
+from random_variants import other_base
 
 from variantformer_hf import ExpressionPredictor, GeneTable, ReferenceGenome
 from variantformer_hf.demo.model import write_demo_model
@@ -65,10 +66,6 @@ def base_at(files: Files, chrom: str, position: int, length: int = 1) -> str:
     return ReferenceGenome(files.fasta).sequence(chrom, position - 1, position - 1 + length).upper()
 
 
-def other(base: str) -> str:
-    return "C" if base == "A" else "A"
-
-
 def test_rows_are_in_the_asked_order(files: Files, predictor: ExpressionPredictor) -> None:
     table = predictor.predict(files.fasta, files.vcf, genes=["DEMO5", "DEMO2"], tissues=["Liver", "whole blood"])
     assert list(table.columns) == COLUMNS
@@ -120,7 +117,9 @@ def test_several_samples_of_one_file(files: Files, predictor: ExpressionPredicto
     gene = predictor.gene_table.get("DEMO1")
     ref = base_at(files, "chr1", gene.start + 50)
     vcf = write_vcf(
-        tmp_path / "two.vcf.gz", [("chr1", gene.start + 50, ref, other(ref), "1|1\t0|0")], samples=("carrier", "not")
+        tmp_path / "two.vcf.gz",
+        [("chr1", gene.start + 50, ref, other_base(ref), "1|1\t0|0")],
+        samples=("carrier", "not"),
     )
     with pytest.raises(SampleError, match="carrier, not"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
@@ -157,7 +156,7 @@ def test_a_vcf_of_another_genome_stops_before_anything_is_computed(
     records = []
     for position in range(1_000, 300_000, 1_000):
         ref = str(rng.choice(list("ACGT")))
-        records.append(("chr1", position, ref, other(ref), "0|1"))
+        records.append(("chr1", position, ref, other_base(ref), "0|1"))
     vcf = write_vcf(tmp_path / "wrong.vcf.gz", records)
     with pytest.raises(ReferenceMismatchError, match=r"wrong\.vcf\.gz.*only \d+ of \d+ records.*another assembly"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
@@ -168,9 +167,9 @@ def test_one_wrong_record_is_named_or_skipped(files: Files, predictor: Expressio
     records = []
     for position in range(gene.start + 10, gene.start + 600, 10):
         ref = base_at(files, "chr1", position)
-        records.append(("chr1", position, ref, other(ref), "0|1"))
+        records.append(("chr1", position, ref, other_base(ref), "0|1"))
     chrom, position, ref, *_ = records[7]
-    wrong = other(ref)
+    wrong = other_base(ref)
     records[7] = (chrom, position, wrong, "T" if wrong != "T" else "G", "0|1")
     vcf = write_vcf(tmp_path / "one.vcf.gz", records)
     with pytest.raises(ReferenceMismatchError, match=rf"one\.vcf\.gz: chr1:{position}: REF is {wrong}"):
@@ -187,7 +186,7 @@ def test_a_vcf_without_records_on_the_asked_chromosomes_stops(
     files: Files, predictor: ExpressionPredictor, tmp_path: Path
 ) -> None:
     ref = base_at(files, "chr2", 5_000)
-    vcf = write_vcf(tmp_path / "chr2.vcf.gz", [("chr2", 5_000, ref, other(ref), "0|1")])
+    vcf = write_vcf(tmp_path / "chr2.vcf.gz", [("chr2", 5_000, ref, other_base(ref), "0|1")])
     with pytest.raises(InputError, match=r"no record on any of the chromosomes asked for \(chr1\)"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
     assert len(predictor.predict(files.fasta, vcf, genes=["DEMO1", "DEMO4"], tissues=["liver"])) == 2

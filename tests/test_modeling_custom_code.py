@@ -15,6 +15,7 @@ import torch
 from genome_files import record
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from random_variants import other_base
 from small_model import TISSUES, SmallWorld
 
 from variantformer_hf import PersonalGenome, modeling
@@ -112,7 +113,7 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
         token_length=24, num_tissues=3,
     )).eval()  # fmt: skip
     activity.save_pretrained(tmp_path / "encoder")
-    lines = [record(at, world.genome[at - 1], other(world.genome[at - 1]), "0/1") for at in (1900, 2000)]
+    lines = [record(at, world.genome[at - 1], other_base(world.genome[at - 1]), "0/1") for at in (1900, 2000)]
     genome = world.person(lines)
     sequences = predictor.sequences(genome, "PLUS")
     (tmp_path / "sequences.json").write_text(json.dumps({
@@ -133,10 +134,6 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
     with torch.no_grad():
         scores = activity(input_ids=ids, attention_mask=torch.ones_like(ids), tissue_ids=torch.tensor([1])).logits
     torch.testing.assert_close(torch.tensor(found["scores"]), scores, atol=1e-5, rtol=1e-5)
-
-
-def other(base: str) -> str:
-    return "C" if base == "A" else "A"
 
 
 def test_every_way_to_save_brings_the_code(world: SmallWorld, tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """The pipeline gives the rows that the predictor gives, from files and from sequences."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from genome_files import record, write_vcf
-from local_hub import LocalHub, local_hub
+from local_hub import local_hub
+from random_variants import other_base
 from small_model import LENGTH, TISSUES, SmallWorld
 from transformers import pipeline
 
@@ -32,12 +30,8 @@ def pipe(folder: Path) -> variantformer_hf.pipelines.PersonalGeneExpressionPipel
 
 
 def person_file(world: SmallWorld) -> Path:
-    lines = [record(at, world.genome[at - 1], other(world.genome[at - 1]), "0/1") for at in (1900, 2700)]
+    lines = [record(at, world.genome[at - 1], other_base(world.genome[at - 1]), "0/1") for at in (1900, 2700)]
     return write_vcf(world.folder / "piped.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200})
-
-
-def other(base: str) -> str:
-    return "C" if base == "A" else "A"
 
 
 def test_a_person(pipe, world: SmallWorld) -> None:
@@ -109,15 +103,6 @@ print(json.dumps(pipe(fasta=sys.argv[1], genes=["PLUS"], tissues=["liver"])))
 def test_by_name_without_trusting_its_code(folder: Path, world: SmallWorld, tmp_path: Path) -> None:
     with local_hub() as hub:
         hub.add("me/model", {path.name: path.read_bytes() for path in folder.iterdir()})
-        (row,) = by_name(hub, world, tmp_path)
+        (row,) = hub.python(tmp_path, BY_NAME, world.reference.path)
     expected = world.predictor.predict(world.reference, genes=["PLUS"], tissues=["liver"])
     assert row["log1p_tpm"] == pytest.approx(expected["log1p_tpm"].item(), abs=1e-6)
-
-
-def by_name(hub: LocalHub, world: SmallWorld, home: Path) -> list[dict[str, object]]:
-    done = subprocess.run(
-        [sys.executable, "-c", BY_NAME, str(world.reference.path)], check=False, capture_output=True, text=True,
-        env=hub.environment(home), stdin=subprocess.DEVNULL, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3_000:]
-    return json.loads(done.stdout.splitlines()[-1])
