@@ -9,7 +9,7 @@ oracle (the true genetic part); of the same model fed the reference genome (cons
 and of an elastic net on dosages, gene by gene. And for causal variants whose true effect is in the top half: how often
 the sign of the model's effect is right.
 
-A folder that holds a finished or a killed run is gone on with.
+FOLDER is new: the cohort is written into it, and a run goes on only with the files that it began with.
 """
 
 import argparse
@@ -52,16 +52,16 @@ def main() -> None:
     arguments = parser.parse_args()
     cohort = simulate_cohort(arguments.folder, donors=arguments.donors, genes=arguments.genes, seed=arguments.seed)
     report: dict[str, Any] = {"threads": torch.get_num_threads()}
-    if not (arguments.folder / "expression").exists():
-        prepare(cohort)
+    prepare(cohort)
     write_configs(cohort, arguments.encoder_epochs, arguments.epochs)
     for stage, train, kind in (("encoder", train_encoder, EncoderOptions),
                                ("expression", train_expression, ExpressionOptions)):  # fmt: skip
         start = time.perf_counter()
         report[stage] = train(read_options(arguments.folder / f"{stage}.yaml", kind))  # type: ignore[operator]
         report[f"minutes of {stage}"] = (time.perf_counter() - start) / 60
-    report |= on_test_donors(cohort)
-    report |= signs(cohort)
+    scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
+    report |= on_test_donors(cohort, scorer)
+    report |= signs(cohort, scorer)
     for what, value in report.items():
         print(f"{what:64s} {value:10.3f}" if isinstance(value, float) else f"{what:64s} {value}")
     (arguments.folder / "learns.json").write_text(json.dumps(report, indent=2))
@@ -110,12 +110,14 @@ def untouched_donors(cohort: SimulatedCohort) -> list[str]:
     return [donor for donor, part in donors.items() if part == "test"]
 
 
-def on_test_donors(cohort: SimulatedCohort) -> dict[str, Any]:
+def on_test_donors(cohort: SimulatedCohort, scorer: VariantScorer) -> dict[str, Any]:
     """Gene correlation of the model, the oracle, the reference genome and an elastic net."""
     donors = untouched_donors(cohort)
-    observed = wide(pd.read_csv(cohort.expression).assign(value=lambda table: np.log1p(table["tpm"])), donors)
+    measured = pd.read_csv(cohort.expression).assign(value=lambda table: np.log1p(table["tpm"]))
+    everyone = wide(measured, list(cohort.donors))
+    observed = everyone[donors]
     oracle = wide(pd.read_parquet(cohort.oracle).rename(columns={"log1p_tpm": "value"}), donors)
-    predicted = wide(predictions(cohort, donors), donors).reindex(observed.index)
+    predicted = wide(predictions(cohort, scorer, donors), donors).reindex(observed.index)
     table = observed.to_numpy()
     result: dict[str, Any] = {"test donors": len(donors), "genes x tissues": len(observed)}
     constant = np.repeat(predicted.to_numpy().mean(axis=1, keepdims=True), len(donors), axis=1)
@@ -123,7 +125,7 @@ def on_test_donors(cohort: SimulatedCohort) -> dict[str, Any]:
         ("model", predicted.to_numpy()),
         ("oracle", oracle.reindex(observed.index).to_numpy()),
         ("model, reference genome", constant),
-        ("elastic net on dosages", elastic_net(cohort, observed, donors)),
+        ("elastic net on dosages", elastic_net(cohort, everyone, donors)),
     ):
         found = gene_correlation(table, values).summary(constant_as_zero=True)
         result[f"gene correlation: {name}"] = found["spearman"]
@@ -139,22 +141,17 @@ def wide(table: pd.DataFrame, donors: list[str]) -> pd.DataFrame:
     return kept.pivot(index=["gene_id", "tissue"], columns="donor", values="value")[donors]
 
 
-def predictions(cohort: SimulatedCohort, donors: list[str]) -> pd.DataFrame:
-    """What the last model says of the test donors, in all tissues."""
-    scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
-    predictor = scorer.predictor
-    table = predictor.predict(cohort.fasta, cohort.vcf, samples=donors)
+def predictions(cohort: SimulatedCohort, scorer: VariantScorer, donors: list[str]) -> pd.DataFrame:
+    """What the model says of the test donors, in all tissues."""
+    table = scorer.predictor.predict(cohort.fasta, cohort.vcf, samples=donors)
     return table.rename(columns={"sample": "donor", "log1p_tpm": "value"})
 
 
-def elastic_net(cohort: SimulatedCohort, observed: pd.DataFrame, donors: list[str]) -> np.ndarray:
+def elastic_net(cohort: SimulatedCohort, everyone: pd.DataFrame, donors: list[str]) -> np.ndarray:
     """A gene's values from the dosages of variants near it, fitted to all other donors."""
-    everyone = wide(
-        pd.read_csv(cohort.expression).assign(value=lambda table: np.log1p(table["tpm"])), list(cohort.donors)
-    )
     genes = GeneTable.read(cohort.genes)
     train = [donor for donor in cohort.donors if donor not in set(donors)]
-    found = np.full(observed.shape, np.nan)
+    found = np.full((len(everyone), len(donors)), np.nan)
     with pysam.VariantFile(str(cohort.vcf)) as file:
         samples = list(file.header.samples)
         place = {donor: index for index, donor in enumerate(samples)}
@@ -169,17 +166,16 @@ def elastic_net(cohort: SimulatedCohort, observed: pd.DataFrame, donors: list[st
             ).T
             of_train, of_test = ([place[donor] for donor in names] for names in (train, donors))
             for tissue in cohort.tissues:
-                row = observed.index.get_loc((gene.gene_id.split(".")[0], tissue))
+                row = everyone.index.get_loc((gene.gene_id.split(".")[0], tissue))
                 model = ElasticNetCV(l1_ratio=0.5, alphas=20, cv=5, max_iter=5_000)
                 model.fit(dosage[of_train], everyone.iloc[row][train])
                 found[row] = model.predict(dosage[of_test])
     return found
 
 
-def signs(cohort: SimulatedCohort) -> dict[str, Any]:
+def signs(cohort: SimulatedCohort, scorer: VariantScorer) -> dict[str, Any]:
     """How often the sign of a causal variant's effect is right, of those with true effects in the top half."""
     truth = json.loads(cohort.truth.read_text())
-    scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
     genome = PersonalGenome(ReferenceGenome(cohort.fasta))
     genes = GeneTable.read(cohort.genes).genes
     sizes = [abs(effect) for each in truth["causal"] for effect in each["effect"].values() if effect]
