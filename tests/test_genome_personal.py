@@ -18,6 +18,9 @@ from variantformer_hf.errors import (
     SymbolicAlleleError,
 )
 from variantformer_hf.genome import Interval, PersonalGenome, ReferenceGenome, VariantTally
+from variantformer_hf.genome.edited import EditedGenome, GenotypeEdit
+from variantformer_hf.genome.variant import Variant
+from variantformer_hf.genome.variant_store import build_store
 
 BASES = "ACGTACGTACGTACGTACGT"
 GENOME = {"chr1": BASES, "chr2": "GGGGGCCCCC"}
@@ -355,3 +358,22 @@ def test_a_refused_file_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ContigError):
         person(tmp_path, [record(5, "A", "T", "1/1", chrom="ctg1")], contigs={"ctg1": 20})
     assert closed == [tmp_path / "calls.vcf.gz"]
+
+
+@pytest.mark.parametrize("ingested", [False, True])
+def test_a_contig_that_the_file_has_no_record_of_is_told_whatever_its_header_says(
+    tmp_path: Path, ingested: bool
+) -> None:
+    genome = person(tmp_path, [record(3, "G", "T", "0/1")])
+    assert genome._variants is not None
+    path = genome._variants.path
+    if ingested:
+        build_store(path)
+    people = [genome, PersonalGenome(genome.reference, path), pickle.loads(pickle.dumps(genome))]
+    assert [each.has_contig("chr1") for each in people] == [True] * 3
+    assert [each.has_contig("chr2") for each in people] == [False] * 3
+    assert [each.has_contig("chr9") for each in people] == [False] * 3
+    assert PersonalGenome(genome.reference).has_contig("chr2")
+    edited = EditedGenome(genome, [GenotypeEdit(Variant("chr2", 3, "G", "T"), "het")])
+    assert edited.has_contig("chr1")
+    assert edited.has_contig("chr2")

@@ -227,6 +227,10 @@ class EditedGenome(PersonalGenome):
                         remedy="Set that one absent in the same edits, or leave this one out.",
                     )
 
+    def has_contig(self, chrom: str) -> bool:
+        """As of the person; a contig with edits is there too."""
+        return self.person.has_contig(chrom) or bool(self.edited_spans(chrom))
+
     def edited_contigs(self) -> dict[str, str]:
         """Contigs with edits, by the person's file -> by the FASTA."""
         chroms = dict.fromkeys(edit.variant.chrom for edit in self.genotypes)

@@ -93,9 +93,11 @@ class PersonalGenome:
         self.sample = "reference"
         self._variants: RecordSource | None = None
         self._contig_of: dict[str, str] = {}
+        self._with_records: frozenset[str] = frozenset()
         if variants is not None:
             needs_quality = min_gq is not None or min_dp is not None
-            self._variants = open_variants(variants, sample, needs_quality=needs_quality)
+            opened = open_variants(variants, sample, needs_quality=needs_quality)
+            self._variants, self._with_records = opened, frozenset(opened.indexed_contigs)
             try:
                 self._contig_of = _matched_contigs(reference, self._variants)
             except InputError:
@@ -116,6 +118,14 @@ class PersonalGenome:
     def index_is_older(self) -> bool:
         """Whether the file of variants was changed after its index was made, so that records may be missed."""
         return self._variants is not None and self._variants.index_is_older
+
+    def has_contig(self, chrom: str) -> bool:
+        """Whether the file of variants has any record, of anybody, on a contig of the FASTA.
+
+        A file of one chromosome is often headed by all of them, so that its index is asked and not its header. Without
+        a file of variants nothing can be missing from it: True.
+        """
+        return self._variants is None or self._contig_of.get(chrom) in self._with_records
 
     def sequence(self, chrom: str, start: int, end: int, tally: VariantTally | None = None) -> str:
         """The person's bases of [start, end), 0-based half-open, forward strand; see :meth:`sequences`."""

@@ -106,6 +106,11 @@ class VariantStore:
         self._alleles = np.clip(np.array(table, dtype=np.int64).reshape(-1, 2), -2, 100).astype(np.int8)
         self._arrays: dict[str, dict[str, np.ndarray]] = {}
 
+    @property
+    def indexed_contigs(self) -> list[str]:
+        """Contigs that have records, in the order of the file."""
+        return list(dict.fromkeys(segment["contig"] for segment in self._segments))
+
     def columns(self, chrom: str, start: int, end: int, *, needs_quality: bool = False) -> Iterator[RecordColumns]:
         """As :meth:`VariantFile.columns`.
 
