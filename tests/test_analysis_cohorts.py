@@ -161,6 +161,19 @@ def test_eqtl_slopes_and_scores(world: SmallWorld, scorer: VariantScorer, tmp_pa
     assert eqtl_scatter(pairs, found.correlations, tmp_path / "q.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_pair_of_two_data_sets_counts_in_both(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    table = eqtl_table(world, tmp_path / "all.tsv", 10)
+    cohorts = pd.concat([table.assign(dataset_id=name) for name in ("QTD1", "QTD2", "QTD3")])
+    cohorts.to_csv(tmp_path / "eqtl.tsv", sep="\t", index=False)
+    found = eqtl_benchmark(
+        scorer, tmp_path / "eqtl.tsv", [Background("reference", PersonalGenome(world.reference))], tissues=["liver"]
+    )
+    assert found.pairs["dataset"].value_counts().to_dict() == {"QTD1": 10, "QTD2": 10, "QTD3": 10}
+    assert not found.rejected
+    whole = found.correlations[found.correlations["stratum"] == "all"]
+    assert whole["n"].tolist() == [10, 10, 10]
+
+
 def test_perfect_and_hopeless_correlations() -> None:
     pairs = pd.DataFrame({"tissue": "t", "dataset": "d", "slope": range(12), "score": range(12)})
     pairs = pairs.assign(rare=None, common=None, EUR_enriched=None, AFR_enriched=None)

@@ -262,6 +262,16 @@ def test_odd_variants_have_a_clear_outcome(world: SmallWorld, scorer: VariantSco
     assert asked["effect"].tolist() == [0.0]
 
 
+def test_a_row_beside_a_gap_does_not_end_the_run(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    genome = world.genome[:1_800] + "NNNNCAG" + world.genome[1_807:]
+    contigs = {"chr1": genome, "chrX": world.reference.sequence("chrX", 0, 200)}
+    reference = ReferenceGenome(write_fasta(tmp_path / "gap.fa", contigs, width=60))
+    given = [Variant("chr1", 1_805, "C", alt) for alt in ("CC", "CT", "T")]
+    result = scorer.run(given, reference, genes=["PLUS"], zygosity=["hom"], tissues=["liver"])
+    assert [(each.row, each.reason[:12]) for each in result.rejected] == [(1, "left-aligned")]
+    assert result.table["status"].tolist() == ["ok", "ok"]
+
+
 def test_a_gene_that_is_deleted_has_no_score(world: SmallWorld, scorer: VariantScorer) -> None:
     variant = Variant("chr1", 1_741, world.genome[1_740:2_960], world.genome[1_740])
     table = scorer.score([variant], PersonalGenome(world.reference), genes=["PLUS"], zygosity=["hom"])

@@ -433,6 +433,19 @@ def test_mutagenesis_knockout_and_counterfactual(demo: Path, variants_file: Path
     assert (tmp_path / "c.parquet.summary.tsv").exists()
 
 
+def test_edit_and_counterfactual_set_the_same_where_a_row_does_not_say() -> None:
+    from inspect import signature
+
+    from variantformer_hf.cli.counterfactual import counterfactual
+    from variantformer_hf.cli.edit import edit
+
+    first, second = (signature(command).parameters["genotype"] for command in (edit, counterfactual))
+    assert first.default == second.default == "hom"
+    assert first.annotation == second.annotation
+    for name in ("edit", "counterfactual"):
+        assert "[default: hom]" in run(name, "--help").stdout
+
+
 def test_eqtl_correlations(demo: Path, variants_file: Path, tmp_path: Path) -> None:
     table = pd.read_csv(variants_file, sep="\t").iloc[:10].assign(gene_id="DEMO1", beta=range(10), maf=0.01)
     with (demo / "cres.bed").open() as file:

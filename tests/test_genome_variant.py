@@ -120,3 +120,33 @@ def test_kinds() -> None:
     variants = [("A", "T"), ("AC", "GT"), ("A", "AT"), ("AT", "A"), ("ACG", "TT")]
     kinds = variant_kinds([Variant("c", 1, ref, alt) for ref, alt in variants])
     assert kinds.tolist() == ["snv", "mnv", "insertion", "deletion", "indel"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(min_value=0))
+def test_beside_gaps_and_contig_ends_a_spelling_is_the_only_one_or_there_is_none(seed: int) -> None:
+    import tempfile
+
+    rng = random.Random(seed)
+    genome = "".join(rng.choice(["A", "C", "a", "c", "NNN", "R"]) for _ in range(12))
+    with tempfile.TemporaryDirectory() as folder:
+        reference = ReferenceGenome(write_fasta(Path(folder) / "genome.fa", {"c": genome}))
+        normalize = VariantNormalizer(reference)
+        for _ in range(60):
+            start = rng.randrange(len(genome))
+            ref = genome[start : start + rng.randint(1, 3)].upper()
+            alt = rng.choice([ref[:1] + rng.choice(["A", "C", "CA"]) + ref[1:], ref[:1], rng.choice("ACN") * len(ref)])
+            try:
+                normal = normalize(Variant("c", start + 1, ref, alt))
+            except VariantError:
+                continue
+            assert normalize(normal) == normal
+            assert set(normal.ref + normal.alt) <= set("ACGT")
+            assert apply(genome.upper(), normal) == genome.upper()[:start] + alt + genome.upper()[start + len(ref) :]
+
+
+def test_an_insertion_whose_first_place_is_a_gap_is_refused(normalizer: VariantNormalizer) -> None:
+    # After NNNN stands CAG: a C more may stand before the first of them, on the last N.
+    with pytest.raises(VariantError, match=r"left-aligned it is N>NC at chr1:22"):
+        normalizer(Variant("chr1", 23, "C", "CC"))
+    assert normalizer(Variant("chr1", 23, "C", "CT")) == Variant("chr1", 23, "C", "CT")

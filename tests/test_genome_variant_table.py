@@ -112,11 +112,11 @@ def test_other_bad_input(tmp_path: Path, normalizer: VariantNormalizer) -> None:
     with pytest.raises(InputError, match="cannot be read as a VCF"):
         read_variants(tmp_path / "x.vcf", normalizer)
     with pytest.raises(InputError, match="no variant that can be used"):
-        read_variants(["chr1:1:A>T"], normalizer).edits()
+        read_variants(["chr1:1:A>T"], normalizer).edits("hom")
     table = tmp_path / "edits.tsv"
     table.write_text("chrom\tpos\tref\talt\tgenotype\nchr1\t1\tG\tT\t0/7\n")
     with pytest.raises(InputError, match="no genotype '0/7'"):
-        read_variants(table, normalizer).edits()
+        read_variants(table, normalizer).edits("hom")
 
 
 def test_a_parquet_table_and_several_spellings_of_a_column(tmp_path: Path, normalizer: VariantNormalizer) -> None:

@@ -13,6 +13,7 @@ from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
 from ..inference.gene_states import GeneState
 from .effects import VariantScorer
+from .fold_change import log2_fold_change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,8 +126,6 @@ def _edited_gene(
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)
         cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fold = np.log2(np.expm1(right.astype(float)) / np.expm1(left.astype(float)))
     return pd.DataFrame(
         {
             "sample": person.sample,
@@ -137,7 +136,7 @@ def _edited_gene(
             "log1p_tpm_observed": left,
             "log1p_tpm_edited": right,
             "effect": right - left,
-            "log2fc_tpm": fold,
+            "log2fc_tpm": log2_fold_change(right, left),
             "embedding_shift": shift,
             "embedding_cosine": cosine,
         }

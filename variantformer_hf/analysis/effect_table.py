@@ -12,6 +12,7 @@ from ..genome.variant_table import VariantRow
 from ..inference.gene_regions import GeneRegions
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest
+from .fold_change import log2_fold_change, log2_ratio
 from .variant_genes import tss_distance
 from .variant_states import ScoredVariant, with_flag
 
@@ -72,7 +73,7 @@ def row_blocks(
             "log1p_tpm_ref": ref,
             "log1p_tpm_alt": alt,
             "effect": change,
-            "log2fc_tpm": _log2_ratio(np.expm1(alt.astype(float)), np.expm1(ref.astype(float))),
+            "log2fc_tpm": log2_fold_change(alt, ref),
             "released_score": _released(alt, baseline[tissues]) if zygosity == "hom" else np.nan,
             "overlap": effect.overlap.label,
             "cre_ids": cre_names,
@@ -182,13 +183,6 @@ def _column(name: str, parts: Sequence[dict[str, Any]], sizes: Sequence[int]) ->
     return np.concatenate(columns)
 
 
-def _log2_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """log2 of a ratio; NaN where either is not positive."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        able = (numerator > 0) & (denominator > 0)
-        return np.where(able, np.log2(np.where(able, numerator, 1)) - np.log2(np.where(able, denominator, 1)), np.nan)
-
-
 def _released(alt: np.ndarray, baseline: np.ndarray) -> np.ndarray:
     """The released definition: log2 of the ratio of log1p values, the alternative here against the reference genome."""
-    return _log2_ratio(alt.astype(float) + _RELEASED_PSEUDOCOUNT, baseline.astype(float) + _RELEASED_PSEUDOCOUNT)
+    return log2_ratio(alt.astype(float) + _RELEASED_PSEUDOCOUNT, baseline.astype(float) + _RELEASED_PSEUDOCOUNT)

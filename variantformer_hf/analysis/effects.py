@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import torch
 
 from .. import __version__
 from ..errors import InputError
@@ -160,19 +158,18 @@ class VariantScorer:
         if parts is not None:
             folder = Parts(parts, self._description(work, pairs, backgrounds), overwrite=overwrite_parts)
         blocks: list[pa.Table] = []
-        with _exact_products():
-            for number, (gene, members) in enumerate(pairs.items()):
-                if on_gene is not None:
-                    on_gene(number, len(pairs))
-                kept = folder.parts(f"gene-{number}") if folder is not None else []
-                if folder is not None and kept:
-                    blocks.append(folder.read_part(kept[0]))
-                    continue
-                blocks.append(
-                    gene_block(self._score_gene(work, backgrounds, number, gene_finder.regions(gene), members), work)
-                )
-                if folder is not None:
-                    folder.write_part(f"gene-{number}", blocks[-1])
+        for number, (gene, members) in enumerate(pairs.items()):
+            if on_gene is not None:
+                on_gene(number, len(pairs))
+            kept = folder.parts(f"gene-{number}") if folder is not None else []
+            if folder is not None and kept:
+                blocks.append(folder.read_part(kept[0]))
+                continue
+            blocks.append(
+                gene_block(self._score_gene(work, backgrounds, number, gene_finder.regions(gene), members), work)
+            )
+            if folder is not None:
+                folder.write_part(f"gene-{number}", blocks[-1])
         if on_gene is not None:
             on_gene(len(pairs), len(pairs))
         self._engine.save_vectors()
@@ -395,14 +392,3 @@ def _report(table: "pd.DataFrame", rejected: Sequence[RejectedVariant]) -> dict[
         "rejected": len(rejected),
         "pairs_by_status": {str(name): int(count) for name, count in pairs["status"].value_counts().items()},
     }
-
-
-@contextmanager
-def _exact_products() -> Iterator[None]:
-    """Matrix products in full float32, without TF32."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

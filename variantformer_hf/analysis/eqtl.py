@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SLOPES = ("beta", "slope", "effect_size")
-DATA_SETS = ("dataset_id", "dataset", "study", "study_id")
 SCORES = ("effect", "log2fc_tpm", "released_score")
 # Fewer pairs than these give no interval.
 LEAST_PAIRS = 10
@@ -101,7 +100,7 @@ def eqtl_benchmark(
         kept = group if wanted is None else group[group["tissue"].isin(wanted)]
         blocks.append(
             kept[["variant", "gene_id", "gene_name", "tissue", "overlap", "tss_distance", score]].assign(
-                dataset=_named(row.annotations, DATA_SETS) or "",
+                dataset=row.annotations.get("dataset", ""),
                 slope=slopes[row.row],
                 maf=_maf(row),
                 **_strata(row),

@@ -12,6 +12,7 @@ from ..genome.personal import PersonalGenome
 from ..inference.gene_regions import GeneRegions
 from ..inference.gene_states import GeneState
 from .effects import VariantScorer
+from .fold_change import log2_fold_change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,8 +88,6 @@ def knockout(
 
     without = (base + mean).ravel()
     before = np.tile(base, n_cres)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fold = np.log2(np.expm1(without.astype(float)) / np.expm1(before.astype(float)))
     window = regions.window
     return pd.DataFrame(
         {
@@ -106,7 +105,7 @@ def knockout(
             "log1p_tpm": before,
             "log1p_tpm_without": without,
             "effect": mean.ravel(),
-            "log2fc_tpm": fold,
+            "log2fc_tpm": log2_fold_change(without, before),
             "effect_sd": spread.ravel(),
             "below_noise": np.abs(mean.ravel()) <= np.tile(noise, n_cres),
         }

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from .options import DeviceOption, FastaOption, ModelArgument, ModeOption, OverwriteOption, TissueOption
+from .options import (
+    GENOTYPE,
+    DeviceOption,
+    FastaOption,
+    GenotypeOption,
+    ModelArgument,
+    ModeOption,
+    OverwriteOption,
+    TissueOption,
+)
 from .predict import INPUTS, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
@@ -25,10 +34,7 @@ def counterfactual(
     sample: Annotated[
         list[str] | None, typer.Option(help="Repeat for several. Default: all of the VCF.", rich_help_panel=INPUTS)
     ] = None,
-    genotype: Annotated[
-        str,
-        typer.Option(help="For edits that do not say: absent, het, hom, haplotype1, 0|1 ...", rich_help_panel=INPUTS),
-    ] = "absent",
+    genotype: GenotypeOption = GENOTYPE,
     tissue: TissueOption = None,
     mode: ModeOption = "iupac",
     overwrite: OverwriteOption = False,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from .options import GENOTYPE, GenotypeOption
 from .rejected import report_rejected
 
 
@@ -17,10 +18,7 @@ def edit(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Edited VCF, .vcf.gz.")],
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF; needed where it has several.")] = None,
-    genotype: Annotated[
-        str,
-        typer.Option(help="het, hom, haplotype1, haplotype2, absent, or as in a VCF; for rows that do not say."),
-    ] = "hom",
+    genotype: GenotypeOption = GENOTYPE,
     on_conflict: Annotated[
         Literal["error", "keep"],
         typer.Option(help="Where the person carries a record that changes the same bases: stop, or keep both."),

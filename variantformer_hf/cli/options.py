@@ -40,6 +40,16 @@ ModeOption = Annotated[
         "--mode", help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES
     ),
 ]
+# What `edit` and `counterfactual` set a variant to whose row does not say.
+GENOTYPE = "hom"
+GenotypeOption = Annotated[
+    str,
+    typer.Option(
+        "--genotype",
+        help="Of edits whose row does not say: hom, het, haplotype1, haplotype2, absent (as the reference), or 0|1 ...",
+        rich_help_panel=INPUTS,
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
 ]

@@ -116,7 +116,7 @@ class VariantNormalizer:
 
         Raises:
             VariantError: alleles that are no bases, or alike; a contig or position that the FASTA does not have; a REF
-                that it does not hold.
+                that it does not hold; an insertion or deletion whose first place is beside an assembly gap.
         """
         ref, alt = variant.ref.upper(), variant.alt.upper()
         self._check_alleles(variant, ref, alt)
@@ -136,7 +136,15 @@ class VariantNormalizer:
                 record=str(variant),
                 remedy="Check the assembly, the strand and which allele is REF.",
             )
-        return Variant(chrom, *self._aligned(chrom, start, ref, alt))
+        normal = Variant(chrom, *self._aligned(chrom, start, ref, alt))
+        if not set(normal.ref + normal.alt) <= _BASES:
+            raise VariantError(
+                f"left-aligned it is {_shown(normal.ref)}>{_shown(normal.alt)} at {chrom}:{normal.pos}, on a base that "
+                "is none of A, C, G, T",
+                record=str(variant),
+                remedy="Such a variant cannot be scored.",
+            )
+        return normal
 
     def spellings_end(self, variant: Variant) -> int:
         """0-based position behind the last base that any spelling of a normalised variant may begin at or hold.

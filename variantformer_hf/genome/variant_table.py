@@ -26,11 +26,14 @@ _COLUMNS = {
     "variant": ("variant", "variant_id", "snp", "id"),
     "gene_id": ("gene_id", "gene", "molecular_trait_id", "phenotype_id"),
     "tissue": ("tissue", "tissue_label"),
+    "dataset": ("dataset_id", "dataset", "study", "study_id"),
     "consequence": ("consequence",),
     "label": ("label",),
     "genotype": ("genotype", "gt", "zygosity"),
 }
 _PLACE = ("chrom", "pos", "ref", "alt")
+# Rows that differ in one of these say different things of one variant.
+_SAID_OF = ("gene_id", "tissue", "dataset", "genotype")
 # ``af``, ``AF_EUR``, ``EUR_AF``: a population's allele frequency.
 _FREQUENCY = re.compile(r"(?:af(?:[_-](?P<behind>\w+))?|(?P<before>\w+)[_-]af)", re.IGNORECASE)
 _NEAR = 1_000
@@ -45,7 +48,8 @@ class VariantRow:
         given: as it was given.
         variant: the same, normalised.
         row: where it stands: line of the file, or place in the list, from 1.
-        annotations: what else the row says: gene_id, tissue, consequence, label, genotype, and every other column.
+        annotations: what else the row says: gene_id, tissue, dataset, consequence, label, genotype, and every other
+            column.
         frequencies: population -> frequency of ALT; the population of a plain ``AF`` is "".
     """
 
@@ -76,7 +80,8 @@ class VariantTable:
     """Variants to work on, and those that cannot be.
 
     Attributes:
-        rows: in the order given; the same variant may come again in another spelling, or for another gene or tissue.
+        rows: in the order given; the same variant may come again in another spelling, or for another gene,
+            tissue or data set.
         rejected: all others.
         path: the file; None = a list.
     """
@@ -93,7 +98,7 @@ class VariantTable:
         places = {each.row for each in rejected}
         return VariantTable(tuple(row for row in self.rows if row.row not in places), tuple(rejected), self.path)
 
-    def edits(self, genotype: str = "hom") -> list[GenotypeEdit]:
+    def edits(self, genotype: str) -> list[GenotypeEdit]:
         """The rows as edits: to the genotype in their column ``genotype``, else to the one given.
 
         Raises:
@@ -166,7 +171,7 @@ def read_variants(
         if each.variant is None:
             rejected.append(RejectedVariant(each.row, each.text, each.problem))
             continue
-        key = (each.variant, *(each.annotations.get(name) for name in ("gene_id", "tissue", "genotype")))
+        key = (each.variant, *(each.annotations.get(name) for name in _SAID_OF))
         if key in seen:
             rejected.append(RejectedVariant(each.row, each.text, f"says again what row {seen[key]} says"))
             continue
@@ -282,7 +287,7 @@ def _of_row(number: int, values: Mapping[str, str]) -> _Asked:
     if not set(_PLACE) <= set(values):
         return _parsed(number, values["variant"], annotations, frequencies)
     text = ":".join(values[name] for name in _PLACE)
-    if not values["pos"].isdigit():
+    if not values["pos"].isdecimal():
         return _Asked(number, text, None, f"the position {values['pos']!r} is no number", {}, {})
     variant = Variant(values["chrom"], int(values["pos"]), values["ref"], values["alt"])
     return _Asked(number, text, variant, "", annotations, frequencies)

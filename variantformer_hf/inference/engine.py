@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
 from ..tokenization.token_edits import Ragged
 from .element_store import ElementStore, token_key
+from .exactness import exact_products
 from .gene_tokens import GeneTokens, padded_rows, window_rows
 
 logger = logging.getLogger(__name__)
@@ -274,8 +275,9 @@ class ExpressionEngine:
         return [results[index] for index in range(len(inputs))]
 
     @torch.inference_mode()
+    @exact_products()
     def encode(self, elements: Sequence[np.ndarray]) -> np.ndarray:
-        """Vectors of elements.
+        """Vectors of elements, by exact products: they are kept, and read by runs that have set something else.
 
         Args:
             elements: n of (tokens,) int32, at most the processor's ``token_length`` each.

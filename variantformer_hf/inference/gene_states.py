@@ -3,6 +3,8 @@
 A state says which elements and which window are not those of the base. Elements and rows of the window are encoded by
 content, each once. Where no element differs, the cCRE stream's keys and values are those of the base, and only the gene
 stream runs, many states at a time; where one does, both streams run. States that read the same are one.
+
+Differences between states are what is asked for, so that products are exact here (float32 without TF32).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,7 @@ import numpy as np
 from ..modeling import CreContexts
 from .element_store import token_key
 from .engine import ExpressionEngine, GeneWork, StreamInput, StreamOutput
+from .exactness import exact_products
 from .gene_tokens import GeneTokens, window_rows
 
 # Vectors of changed elements and window rows that are kept for a gene; beyond, all are forgotten.
@@ -97,6 +100,7 @@ class GeneStates:
         """Whether the base has an element and a window, so that it can be predicted."""
         return bool(self._present.any()) and bool(self._base_rows)
 
+    @exact_products()
     def predict(self, states: Sequence[GeneState], places: Sequence[Places] | None = None) -> list[StreamOutput | None]:
         """Predict states; None where a state has no element or no window left.
 
@@ -124,6 +128,7 @@ class GeneStates:
                 found.update(zip(part, run([self._input(*key) for key in part]), strict=True))
         return [found.get(key) for key in zip(resolved, places, strict=True)]
 
+    @exact_products()
     def noise(self) -> np.ndarray:
         """How much the base's log1p TPM differs between batch shapes, (T,) float32: what an effect must exceed.
 
