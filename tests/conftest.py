@@ -13,6 +13,25 @@ from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.data.splits import Split, split_donors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+MOST_WORKERS = 8
+
+# One thread a process, also of those that tests start: as many processes as cores run at once, and threads that wait
+# for each other over tiny matrices turn seconds into minutes.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+torch.set_num_threads(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process a core for the suite or a folder of it; named files and tests run in this process."""
+    if not all(Path(argument).is_dir() for argument in config.args):
+        return 0
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """The argument's name for bytes: those of compressed files hold the time, and all workers must agree on names."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -127,8 +127,10 @@ def test_several_samples_of_one_file(files: Files, predictor: ExpressionPredicto
     assert list(result.table["sample"]) == ["not", "carrier"]
     assert list(result.table["status"]) == ["no_variants", "ok"]
     reference = predictor.predict(files.fasta, genes=["DEMO1"], tissues=["liver"])
-    assert result.table["log1p_tpm"][0] == reference["log1p_tpm"][0]
-    assert result.table["log1p_tpm"][1] != reference["log1p_tpm"][0]
+    # Two people in one batch against one: sums of other shapes, which differ in their last digits.
+    differences = np.abs(result.table["log1p_tpm"].to_numpy() - reference["log1p_tpm"][0])
+    assert differences[0] < 2e-6
+    assert differences[1] > 2e-5
     assert result.report["samples"]["carrier"]["total"]["applied"] == 1
     assert result.report["samples"]["not"]["total"]["skipped"] == {"hom_ref": 1}
     assert list(result.genes["records_applied"]) == [0, 1]

@@ -116,7 +116,7 @@ def run(lab: Path, stage: str, config: Path, processes: int = 1, killed_at: int 
     """Start a run in processes of its own; each kills itself in the step that is named."""
     command = [sys.executable, str(lab / "driver.py")]
     if processes > 1:
-        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         command = [sys.executable, *launcher, str(lab / "driver.py")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     command += [stage, str(config), str(killed_at)]
