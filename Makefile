@@ -1,17 +1,30 @@
 # Two commands, each enough on a machine with only Python 3.11+ and git: `make demo` and `make test`.
+SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 # Any pip requirement for torch, e.g. TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu".
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+# $(call install,what,arguments of pip): a line as it begins, one for each download of 10 MB or more, one at its end.
+define install
+@echo "installing $(1) ..."
+@set -o pipefail; begin=$$(date +%s); \
+$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(2) \
+| awk '/Downloading .* [MG]B\)$$/ && ($$4 ~ /G/ || substr($$3, 2) + 0 >= 10) { print "  " $$2, $$3, $$4; fflush() }' \
+&& echo "  done in $$(( $$(date +%s) - begin )) s"
+endef
+
+.PHONY: demo test test-slow lint docs clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
@@ -22,21 +35,22 @@ docs: $(VENV)/.ready-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 $(VENV)/.ready-torch:
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(TORCH)
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: name one, make PYTHON=python3.12")'
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(call install,$(firstword $(TORCH)),$(TORCH))
+	@touch $@
 
 $(VENV)/.ready-demo: $(VENV)/.ready-torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[plots]'
-	touch $@
+	$(call install,variantformer-hf and what it needs,--editable '.[plots]')
+	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready-torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@
+	$(call install,variantformer-hf and what its tests need,--editable '.[dev]')
+	@touch $@
 
 $(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
-	touch $@
+	$(call install,variantformer-hf and what its documentation needs,--editable '.[docs]')
+	@touch $@
 
 clean:
 	rm -rf $(VENV) demo-output build dist docs/_build

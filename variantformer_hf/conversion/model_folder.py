@@ -11,6 +11,7 @@ from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 
 from ..errors import InputError
+from ..folder import as_new_file
 
 
 @contextmanager
@@ -59,6 +60,7 @@ def write_weights(
         source = open_tensors()
         shard = {name: source[name].to(expected[name].dtype).contiguous() for name in names}
         save_file(shard, folder / file_name, metadata={"format": "pt"})
+        as_new_file(folder / file_name)
         del source, shard
     if split.is_sharded:
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}

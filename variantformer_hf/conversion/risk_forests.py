@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ..errors import InputError
+from ..folder import as_new_file
 
 _FOREST_FILE = re.compile(r"model_tissue_(?P<tissue>\d+)\.tl")
 _FIELDS = ("feature", "threshold", "left", "right", "probability", "roots")
@@ -156,6 +157,7 @@ def convert_forests(
                 tensors |= {f"{tissue}/{name}": np.ascontiguousarray(value) for name, value in arrays.items()}
             partial = target.with_name(f".{target.name}.partial")
             save_file(tensors, partial)
+            as_new_file(partial)
             partial.replace(target)
         if on_gene is not None:
             on_gene(number, len(files))

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import InputError
+from ..folder import as_new_file
 from ..modeling import VariantFormerEncoderConfig
 
 logger = logging.getLogger(__name__)
@@ -168,6 +169,7 @@ class ElementStore:
         partial = self.folder / f".{name}.partial"
         try:
             save_file(content, partial)
+            as_new_file(partial)
             partial.replace(self.folder / name)
         finally:
             partial.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
+from ..folder import as_new_file
 
 
 @contextmanager
@@ -17,6 +18,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f".partial-{path.name}")
     try:
         yield partial
+        as_new_file(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

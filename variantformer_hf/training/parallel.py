@@ -23,6 +23,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import PreTrainedModel
 
 from ..errors import InputError
+from ..folder import as_new_file
 from ..modeling.variantformer.modeling_variantformer import VariantFormerLayer
 
 
@@ -91,6 +92,9 @@ class Replicated:
     def save(self, folder: Path) -> None:
         """See :class:`Parallel`."""
         self._accelerator.save_state(str(folder))
+        if self._accelerator.is_main_process:
+            for weights in folder.glob("*.safetensors"):
+                as_new_file(weights)
 
     def load(self, folder: Path) -> None:
         """See :class:`Parallel`."""

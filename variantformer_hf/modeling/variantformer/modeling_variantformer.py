@@ -15,6 +15,9 @@ import math
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from stat import S_IMODE
 from typing import Any, ClassVar, cast
 
 import torch
@@ -260,6 +263,16 @@ class VariantFormerPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = False
     _supports_flex_attn = False
+
+    def save_pretrained(self, save_directory: str | PathLike[str], **options: Any) -> None:
+        """Write config, code and weights into a folder; options as of ``PreTrainedModel``.
+
+        Weights get the mode of the config beside them: safetensors writes for the file's owner alone.
+        """
+        super().save_pretrained(save_directory, **options)
+        folder = Path(save_directory)
+        for weights in folder.glob("model*.safetensors"):
+            weights.chmod(S_IMODE((folder / "config.json").stat().st_mode))
 
     def compile_layers(self, **options: Any) -> None:
         """Compile every layer in place with ``torch.compile``; the first batches are slow, and shapes may change after.
