@@ -1,5 +1,6 @@
 """The package as a user gets it: what import costs, what the archives hold, which names are public."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -49,6 +50,22 @@ def test_a_model_name_registers_the_auto_classes() -> None:
         "print(type(AutoConfig.for_model('variantformer')).__name__)"
     )
     assert run_python(code) == "VariantFormerConfig"
+
+
+COMMAND = Path(sys.executable).with_name("variantformer")
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    # A shell that goes on, so that it and not the command is the parent whose kind is looked up.
+    shown = subprocess.run(
+        ["bash", "-c", f"{COMMAND} --show-completion; exit $?"], check=True, capture_output=True, text=True
+    ).stdout
+    assert "complete -o default -F _variantformer_completion variantformer" in shown
+    for words, number, offered in (("pre", 1, "predict precompute"), ("predict --ge", 2, "--gene --genes-file")):
+        given = {"COMP_WORDS": f"variantformer {words}", "COMP_CWORD": str(number)}
+        environment = {**os.environ, **given, "_VARIANTFORMER_COMPLETE": "complete_bash"}
+        found = subprocess.run([COMMAND], check=True, capture_output=True, text=True, env=environment).stdout
+        assert set(offered.split()) <= set(found.split())
 
 
 def test_root_names_are_links_into_the_package() -> None:

@@ -53,8 +53,10 @@ def test_quick_start(number: int, place: Path) -> None:
     assert found == pytest.approx(expected, abs=2e-3)
 
 
-def test_every_file_that_the_readme_points_to_is_there() -> None:
+def test_the_readme_points_to_every_page_and_to_nothing_else() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in target]
     assert len(targets) > 8
+    pages = {f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")}
+    assert pages - {target.partition("#")[0] for target in targets} == set()
     assert [target for target in targets if not (REPOSITORY / target.partition("#")[0]).exists()] == []

@@ -33,7 +33,6 @@ app = typer.Typer(
     name="variantformer",
     help="Gene expression predicted from a person's own genome.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for command in (
