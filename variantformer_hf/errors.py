@@ -41,6 +41,22 @@ def _rebuild(
     return kind(problem, file=file, record=record, remedy=remedy)
 
 
+def check_number(name: str, value: float, least: float, most: float | None = None) -> None:
+    """Refuse an option outside of its range.
+
+    Args:
+        name: of the option.
+        value: as it was given.
+        least, most: what it may be, both included; None = no upper bound.
+
+    Raises:
+        InputError: it names the option, the value and the range.
+    """
+    if not least <= value <= (value if most is None else most):
+        wanted = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise InputError(f"{name} is {value}", remedy=f"It must be {wanted}.")
+
+
 class MissingIndexError(InputError):
     """An index file is missing and cannot be made."""
 

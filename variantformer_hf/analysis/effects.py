@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..genome.genes import Gene
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
@@ -140,6 +140,7 @@ class VariantScorer:
             InputError: no variant can be scored; see ``PersonalGenome`` for the files.
         """
         zygosity = checked_zygosity(zygosity)
+        check_number("the number of phase shifts", phase_shifts, 0)
         backgrounds = _backgrounds(genome)
         reference = backgrounds[0].genome.reference
         check_assembly(reference)

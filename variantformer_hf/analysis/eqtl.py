@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..genome.variant import VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, read_variants
 from .backgrounds import Background
@@ -65,12 +65,14 @@ def eqtl_benchmark(
         on_gene, parts, overwrite_parts: as for ``VariantScorer.run``.
 
     Raises:
-        InputError: a column is missing; no pair can be scored; several backgrounds.
+        InputError: a column is missing; no pair can be scored; several backgrounds; a number out of its range.
     """
     import pandas as pd
 
     if score not in SCORES:
         raise InputError(f"there is no score {score!r}", remedy=f"Choose one of {', '.join(SCORES)}.")
+    check_number("the number of bootstraps", n_bootstraps, 0)
+    check_number("the seed", seed, 0)
     if len(backgrounds) != 1:
         raise InputError("the benchmark takes one background", remedy="Name person, person-snps or reference.")
     variants = read_variants(table, VariantNormalizer(backgrounds[0].genome.reference))

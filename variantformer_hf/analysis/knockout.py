@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..genome.cres import CRE_CLASSES
 from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
@@ -52,12 +52,14 @@ def knockout(
         lacks has no effect: NaN.
 
     Raises:
-        InputError: no such gene, tissue or way.
+        InputError: no such gene, tissue or way; no shuffles.
     """
     import pandas as pd
 
     if how not in KNOCKOUTS:
         raise InputError(f"there is no knock-out {how!r}", remedy=f"Choose one of {', '.join(KNOCKOUTS)}.")
+    check_number("the number of shuffles", n_shuffles, 1)
+    check_number("the seed", seed, 0)
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     in_gene = scorer.in_gene(person, regions, tissue_ids)
     base, noise = in_gene.base(), in_gene.states.noise()

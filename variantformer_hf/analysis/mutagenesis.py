@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..genome.interval import Interval
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
@@ -136,11 +136,15 @@ def mutagenesis(
         overwrite_parts: remove the parts of another run instead of refusing them.
 
     Raises:
-        InputError: a stretch that is not in the gene's regions, too long, or of unknown bases; an unknown kind or name.
+        InputError: a stretch that is not in the gene's regions, too long, or of unknown bases; an unknown kind or name;
+            a window of one base, or no shuffles.
     """
     unknown = [name for name in mutations if name not in MUTATIONS]
     if unknown or not mutations:
         raise InputError(f"there is no mutation {', '.join(unknown)!r}", remedy=f"Choose of {', '.join(MUTATIONS)}.")
+    check_number("the shuffled window", shuffle_window, 2)
+    check_number("the number of shuffles", n_shuffles, 1)
+    check_number("the seed", seed, 0)
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     _check_intervals(intervals, regions, person)
     in_gene = scorer.in_gene(person, regions, tissue_ids)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_number
 from ..genome.genes import Gene
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..genome.variants import VariantFile
 from ..inference.gene_regions import RegionFinder
+from ..inference.query import RejectedQueryError, rejected_names
 from .backgrounds import Background
 from .effects import VariantScorer
 from .variant_genes import overlap, tss_distance
@@ -66,16 +67,20 @@ def build_null(
         gene_id, tissue, background, zygosity, distance_class, variant, maf, effect.
 
     Raises:
-        InputError: no common variant lies in any of the genes' regions.
+        RejectedQueryError: a gene that the model does not have.
+        InputError: no common variant lies in any of the genes' regions; a number out of its range.
     """
     import pandas as pd
 
+    check_number("the lowest minor allele frequency", least_maf, 0, 0.5)
+    check_number("the number of variants per class", per_class, 1)
+    check_number("the seed", seed, 0)
     reference = backgrounds[0].genome.reference
     predictor = scorer.predictor
     finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
     found, rejected = predictor.gene_table.resolve(genes)
     if rejected:
-        raise InputError(f"there is no gene {rejected[0].name}", remedy=rejected[0].reason)
+        raise RejectedQueryError(rejected_names("gene", rejected))
     rng = np.random.default_rng(seed)
     parts = []
     file = VariantFile(panel, all_samples=True)
