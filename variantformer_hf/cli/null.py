@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT, read_gene_names
+from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 
 
@@ -26,7 +26,8 @@ def null(
         list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat for several.", rich_help_panel=INPUTS)
     ] = None,
     genes_file: Annotated[
-        Path | None, typer.Option(help="Genes, one a line (first column).", rich_help_panel=INPUTS)
+        Path | None,
+        typer.Option(help="Genes, one a line, or a table with gene_id or gene_name.", rich_help_panel=INPUTS),
     ] = None,
     tissue: Annotated[list[str] | None, typer.Option(help="Default: all.", rich_help_panel=INPUTS)] = None,
     zygosity: Annotated[list[str] | None, typer.Option(help="Default: het and hom.", rich_help_panel=GENOTYPES)] = None,
@@ -44,6 +45,7 @@ def null(
 ) -> None:
     """Score common variants near genes, by distance from the TSS, for `effects --null`."""
     from ..errors import InputError
+    from ..genome.gene_lists import read_gene_names
     from ..report.files import check_new
 
     check_new([output], overwrite=overwrite)

@@ -31,7 +31,8 @@ def predict(
         typer.Option(help="Symbol or Ensembl id; repeat for several. Default: all genes.", rich_help_panel=INPUTS),
     ] = None,
     genes_file: Annotated[
-        Path | None, typer.Option(help="Genes, one a line (first column).", rich_help_panel=INPUTS)
+        Path | None,
+        typer.Option(help="Genes, one a line, or a table with gene_id or gene_name.", rich_help_panel=INPUTS),
     ] = None,
     tissue: Annotated[
         list[str] | None,
@@ -133,6 +134,7 @@ def predict(
     import pysam
     from transformers.utils.logging import disable_progress_bar
 
+    from ..genome.gene_lists import read_gene_names
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
@@ -184,24 +186,6 @@ def predict(
     if result.is_writer:
         _write(result, output, layout, embeddings)
         result.remove_parts()
-
-
-def read_gene_names(path: Path) -> list[str]:
-    """Names in the first column of a text file; blank lines and lines that begin with # are passed over.
-
-    Raises:
-        InputError: no such file, or no name in it.
-    """
-    from ..errors import InputError
-
-    try:
-        lines = [line.strip() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({type(error).__name__})", file=path) from error
-    names = [line.replace(",", "\t").split("\t")[0].strip() for line in lines if line and not line.startswith("#")]
-    if not names:
-        raise InputError("holds no gene", file=path, remedy="Write one symbol or Ensembl id a line.")
-    return names
 
 
 def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Path | None) -> None:

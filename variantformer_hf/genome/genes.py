@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..errors import InputError
-from .names import Rejected, similar_names
+from .names import MOST_SUGGESTED, Rejected, similar_names
 from .sorted_intervals import SortedIntervals
 from .table_files import read_parquet, text_lines, write_parquet
 
@@ -25,6 +25,8 @@ _GENE_FEATURES = frozenset({"gene", "ncRNA_gene", "pseudogene"})
 _ENSEMBL_ID = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?(_PAR_Y)?", re.IGNORECASE)
 _VERSION = re.compile(r"\.\d+")
 _GTF_ATTRIBUTE = re.compile(r'(\w+) +(?:"([^"]*)"|([^;"\s]+))')
+# Some symbols, such as Y_RNA, name hundreds of genes.
+_SHOWN_IDS = 5
 _REMEDY = f"Give a CSV or TSV with the columns {', '.join(_REQUIRED)}, a GTF or a GFF3."
 
 
@@ -159,11 +161,14 @@ class GeneTable:
         raise InputError(found.reason, file=self._file, record=f"gene {name!r}", remedy=hint)
 
     def resolve(self, names: Iterable[str]) -> tuple[list[Gene], list[Rejected]]:
-        """The genes of several names, in the order of the names and each once, and the names that have no gene."""
+        """The genes of several names, in the order of the names and each once, and the names that have no gene.
+
+        What may have been meant is said of the first ``MOST_SUGGESTED`` names without a gene.
+        """
         genes: dict[str, Gene] = {}
         rejected: list[Rejected] = []
         for name in dict.fromkeys(names):
-            found = self._find(name)
+            found = self._find(name, suggest=len(rejected) < MOST_SUGGESTED)
             if isinstance(found, Gene):
                 genes.setdefault(found.gene_id, found)
             else:
@@ -181,19 +186,21 @@ class GeneTable:
         genes, intervals = self._by_contig[chrom]
         return [genes[index] for index in intervals.overlapping(start, end)]
 
-    def _find(self, name: str) -> Gene | Rejected:
+    def _find(self, name: str, *, suggest: bool = True) -> Gene | Rejected:
         wanted = name.strip()
         for key in _keys_of_name(wanted):
             found = self._by_key.get(key, [])
             if len(found) == 1:
                 return self.genes[found[0]]
             if found:
-                ids = tuple(self.genes[index].gene_id for index in found)
-                return Rejected(name, f"names {len(found)} genes: {', '.join(ids)}", ids)
+                ids = tuple(self.genes[index].gene_id for index in found[:_SHOWN_IDS])
+                more = ", ..." if len(found) > _SHOWN_IDS else ""
+                return Rejected(name, f"names {len(found)} genes: {', '.join(ids)}{more}", ids)
         if _ENSEMBL_ID.fullmatch(wanted):
             # Ids that differ in a digit are other genes, not misspellings.
             return Rejected(name, "no gene of the table has this id")
-        return Rejected(name, "no gene of the table has this name", similar_names(wanted, self._symbols()))
+        suggestions = similar_names(wanted, self._symbols()) if suggest else ()
+        return Rejected(name, "no gene of the table has this name", suggestions)
 
     def _symbols(self) -> Iterator[str]:
         return (gene.gene_name for gene in self.genes)

@@ -5,6 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SUGGESTIONS = 3
+# Of so many unknown names in one list it is said what may have been meant: a look-up takes milliseconds, and a list of
+# another table may have hundreds of thousands.
+MOST_SUGGESTED = 5
+# Names that are compared letter by letter; of more the ones that begin most alike.
+_MOST_COMPARED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +35,18 @@ def similar_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
     wanted = name.casefold()
     spelled = {other.casefold(): other for other in known if abs(len(other) - len(name)) <= 2}
     begins_alike = [other for other in spelled if other[:1] == wanted[:1]]
+    if len(begins_alike) > _MOST_COMPARED:
+        begins_alike.sort(key=lambda other: _shared_start(other, wanted), reverse=True)
+        del begins_alike[_MOST_COMPARED:]
     found = difflib.get_close_matches(wanted, begins_alike, n=_SUGGESTIONS, cutoff=0.7)
     return tuple(spelled[other] for other in found)
+
+
+def _shared_start(left: str, right: str) -> int:
+    """Letters from the start that two names share."""
+    shared = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return shared

@@ -1,11 +1,12 @@
 """Files of tables: text that may be compressed, and Parquet that is never half written."""
 
+import csv
 import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from ..errors import InputError
 
@@ -13,6 +14,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BCF_MAGIC = b"BCF\x02"
+_VCF_START = b"##fileformat=VCF"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# First bytes of files that are tables to their users and no text: what they are, and what to do.
+_NO_TEXT = {
+    b"PK\x03\x04": ("is a spreadsheet (.xlsx) or another ZIP archive", "Save the sheet as CSV or TSV."),
+    b"\xd0\xcf\x11\xe0": ("is a spreadsheet (.xls)", "Save the sheet as CSV or TSV."),
+    b"SQLite format 3": (
+        "is an SQLite database, such as PredictDB's",
+        "Write its table as text: sqlite3 -header -csv FILE.db 'select * from weights' > weights.csv.",
+    ),
+    b"l\x1b\x01": ("is a PLINK .bed, which holds genotypes", "Give the .bim beside it."),
+    b"l\x1b\x10": ("is a PLINK .pgen, which holds genotypes", "Give the .pvar beside it."),
+    b"BZh": ("is compressed with bzip2", "Unpack it, or pack it with gzip or bgzip."),
+    b"\xfd7zXZ": ("is compressed with xz", "Unpack it, or pack it with gzip or bgzip."),
+    b"(\xb5/\xfd": ("is compressed with zstd", "Unpack it, or pack it with gzip or bgzip."),
+}
+# Bytes of a file that are looked at to tell what it is.
+_LOOKED_AT = 4096
 
 
 def read_text_bytes(path: str | Path) -> bytes:
@@ -55,6 +75,61 @@ def text_lines(path: str | Path) -> Iterator[str]:
         raise _damaged(path) from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+
+
+def kind_of_file(path: str | Path) -> Literal["parquet", "vcf", "text"]:
+    """What a file of variants or names holds, by its first bytes and not by its name; a BCF is ``vcf``.
+
+    Raises:
+        InputError: it is missing, cannot be read, or is none of them: a spreadsheet, a database, genotypes of PLINK.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(_LOOKED_AT)
+            if start.startswith(_GZIP_MAGIC):
+                file.seek(0)
+                start = gzip.GzipFile(fileobj=cast(BinaryIO, file)).read(_LOOKED_AT)
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith((_BCF_MAGIC, _VCF_START)):
+        return "vcf"
+    for magic, (problem, remedy) in _NO_TEXT.items():
+        if start.startswith(magic):
+            raise InputError(problem, file=path, remedy=remedy)
+    if start.startswith(_UTF16_MARKS):
+        raise InputError("is UTF-16 text", file=path, remedy="Save it as UTF-8 (Excel: CSV UTF-8).")
+    if b"\0" in start:
+        raise InputError("is a binary file, and no table", file=path, remedy="Give text, Parquet, VCF or BCF.")
+    return "text"
+
+
+def delimiter_of(header: str) -> str:
+    """What separates the columns of a line: a tab, else a comma, else a semicolon, else white space (``" "``)."""
+    return next((each for each in ("\t", ",", ";") if each in header), " ")
+
+
+def fields_of(line: str, delimiter: str, expected: int | None = None) -> list[str]:
+    """Fields of a line without the blanks around them; quotes that enclose a field are taken off.
+
+    Args:
+        line: the line.
+        delimiter: as ``delimiter_of`` says.
+        expected: the number of columns; where only the line with its quotes taken as letters has so many, they are.
+    """
+    if delimiter == " ":
+        fields = line.split()
+        return [field.strip('"') for field in fields]
+    plain = [field.strip() for field in line.split(delimiter)]
+    if '"' not in line:
+        return plain
+    quoted = [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+    return plain if len(quoted) != expected and len(plain) == expected else quoted
 
 
 def read_parquet(path: str | Path, columns: Iterable[str]) -> "pa.Table":

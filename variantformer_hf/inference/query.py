@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# A file that is no list of names has long ones.
+_LONGEST_NAME = 60
 _NOT_AUTOSOMAL = re.compile(r"(chr)?(X|Y|M|MT)$", re.IGNORECASE)
 
 
@@ -37,7 +39,8 @@ class RejectedName:
 
     def __str__(self) -> str:
         hint = f" (did you mean {', '.join(self.suggestions)}?)" if self.suggestions else ""
-        return f"{self.kind} {self.name!r}: {self.reason}{hint}"
+        name = self.name if len(self.name) <= _LONGEST_NAME else f"{self.name[:_LONGEST_NAME]}..."
+        return f"{self.kind} {name!r}: {self.reason}{hint}"
 
 
 def rejected_names(kind: str, unknown: Iterable[Rejected]) -> list[RejectedName]:

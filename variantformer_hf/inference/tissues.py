@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..genome.names import Rejected
+from ..genome.names import MOST_SUGGESTED, Rejected
 
 _SUGGESTIONS = 5
 _ONTOLOGY_ID = re.compile(r"(UBERON|CLO|CL|EFO)\s*[:_]\s*(\d+)", re.IGNORECASE)
@@ -135,7 +135,10 @@ class TissueNames:
                 self._by_key.setdefault(key, []).append(tissue)
 
     def resolve(self, names: Iterable[str]) -> tuple[list[Tissue], list[Rejected]]:
-        """The tissues of several names, in the order of the names and each once, and the names that have none."""
+        """The tissues of several names, in the order of the names and each once, and the names that have none.
+
+        What may have been meant is said of the first ``MOST_SUGGESTED`` names without a tissue.
+        """
         found: dict[int, Tissue] = {}
         rejected: list[Rejected] = []
         for name in dict.fromkeys(names):
@@ -148,7 +151,8 @@ class TissueNames:
                 candidates = tuple(tissue.name for tissue in tissues)
                 rejected.append(Rejected(name, f"stands for {len(tissues)} tissues", candidates))
             else:
-                rejected.append(Rejected(name, "no tissue of the model has this name", self._similar(name)))
+                suggestions = self._similar(name) if len(rejected) < MOST_SUGGESTED else ()
+                rejected.append(Rejected(name, "no tissue of the model has this name", suggestions))
         return list(found.values()), rejected
 
     def _similar(self, name: str) -> tuple[str, ...]:
