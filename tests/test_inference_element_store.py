@@ -1,8 +1,13 @@
 """The store of elements' vectors: found by content, safe under several processes, never another model's."""
 
+import errno
 import logging
+import os
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -93,27 +98,162 @@ def test_a_file_that_another_process_removed_or_added_is_noticed(tmp_path: Path)
     assert not other.find(keys)[0].any()
 
 
+def only_file(folder: Path, kind: str = "people") -> Path:
+    (path,) = folder.glob(f"{kind}-*.safetensors")
+    return path
+
+
 @pytest.mark.parametrize("content", [b"", b"no safetensors", None])
-def test_a_damaged_file_is_left_out_with_a_word(
+def test_a_damaged_file_is_set_aside_with_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
 ) -> None:
     store = ElementStore(tmp_path, "encoder", WIDTH)
     keys, vectors = elements(1, 10)
     store.add(keys, vectors)
-    path = next(tmp_path.glob("people-*"))
+    path = only_file(tmp_path)
     path.write_bytes(path.read_bytes()[:-8] if content is None else content)
     with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         found = ElementStore(tmp_path, "encoder", WIDTH)
-    assert "damaged" in caplog.text
+    assert f"{path}: is damaged" in caplog.text
+    assert len(found.damage) == 1
     assert not found.find(keys)[0].any()
+    assert path.with_name(f"{path.name}.damaged").exists()
     found.add(keys, vectors)
     assert found.find(keys)[0].all()
 
 
-def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "store.json").write_text("{")
-    with pytest.raises(InputError, match="cannot be used as a store"):
-        ElementStore(tmp_path, "encoder", WIDTH)
+def test_a_flipped_bit_anywhere_in_a_file_changes_no_vector(tmp_path: Path) -> None:
+    keys, vectors = elements(1, 6)
+    ElementStore(tmp_path / "store", "encoder", WIDTH).add(keys, vectors, of_reference=True)
+    whole = only_file(tmp_path / "store", "reference")
+    content = whole.read_bytes()
+    for place in range(0, 8 * len(content), 13):  # no step of whole bytes: each time another bit
+        folder = tmp_path / str(place)
+        shutil.copytree(tmp_path / "store", folder)
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        (folder / whole.name).write_bytes(flipped)
+        store = ElementStore(folder, "encoder", WIDTH)
+        there, found = store.find(keys)
+        assert np.array_equal(found, vectors[there])
+        assert there.all() or store.damage
+        store.add(keys, vectors, of_reference=True)
+        assert np.array_equal(store.find(keys)[1], vectors)
+        again = ElementStore(folder, "encoder", WIDTH)
+        assert again.find(keys)[0].all()
+        assert not again.damage
+        shutil.rmtree(folder)
+
+
+def test_of_a_file_with_a_damaged_vector_the_others_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keys, vectors = elements(1, 50)
+    ElementStore(tmp_path, "encoder", WIDTH).add(keys, vectors, of_reference=True)
+    path = only_file(tmp_path, "reference")
+    at = path.read_bytes().index(vectors[7].tobytes())
+    with path.open("r+b") as file:
+        file.seek(at + 2)
+        file.write(b"\x99")
+    store = ElementStore(tmp_path, "encoder", WIDTH)
+    assert not store.damage  # a vector is looked at when it is asked for
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
+        there, found = store.find(keys)
+    assert np.flatnonzero(~there).tolist() == [7]
+    assert np.array_equal(found, np.delete(vectors, 7, axis=0))
+    assert f"{path}: the vectors of 1 elements are damaged (row " in caplog.text
+    assert only_file(tmp_path, "reference") != path
+    for opened in (store, ElementStore(tmp_path, "encoder", WIDTH)):
+        assert opened.find(keys)[0].sum() == 49
+    store.add(keys, vectors, of_reference=True)
+    assert np.array_equal(ElementStore(tmp_path, "encoder", WIDTH).find(keys)[1], vectors)
+
+
+def test_a_folder_that_cannot_be_written_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, vectors = elements(1, 50)
+    ElementStore(tmp_path, "encoder", WIDTH).add(keys, vectors)
+    path = only_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[content.index(vectors[7].tobytes())] ^= 1
+    path.write_bytes(content)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("write_bytes", "write_text", "replace"):
+        monkeypatch.setattr(Path, name, refused)
+    store = ElementStore(tmp_path, "encoder", WIDTH)
+    for _ in range(2):
+        assert np.array_equal(store.find(keys)[1], np.delete(vectors, 7, axis=0))
+        store.refresh()
+    assert len(store.damage) == 1
+    assert "cannot be set aside" in store.damage[0]
+    with pytest.raises(InputError, match=r"cannot be written \(Read-only file system\).*--store"):
+        store.add(*elements(2, 3))
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_a_file_can_be_read_by_others(tmp_path: Path) -> None:
+    ElementStore(tmp_path, "encoder", WIDTH).add(*elements(1, 3))
+    before = os.umask(0o022)
+    os.umask(before)
+    assert only_file(tmp_path).stat().st_mode & 0o777 == 0o666 & ~before
+
+
+def test_one_thread_adds_while_others_look(tmp_path: Path) -> None:
+    store, other = (ElementStore(tmp_path, "encoder", WIDTH) for _ in range(2))
+    known = elements(0, 5)
+    store.add(*known)
+    stop = threading.Event()
+    errors: list[Exception] = []
+
+    def repeat(act: Callable[[], object]) -> None:
+        try:
+            while not stop.is_set():
+                act()
+        except (AssertionError, RuntimeError, InputError) as error:
+            errors.append(error)
+
+    def look() -> None:
+        assert np.array_equal(store.find(known[0])[1], known[1])
+        assert len(store) >= 5
+
+    threads = [threading.Thread(target=repeat, args=(act,)) for act in (store.refresh, store.refresh, look, look)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for seed in range(1, 60):
+            (store if seed % 2 else other).add(*elements(seed, 3))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    assert not errors
+    store.refresh()
+    assert all(store.find(elements(seed, 3)[0])[0].all() for seed in range(1, 60))
+    assert len(store) == 5 + 59 * 3
+
+
+def test_a_damaged_description_names_the_remedy(tmp_path: Path) -> None:
+    keys, vectors = elements(1, 3)
+    ElementStore(tmp_path, "encoder", WIDTH).add(keys, vectors)
+    path = tmp_path / "store.json"
+    content = path.read_bytes()
+    for place in range(0, 8 * len(content), 3):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"store.json.* is damaged, or of an earlier version. Remove this file"):
+            ElementStore(tmp_path, "encoder", WIDTH)
+    for other in (b"", b"[1]", b"7", b"{}", b'{"checksum": "0"}'):
+        path.write_bytes(other)
+        with pytest.raises(InputError, match="Remove this file"):
+            ElementStore(tmp_path, "encoder", WIDTH)
+    path.unlink()
+    assert np.array_equal(ElementStore(tmp_path, "encoder", WIDTH).find(keys)[1], vectors)
+    path.unlink()
+    assert not ElementStore(tmp_path, "another", WIDTH).find(keys)[0].any()  # each file says whose it is
 
 
 def test_several_processes_add_at_once(tmp_path: Path) -> None:

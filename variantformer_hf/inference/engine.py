@@ -302,10 +302,13 @@ class ExpressionEngine:
         return vectors
 
     def save_vectors(self) -> None:
-        """Write to the store what was encoded since the last time."""
+        """Write to the store what was encoded since the last time; where that fails, the next run encodes it again."""
         if self.store is not None and self._unsaved:
             keys = [key for part, _ in self._unsaved for key in part]
-            self.store.add(keys, np.concatenate([vectors for _, vectors in self._unsaved]))
+            try:
+                self.store.add(keys, np.concatenate([vectors for _, vectors in self._unsaved]))
+            except InputError as error:
+                logger.warning("the vectors of %d elements are not kept: %s", len(keys), error)
         self._unsaved = []
 
     def _element_rows(self, work: Sequence[GeneWork]) -> list[np.ndarray]:

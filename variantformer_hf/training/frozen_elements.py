@@ -76,7 +76,7 @@ class FrozenElements:
         if not there.all():
             raise InputError(
                 f"lacks {int((~there).sum())} elements of the data", file=self._store.folder,
-                remedy="Remove the folder: a file of it was removed, or the data changed.",
+                remedy="Start again, which encodes them: a file of the folder was damaged or removed.",
             )  # fmt: skip
         return vectors
 
