@@ -96,7 +96,7 @@ def test_predict_writes_table_report_and_embeddings(demo: Path, predict, tmp_pat
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     table = pd.read_parquet(out)
-    assert list(table.columns) == ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status"]
+    assert list(table.columns) == ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
     assert list(table["gene_name"]) == ["DEMO2", "DEMO2", "DEMO1", "DEMO1"]
     assert list(table["tissue"]) == ["whole blood", "brain - cortex"] * 2
     np.testing.assert_allclose(table["tpm"], np.expm1(table["log1p_tpm"]), rtol=1e-6)

@@ -24,7 +24,7 @@ from variantformer_hf.inference.people import GenotypeOptions, check_assembly, m
 from variantformer_hf.inference.predictor import choose_device, choose_dtype
 from variantformer_hf.inference.windows import model_windows
 
-COLUMNS = ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status"]
+COLUMNS = ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def test_a_person(pipe, world: SmallWorld) -> None:
     rows = pipe(fasta=world.reference.path, vcf=vcf, genes=["PLUS"], tissues=["liver", "Whole_Blood"])
     expected = world.predictor.predict(world.reference, vcf, genes=["PLUS"], tissues=["liver", "Whole_Blood"])
     found = pd.DataFrame(rows)
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)
+    pd.testing.assert_frame_equal(found.astype(expected.dtypes), expected, atol=1e-6)
     assert len(rows) == 2
     assert rows[0]["sample"] == "S1"
 

@@ -28,7 +28,7 @@ def table() -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["sample", "gene_id", "gene_name", "tissue"])
     frame["log1p_tpm"] = np.arange(len(rows), dtype=np.float32)
     frame["tpm"] = np.expm1(frame["log1p_tpm"])
-    return frame.assign(status="ok")
+    return frame.assign(status="ok", reason=pd.array([None] * len(frame), dtype="string"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_tidy_text_reads_back(
 
 def test_wide_has_a_row_per_sample_and_gene_in_the_asked_order(table: pd.DataFrame) -> None:
     wide = wide_table(table)
-    assert list(wide.columns) == ["sample", "gene_id", "gene_name", "status", *TISSUES]
+    assert list(wide.columns) == ["sample", "gene_id", "gene_name", "status", "reason", *TISSUES]
     assert list(zip(wide["sample"], wide["gene_id"], strict=True)) == [(s, g) for s in SAMPLES for g, _ in GENES]
     assert wide.loc[1, "brain - cortex"] == 3.0
 

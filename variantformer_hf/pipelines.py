@@ -27,7 +27,7 @@ class PersonalGeneExpressionPipeline(Pipeline):
     """Expression of genes, from a person's genome or from sequences that are ready.
 
     ``pipe(fasta=..., vcf=..., genes=[...], tissues=[...])`` predicts people: a list of rows (dicts) with sample,
-    gene_id, gene_name, tissue, log1p_tpm, tpm and status, one per sample, gene and tissue; arguments as of
+    gene_id, gene_name, tissue, log1p_tpm, tpm, status and reason, one per sample, gene and tissue; arguments as of
     :meth:`ExpressionPredictor.predict`.
 
     ``pipe({"cre_sequences": [...], "cre_classes": [...], "gene_sequence": "..."}, tissues=[...])`` predicts a gene from
@@ -62,7 +62,8 @@ class PersonalGeneExpressionPipeline(Pipeline):
                 remedy="For example pipe(fasta='GRCh38.fa', vcf='person.vcf.gz', genes=['APOE']).",
             )
         if fasta is not None:
-            return self.predictor.predict(fasta, **options).to_dict("records")
+            table = self.predictor.predict(fasta, **options).astype({"reason": object})
+            return table.assign(reason=table["reason"].where(table["reason"].notna(), None)).to_dict("records")
         return super().__call__(inputs, **options)
 
     @property

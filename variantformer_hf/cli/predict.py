@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..inference import PredictionResult
 
 INPUTS, GENOTYPES, OUTPUT, MACHINE = "Inputs", "Genotypes", "Output", "Machine"
+ALLOW_UNUSED = "Go on where nothing of a person's file was used in any gene; such genes are NaN."
 
 
 def predict(
@@ -49,6 +50,7 @@ def predict(
             rich_help_panel=INPUTS,
         ),
     ] = False,
+    allow_unused: Annotated[bool, typer.Option("--allow-unused", help=ALLOW_UNUSED, rich_help_panel=INPUTS)] = False,
     mode: Annotated[
         Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"],
         typer.Option(help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES),
@@ -138,6 +140,7 @@ def predict(
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
+    from ..inference.statuses import NOT_FINITE, check_finite
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
@@ -175,6 +178,7 @@ def predict(
             genes=genes,
             tissues=tissue,
             skip_invalid=skip_invalid,
+            allow_unused=allow_unused,
             with_embeddings=embeddings is not None,
             options=options,
             whole_file_checksums=checksum,
@@ -186,10 +190,12 @@ def predict(
     if result.is_writer:
         _write(result, output, layout, embeddings)
         result.remove_parts()
+        check_finite(result.genes.loc[result.genes["status"] == NOT_FINITE, "gene_name"].tolist())
 
 
 def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Path | None) -> None:
     from ..inference.query import rejected_table
+    from ..inference.statuses import status_text
     from ..report.tables import write_embeddings, write_json, write_predictions, write_table
 
     metadata = {key: result.report[key] for key in ("package", "model", "inputs", "settings", "units")}
@@ -210,6 +216,9 @@ def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Pa
             f"{sum(total['skipped'].values())} skipped",
             err=True,
         )
+        others = status_text(counts["genes_by_status"])
+        if others:
+            typer.echo(f"{sample}: of {genes} genes {others} (column status; docs/outputs.md)", err=True)
     for path in written:
         typer.echo(str(path))
 

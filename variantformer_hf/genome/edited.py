@@ -222,7 +222,7 @@ class EditedGenome(PersonalGenome):
                 if found is not None:
                     raise EditConflictError(
                         f"the person carries {found}, which changes the same bases",
-                        file=self._path if person._variants is not None else None,
+                        file=self.path if person._variants is not None else None,
                         record=str(edit.variant),
                         remedy="Set that one absent in the same edits, or leave this one out.",
                     )

@@ -224,7 +224,7 @@ class PersonalGenome:
         if record is not None and self.on_ref_mismatch == "error":
             raise ReferenceMismatchError(
                 f"REF is {_shown(stretch.ref_of(record))}, and the FASTA holds something else there",
-                file=self._path,
+                file=self.path,
                 record=f"{stretch.chrom}:{stretch.position(record) + 1}",
                 remedy="The file was probably called on another assembly (run `variantformer doctor`); "
                 "to go on without such records: --on-ref-mismatch skip-record.",
@@ -254,7 +254,7 @@ class PersonalGenome:
 
     def description(self) -> dict[str, object]:
         """The file's content and the options that its records are read by."""
-        path = self._path
+        path = self.path
         return {"vcf": None if path is None else content_of(path), "mode": self.mode, **self._options()}
 
     def _options(self) -> dict[str, Any]:
@@ -268,7 +268,7 @@ class PersonalGenome:
 
     def _chosen(self, record: Record, chrom: str) -> Edit | Outcome:
         if len(record.alleles) < 2:
-            return Outcome.NO_ALT
+            return self._without_alt(record)
         alts = record.alleles[1:]
         genotype = record.genotype
         if self.symbolic != "apply" and any(is_symbolic(alt) for alt in alts):
@@ -277,7 +277,7 @@ class PersonalGenome:
                 return Outcome.SYMBOLIC
             kept = [index for index, alt in enumerate(record.alleles) if not is_reference_block(alt)]
             if len(kept) < 2:
-                return Outcome.NO_ALT
+                return self._without_alt(record)
             if any(is_symbolic(record.alleles[index]) for index in kept):
                 return Outcome.SYMBOLIC
             renumbered = {old: new for new, old in enumerate(kept)}
@@ -295,22 +295,32 @@ class PersonalGenome:
         except SymbolicAlleleError as error:
             raise SymbolicAlleleError(
                 error.problem,
-                file=self._path,
+                file=self.path,
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Leave such records out: symbolic='exclude_record'.",
             ) from None
         except IndexError:
             raise InputError(
                 f"the genotype names an allele that the record does not have (it has {len(record.alleles)})",
-                file=self._path,
+                file=self.path,
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Correct or remove the record.",
             ) from None
+
+    def _without_alt(self, record: Record) -> Outcome:
+        """Outcome of a record without ALT: that the person reads as the reference there, or that nothing is known."""
+        if record.genotype is not None and all(allele is None for allele in record.genotype):
+            return Outcome.MISSING_GENOTYPE
+        return self._below(record) or Outcome.NO_ALT
 
     def _left_out(self, record: Record) -> Outcome | None:
         """Which option leaves a record out; None = none."""
         if self.snps_only and not is_snp_record(record.alleles):
             return Outcome.NOT_SNP
+        return self._below(record)
+
+    def _below(self, record: Record) -> Outcome | None:
+        """Which of the lowest qualities asked for a record does not reach; None = none."""
         if self.pass_only and record.filters not in ("PASS", "."):
             return Outcome.FILTER
         if self.min_gq is not None and (record.gq is None or record.gq < self.min_gq):
@@ -327,13 +337,14 @@ class PersonalGenome:
         if any(allele < len(record.alleles) and not is_symbolic(record.alleles[allele]) for allele in carried):
             raise SymbolicAlleleError(
                 "is a gVCF: its calls carry <NON_REF> or <*>, and would all be left out",
-                file=self._path,
+                file=self.path,
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Read it with --gvcf (symbolic='ignore_allele'), which drops only the symbolic allele.",
             )
 
     @property
-    def _path(self) -> Path | None:
+    def path(self) -> Path | None:
+        """The file of variants; None for the reference genome itself."""
         return None if self._variants is None else self._variants.path
 
 

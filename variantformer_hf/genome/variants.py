@@ -105,7 +105,8 @@ class VariantFile:
     @property
     def indexed_contigs(self) -> list[str]:
         """Contigs that have records, in the order of the header."""
-        return [name for name in self.contigs if name in self._indexed]
+        # The index of a BCF also names contigs of the header without any.
+        return [name for name in self.contigs if name in self._indexed and (not self._is_bcf or self.has_records(name))]
 
     def lines(self, chrom: str) -> Iterator[str]:
         """All records of a contig as text, every sample's calls included."""

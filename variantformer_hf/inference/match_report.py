@@ -1,6 +1,7 @@
 """What a run read, used and left out, and what it was made with: a dictionary ready for JSON."""
 
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +33,8 @@ def match_report(
     query: Query,
     tallies: Mapping[str, VariantTally],
     agreement: Agreement | None,
-    statuses: Mapping[str, int],
+    statuses: Mapping[str, Mapping[str, int]],
+    reasons: Mapping[str, Mapping[str, int]],
     identity: ModelIdentity,
     precision: str,
     device: str,
@@ -43,8 +45,9 @@ def match_report(
     Returns:
         package, model, inputs (with fingerprints), settings, genes and tissues (predicted, left out, rejected),
         reference_agreement, and per sample and contig the records read, in windows, REF-checked, applied and skipped
-        by reason.
+        by reason, and how many genes have each status and reason.
     """
+    status: Counter[str] = sum((Counter(of_sample) for of_sample in statuses.values()), Counter())
     inputs = {"fasta": fingerprint(reference.path, whole_file_checksums)}
     if vcf is not None:
         inputs["vcf"] = fingerprint(vcf, whole_file_checksums)
@@ -63,9 +66,16 @@ def match_report(
             "log1p_tpm": "ln(1 + TPM); microarray scale for the tissue 'blood'",
             "tpm": "transcripts per million",
         },
-        "genes": {"predicted": len(query.genes), "left_out": query.left_out, "status": dict(statuses)},
+        "genes": {"predicted": len(query.genes), "left_out": query.left_out, "status": dict(status)},
         "tissues": [tissue.name for tissue in query.tissues],
         "rejected": [asdict(entry) for entry in query.rejected],
         "reference_agreement": None if agreement is None else asdict(agreement),
-        "samples": {sample: tally.to_dict() for sample, tally in tallies.items()},
+        "samples": {
+            sample: {
+                **tally.to_dict(),
+                "genes_by_status": dict(statuses[sample]),
+                "genes_by_reason": {reason: count for reason, count in reasons[sample].items() if reason},
+            }
+            for sample, tally in tallies.items()
+        },
     }

@@ -33,6 +33,7 @@ class DoneGene:
         status, n_cres, records_in_windows, records_applied: as in ``GenePrediction``.
         log1p_tpm: (T,) float32.
         embeddings: (T, width) float32 or None.
+        reason: as in ``GenePrediction``.
     """
 
     person: int
@@ -43,6 +44,7 @@ class DoneGene:
     records_applied: int
     log1p_tpm: np.ndarray
     embeddings: np.ndarray | None
+    reason: str = ""
 
 
 def run_key(description: dict[str, Any]) -> str:
@@ -127,7 +129,7 @@ class PartFolder(Parts):
             return
         columns: dict[str, Any] = {
             name: [getattr(each, name) for each in predictions]
-            for name in ("person", "gene", "status", "n_cres", "records_in_windows", "records_applied")
+            for name in ("person", "gene", "status", "n_cres", "records_in_windows", "records_applied", "reason")
         }
         columns["log1p_tpm"] = pa.array([each.log1p_tpm for each in predictions], pa.list_(pa.float32()))
         if predictions[0].embeddings is not None:

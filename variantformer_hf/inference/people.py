@@ -83,27 +83,31 @@ def open_people(
     return people
 
 
-def check_records(reference: ReferenceGenome, vcf: str | Path, spans: Sequence[Interval]) -> Agreement:
+def check_records(
+    reference: ReferenceGenome, vcf: str | Path, spans: Sequence[Interval], *, allow_unused: bool = False
+) -> Agreement:
     """Check that a file has records where the run looks, and that their REF alleles are what the FASTA holds.
 
     Args:
         reference: the FASTA.
         vcf: the file of variants.
         spans: where the run looks.
+        allow_unused: a file without a record there will do.
 
     Raises:
-        InputError: no record on any of the chromosomes asked for.
+        InputError: no record on any of the chromosomes asked for, unless ``allow_unused``.
         ReferenceMismatchError: fewer than 95 % of the records agree with the FASTA.
     """
     agreement = reference_agreement(reference, vcf, merged(spans), _AGREEMENT_SAMPLE)
-    if agreement.checked == 0:
+    if agreement.checked == 0 and not allow_unused:
         contigs = sorted({span.chrom for span in spans})
         whole = [Interval(contig, 0, reference.contigs[contig]) for contig in contigs]
         if reference_agreement(reference, vcf, whole, 1).checked == 0:
             raise InputError(
                 f"has no record on any of the chromosomes asked for ({', '.join(contigs[:5])})",
                 file=vcf,
-                remedy="Check that it is the right file, or leave out the VCF to predict the reference genome.",
+                remedy="Check that it is the right file, or leave out the VCF to predict the reference genome; "
+                "to go on all the same: --allow-unused (allow_unused=True).",
             )
     _require_agreement(agreement.checked, agreement.matched, vcf, agreement.first_mismatch)
     return agreement

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +44,7 @@ from .processes import processes
 from .query import Query, RejectedName, RejectedQueryError, rejected_names, resolve_query
 from .run import PredictionRun
 from .run_plan import shares_of, stretches_of
+from .statuses import check_used, warn_of_missing_contigs
 from .tissues import Tissue, TissueNames
 
 if TYPE_CHECKING:
@@ -63,13 +63,16 @@ class GenePrediction:
     Attributes:
         sample: the person.
         gene: the gene.
-        status: ``ok``; ``no_variants`` (the person reads as the reference there); ``no_cres`` or ``gene_deleted``
-            (nothing to predict from: NaN).
+        status: ``ok``; ``no_variants`` (the person reads as the reference there); else there is no number (NaN):
+            ``not_in_vcf`` (the file has no record on the chromosome), ``all_skipped`` (it has some in the gene's
+            regions, and the genotype of none could be used), ``no_cres`` or ``gene_deleted`` (nothing to predict from),
+            ``not_finite`` (the model gave NaN or infinity).
         n_cres: cCREs within reach.
         records_in_windows, records_applied: distinct records of the person's file in the gene's regions, and those
             that changed a sequence.
         log1p_tpm: (T,) float32.
         embeddings: (T, width) float32, or None when not asked for.
+        reason: why none of the records was used, see ``RecordUse``; "" where one was or there is none.
     """
 
     sample: str
@@ -80,6 +83,7 @@ class GenePrediction:
     records_applied: int
     log1p_tpm: np.ndarray
     embeddings: np.ndarray | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ class PredictionResult:
     """A finished run.
 
     Attributes:
-        table: one row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status.
+        table: one row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status,
+            reason.
         embeddings: (rows of ``table``, width) float32 in the table's row order, or None when not asked for.
         genes: one row per sample and gene: what was read, applied and cut.
         rejected: names that were asked for and not predicted.
@@ -244,16 +249,18 @@ class ExpressionPredictor:
         genes: Sequence[str] | None = None,
         tissues: Sequence[str] | None = None,
         skip_invalid: bool = False,
+        allow_unused: bool = False,
         **genotype_options: Any,
     ) -> "pd.DataFrame":
         """Predict expression: the table of :meth:`run`.
 
         Args:
-            fasta, vcf, samples, genes, tissues, skip_invalid: as for :meth:`run`.
+            fasta, vcf, samples, genes, tissues, skip_invalid, allow_unused: as for :meth:`run`.
             **genotype_options: fields of :class:`GenotypeOptions`, e.g. ``mode="haplotype1"``, ``pass_only=True``.
 
         Returns:
-            One row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status.
+            One row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status,
+            reason.
         """
         return self.run(
             fasta,
@@ -262,6 +269,7 @@ class ExpressionPredictor:
             genes=genes,
             tissues=tissues,
             skip_invalid=skip_invalid,
+            allow_unused=allow_unused,
             options=GenotypeOptions(**genotype_options),
         ).table
 
@@ -274,6 +282,7 @@ class ExpressionPredictor:
         genes: Sequence[str] | None = None,
         tissues: Sequence[str] | None = None,
         skip_invalid: bool = False,
+        allow_unused: bool = False,
         with_embeddings: bool = False,
         options: GenotypeOptions | None = None,
         whole_file_checksums: bool = False,
@@ -293,6 +302,7 @@ class ExpressionPredictor:
             genes: symbols or Ensembl ids (version optional); None = all genes of the model.
             tissues: released names, GTEx names or ontology ids; None = all tissues of the model.
             skip_invalid: go on without genes and tissues that cannot be predicted, instead of stopping.
+            allow_unused: go on where nothing of a person's file was used in any gene, instead of stopping.
             with_embeddings: also return the embedding of every row.
             options: how records become sequence.
             whole_file_checksums: hash the whole input files for the report, not their headers and indexes only.
@@ -304,13 +314,15 @@ class ExpressionPredictor:
 
         Raises:
             RejectedQueryError: names that cannot be predicted, unless ``skip_invalid``.
-            InputError: anything wrong with the files; the message names the file, the record and the remedy.
+            InputError: anything wrong with the files, or nothing of a person's file was used, unless ``allow_unused``;
+                the message names the file, the record and the remedy.
         """
         options = options or GenotypeOptions()
         asked = self._asked(fasta, vcf, samples, genes, tissues, options, skip_invalid=skip_invalid)
         reference, finder, query, people = asked.reference, asked.finder, asked.query, asked.people
         reaches = [finder.reach(gene) for gene in query.genes]
-        agreement = None if vcf is None else check_records(reference, vcf, reaches)
+        agreement = None if vcf is None else check_records(reference, vcf, reaches, allow_unused=allow_unused)
+        warn_of_missing_contigs(people[0], [reach.chrom for reach in reaches])
         group = processes(on_cpu=self.device.type == "cpu")
         description = self._run_description(reference, vcf, options, query, [p.sample for p in people], with_embeddings)
         folder = None
@@ -345,10 +357,14 @@ class ExpressionPredictor:
         done = run.predictions if folder is None else folder.read(with_embeddings=with_embeddings)
         tallies = run.tallies if folder is None else [folder.tally(person) for person in range(len(people))]
         group.wait()
-        for person, tally in zip(people, tallies, strict=True):
+        for number, (person, tally) in enumerate(zip(people, tallies, strict=True)):
             person.close()
             if vcf is not None:
                 check_person_agreement(tally, vcf, person.sample)
+            of_person = [done[number, gene] for gene in range(len(query.genes))]
+            check_used(
+                person.sample, [(each.status, each.reason) for each in of_person], vcf, allow_unused=allow_unused
+            )
         predictions = [
             _gene_prediction(done[person, index], people[person].sample, gene)
             for person in range(len(people))
@@ -366,7 +382,8 @@ class ExpressionPredictor:
                 query=query,
                 tallies={person.sample: tally for person, tally in zip(people, tallies, strict=True)},
                 agreement=agreement,
-                statuses=Counter(prediction.status for prediction in predictions),
+                statuses=_counted(predictions, "status"),
+                reasons=_counted(predictions, "reason"),
                 identity=self.identity,
                 precision=self.precision,
                 device=str(self.device),
@@ -561,16 +578,31 @@ def _gene_prediction(done: DoneGene, sample: str, gene: Gene) -> GenePrediction:
         records_applied=done.records_applied,
         log1p_tpm=done.log1p_tpm,
         embeddings=done.embeddings,
+        reason=done.reason,
     )
 
 
+def _counted(predictions: Sequence[GenePrediction], what: str) -> dict[str, dict[str, int]]:
+    """Sample -> how many of its genes have each status, or each reason."""
+    counts: dict[str, dict[str, int]] = {}
+    for each in predictions:
+        of_sample = counts.setdefault(each.sample, {})
+        value = str(getattr(each, what))
+        of_sample[value] = of_sample.get(value, 0) + 1
+    return counts
+
+
 def tidy_table(predictions: Sequence[GenePrediction], tissues: Sequence[Tissue]) -> "pd.DataFrame":
-    """One row per sample, gene and tissue: sample, gene_id, gene_name, tissue, log1p_tpm, tpm (float32), status."""
+    """One row per sample, gene and tissue.
+
+    Returns:
+        sample, gene_id, gene_name, tissue, log1p_tpm, tpm (float32), status, reason (NA where there is none).
+    """
     import pandas as pd
 
     log1p_tpm = _concatenated([prediction.log1p_tpm for prediction in predictions])
 
-    def of_gene(values: Sequence[str]) -> np.ndarray:
+    def of_gene(values: Sequence[str | None]) -> np.ndarray:
         return np.repeat(np.asarray(values, dtype=object), len(tissues))
 
     return pd.DataFrame(
@@ -582,20 +614,22 @@ def tidy_table(predictions: Sequence[GenePrediction], tissues: Sequence[Tissue])
             "log1p_tpm": log1p_tpm,
             "tpm": np.expm1(log1p_tpm),
             "status": of_gene([prediction.status for prediction in predictions]),
+            "reason": of_gene([prediction.reason or None for prediction in predictions]),
         }
-    )
+    ).astype({"reason": "string"})
 
 
 def gene_table(predictions: Sequence[GenePrediction]) -> "pd.DataFrame":
-    """One row per sample and gene: sample, gene_id, gene_name, status, n_cres and the counts of records."""
+    """One row per sample and gene: sample, gene_id, gene_name, status, reason, n_cres, the counts of records."""
     import pandas as pd
 
-    columns = ("sample", "gene_id", "gene_name", "status", "n_cres", "records_in_windows", "records_applied")
+    columns = ("sample", "gene_id", "gene_name", "status", "reason", "n_cres", "records_in_windows", "records_applied")
     rows = [
-        (p.sample, p.gene.gene_id, p.gene.gene_name, p.status, p.n_cres, p.records_in_windows, p.records_applied)
+        (p.sample, p.gene.gene_id, p.gene.gene_name, p.status, p.reason or None, p.n_cres, p.records_in_windows,
+         p.records_applied)
         for p in predictions
-    ]
-    return pd.DataFrame(rows, columns=list(columns))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(columns)).astype({"reason": "string"})
 
 
 def _stacked_embeddings(predictions: Sequence[GenePrediction]) -> np.ndarray:

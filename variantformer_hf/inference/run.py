@@ -18,6 +18,7 @@ from .gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 from .parts import DoneGene, PartFolder
 from .processes import ahead
 from .run_plan import Share, Stretch, covered
+from .statuses import GENE_DELETED, NO_CRES, NOT_FINITE, RecordUse, is_finite, record_use
 
 # A run's predictions are written this often, or when there are so many.
 SECONDS_BETWEEN_PARTS = 20.0
@@ -38,6 +39,7 @@ class _Prepared:
     n_cres: int
     reverse: bool
     tokens: GeneTokens
+    use: RecordUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +192,22 @@ class PredictionRun:
             return
         of_gene = tokens.gene(regions)
         tally.add(chrom, of_gene.keys, of_gene.outcomes)
-        yield _Prepared(person, gene, len(regions.starts), regions.gene.strand == "-", of_gene)
+        use = record_use(self._people[person], chrom, of_gene.outcomes)
+        yield _Prepared(person, gene, len(regions.starts), regions.gene.strand == "-", of_gene, use)
 
     def _predicted(self, batch: Sequence[_Prepared]) -> list[DoneGene]:
-        able = [each for each in batch if each.tokens.window is not None and len(each.tokens.elements)]
+        able = [each for each in batch if _ending(each) is None]
         work = [GeneWork(each.tokens, each.reverse) for each in able]
         outputs = self._engine.predict(work, self._tissue_ids) if work else []
         found = {id(each): output for each, output in zip(able, outputs, strict=True)}
         return [self._done_gene(each, found.get(id(each))) for each in batch]
 
     def _done_gene(self, prepared: _Prepared, output: tuple[np.ndarray, np.ndarray] | None) -> DoneGene:
-        tokens = prepared.tokens
-        applied = int((tokens.outcomes == _APPLIED).sum())
-        if output is not None:
-            status = "ok" if applied or self._people[prepared.person].is_reference else "no_variants"
-        else:
-            status = "no_cres" if tokens.window is not None else "gene_deleted"
+        tokens, use = prepared.tokens, prepared.use
+        status = _ending(prepared) or use.status
+        if output is not None and not is_finite(output[0]):
+            status, output = NOT_FINITE, None
+        if output is None:
             width = self._engine.model.config.hidden_size
             shape = (len(self._tissue_ids), width)
             output = np.full(shape[0], np.nan, dtype=np.float32), np.full(shape, np.nan, dtype=np.float32)
@@ -215,9 +217,10 @@ class PredictionRun:
             status=status,
             n_cres=prepared.n_cres,
             records_in_windows=len(tokens.keys),
-            records_applied=applied,
+            records_applied=int((tokens.outcomes == _APPLIED).sum()),
             log1p_tpm=output[0],
             embeddings=output[1] if self._with_embeddings else None,
+            reason=use.reason,
         )
 
     def _keep(self, found: list[DoneGene]) -> None:
@@ -234,6 +237,15 @@ class PredictionRun:
         tally.merge(counted.tally)
         if counted.ends_contig:
             tally.close_contig(counted.chrom)
+
+
+def _ending(prepared: _Prepared) -> str | None:
+    """Status of a gene that there is nothing to predict from; None = there is."""
+    if not prepared.use.is_known:
+        return prepared.use.status
+    if prepared.tokens.window is None:
+        return GENE_DELETED
+    return None if len(prepared.tokens.elements) else NO_CRES
 
 
 def _batches(items: Iterator[_Prepared | _Counted]) -> Iterator[tuple[list[_Prepared], _Counted | None]]:

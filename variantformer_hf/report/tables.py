@@ -49,7 +49,7 @@ def write_predictions(
     """Write predictions in one of the layouts.
 
     Args:
-        table: tidy predictions: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status.
+        table: tidy predictions: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status, reason.
         genes: per sample and gene: records_in_windows, records_applied.
         path: the output; its suffix chooses the file type.
         layout: ``tidy`` (as ``table``); ``wide`` (a row per sample and gene, a column of log1p TPM per tissue);
@@ -92,10 +92,11 @@ def wide_table(table: "pd.DataFrame") -> "pd.DataFrame":
     """A row per sample and gene, a column of log1p TPM per tissue; rows and columns keep the order of ``table``."""
     import pandas as pd
 
-    keys = ["sample", "gene_id", "gene_name", "status"]
+    keys = ["sample", "gene_id"]
+    genes = table[[*keys, "gene_name", "status", "reason"]].drop_duplicates(keys).reset_index(drop=True)
     wide = table.pivot(index=keys, columns="tissue", values="log1p_tpm")
-    rows = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
-    return wide.reindex(index=rows, columns=table["tissue"].unique()).reset_index().rename_axis(columns=None)
+    wide = wide.reindex(index=pd.MultiIndex.from_frame(genes[keys]), columns=table["tissue"].unique())
+    return pd.concat([genes, wide.reset_index(drop=True).rename_axis(columns=None)], axis=1)
 
 
 def write_embeddings(embeddings: Any, path: Path, metadata: Mapping[str, Any]) -> Path:
@@ -135,8 +136,20 @@ def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
         obs=observations,
         var=genes,
         layers={"tpm": matrices["tpm"]},
-        uns={"variantformer": json.dumps(metadata)},
+        uns={"variantformer": json.dumps(metadata), "without_a_number": json.dumps(_without_a_number(table))},
     )
+
+
+def _without_a_number(table: "pd.DataFrame") -> dict[str, dict[str, str]]:
+    """Sample -> gene -> status, and the reason where there is one, of genes whose values are NaN."""
+    missing = table[table["log1p_tpm"].isna()].drop_duplicates(["sample", "gene_id"])
+    found: dict[str, dict[str, str]] = {}
+    reasons = missing["reason"].fillna("")
+    for sample, gene, status, reason in zip(
+        missing["sample"], missing["gene_id"], missing["status"], reasons, strict=True
+    ):
+        found.setdefault(sample, {})[gene] = f"{status}: {reason}" if reason else status
+    return found
 
 
 def _write_predixcan(table: "pd.DataFrame", genes: "pd.DataFrame", path: Path) -> list[Path]:
