@@ -1,15 +1,18 @@
 """The store of genotypes: every person reads as from the VCF, and a file that changed is not mistaken for it."""
 
+import errno
 import logging
 import os
 import random
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import invoke
 from genome_files import record, write_fasta, write_vcf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +21,15 @@ from random_variants import BCFTOOLS_MODES, CONTIG, random_genome, random_genoty
 from variantformer_hf.errors import InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
 from variantformer_hf.genome import variant_store as module
-from variantformer_hf.genome.variant_store import VariantStore, build_store, default_store, is_current, open_variants
+from variantformer_hf.genome.checked_columns import CheckedColumn, DamagedColumnError, write_column
+from variantformer_hf.genome.variant_store import (
+    VariantStore,
+    build_store,
+    damage_in,
+    default_store,
+    is_current,
+    open_variants,
+)
 from variantformer_hf.genome.variants import VariantFile
 
 SAMPLES = ("S1", "S2", "S3")
@@ -146,19 +157,144 @@ def test_a_store_of_another_layout_is_not_used(tmp_path: Path, cache: Path, monk
     assert not is_current(vcf, folder)
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "pickled"])
-def test_a_damaged_store_is_one_clear_error(tmp_path: Path, cache: Path, damage: str) -> None:
+def stored(store: VariantStore) -> list[object]:
+    """All that a store says of its records."""
+    found = []
+    for part in store.columns("chr1", 0, 20):
+        arrays = [getattr(part, field.name).tolist() for field in fields(part) if field.name != "record"]
+        found.append([*arrays, *(part.record(row) for row in range(len(part)))])
+    return found
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "longer", "pickled"])
+def test_a_damaged_column_is_made_anew(
+    tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
     vcf = small(tmp_path)
     folder = build_store(vcf)
+    expected = stored(VariantStore(vcf, folder, "A"))
     path = next(folder.glob("*.position.npy"))
+    content = path.read_bytes()
     if damage == "missing":
         path.unlink()
     elif damage == "short":
-        path.write_bytes(path.read_bytes()[:40])
+        path.write_bytes(content[:40])
+    elif damage == "longer":
+        path.write_bytes(content + b"\0")
     else:
         np.save(path, np.array([object()]), allow_pickle=True)
-    with pytest.raises(InputError, match=r"damaged store.*variantformer ingest"):
-        list(VariantStore(vcf, folder, "A").columns("chr1", 0, 20))
+    opened_before = VariantStore(vcf, folder, "A")
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
+        store = VariantStore(vcf, folder, "A")
+        assert stored(store) == expected
+    assert f"{path}: " in caplog.text
+    assert "the contig chr1 is read anew" in caplog.text
+    assert len(store.damage) == 1
+    assert path.read_bytes() == content
+    assert damage_in(folder) is None
+    assert path.with_name(f"{path.name}.damaged").exists() == (damage != "missing")
+    assert stored(opened_before) == expected
+    assert not opened_before.damage
+    assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_flipped_bit_anywhere_in_a_store_changes_no_record(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf)
+    expected = stored(VariantStore(vcf, folder, "B"))
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        for place in range(0, 8 * len(content), 61):
+            flipped = bytearray(content)
+            flipped[place // 8] ^= 1 << place % 8
+            path.write_bytes(flipped)
+            opened = open_variants(vcf, "B", needs_quality=False)
+            is_store = isinstance(opened, VariantStore)
+            assert is_store == (path.suffix != ".json")
+            if isinstance(opened, VariantStore):
+                assert stored(opened) == expected
+                is_header = path.name != "00000.checksums.npy" and place < 8 * 128  # all of it is known
+                assert bool(opened.damage) == (path.read_bytes() == content) or is_header
+            opened.close()
+        path.write_bytes(content)
+
+
+def test_in_a_large_column_the_block_is_named(tmp_path: Path) -> None:
+    values = np.arange(100_000, dtype=np.int32)
+    checksums = write_column(tmp_path / "a.npy", values)
+    assert np.array_equal(np.load(tmp_path / "a.npy"), values)
+    content = bytearray((tmp_path / "a.npy").read_bytes())
+    content[-200_000] ^= 4
+    (tmp_path / "a.npy").write_bytes(content)
+    column = CheckedColumn(tmp_path / "a.npy", np.int32, len(values), checksums)
+    assert np.array_equal(column.rows(0, 49_152), values[:49_152])
+    assert np.array_equal(column.rows(65_536, 100_000), values[65_536:])
+    assert len(column.rows(70, 70)) == 0
+    with pytest.raises(DamagedColumnError, match=r"a.npy: rows 49152 to 65535 of 100000: is a damaged"):
+        column.rows(40_000, 60_000)
+    for length, known in ((200_000, checksums), (100_000, checksums[:-1])):
+        with pytest.raises(DamagedColumnError):
+            CheckedColumn(tmp_path / "a.npy", np.int32, length, known)
+
+
+def test_damage_that_cannot_be_mended_has_the_file_read(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf)
+    expected = stored(VariantStore(vcf, folder, "A"))
+    path = next(folder.glob("*.call_code.npy"))
+    path.write_bytes(path.read_bytes()[:-1] + b"\x77")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("numpy.save", full)
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
+        store = VariantStore(vcf, folder, "A")
+        for _ in range(2):
+            genotypes = [row[-3:] for row in stored(store)]
+    assert [[record.genotype for record in row] for row in genotypes] == [
+        [record.genotype for record in row[-3:]] for row in expected
+    ]
+    assert "cannot be mended" in caplog.text
+    assert "variantformer ingest --overwrite" in caplog.text
+    assert len(store.damage) == 2
+    with pytest.raises(InputError, match="cannot be written"):
+        build_store(vcf)
+    assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_damaged_description_names_the_remedy_and_the_file_is_read(
+    tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vcf = small(tmp_path)
+    path = build_store(vcf) / "store.json"
+    content = path.read_bytes()
+    for other in (content.replace(b"0/1", b"1/1"), content[:-1], b"", b"[]", b"7", b"\xff", b"{}"):
+        path.write_bytes(other)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
+            assert isinstance(open_variants(vcf, "A", needs_quality=False), VariantFile)
+        assert f"{path}: is damaged" in caplog.text
+        assert "variantformer ingest --overwrite" in caplog.text
+        assert not is_current(vcf, path.parent)
+        with pytest.raises(InputError, match="is damaged"):
+            VariantStore(vcf, path.parent, "A")
+
+
+def test_ingest_looks_through_a_store_that_is_there(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path)
+    folder = default_store(vcf)
+    assert "the store is there" not in invoke("ingest", vcf)
+    assert "there already, and whole" in invoke("ingest", vcf)
+    path = next(folder.glob("*.text.npy"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"\x77")
+    damaged = invoke("ingest", vcf)
+    assert f"{path}: rows 0 to" in damaged
+    assert "made anew" in damaged
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,20 @@ def ingest(
 
     For a cohort this turns minutes a gene into milliseconds. The store is used as long as the VCF does not change, and
     not with --min-gq or --min-dp, which it does not hold. It lies in $VARIANTFORMER_CACHE (~/.cache/variantformer-hf).
+    One that is there already is looked through for damage, and made anew where there is some.
     """
     import pysam
 
-    from ..genome.variant_store import build_store, default_store, is_current
+    from ..genome.variant_store import build_store, damage_in, default_store, is_current
 
     pysam.set_verbosity(0)
     folder = default_store(vcf)
-    if folder.is_dir() and is_current(vcf, folder) and not overwrite:
-        typer.echo("the store is there already", err=True)
+    is_there = folder.is_dir() and is_current(vcf, folder) and not overwrite
+    damage = damage_in(folder) if is_there else None
+    if damage is not None:
+        typer.echo(f"{damage}; the store is made anew", err=True)
+    if is_there and damage is None:
+        typer.echo("the store is there already, and whole", err=True)
     else:
         with progress("reading", "contigs") as on_contig:
             build_store(vcf, folder, on_contig=on_contig)

@@ -2,7 +2,8 @@
 
 A VCF is text by record, so that one person's records cost reading everybody's. A store is by person: what a record is
 stands once, and of each person's calls only those that are not 0/0, as pairs of record and genotype. It holds what
-sequences depend on (no GQ, no DP), and is another form of one file: of a file that has changed it is not used.
+sequences depend on (no GQ, no DP), and is another form of one file: of a file that has changed it is not used. Where a
+block of it is damaged, its contig is read anew from the file.
 """
 
 import hashlib
@@ -10,18 +11,21 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
+from xxhash import xxh3_64_hexdigest
 
 from ..errors import InputError
 from ..folder import cache_folder
+from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks, write_column
 from .provenance import fingerprint
 from .record_columns import (
     IS_BASE,
@@ -39,7 +43,7 @@ from .variants import MOST_ALLELES, VariantFile, chosen_sample, genotype_of
 
 logger = logging.getLogger(__name__)
 
-_LAYOUT = 1
+_LAYOUT = 3
 _DESCRIPTION = "store.json"
 _SITE, _HOM_REF, _PASSES = 1, 2, 4
 _TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR, _ZERO = b"\t\n:./|0"
@@ -48,19 +52,20 @@ _TEXT_AT_ONCE = 8 << 20
 _CALLS_IN_A_SEGMENT = 20_000_000
 _RECORDS_IN_A_SEGMENT = 2_000_000
 _MOST_GENOTYPES = 1 << 16
-_ARRAYS = (
-    "position",
-    "end",
-    "alleles",
-    "flags",
-    "ref",
-    "alt",
-    "text_first",
-    "text",
-    "call_record",
-    "call_code",
-    "first",
-)
+_ARRAYS: dict[str, type] = {
+    "position": np.int32,
+    "end": np.int32,
+    "alleles": np.int64,
+    "flags": np.uint8,
+    "ref": np.uint8,
+    "alt": np.uint8,
+    "text_first": np.int64,
+    "text": np.uint8,
+    "call_record": np.int32,
+    "call_code": np.uint16,
+    "first": np.int64,
+}
+_CHECKSUMS = "checksums"
 _REMEDY = "Make it anew: variantformer ingest --overwrite"
 
 
@@ -73,6 +78,9 @@ def default_store(vcf: str | PathLike[str]) -> Path:
 class VariantStore:
     """One sample of a store; reads as :class:`VariantFile` does.
 
+    Damage is looked for in what is read. A contig in which there is some is written anew from the file; where that
+    cannot be done, the file itself is read from then on. Either is said in a warning.
+
     Args:
         vcf: the file that the store was made of.
         folder: the store.
@@ -81,16 +89,17 @@ class VariantStore:
     Attributes:
         path: of the VCF.
         samples, sample, contigs, index_is_older: as of :class:`VariantFile`.
+        damage: what was found damaged, a sentence each.
 
     Raises:
-        InputError: the store is damaged, or is that of another file or version (see :func:`is_current`).
+        InputError: the store's description is damaged, or is that of another file or version (see :func:`is_current`).
         SampleError: the sample is not there, or none is named where there are several.
     """
 
     def __init__(self, vcf: str | PathLike[str], folder: str | Path, sample: str | None = None) -> None:
         self.path, self.folder = Path(vcf), Path(folder)
         description = _description(self.folder)
-        if description is None or description["source"] != _source(self.path):
+        if description["source"] != _source(self.path):
             raise InputError("is not a store of this file", file=self.folder, record=str(self.path), remedy=_REMEDY)
         self.samples = tuple(description["samples"])
         self.sample = chosen_sample(self.path, self.samples, sample)
@@ -104,7 +113,9 @@ class VariantStore:
         pairs = [each if len(each) == 2 else (-2, -2) for each in self._genotypes]
         table = [[MISSING if allele is None else allele for allele in pair] for pair in pairs]
         self._alleles = np.clip(np.array(table, dtype=np.int64).reshape(-1, 2), -2, 100).astype(np.int8)
-        self._arrays: dict[str, dict[str, np.ndarray]] = {}
+        self._arrays: dict[str, dict[str, CheckedColumn]] = {}
+        self._file: VariantFile | None = None
+        self.damage: list[str] = []
 
     @property
     def indexed_contigs(self) -> list[str]:
@@ -115,38 +126,95 @@ class VariantStore:
         """As :meth:`VariantFile.columns`.
 
         Raises:
-            InputError: the store is damaged.
             ValueError: GQ or DP are asked for.
         """
         if needs_quality:
             raise ValueError("a store holds no GQ and no DP")
-        for segment in self._segments:
-            if segment["contig"] == chrom and start < end:
-                arrays = self._opened(segment["name"])
-                position = arrays["position"]
-                low = int(np.searchsorted(position, start - segment["longest"]))
-                high = int(np.searchsorted(position, end))
-                rows = low + np.flatnonzero((arrays["end"][low:high] > start) & (position[low:high] >= 0))
-                if len(rows):
-                    yield self._columns(arrays, rows)
+        yield from self._found(chrom, start, end)
 
     def close(self) -> None:
         """Let go of the files."""
         self._arrays = {}
+        if self._file is not None:
+            self._file.close()
 
-    def _columns(self, arrays: dict[str, np.ndarray], rows: np.ndarray) -> RecordColumns:
-        first, last = (int(bound) for bound in arrays["first"][self._column : self._column + 2])
-        carried = arrays["call_record"][first:last]
-        low, high = np.searchsorted(carried, [rows[0], rows[-1] + 1])
-        place = np.searchsorted(rows, carried[low:high])
+    def _found(self, chrom: str, start: int, end: int) -> Iterable[RecordColumns]:
+        """All records asked for, or those of the file: none is given away before all were found to hold."""
+        if self._file is None:
+            try:
+                return list(self._stored(chrom, start, end))
+            except DamagedColumnError:
+                self._arrays = {}  # what was opened before another process, or another person's reader, mended it
+            try:
+                return list(self._stored(chrom, start, end))
+            except DamagedColumnError as error:
+                if self._mend(chrom, error):
+                    return list(self._stored(chrom, start, end))
+            self._file = VariantFile(self.path, self.sample)
+        return self._file.columns(chrom, start, end)
+
+    def _stored(self, chrom: str, start: int, end: int) -> Iterator[RecordColumns]:
+        for segment in self._segments:
+            if segment["contig"] == chrom and start < end:
+                arrays = self._opened(segment)
+                position = arrays["position"].rows(0, segment["records"])
+                low = int(np.searchsorted(position, start - segment["longest"]))
+                high = int(np.searchsorted(position, end))
+                rows = low + np.flatnonzero((arrays["end"].rows(low, high) > start) & (position[low:high] >= 0))
+                if len(rows):
+                    yield self._columns(arrays, rows)
+
+    def _mend(self, chrom: str, damage: DamagedColumnError) -> bool:
+        """Write the columns of a contig anew from the file; whether they are again what they were."""
+        self._say(f"{damage}; the contig {chrom} is read anew from {self.path}")
+        of_contig = [segment for segment in self._segments if segment["contig"] == chrom]
+        partial = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.partial")
+        file = VariantFile(self.path, all_samples=True)
+        try:
+            partial.mkdir()
+            codes = {text: code for code, text in enumerate(self._texts)}
+            made = _write_contig(file, chrom, partial, self._segments.index(of_contig[0]), codes)
+            if made == of_contig:
+                damaged = Path(damage.file or "")
+                with suppress(FileNotFoundError):
+                    damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
+                for path in partial.iterdir():
+                    path.replace(self.folder / path.name)
+                self._arrays = {}
+                return True
+            problem = "the file holds something else now"
+        except (InputError, OSError) as error:
+            problem = str(error)
+        finally:
+            file.close()
+            shutil.rmtree(partial, ignore_errors=True)
+        self._say(f"{self.folder}: cannot be mended ({problem}), {self.path} itself is read. {_REMEDY}")
+        return False
+
+    def _say(self, damage: str) -> None:
+        self.damage.append(damage)
+        logger.warning("%s", damage)
+
+    def _columns(self, arrays: dict[str, CheckedColumn], rows: np.ndarray) -> RecordColumns:
+        low, high = int(rows[0]), int(rows[-1]) + 1
+
+        def of_rows(name: str) -> np.ndarray:
+            return arrays[name].rows(low, high)[rows - low]
+
+        text_first = arrays["text_first"].rows(low, high + 1)
+        arrays["text"].rows(int(text_first[0]), int(text_first[-1]))  # so that no record is met damaged later
+        first, last = arrays["first"].rows(self._column, self._column + 2).tolist()
+        carried = arrays["call_record"].rows(first, last)
+        begin, end = np.searchsorted(carried, [low, high]).tolist()
+        place = np.searchsorted(rows, carried[begin:end])
         place = np.minimum(place, len(rows) - 1)
-        inside = rows[place] == carried[low:high]
+        inside = rows[place] == carried[begin:end]
         code = np.full(len(rows), -1, dtype=np.int64)
-        code[place[inside]] = arrays["call_code"][first + low : first + high][inside]
+        code[place[inside]] = arrays["call_code"].rows(first + begin, first + end)[inside]
         alleles = np.zeros((len(rows), 2), dtype=np.int8)
         listed = code >= 0
         alleles[listed] = self._alleles[code[listed]]
-        flags = arrays["flags"][rows]
+        flags = of_rows("flags")
         one, two = alleles[:, 0], alleles[:, 1]
         is_snp = ((flags & _SITE) > 0) & (one >= MISSING) & (one <= 1) & (two >= MISSING) & (two <= 1)
 
@@ -154,32 +222,36 @@ class VariantStore:
             return self._record(arrays, int(rows[index]), int(code[index]))
 
         return RecordColumns(
-            position=arrays["position"][rows].astype(np.int64),
-            end=arrays["end"][rows].astype(np.int64),
+            position=of_rows("position").astype(np.int64),
+            end=of_rows("end").astype(np.int64),
             is_snp=is_snp,
             is_hom_ref=((flags & _HOM_REF) > 0) & (one == 0) & (two == 0),
-            ref=arrays["ref"][rows],
-            alt=arrays["alt"][rows],
+            ref=of_rows("ref"),
+            alt=of_rows("alt"),
             first=one,
             second=two,
             passes=(flags & _PASSES) > 0,
-            alleles=arrays["alleles"][rows],
+            alleles=of_rows("alleles"),
             record=record,
         )
 
-    def _record(self, arrays: dict[str, np.ndarray], row: int, code: int) -> Record:
-        text = arrays["text"][arrays["text_first"][row] : arrays["text_first"][row + 1]].tobytes().decode()
-        passes = bool(arrays["flags"][row] & _PASSES)
+    def _record(self, arrays: dict[str, CheckedColumn], row: int, code: int) -> Record:
+        def of_row(name: str) -> int:
+            return int(arrays[name].rows(row, row + 1)[0])
+
+        text_first, text_last = arrays["text_first"].rows(row, row + 2).tolist()
+        text = arrays["text"].rows(text_first, text_last).tobytes().decode()
+        passes = bool(of_row("flags") & _PASSES)
         if text:
             ref, alts, filters = text.split("\t")
             alleles = (ref,) if alts == "." else (ref, *alts.split(","))
         else:
-            alleles, filters = (chr(arrays["ref"][row]), chr(arrays["alt"][row])), "PASS"
+            alleles, filters = (chr(of_row("ref")), chr(of_row("alt"))), "PASS"
         written = "0/0" if code < 0 else self._texts[code]
         return Record(
-            position=int(arrays["position"][row]),
+            position=of_row("position"),
             alleles=alleles,
-            length=int(arrays["end"][row] - arrays["position"][row]),
+            length=of_row("end") - of_row("position"),
             genotype=(0, 0) if code < 0 else self._genotypes[code],
             phased="/" not in written,
             filters="PASS" if passes else filters,
@@ -187,29 +259,52 @@ class VariantStore:
             dp=None,
         )
 
-    def _opened(self, name: str) -> dict[str, np.ndarray]:
+    def _opened(self, segment: dict[str, Any]) -> dict[str, CheckedColumn]:
+        name = segment["name"]
         if name not in self._arrays:
-            try:
-                self._arrays[name] = {
-                    array: np.load(self.folder / f"{name}.{array}.npy", mmap_mode="r", allow_pickle=False).view(
-                        np.ndarray
-                    )
-                    for array in _ARRAYS
-                }
-            except (OSError, ValueError) as error:
-                raise InputError(f"is a damaged store ({error})", file=self.folder, remedy=_REMEDY) from error
+            self._arrays[name] = _open_segment(self.folder, segment)
         return self._arrays[name]
 
 
-def _mapped(path: Path) -> np.ndarray:
-    # As a plain array: a memmap's own indexing is several times slower.
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+def _open_segment(folder: Path, segment: dict[str, Any]) -> dict[str, CheckedColumn]:
+    """The columns of a segment, mapped.
+
+    Raises:
+        DamagedColumnError: a file is missing, or of another size.
+    """
+    path = folder / f"{segment['name']}.{_CHECKSUMS}.npy"
+    try:
+        checksums = np.load(path, allow_pickle=False)
+        if xxh3_64_hexdigest(checksums.tobytes()) != segment[_CHECKSUMS]:
+            raise ValueError("it is not what was written")
+    except (OSError, ValueError, EOFError, TokenError) as error:
+        raise DamagedColumnError(f"is a damaged file of a store ({error})", file=path) from error
+    columns, first = {}, 0
+    for name, kind in _ARRAYS.items():
+        length = segment["lengths"][name]
+        last = first + n_blocks(kind, length)
+        columns[name] = CheckedColumn(folder / f"{segment['name']}.{name}.npy", kind, length, checksums[first:last])
+        first = last
+    return columns
+
+
+def damage_in(folder: str | Path) -> str | None:
+    """The first damage in a store, all of which is read; None where it is whole."""
+    try:
+        for segment in _description(Path(folder))["segments"]:
+            for column in _open_segment(Path(folder), segment).values():
+                column.rows(0, len(column))
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def is_current(vcf: str | PathLike[str], folder: str | Path) -> bool:
-    """Whether a folder holds the store of a file as the file is now."""
-    description = _description(Path(folder))
-    return description is not None and description["source"] == _source(Path(vcf))
+    """Whether a folder holds the store of a file as the file is now; its columns are not looked at."""
+    try:
+        return bool(_description(Path(folder))["source"] == _source(Path(vcf)))
+    except InputError:
+        return False
 
 
 def open_variants(path: str | PathLike[str], sample: str | None, *, needs_quality: bool) -> VariantFile | VariantStore:
@@ -224,12 +319,14 @@ def open_variants(path: str | PathLike[str], sample: str | None, *, needs_qualit
     if folder.is_dir() and Path(path).is_file():
         if needs_quality:
             logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
-        elif is_current(path, folder):
-            return VariantStore(path, folder, sample)
         else:
-            logger.warning(
-                "%s has changed since `variantformer ingest`: its store is not used, the file itself is read", path
-            )
+            try:
+                if _description(folder)["source"] == _source(Path(path)):
+                    return VariantStore(path, folder, sample)
+                problem = f"{path} has changed since `variantformer ingest`, and its store is not used."
+            except InputError as error:
+                problem = str(error)
+            logger.warning("%s The file itself is read.", problem)
     return VariantFile(path, sample)
 
 
@@ -259,7 +356,7 @@ def build_store(
 
     Raises:
         InputError: the file cannot be read, has no samples or gives its records' lengths by sample (FORMAT/LEN); a
-            record of any sample is malformed.
+            record of any sample is malformed; the folder cannot be written.
     """
     path = Path(vcf)
     target = Path(folder) if folder is not None else default_store(path)
@@ -267,13 +364,16 @@ def build_store(
     if not file.samples:
         file.close()
         raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        partial.mkdir()
+        partial.mkdir(parents=True)
         content = _written(file, partial, on_contig)
-        (partial / _DESCRIPTION).write_text(json.dumps({**content, "source": _source(path), "layout": _LAYOUT}))
+        content |= {"source": _source(path), "layout": _LAYOUT}
+        (partial / _DESCRIPTION).write_text(json.dumps({**content, "checksum": _checksum(content)}))
         _put(partial, target)
+    except OSError as error:
+        remedy = "Make room or ask for the right to write there, or name another folder in VARIANTFORMER_CACHE."
+        raise InputError(f"cannot be written ({error.strerror})", file=target, remedy=remedy) from error
     finally:
         file.close()
         shutil.rmtree(partial, ignore_errors=True)
@@ -301,14 +401,7 @@ def _written(file: VariantFile, folder: Path, on_contig: Callable[[int, int], No
     segments: list[dict[str, Any]] = []
     contigs = file.indexed_contigs
     for done, contig in enumerate(contigs, start=1):
-        segment = _Segment(contig)
-        for lines in _chunks(file.lines(contig), len(file.samples)):
-            _decode(lines, file, segment, codes)
-            if segment.n_calls > _CALLS_IN_A_SEGMENT or segment.n_records > _RECORDS_IN_A_SEGMENT:
-                segments.append(_write_segment(segment, folder, len(segments), len(file.samples)))
-                segment = _Segment(contig)
-        if segment.n_records:
-            segments.append(_write_segment(segment, folder, len(segments), len(file.samples)))
+        segments += _write_contig(file, contig, folder, len(segments), codes)
         if on_contig is not None:
             on_contig(done, len(contigs))
     return {
@@ -318,6 +411,22 @@ def _written(file: VariantFile, folder: Path, on_contig: Callable[[int, int], No
         "genotypes": list(codes),
         "segments": segments,
     }
+
+
+def _write_contig(
+    file: VariantFile, contig: str, folder: Path, number: int, codes: dict[str, int]
+) -> list[dict[str, Any]]:
+    """Write the segments of a contig, which get numbers from ``number`` on; genotypes that are new get a code."""
+    written: list[dict[str, Any]] = []
+    segment = _Segment(contig)
+    for lines in _chunks(file.lines(contig), len(file.samples)):
+        _decode(lines, file, segment, codes)
+        if segment.n_calls > _CALLS_IN_A_SEGMENT or segment.n_records > _RECORDS_IN_A_SEGMENT:
+            written.append(_write_segment(segment, folder, number + len(written), len(file.samples)))
+            segment = _Segment(contig)
+    if segment.n_records:
+        written.append(_write_segment(segment, folder, number + len(written), len(file.samples)))
+    return written
 
 
 def _chunks(lines: Iterator[str], n_samples: int) -> Iterator[list[str]]:
@@ -482,10 +591,17 @@ def _write_segment(segment: _Segment, folder: Path, number: int, n_samples: int)
     arrays["call_record"], arrays["call_code"] = record[order], code[order]
     arrays["first"] = np.concatenate([[0], np.cumsum(np.bincount(sample, minlength=n_samples))])
     name = f"{number:05d}"
-    for array in _ARRAYS:
-        np.save(folder / f"{name}.{array}.npy", arrays[array], allow_pickle=False)
-    longest = int((arrays["end"] - arrays["position"]).max())
-    return {"name": name, "contig": segment.contig, "records": segment.n_records, "longest": longest}
+    columns = {array: arrays[array].astype(kind, copy=False) for array, kind in _ARRAYS.items()}
+    checksums = [write_column(folder / f"{name}.{array}.npy", values) for array, values in columns.items()]
+    np.save(folder / f"{name}.{_CHECKSUMS}.npy", np.concatenate(checksums), allow_pickle=False)
+    return {
+        "name": name,
+        "contig": segment.contig,
+        "records": segment.n_records,
+        "longest": int((arrays["end"] - arrays["position"]).max()),
+        "lengths": {array: len(values) for array, values in columns.items()},
+        _CHECKSUMS: xxh3_64_hexdigest(np.concatenate(checksums).tobytes()),
+    }
 
 
 def _source(path: Path) -> dict[str, Any]:
@@ -493,9 +609,22 @@ def _source(path: Path) -> dict[str, Any]:
     return {**fingerprint(path), "path": str(path.resolve())}
 
 
-def _description(folder: Path) -> dict[str, Any] | None:
+def _description(folder: Path) -> dict[str, Any]:
+    """What a store says of itself.
+
+    Raises:
+        InputError: it is damaged or not there, or of another version.
+    """
+    path = folder / _DESCRIPTION
     try:
-        content = json.loads((folder / _DESCRIPTION).read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("layout") == _LAYOUT else None
+        content = json.loads(path.read_bytes())
+        checksum = content.pop("checksum", None)
+        if checksum == _checksum(content) and content["layout"] == _LAYOUT:
+            return dict(content)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise InputError("is damaged, or of another version", file=path, remedy=_REMEDY)
+
+
+def _checksum(description: dict[str, Any]) -> str:
+    return xxh3_64_hexdigest(json.dumps(description, sort_keys=True).encode())
