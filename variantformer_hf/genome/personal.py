@@ -20,7 +20,7 @@ from .record_columns import Record, RecordColumns, RecordSource
 from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits, union
 from .tally import VariantTally
-from .variant_store import open_variants
+from .variant_store import VariantStore, open_variants
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,11 @@ class PersonalGenome:
         a file of variants nothing can be missing from it: True.
         """
         return self._variants is None or self._contig_of.get(chrom) in self._with_records
+
+    @property
+    def damage(self) -> list[str]:
+        """What was found damaged in the store of the person's file, a sentence each."""
+        return self._variants.damage if isinstance(self._variants, VariantStore) else []
 
     def sequence(self, chrom: str, start: int, end: int, tally: VariantTally | None = None) -> str:
         """The person's bases of [start, end), 0-based half-open, forward strand; see :meth:`sequences`."""

@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,14 @@ def match_report(
     precision: str,
     device: str,
     whole_file_checksums: bool,
+    damage: Sequence[str],
 ) -> dict[str, Any]:
     """The report of a run.
 
     Returns:
         package, model, inputs (with fingerprints), settings, genes and tissues (predicted, left out, rejected),
         reference_agreement, and per sample and contig the records read, in windows, REF-checked, applied and skipped
-        by reason, and how many genes have each status and reason.
+        by reason, and how many genes have each status and reason; damage, what this process met and mended in stores.
     """
     status: Counter[str] = sum((Counter(of_sample) for of_sample in statuses.values()), Counter())
     inputs = {"fasta": fingerprint(reference.path, whole_file_checksums)}
@@ -70,6 +71,7 @@ def match_report(
         "tissues": [tissue.name for tissue in query.tissues],
         "rejected": [asdict(entry) for entry in query.rejected],
         "reference_agreement": None if agreement is None else asdict(agreement),
+        "damage": list(damage),
         "samples": {
             sample: {
                 **tally.to_dict(),

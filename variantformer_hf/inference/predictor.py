@@ -388,6 +388,10 @@ class ExpressionPredictor:
                 precision=self.precision,
                 device=str(self.device),
                 whole_file_checksums=whole_file_checksums,
+                damage=[
+                    *(self.store.damage if self.store is not None else ()),
+                    *(damage for person in people for damage in person.damage),
+                ],
             ),
             is_writer=group.rank == 0,
             parts=folder,
