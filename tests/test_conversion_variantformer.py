@@ -8,6 +8,7 @@ import pytest
 import torch
 from command_line import invoke
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from variantformer_hf import (
     CreTable,
@@ -16,7 +17,7 @@ from variantformer_hf import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
 )
-from variantformer_hf.conversion import released_files
+from variantformer_hf.conversion import released_files, variantformer
 from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
 from variantformer_hf.conversion.names import encoder_parameter_name, expression_parameter_name
 from variantformer_hf.conversion.variantformer import (
@@ -182,6 +183,81 @@ def test_dtype_of_the_written_weights(released: dict[str, Path], tmp_path: Path)
     with safe_open(tmp_path / "model/model.safetensors", "pt") as file:
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.bfloat16}  # noqa: SIM118
     assert VariantFormerForExpression.from_pretrained(tmp_path / "model").dtype == torch.bfloat16
+
+
+def types_changed(names: dict[str, torch.dtype]) -> Any:
+    def change(content: dict[str, Any]) -> None:
+        state = content["state_dict"]
+        state.update({name: state[name].to(dtype) for name, dtype in names.items()})
+
+    return change
+
+
+OTHER_TYPES = {
+    r"token_embedding.weight is of bfloat16 and .* of float32.*--dtype float32": {
+        "cre_tokenizer.token_embedding.weight": torch.bfloat16
+    },
+    r"token_embedding.weight is of float32 and cre_map.bias of float16": {"cre_map.bias": torch.float16},
+    r"cre_map.weight is of int64": {"cre_map.weight": torch.int64},
+    r"gene_map.bias is of bool": {"gene_map.bias": torch.bool},
+    r"gene_map.bias is of complex64": {"gene_map.bias": torch.complex64},
+    r"gene_map.bias is of float8_e4m3fn": {"gene_map.bias": torch.float8_e4m3fn},
+}
+
+
+@pytest.mark.parametrize("message", OTHER_TYPES)
+def test_types_that_differ_or_are_no_weights_are_refused_by_name(
+    released: dict[str, Path], tmp_path: Path, message: str
+) -> None:
+    change = types_changed(OTHER_TYPES[message])
+    files = {**released, "checkpoint": changed(released["checkpoint"], tmp_path / "changed.pth", change)}
+    with pytest.raises(CheckpointError, match=message):
+        convert_expression_model(**files, output=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    if "float32" in message:  # a type that is asked for is given, whatever was mixed
+        convert_expression_model(**files, output=tmp_path / "model", dtype=torch.float32)
+        source = torch.load(files["checkpoint"], weights_only=True)["state_dict"]
+        state = VariantFormerForExpression.from_pretrained(tmp_path / "model").state_dict()
+        for name, tensor in source.items():
+            if expression_parameter_name(name):
+                assert torch.equal(state[expression_parameter_name(name)], tensor.float()), name
+    else:
+        with pytest.raises(CheckpointError, match=message):
+            convert_expression_model(**files, output=tmp_path / "model", dtype=torch.float32)
+
+
+def test_tensors_that_are_left_out_may_have_any_type(released: dict[str, Path], tmp_path: Path) -> None:
+    change = types_changed({"combined_modulator.cre_layers.0.m": torch.int64})
+    files = {**released, "checkpoint": changed(released["checkpoint"], tmp_path / "changed.pth", change)}
+    summary = convert_expression_model(**files, output=tmp_path / "model")
+    assert "checkpoint in float32" in summary.parity
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(released: dict[str, Path], tmp_path: Path) -> None:
+    for value, dtype, message in (
+        (float("nan"), None, "gene_projection.* not finite"),
+        (float("inf"), torch.bfloat16, "gene_projection.* not finite"),
+        (1e30, torch.float16, "gene_projection.* float16 does not have.*another --dtype"),
+    ):
+        files = {**released, "checkpoint": changed(
+            released["checkpoint"], tmp_path / "changed.pth",
+            lambda content, value=value: content["state_dict"]["gene_map.weight"][0].fill_(value),
+        )}  # fmt: skip
+        with pytest.raises(CheckpointError, match=message):
+            convert_expression_model(**files, output=tmp_path / "model", dtype=dtype)
+        assert not (tmp_path / "model").exists()
+
+
+def test_what_was_written_is_compared_before_anything_is_cast(
+    released: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rounded(folder: Path, expected: Any, open_tensors: Any, _: Any) -> list[Path]:
+        save_file({name: open_tensors()[name].to(torch.bfloat16) for name in expected}, folder / "model.safetensors")
+        return [folder / "model.safetensors"]
+
+    monkeypatch.setattr(variantformer, "write_weights", rounded)
+    with pytest.raises(CheckpointError, match="was not written as it is in the checkpoint"):
+        convert_expression_model(**released, output=tmp_path / "model")
 
 
 def test_encoder_file_alone(released: dict[str, Path], tmp_path: Path) -> None:

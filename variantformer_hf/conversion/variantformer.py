@@ -1,7 +1,7 @@
 """Released VariantFormer checkpoints -> model folders that ``from_pretrained`` reads."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from .lightning import LightningCheckpoint, read_lightning_checkpoint
 from .model_card import model_card
 from .model_folder import new_folder, write_weights
 from .names import encoder_parameter_name, expression_parameter_name
+
+_WEIGHT_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ def convert_expression_model(
         genes: gene table (CSV as released, GTF, GFF3 or Parquet).
         cres: cCRE BED with 10 columns (.gz too), or Parquet.
         output: a new folder.
-        dtype: type of the written weights; default: as in the checkpoint.
+        dtype: type of the written weights; default: as in the checkpoint, whose tensors must then have one.
         max_shard_size: upper size of one weight file, which is what the conversion holds in memory at a time.
 
     Raises:
-        CheckpointError: a file is corrupt or foreign, a tensor is missing, unknown or of another shape.
+        CheckpointError: a file is corrupt or foreign, a tensor is missing, unknown, of another shape or type, or holds
+            a number that is not finite.
         InputError: a table is wrong, or ``output`` is not empty.
     """
     encoder_config = encoder_config_from_released(read_lightning_checkpoint(encoder_checkpoint).hyper_parameters)
@@ -186,13 +189,15 @@ def _write_model(
     max_shard_size: int | str,
 ) -> ConversionSummary:
     released_names, dropped = _plan_names(source, rename)
-    dtype = dtype or next(value.dtype for value in source.state_dict.values() if value.is_floating_point())
     with torch.device("meta"):
-        expected = architecture(config).to(dtype).state_dict()
-    _check_complete(source, released_names, expected)
+        model = architecture(config)
+    _check_complete(source, released_names, model.state_dict())
+    saved = _one_type(source, released_names.values(), mixed_allowed=dtype is not None)
+    dtype = dtype or saved
+    expected = model.to(dtype).state_dict()
     path = source.path
     shards = write_weights(folder, expected, lambda: _opened(path, released_names), max_shard_size)
-    n_equal = _compare_with_source(shards, expected, lambda: _opened(path, released_names), path)
+    n_equal = _compare_with_source(shards, dtype, lambda: _opened(path, released_names), path)
     config.architectures = [architecture.__name__]
     config.dtype = dtype
     config.save_pretrained(folder)
@@ -204,30 +209,66 @@ def _write_model(
         files=[shard.name for shard in shards],
         sha256={shard.name: file_sha256(shard) for shard in shards},
         source_sha256={path.name: file_sha256(path)},
-        parity=f"read back, all {n_equal} tensors equal those of the checkpoint in {str(dtype).removeprefix('torch.')}",
+        parity=f"read back, all {n_equal} tensors equal those of the checkpoint in {_type_name(dtype)}",
     )
+
+
+def _one_type(source: LightningCheckpoint, released_names: Iterable[str], *, mixed_allowed: bool) -> torch.dtype:
+    """The type of the tensors that become weights; of the first one where several are allowed.
+
+    Raises:
+        CheckpointError: one is of a type that weights do not have, or they have several types.
+    """
+    types = {name: source.state_dict[name].dtype for name in released_names}
+    for name, found in types.items():
+        if found not in _WEIGHT_TYPES:
+            raise CheckpointError(
+                f"{name} is of {_type_name(found)}; weights are of {', '.join(map(_type_name, _WEIGHT_TYPES))}",
+                file=source.path, remedy="Only the released VariantFormer layouts can be converted.",
+            )  # fmt: skip
+    first, wanted = next(iter(types.items()))
+    other = next((name for name, found in types.items() if found != wanted), None)
+    if other is not None and not mixed_allowed:
+        raise CheckpointError(
+            f"{first} is of {_type_name(wanted)} and {other} of {_type_name(types[other])}", file=source.path,
+            remedy="Choose the type that all are written in, such as --dtype float32.",
+        )  # fmt: skip
+    return wanted
 
 
 def _compare_with_source(
     shards: list[Path],
-    expected: Mapping[str, torch.Tensor],
+    dtype: torch.dtype,
     open_source: Callable[[], Mapping[str, torch.Tensor]],
     path: Path,
 ) -> int:
-    """Read the written weights back and hold each to the checkpoint's; how many there are.
+    """Read the written weights back and hold each to the checkpoint's, type first; how many there are.
 
     Raises:
-        CheckpointError: one differs.
+        CheckpointError: one differs, or holds a number that is not finite.
     """
     count = 0
     for shard in shards:
         source = open_source()
         with safe_open(shard, framework="pt") as written:
             for name in written.keys():  # noqa: SIM118 -- not a dict
-                if not torch.equal(written.get_tensor(name), source[name].to(expected[name].dtype)):
+                found, wanted = written.get_tensor(name), source[name]
+                if not wanted.isfinite().all():
+                    raise CheckpointError(f"{name} holds a number that is not finite", file=path,
+                                          remedy="Fetch the checkpoint again; its weights are broken.")  # fmt: skip
+                if wanted.dtype != dtype:
+                    wanted = wanted.to(dtype)  # asked for by name
+                if found.dtype != wanted.dtype or not torch.equal(found, wanted):
                     raise CheckpointError(f"{name} was not written as it is in the checkpoint", file=path)
+                if not found.isfinite().all():
+                    raise CheckpointError(f"{name} holds a number that {_type_name(dtype)} does not have", file=path,
+                                          remedy="Choose another --dtype.")  # fmt: skip
                 count += 1
     return count
+
+
+def _type_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _plan_names(
