@@ -18,6 +18,7 @@ from variantformer_hf.data.donors import DonorGenomes
 from variantformer_hf.data.examples import (
     ActivityExamples,
     ExpressionExamples,
+    _activity_keys,
     activity_dataset,
     activity_rows,
     expression_dataset,
@@ -123,8 +124,7 @@ def order_of(dataset) -> list[tuple]:  # type: ignore[no-untyped-def]
 def test_an_epoch_has_every_pair_once_and_can_be_repeated(examples: ExpressionExamples) -> None:
     first = order_of(expression_dataset(examples, epoch=3, shards=4))
     n = len(examples.pairs)
-    assert len(first) == n // 4 * 4
-    assert len({pair for pair, *_ in first}) == len(first)
+    assert sorted(pair for pair, *_ in first) == list(range(n))
     assert str(order_of(expression_dataset(examples, epoch=3, shards=4))) == str(first)
     assert str(order_of(expression_dataset(examples, epoch=4, shards=4))) != str(first)
     plain = order_of(expression_dataset(examples, shuffle=False, shards=1))
@@ -146,22 +146,23 @@ def test_an_epoch_goes_on_from_a_saved_state(examples: ExpressionExamples) -> No
         assert str(seen + order_of(again)) == str(whole)
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-@pytest.mark.parametrize("workers", [0, 2])
-def test_processes_and_workers_share_without_repeats(
-    examples: ExpressionExamples, processes: int, workers: int
+@pytest.mark.parametrize(("processes", "workers", "shards"), [(2, 0, 6), (3, 2, 6), (5, 0, 48), (4, 3, 5), (11, 0, 7)])
+def test_processes_and_workers_share_without_loss_or_repeats(
+    examples: ExpressionExamples, processes: int, workers: int, shards: int
 ) -> None:
-    whole = Counter(pair for pair, *_ in order_of(expression_dataset(examples, shards=6)))
-    found: Counter = Counter()
-    sizes = set()
+    """By our own shares and by those of datasets, whether or not the numbers divide."""
+    whole = [pair for pair, *_ in order_of(expression_dataset(examples, shards=shards))]
+    ours, of_datasets = [], []
     for rank in range(processes):
-        part = split_dataset_by_node(expression_dataset(examples, shards=6), rank, processes)
+        part = expression_dataset(examples, shards=shards, share=(rank, processes))
         loader = torch.utils.data.DataLoader(part, batch_size=None, num_workers=workers)
         mine = [int(each["pair"]) for each in loader]
-        sizes.add(len(mine))
-        found.update(mine)
-    assert found == whole
-    assert len(sizes) == 1
+        assert Counter(mine) == Counter(whole[rank::processes])
+        assert workers or mine == whole[rank::processes]
+        ours += mine
+        part = split_dataset_by_node(expression_dataset(examples, shards=shards), rank, processes)
+        of_datasets += [int(each["pair"]) for each in part]
+    assert Counter(ours) == Counter(of_datasets) == Counter(range(len(examples.pairs)))
 
 
 def test_a_gene_that_a_donor_lacks_has_no_label(
@@ -225,7 +226,7 @@ def test_every_batch_holds_as_many_of_each_donor(activity: ActivityExamples) -> 
     recorder = Recorder.__new__(Recorder)
     recorder.__dict__.update(activity.__dict__)
     n = len(list(activity_dataset(recorder, epoch=2, shards=2)))
-    assert n == len(seen)
+    assert n == len(seen) == len(rows)
     for first in range(0, n - 5, 6):
         assert Counter(donor_of[row] for row in seen[first : first + 6]) == {0: 2, 1: 2, 2: 2}
     most = max(Counter(seen).values())
@@ -239,6 +240,23 @@ def test_every_batch_holds_as_many_of_each_donor(activity: ActivityExamples) -> 
     for _ in activity_dataset(recorder, epoch=3, shards=2):
         pass
     assert again != seen
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4, 6, 7, 48])
+@pytest.mark.parametrize("n_donors", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("shards", [1, 5])
+def test_each_process_sees_all_donors_in_turn_and_all_see_each_label_once(
+    processes: int, n_donors: int, shards: int
+) -> None:
+    sizes = (24,) * n_donors
+    found: Counter = Counter()
+    for rank in range(processes):
+        options = {"sizes": sizes, "epoch": 1, "seed": 0, "shuffle": True, "share": (rank, processes)}
+        keys = list(_activity_keys(list(range(shards)), shards, **options))
+        found.update((key["donor"], key["place"]) for key in keys)
+        for first in range(0, len(keys) - n_donors + 1, n_donors):
+            assert {key["donor"] for key in keys[first : first + n_donors]} == set(range(n_donors))
+    assert found == Counter((donor, place) for donor in range(n_donors) for place in range(24))
 
 
 def test_stage_one_batches(cohort: SmallCohort, activity: ActivityExamples) -> None:

@@ -28,7 +28,7 @@ from variantformer_hf.modeling import (
     VariantFormerForChromatinActivity,
 )
 from variantformer_hf.modeling.variantformer.modeling_variantformer import VariantFormerLayer
-from variantformer_hf.training import encoder, expression
+from variantformer_hf.training import encoder, expression, parallel
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, OptimizerOptions, read_options
 from variantformer_hf.training.schedules import LearningRate, make_optimizer
 
@@ -112,14 +112,22 @@ def log_of(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
 
 
-def run(lab: Path, stage: str, config: Path, processes: int = 1, killed_at: int = 0) -> subprocess.Popen:
+def run(
+    lab: Path,
+    stage: str,
+    config: Path,
+    processes: int = 1,
+    killed_at: int = 0,
+    driver: str = "driver.py",
+    last: object = None,
+) -> subprocess.Popen:
     """Start a run in processes of its own; each kills itself in the step that is named."""
-    command = [sys.executable, str(lab / "driver.py")]
+    command = [sys.executable, str(lab / driver)]
     if processes > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command = [sys.executable, *launcher, str(lab / "driver.py")]
+        command = [sys.executable, *launcher, str(lab / driver)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command += [stage, str(config), str(killed_at)]
+    command += [stage, str(config), str(killed_at if last is None else last)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
@@ -207,6 +215,89 @@ def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path:
     assert log_of(cut) == log_of(whole)
 
 
+GRADIENTS = """
+import sys
+sys.path.insert(0, sys.argv[3])
+from test_training import kept_gradients
+kept_gradients(sys.argv[1], sys.argv[2])
+"""
+
+
+def kept_gradients(stage: str, config: str | Path) -> list[dict[str, torch.Tensor]]:
+    """Train, and keep each step's gradients; the first process of several writes them into the run's folder."""
+    kept: list[dict[str, torch.Tensor]] = []
+    original = parallel.Replicated.clip
+
+    def clip(self: parallel.Replicated, limit: float) -> float:
+        learning = self.whole_model().named_parameters()
+        kept.append({name: each.grad.clone() for name, each in learning if each.grad is not None})
+        return original(self, limit)
+
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel.Replicated, "clip", clip)
+        in_process(stage, Path(config))
+    if os.environ.get("RANK") == "0":
+        torch.save(kept, Path(yaml.safe_load(Path(config).read_text())["loop"]["output"]) / "gradients.pt")
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("stage", "n_steps", "ways"),
+    # Ways to take a step: (processes, batch_size, gradient_accumulation). The last step takes what is left of 12 pairs
+    # or 128 labels: of three processes one has nothing for its last batch.
+    [
+        ("expression", 2, [(1, 8, 1), (1, 2, 4), (2, 2, 2)]),
+        ("encoder", 3, [(1, 45, 1), (1, 9, 5), (3, 1, 15)]),
+    ],
+)
+def test_a_step_is_the_mean_over_its_labels_however_it_is_shared_out(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, stage: str, n_steps: int, ways: list[tuple[int, int, int]]
+) -> None:
+    """Batches and processes with unequal numbers of labels, and ones without any, give the same gradients."""
+    model = without_dropout(lab, cohort)
+    found = []
+    for processes, batch_size, accumulation in ways:
+        output = tmp_path / f"{processes}-{batch_size}"
+        loop = {"epochs": 1, "batch_size": batch_size, "gradient_accumulation": accumulation, "max_steps": n_steps,
+                "optimizer": {"learning_rate": 1e-6, "max_grad_norm": None}}  # fmt: skip
+        if stage == "expression":
+            config = expression_config(lab, cohort, output, loop=loop, model=str(model), n_tissues=3, freeze="none")
+        else:
+            small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
+                     "token_length": 24, "cre_flank": 10, "hidden_dropout": 0.0, "attention_dropout": 0.0,
+                     "loss_reduction": "mean", "use_contrastive_loss": False}  # fmt: skip
+            config = encoder_config(lab, cohort, output, loop=loop, config=small)
+        if processes == 1:
+            kept = kept_gradients(stage, config)
+        else:
+            (lab / "gradients.py").write_text(GRADIENTS)
+            finished(run(lab, stage, config, processes, driver="gradients.py", last=Path(__file__).parent))
+            kept = torch.load(output / "gradients.pt", weights_only=True)
+        found.append((kept, [row["loss"] for row in log_of(output) if "loss" in row]))
+    wanted, wanted_losses = found[0]
+    assert len(wanted) == n_steps
+    for kept, losses in found[1:]:
+        np.testing.assert_allclose(losses, wanted_losses, rtol=1e-6)
+        for mine, other in zip(kept, wanted, strict=True):
+            assert set(mine) == set(other)
+            for name in other:
+                torch.testing.assert_close(mine[name], other[name], atol=1e-6, rtol=1e-4, msg=name)
+
+
+def without_dropout(lab: Path, cohort: SmallCohort) -> Path:
+    """The small model, whose losses have no draw in them."""
+    model = lab / "model-without-dropout"
+    cohort.world.predictor.model.save_pretrained(model)
+    content = json.loads((model / "config.json").read_text())
+    for each in (content, content["encoder_config"]):
+        each |= {"hidden_dropout": 0.0, "attention_dropout": 0.0}
+    (model / "config.json").write_text(json.dumps(content))
+    for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json", "genes.parquet", "cres.parquet"):
+        (model / name).write_bytes((lab / "model" / name).read_bytes())
+    return model
+
+
 SHARDED = """
 import os, signal, sys, torch
 import torch.distributed as dist
@@ -237,15 +328,49 @@ expression.train_expression(read_options(sys.argv[2], ExpressionOptions), on_ste
 """
 
 
+def test_without_a_validation_part_the_test_donors_choose_nothing(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = without_dropout(lab, cohort)
+    chosen = {}
+    for name, shares in {"test": {"test": 0.25}, "validation": {"test": 0.25, "validation": 0.25}, "none": {}}.items():
+        split_donors(cohort.expression.samples, **{"test": 0.0, **shares}).save(lab / f"{name}.json")
+        # A rate that makes both losses grow, from some epoch on.
+        loop = {"epochs": 3, "optimizer": {"learning_rate": 0.3, "schedule": "constant", "max_grad_norm": None}}
+        output = tmp_path / name
+        config = expression_config(lab, cohort, output, loop=loop, model=str(model), split=f"{name}.json")
+        assert expression.set_up(read_options(config, ExpressionOptions)).plan["held_out_part"] == (
+            None if name == "none" else name
+        )
+        caplog.clear()
+        in_process("expression", config)
+        assert ("best is chosen by the training loss" in caplog.text) == (name != "validation")
+        log = log_of(output)
+        epochs = [row for row in log if "best_by" in row]
+        key = "held_out_loss" if name == "validation" else "training_loss"
+        assert {row["best_by"] for row in epochs} == {"held-out loss" if name == "validation" else "training loss"}
+        assert ("held_out_loss" in epochs[0]) == (name != "none")
+        losses = [row["loss"] for row in log if "loss" in row]
+        per_epoch = len(losses) // 3
+        for number, row in enumerate(epochs):
+            own = losses[number * per_epoch : (number + 1) * per_epoch]
+            assert row["training_loss"] == pytest.approx(np.mean(own), rel=1e-12)
+            assert row["is_best"] == (row[key] == min(each[key] for each in epochs[: number + 1]))
+        state = json.loads(next(iter(sorted((output / "checkpoints").glob("*/progress.json"))[-1:])).read_text())
+        assert state["best"] == min(row[key] for row in epochs)
+        assert state["best_by"] == epochs[0]["best_by"]
+        assert (output / "best" / "model.safetensors").exists()
+        chosen[name] = epochs
+    # What the test donors say is written down, and other than what chose.
+    assert all(row["held_out_loss"] != row["training_loss"] for row in chosen["test"])
+
+
 def test_parameters_shared_out_among_two_processes(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     """FSDP2: parameters and optimizer states are DTensors, losses those of DDP, and a killed run goes on."""
     driver = lab / "driver.py"
     changes: dict[str, Any] = {"batch_size": 1, "gradient_accumulation": 2}
     plain, shared, cut = tmp_path / "ddp", tmp_path / "fsdp", tmp_path / "fsdp-cut"
-    model = lab / "model-without-dropout"
-    cohort.world.predictor.model.save_pretrained(model)
-    for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json", "genes.parquet", "cres.parquet"):
-        (model / name).write_bytes((lab / "model" / name).read_bytes())
+    model = without_dropout(lab, cohort)
     finished(run(lab, "expression", expression_config(lab, cohort, plain, loop=changes, model=str(model)), processes=2))
     changes["parallel"] = "fsdp"
     driver.write_text(SHARDED)

@@ -6,7 +6,8 @@ what it passes over.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,8 +31,11 @@ from .expression_pairs import ExpressionPairs
 
 logger = logging.getLogger(__name__)
 
-# Shards of an epoch: what can be split among processes. Divisible by the usual numbers of them.
+# Shards of an epoch: what a loader's workers share. Divisible by the usual numbers of them.
 SHARDS = 48
+# Which of several processes: its number, from 0, and how many there are.
+Share = tuple[int, int]
+ALL: Share = (0, 1)
 
 
 class ExpressionExamples:
@@ -119,46 +123,55 @@ class ExpressionExamples:
 
 
 def expression_dataset(
-    examples: ExpressionExamples, *, epoch: int = 0, seed: int = 0, shuffle: bool = True, shards: int = SHARDS
+    examples: ExpressionExamples,
+    *,
+    epoch: int = 0,
+    seed: int = 0,
+    shuffle: bool = True,
+    shards: int = SHARDS,
+    share: Share = ALL,
 ) -> datasets.IterableDataset:
     """One epoch of stage-2 examples.
 
-    Every pair comes once, in an order that the seed and the epoch decide; the last few, by that order, are left out so
-    that all shards are of one length. ``datasets.distributed.split_dataset_by_node`` gives each process its shards,
-    ``state_dict`` and ``load_state_dict`` say and set how far it is.
+    Every pair comes once, in an order that the seed and the epoch decide. ``state_dict`` and ``load_state_dict`` say
+    and set how far it is.
 
     Args:
         examples: makes the examples.
         epoch, seed, shuffle: of the order.
-        shards: how many; fewer where there are fewer pairs.
+        shards: how many a loader's workers share, of lengths that differ by one at most; fewer where there are fewer
+            pairs.
+        share: (number, of): one process's pairs, those at number, number + of, ... of the order, so that a step of all
+            processes takes the same pairs however many they are.
     """
     n_pairs = len(examples.pairs)
-    return _keys_dataset(n_pairs, epoch, seed, shuffle, shards).map(examples)
+    options = {"n": n_pairs, "epoch": epoch, "seed": seed, "shuffle": shuffle, "share": share}
+    return _keys_dataset(_expression_keys, n_pairs, shards, options).map(examples)
 
 
-def expression_epoch_size(examples: ExpressionExamples) -> int:
-    """Examples of an epoch of :func:`expression_dataset`: the pairs that fill its shards."""
-    n_pairs = len(examples.pairs)
-    shards = _pair_shards(n_pairs, SHARDS)
-    return n_pairs // shards * shards
+def _keys_dataset(
+    keys: Callable[..., Iterator[dict[str, int]]], n: int, shards: int, options: dict[str, Any]
+) -> datasets.IterableDataset:
+    number, processes = options["share"]
+    shards = max(1, min(shards, len(range(number, n, processes))))
+    return datasets.IterableDataset.from_generator(
+        keys, gen_kwargs={"shards": list(range(shards)), "of": shards, **options}
+    )
 
 
-def _pair_shards(n: int, most: int) -> int:
-    return max(1, min(most, n))
-
-
-def _keys_dataset(n: int, epoch: int, seed: int, shuffle: bool, shards: int) -> datasets.IterableDataset:
-    shards = _pair_shards(n, shards)
-    options = {"n": n, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
-    return datasets.IterableDataset.from_generator(_keys, gen_kwargs={"shards": list(range(shards)), **options})
-
-
-def _keys(shards: Sequence[int], n: int, epoch: int, seed: int, shuffle: bool, of: int) -> Iterator[dict[str, int]]:
-    order = np.random.default_rng([seed, epoch]).permutation(n) if shuffle else np.arange(n)
-    each = n // of
+def _shares(order: Sequence[int] | np.ndarray, share: Share, shards: Sequence[int], of: int) -> Iterator[int]:
+    """What some shards of a process's share hold, in order."""
+    mine = order[share[0] :: share[1]]
     for shard in shards:
-        for pair in order[shard * each : (shard + 1) * each].tolist():
-            yield {"epoch": epoch, "pair": pair}
+        yield from mine[len(mine) * shard // of : len(mine) * (shard + 1) // of]
+
+
+def _expression_keys(
+    shards: Sequence[int], of: int, n: int, epoch: int, seed: int, shuffle: bool, share: Share
+) -> Iterator[dict[str, int]]:
+    order = np.random.default_rng([seed, epoch]).permutation(n) if shuffle else np.arange(n)
+    for pair in _shares(order, share, shards, of):
+        yield {"epoch": epoch, "pair": int(pair)}
 
 
 @dataclass(frozen=True)
@@ -285,39 +298,28 @@ class ActivityExamples:
 
 
 def activity_dataset(
-    examples: ActivityExamples, *, epoch: int = 0, seed: int = 0, shuffle: bool = True, shards: int = SHARDS
+    examples: ActivityExamples,
+    *,
+    epoch: int = 0,
+    seed: int = 0,
+    shuffle: bool = True,
+    shards: int = SHARDS,
+    share: Share = ALL,
 ) -> datasets.IterableDataset:
     """One epoch of stage-1 examples, the donors in turn, so that every batch holds as many of each.
 
-    An epoch has as many examples as there are labels (less what does not fill the shards). A donor with fewer labels
-    than others begins again; without ``shuffle`` the labels come once, as they stand.
+    An epoch has as many examples as there are labels, each label once where the donors have as many. A donor with fewer
+    labels than others begins again; without ``shuffle`` the labels come once, as they stand. Arguments as for
+    :func:`expression_dataset`.
     """
     rows = examples.rows
-    shards = _activity_shards(rows, shards)
     sizes = tuple(len(each) for each in rows.of_donor)  # no list: that would be taken for shards
-    options = {"sizes": sizes, "epoch": epoch, "seed": seed, "shuffle": shuffle, "of": shards}
-    keys = datasets.IterableDataset.from_generator(
-        _activity_keys, gen_kwargs={"shards": list(range(shards)), **options}
+    options = {"sizes": sizes, "epoch": epoch, "seed": seed, "shuffle": shuffle, "share": share}
+    return (
+        _keys_dataset(_activity_keys, len(rows), shards, options)
+        .map(_RowOf(rows), batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["place"])
+        .map(examples, batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["row", "donor"])
     )
-    return keys.map(_RowOf(rows), batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["place"]).map(
-        examples, batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["row", "donor"]
-    )
-
-
-def activity_epoch_size(examples: ActivityExamples) -> int:
-    """Examples of a shuffled epoch of :func:`activity_dataset`: the labels that fill its shards, as many a donor."""
-    rows = examples.rows
-    shards = _activity_shards(rows, SHARDS)
-    return _of_a_shard(len(rows), shards, len(rows.donors)) * shards
-
-
-def _activity_shards(rows: ActivityRows, most: int) -> int:
-    return max(1, min(most, len(rows) // max(1, len(rows.donors))))
-
-
-def _of_a_shard(total: int, shards: int, n_donors: int) -> int:
-    """Labels of a shard: as many of each donor."""
-    return total // shards // n_donors * n_donors
 
 
 _ELEMENTS_AT_ONCE = 128
@@ -336,24 +338,22 @@ class _RowOf:
 
 
 def _activity_keys(
-    shards: Sequence[int], sizes: Sequence[int], epoch: int, seed: int, shuffle: bool, of: int
+    shards: Sequence[int], of: int, sizes: Sequence[int], epoch: int, seed: int, shuffle: bool, share: Share
 ) -> Iterator[dict[str, int]]:
     """(donor, place among its rows), the donors in turn."""
     total, n_donors = sum(sizes), len(sizes)
-    each = _of_a_shard(total, of, n_donors)
     if not shuffle:
         donors = np.repeat(np.arange(n_donors), sizes)
         places = np.concatenate([np.arange(size) for size in sizes])
-        bounds = np.linspace(0, total, of + 1).astype(int)
-        for shard in shards:
-            for at in range(bounds[shard], bounds[shard + 1]):
-                yield {"donor": int(donors[at]), "place": int(places[at])}
+        for at in _shares(range(total), share, shards, of):
+            yield {"donor": int(donors[at]), "place": int(places[at])}
         return
-    per_donor = each // n_donors
-    for shard in shards:
-        for turn in range(shard * per_donor, (shard + 1) * per_donor):
-            for donor in range(n_donors):
-                yield {"donor": donor, "place": _permuted(turn, sizes[donor], (seed, epoch, donor))}
+    # Where the processes' number shares a factor with the donors', each process would see some of the donors alone:
+    # they move up by one each time that the pattern comes again.
+    again, most = math.lcm(n_donors, share[1]), math.gcd(n_donors, share[1])
+    for at in _shares(range(total), share, shards, of):
+        donor = (at + at // again % most) % n_donors
+        yield {"donor": donor, "place": _permuted(at // n_donors, sizes[donor], (seed, epoch, donor))}
 
 
 def _permuted(turn: int, size: int, key: tuple[int, int, int]) -> int:

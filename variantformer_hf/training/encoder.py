@@ -14,7 +14,7 @@ import torch
 from ..data.activity import Activity, ActivityFile, read_activity
 from ..data.collators import ActivityCollator
 from ..data.donors import DonorGenomes
-from ..data.examples import ActivityExamples, activity_dataset, activity_epoch_size, activity_rows
+from ..data.examples import ALL, ActivityExamples, Share, activity_dataset, activity_rows
 from ..errors import InputError
 from ..evaluation.classification import activity_scores
 from ..genome.contigs import map_contigs
@@ -28,7 +28,7 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
-from .loop import TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from .loop import HELD_OUT_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import EncoderOptions, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def estimate(options: EncoderOptions, setup: EncoderSetup) -> dict[str, float]:
     collate = ActivityCollator(setup.processor, with_context=setup.model.config.use_context)
     dataset = activity_dataset(setup.train, seed=options.loop.seed)
     seconds = seconds_a_batch(setup.model, lambda: collate(list(islice(dataset, options.loop.batch_size))))
-    return run_time(seconds, options.loop, activity_epoch_size(setup.train))
+    return run_time(seconds, options.loop, len(setup.train.rows))
 
 
 def train_encoder(
@@ -125,11 +125,13 @@ def train_encoder(
         setup.model,
         options.loop,
         run_key(_description(options, setup.activity)),
-        examples=lambda epoch: activity_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
-        n_examples=activity_epoch_size(setup.train),
+        examples=lambda epoch, share: activity_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
+        n_examples=len(setup.train.rows),
         collate=collate,
         evaluate=evaluate,
+        best_by=HELD_OUT_LOSS,
         save_model=lambda trained, folder: _save(trained, setup, folder),
+        loss_is_sum=setup.model.config.loss_reduction == "sum",
         on_step=on_step,
     )
     return loop.run()
@@ -141,7 +143,7 @@ def held_out_scores(
     collate: ActivityCollator,
     batch_size: int,
     *,
-    share: tuple[int, int] = (0, 1),
+    share: Share = ALL,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
     """Cross-entropy, and F1, AUROC and AUPRC as means over tissues; arguments as for stage 2.
@@ -149,7 +151,7 @@ def held_out_scores(
     Returns:
         loss, f1, auroc, auprc, and ``TISSUE.auroc`` of each tissue.
     """
-    dataset = activity_dataset(examples, shuffle=False, shards=1)
+    dataset = activity_dataset(examples, shuffle=False, shards=1, share=share)
     kept: list[dict[str, Any]] = []
     found: list[tuple[int, int, float]] = []
     total, count = 0.0, 0
@@ -167,11 +169,10 @@ def held_out_scores(
         found.extend(zip(tissues, labels.tolist(), probabilities.tolist(), strict=True))
         kept.clear()
 
-    for number, example in enumerate(dataset):
-        if number % share[1] == share[0]:
-            kept.append(example)
-            if len(kept) == batch_size:
-                score()
+    for example in dataset:
+        kept.append(example)
+        if len(kept) == batch_size:
+            score()
     if kept:
         score()
     rows, total, count = gathered_scores(found, total, count, share[1])

@@ -12,7 +12,7 @@ import torch
 
 from ..data.collators import ExpressionCollator
 from ..data.donors import DonorGenomes
-from ..data.examples import ExpressionExamples, expression_dataset, expression_epoch_size
+from ..data.examples import ALL, ExpressionExamples, Share, expression_dataset
 from ..data.expression_pairs import ExpressionPairs, expression_pairs
 from ..data.harmonization import Expression
 from ..data.splits import Split, summary
@@ -32,7 +32,7 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from .frozen_elements import FrozenElements
-from .loop import TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class ExpressionSetup:
         model: as it begins.
         processor, gene_table, cre_table: the model's.
         train, held_out: examples; held_out is None where the split has no such part.
+        held_out_part: ``validation``, or ``test`` where there is none; None where there is neither.
         plan: what the run will do, for people.
     """
 
@@ -57,7 +58,13 @@ class ExpressionSetup:
     cre_table: CreTable
     train: ExpressionExamples
     held_out: ExpressionExamples | None
+    held_out_part: str | None
     plan: dict[str, Any]
+
+    @property
+    def best_by(self) -> str:
+        """What ``best`` is chosen by: donors of the test part choose nothing."""
+        return HELD_OUT_LOSS if self.held_out_part == "validation" else TRAINING_LOSS
 
 
 def set_up(options: ExpressionOptions) -> ExpressionSetup:
@@ -84,10 +91,12 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     expression, split = Expression.load(options.expression), Split.load(options.split)
     genomes = DonorGenomes(options.fasta, options.vcfs)
     parts: dict[str, ExpressionPairs] = {"train": expression_pairs(expression, split, "train", gene_table, tissues)}
-    for part in ("validation", "test"):
-        if any(part in donors.values() for donors in split.donors.values()):
-            parts["held_out"] = expression_pairs(expression, split, part, gene_table, tissues)
-            break
+    held_out_part = next(
+        (part for part in ("validation", "test") if any(part in donors.values() for donors in split.donors.values())),
+        None,
+    )
+    if held_out_part is not None:
+        parts["held_out"] = expression_pairs(expression, split, held_out_part, gene_table, tissues)
     for cohort in dict.fromkeys(parts["train"].cohorts):
         used = {pairs.donors[donor] for pairs in parts.values() for donor in np.unique(pairs.donor).tolist()
                 if pairs.cohorts[donor] == cohort}  # fmt: skip
@@ -109,13 +118,18 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "parameters_that_learn": learning,
         "pairs": len(pairs),
         "values": len(pairs.log1p_tpm),
+        "held_out_part": held_out_part,
         "held_out_pairs": len(parts["held_out"]) if "held_out" in parts else 0,
         "split": summary(split),
         "pairs_in_a_step_and_process": effective,
-        "steps_in_an_epoch_of_one_process": len(pairs) // effective,
+        "steps_in_an_epoch_of_one_process": math.ceil(len(pairs) / effective),
         "epochs": options.loop.epochs,
     }
-    return ExpressionSetup(model, processor, gene_table, cre_table, made["train"], made.get("held_out"), plan)
+    setup = ExpressionSetup(
+        model, processor, gene_table, cre_table, made["train"], made.get("held_out"), held_out_part, plan
+    )
+    plan["best_by"] = setup.best_by
+    return setup
 
 
 def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, float]:
@@ -134,7 +148,7 @@ def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, fl
     collate = ExpressionCollator(setup.processor, vectors)
     pairs = range(min(options.loop.batch_size, len(setup.train.pairs)))
     seconds = seconds_a_batch(setup.model, lambda: collate([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]))
-    return run_time(seconds, options.loop, expression_epoch_size(setup.train))
+    return run_time(seconds, options.loop, len(setup.train.pairs))
 
 
 def train_expression(
@@ -161,6 +175,11 @@ def train_expression(
     setup = set_up(options)
     model = setup.model
     accelerator = start(options.loop)
+    if setup.best_by == TRAINING_LOSS and accelerator.is_main_process:
+        logger.warning(
+            "the split has no validation part: best is chosen by the training loss%s",
+            "" if setup.held_out is None else ", and nothing by the test donors, whose numbers are only written down",
+        )
     vectors = None
     if options.freeze != "none":
         folder = options.element_store or options.loop.output / "elements"
@@ -200,10 +219,11 @@ def train_expression(
         model,
         options.loop,
         run_key(_description(options)),
-        examples=lambda epoch: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed),
-        n_examples=expression_epoch_size(setup.train),
+        examples=lambda epoch, share: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
+        n_examples=len(setup.train.pairs),
         collate=collate,
         evaluate=None if setup.held_out is None else evaluate,
+        best_by=setup.best_by,
         save_model=lambda trained, folder: save_model(trained, setup, folder),
         before_step=frozen_in_evaluation,
         after_step=old_rows_put_back,
@@ -218,7 +238,7 @@ def held_out_scores(
     collate: ExpressionCollator,
     most: int,
     *,
-    share: tuple[int, int] = (0, 1),
+    share: Share = ALL,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
     """Loss and correlations on held-out pairs, all tissues of each.

@@ -17,9 +17,9 @@ import datasets
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
-from datasets.distributed import split_dataset_by_node
 from transformers import PreTrainedModel
 
+from ..data.examples import Share
 from ..errors import InputError
 from .checkpoints import Checkpoints, replace_folder
 from .options import LoopOptions
@@ -29,6 +29,8 @@ from .schedules import LearningRate, make_optimizer
 logger = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
+# What ``best`` is chosen by.
+HELD_OUT_LOSS, TRAINING_LOSS = "held-out loss", "training loss"
 Batch = dict[str, torch.Tensor]
 
 
@@ -59,7 +61,7 @@ def seconds_a_batch(model: PreTrainedModel, make_batch: Callable[[], Batch]) -> 
 def run_time(seconds: float, options: LoopOptions, n_examples: int) -> dict[str, float]:
     """Seconds of a step and hours of a run of one process, from the seconds of a batch."""
     step = seconds * options.gradient_accumulation
-    steps = n_examples // (options.batch_size * options.gradient_accumulation) * options.epochs
+    steps = math.ceil(n_examples / (options.batch_size * options.gradient_accumulation)) * options.epochs
     return {"seconds_a_step": step, "hours": min(steps, options.max_steps or steps) * step / 3_600}
 
 
@@ -80,11 +82,14 @@ class TrainingLoop:
         model: in float32.
         options: see there.
         options_hash: of all that the run's numbers depend on.
-        examples: epoch -> its examples.
-        n_examples: of an epoch, over all processes.
+        examples: (epoch, (process, of)) -> that process's examples: those at process, process + of, ... of the order.
+        n_examples: of an epoch, over all processes; the last step takes what is left.
         collate: examples -> a batch of the model.
         evaluate: model -> held-out numbers, ``loss`` among them, the same in every process; None = none.
+        best_by: ``best``, and a schedule that looks at losses, go by the evaluation (``HELD_OUT_LOSS``), or by the mean
+            of the epoch's steps (``TRAINING_LOSS``), where the evaluation is only written down.
         save_model: (model's state, folder) -> writes a ``from_pretrained`` folder.
+        loss_is_sum: the model's loss of a batch is a sum over its labels, not their mean.
         before_step: called with the model after it was set to training; to set frozen parts to evaluation.
         after_step: called with the model after its parameters moved; to put back what may not.
         on_step: called with (done, total, loss, examples a second).
@@ -97,11 +102,13 @@ class TrainingLoop:
         options: LoopOptions,
         options_hash: str,
         *,
-        examples: Callable[[int], datasets.IterableDataset],
+        examples: Callable[[int, Share], datasets.IterableDataset],
         n_examples: int,
         collate: Callable[[Sequence[Any]], Batch],
         evaluate: Callable[[PreTrainedModel], dict[str, float]] | None,
+        best_by: str,
         save_model: Callable[[PreTrainedModel, Path], None],
+        loss_is_sum: bool = False,
         before_step: Callable[[PreTrainedModel], None] | None = None,
         after_step: Callable[[PreTrainedModel], None] | None = None,
         on_step: Callable[[int, int, float, float], None] | None = None,
@@ -110,16 +117,17 @@ class TrainingLoop:
         self._examples, self._collate, self._evaluate = examples, collate, evaluate
         self._save_model, self._on_step = save_model, on_step
         self._before_step, self._after_step = before_step, after_step
+        self._n_examples, self._loss_is_sum, self._best_by = n_examples, loss_is_sum, best_by
         self.accelerator = accelerator
         if options.gradient_checkpointing:
             model.gradient_checkpointing_enable()
-        per_step = options.batch_size * options.gradient_accumulation * self.accelerator.num_processes
-        self.steps_per_epoch = n_examples // per_step
-        if self.steps_per_epoch == 0:
+        if n_examples < accelerator.num_processes:
             raise InputError(
-                f"an epoch has {n_examples} examples, and a step takes {per_step}",
-                remedy="Give a smaller batch_size or gradient_accumulation, or more data.",
+                f"an epoch has {n_examples} examples, and there are {accelerator.num_processes} processes",
+                remedy="Start fewer processes, or give more data.",
             )
+        self._per_step = options.batch_size * options.gradient_accumulation * accelerator.num_processes
+        self.steps_per_epoch = math.ceil(n_examples / self._per_step)
         self.total_steps = self.steps_per_epoch * options.epochs
         if options.max_steps is not None:
             self.total_steps = min(self.total_steps, options.max_steps)
@@ -129,6 +137,7 @@ class TrainingLoop:
         self._checkpoints = Checkpoints(options.output / "checkpoints", options_hash, options.keep_checkpoints)
         self.step = 0
         self._best = math.inf
+        self._epoch_loss, self._epoch_steps = 0.0, 0
 
     def run(self) -> dict[str, float]:
         """Train to the end; from the last state where there is one.
@@ -151,6 +160,10 @@ class TrainingLoop:
         self._export("last")
         self.accelerator.end_training()
         return result
+
+    @property
+    def _share(self) -> Share:
+        return self.accelerator.process_index, self.accelerator.num_processes
 
     def _shared_out(self, model: PreTrainedModel) -> Parallel:
         options = self.options
@@ -177,6 +190,7 @@ class TrainingLoop:
             )  # fmt: skip
         self._parallel.load(folder / "state")
         self.step, self._best = progress["step"], progress["best"]
+        self._epoch_loss, self._epoch_steps = progress["epoch_loss"], progress["epoch_steps"]
         self._rate.load(progress["rate"])
         logger.info("going on from step %d", self.step)
         place = json.loads((folder / f"examples-{self.accelerator.process_index}.json").read_text())
@@ -184,21 +198,20 @@ class TrainingLoop:
         return place if place["epoch"] == self.step // self.steps_per_epoch and place["state"] is not None else None
 
     def _epoch(self, epoch: int, resumed: dict[str, Any] | None) -> dict[str, float]:
-        dataset = split_dataset_by_node(
-            self._examples(epoch), self.accelerator.process_index, self.accelerator.num_processes
-        )
+        dataset = self._examples(epoch, self._share)
+        if self.step == epoch * self.steps_per_epoch:
+            self._epoch_loss, self._epoch_steps = 0.0, 0
         if resumed is not None:
             dataset.load_state_dict(resumed["state"])
         examples = iter(dataset)
         last = min((epoch + 1) * self.steps_per_epoch, self.total_steps)
-        started, since = time.monotonic(), self.step
+        started, since = time.monotonic(), self._examples_before(self.step - epoch * self.steps_per_epoch)
         while self.step < last:
-            loss, norm = self._one_step(examples)
+            loss, norm = self._one_step(self._batches(examples, epoch))
             self.step += 1
-            done = self.step - since
-            speed = done * self.options.batch_size * self.options.gradient_accumulation
-            speed *= self.accelerator.num_processes / max(1e-9, time.monotonic() - started)
-            self._log(epoch, loss, norm, speed)
+            self._epoch_loss, self._epoch_steps = self._epoch_loss + loss, self._epoch_steps + 1
+            done = self._examples_before(self.step - epoch * self.steps_per_epoch) - since
+            self._log(epoch, loss, norm, done / max(1e-9, time.monotonic() - started))
             if self.step % self.options.checkpoint_every == 0 and self.step < last:
                 self._save_state(epoch, dataset.state_dict())
         result = self._evaluated(epoch)
@@ -208,20 +221,48 @@ class TrainingLoop:
             self._save_state(epoch, dataset.state_dict())
         return result
 
-    def _one_step(self, examples: Iterator[Any]) -> tuple[float, float]:
-        """One optimizer step: mean loss over processes and batches, norm of the gradient before it is scaled."""
+    def _examples_before(self, step: int) -> int:
+        """Examples that all processes take in an epoch before its step of this number."""
+        return min(step * self._per_step, self._n_examples)
+
+    def _batches(self, examples: Iterator[Any], epoch: int) -> list[tuple[Batch, int]]:
+        """A step's batches of this process, as many as any other has, and how many labels each brings.
+
+        One whose examples have ended takes part with an example whose labels count nothing: gradients are exchanged by
+        all processes, or by none.
+        """
+        step = self.step - epoch * self.steps_per_epoch
+        in_step = self._examples_before(step + 1) - self._examples_before(step)
+        of_the_first = math.ceil(in_step / self.accelerator.num_processes)
+        batches = []
+        for _ in range(math.ceil(of_the_first / self.options.batch_size)):
+            found = list(islice(examples, self.options.batch_size))
+            batch = self._collate(found or [next(iter(self._examples(epoch, self._share)))])
+            batches.append((batch, int((~batch["labels"].isnan()).sum()) if found else 0))
+        return batches
+
+    def _one_step(self, batches: Sequence[tuple[Batch, int]]) -> tuple[float, float]:
+        """One optimizer step: mean loss over the labels of all processes and batches, norm of the gradient before it is
+        scaled.
+
+        Each label weighs the same, in whichever batch of whichever process it is. A loss that is a sum keeps the size
+        that it has for one batch.
+        """
         model, parallel = self._parallel.model, self._parallel
         model.train()
         if self._before_step is not None:
             self._before_step(self._plain_model)
         self._rate.set(self.step)
-        count = self.options.gradient_accumulation
-        total = torch.zeros((), device=self.accelerator.device)
-        for number in range(count):
-            batch = self._collate(list(islice(examples, self.options.batch_size)))
-            batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
-            with parallel.last_batch(number + 1 == count):
-                loss = model(**batch, return_dict=True).loss / count
+        device, processes = self.accelerator.device, self.accelerator.num_processes
+        mine = torch.tensor(sum(n_labels for _, n_labels in batches), device=device)
+        n_labels_in_step = max(1, int(self.accelerator.reduce(mine, "sum")))
+        total = torch.zeros((), device=device)
+        for number, (batch, n_labels) in enumerate(batches):
+            weight = (self.options.batch_size * (n_labels > 0) if self._loss_is_sum else n_labels) / n_labels_in_step
+            on_device = {name: tensor.to(device) for name, tensor in batch.items()}
+            with parallel.last_batch(number + 1 == len(batches)):
+                # Processes' gradients are averaged.
+                loss = model(**on_device, return_dict=True).loss * (weight * processes)
                 parallel.backward(loss)
             total += loss.detach().float()
         limit = self.options.optimizer.max_grad_norm
@@ -239,20 +280,23 @@ class TrainingLoop:
         return mean, norm
 
     def _evaluated(self, epoch: int) -> dict[str, float]:
-        if self._evaluate is None:
-            return {}
-        model = self._parallel.whole_model()
-        model.eval()
-        with torch.no_grad():
-            result = self._evaluate(model)
-        self._write(
-            {"step": self.step, "epoch": epoch, **{f"held_out_{name}": value for name, value in result.items()}}
-        )
+        """Evaluate, keep the model where it is the best so far, and say in the log by what it is chosen."""
+        result: dict[str, float] = {}
+        if self._evaluate is not None:
+            model = self._parallel.whole_model()
+            model.eval()
+            with torch.no_grad():
+                result = self._evaluate(model)
+        training_loss = self._epoch_loss / max(1, self._epoch_steps)
+        loss = result["loss"] if self._best_by == HELD_OUT_LOSS else training_loss
+        row = {"training_loss": training_loss, **{f"held_out_{name}": value for name, value in result.items()}}
+        is_best = loss < self._best
+        self._write({"step": self.step, "epoch": epoch, **row, "best_by": self._best_by, "is_best": is_best})
         if self.options.trackers:
-            self.accelerator.log({f"held_out_{name}": value for name, value in result.items()}, step=self.step)
-        self._rate.after_evaluation(result["loss"])
-        if result["loss"] < self._best:
-            self._best = result["loss"]
+            self.accelerator.log(row, step=self.step)
+        self._rate.after_evaluation(loss)
+        if is_best:
+            self._best = loss
             self._export("best")
         return result
 
@@ -274,7 +318,14 @@ class TrainingLoop:
         (partial / f"examples-{self.accelerator.process_index}.json").write_text(json.dumps(place))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            progress = {"best": self._best, "rate": self._rate.state(), "processes": self.accelerator.num_processes}
+            progress = {
+                "best": self._best,
+                "best_by": self._best_by,
+                "epoch_loss": self._epoch_loss,
+                "epoch_steps": self._epoch_steps,
+                "rate": self._rate.state(),
+                "processes": self.accelerator.num_processes,
+            }
             self._checkpoints.finish(self.step, progress)
         self.accelerator.wait_for_everyone()
 

@@ -13,6 +13,8 @@ from ..yaml_file import read_yaml
 Options = TypeVar("Options")
 
 _PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
+# Of the loop: another number where the same options and data give other steps than before.
+_RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
 _OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps")
 
@@ -54,7 +56,7 @@ class LoopOptions:
         max_steps: stop after so many optimizer steps; None = after the epochs.
         batch_size: examples of one process at a time (for expression: pairs of a gene and a donor).
         gradient_accumulation: batches of one step. The effective batch is batch_size x gradient_accumulation x
-            processes.
+            processes; each of its labels weighs the same, and an epoch's last step takes what is left.
         seed: of the order, of drawn tissues, of dropout.
         precision: ``float32`` or ``bfloat16`` (mixed: weights stay in float32).
         gradient_checkpointing: less memory, more time.
@@ -204,7 +206,7 @@ def run_description(options: Any) -> dict[str, Any]:
     plain: dict[str, Any] = as_plain(options)
     for name in _OF_KEEPING:
         plain["loop"].pop(name)
-    return {**plain, "version": __version__}
+    return {**plain, "version": __version__, "rules": _RULES}
 
 
 def as_plain(options: Any) -> Any:

@@ -470,7 +470,7 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         if labels is None:
             return VariantFormerChromatinActivityOutput(logits=logits, embeddings=strands)
         classification = self._classification_loss(logits.float(), labels, majority_labels)
-        if not self.config.use_contrastive_loss:
+        if not self.config.use_contrastive_loss or len(labels) == 1:  # one element has no other to be told from
             return VariantFormerChromatinActivityOutput(
                 loss=classification, logits=logits, embeddings=strands, classification_loss=classification
             )
