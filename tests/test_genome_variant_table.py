@@ -134,7 +134,7 @@ def test_a_parquet_table_and_several_spellings_of_a_column(tmp_path: Path, norma
         }
     ).to_parquet(path)
     first, second = read_variants(path, normalizer).rows
-    assert dict(first.annotations) == {"molecular_trait_id": "exon1", "gene_id": "ENSG1", "beta": "0.5"}
+    assert dict(first.annotations) == {"molecular_trait_id": "exon1", "gene_id": "ENSG1", "slope": "0.5"}
     assert dict(first.frequencies) == {"EUR": 0.1}
     assert dict(second.annotations) == {"molecular_trait_id": "exon2"}
     assert not second.frequencies

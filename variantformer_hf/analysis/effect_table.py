@@ -54,7 +54,8 @@ def row_blocks(
     for z, zygosity in enumerate(work.zygosity):
         ref, alt = effect.ref[tissues], effect.alt[z][tissues]
         change = alt - ref
-        flags = [with_flag(effect.flags[z], "below_noise") if abs(value) <= floor else effect.flags[z]
+        known = with_flag(effect.flags[z], "turned") if row.row.turned else effect.flags[z]
+        flags = [with_flag(known, "below_noise") if abs(value) <= floor else known
                  for value, floor in zip(change.tolist(), noise[tissues].tolist(), strict=True)]  # fmt: skip
         block = {
             "_row": order[0],
@@ -125,7 +126,8 @@ def blocks_without_gene(
                 yield {
                     "_row": index, "_gene": 0, "_background": place, "_zygosity": 0, "_tissue": np.zeros(1, dtype=int),
                     **_given(row.row), "background": background.name, "sample": background.sample,
-                    "overlap": "none", "status": "no_gene", "conflict": "", "flags": "",
+                    "overlap": "none", "status": "no_gene", "conflict": "",
+                    "flags": "turned" if row.row.turned else "",
                 }  # fmt: skip
 
 

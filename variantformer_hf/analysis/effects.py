@@ -13,6 +13,7 @@ import pyarrow.compute
 from .. import __version__
 from ..errors import InputError, check_number
 from ..genome.genes import Gene
+from ..genome.names import MOST_SUGGESTED
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
@@ -176,7 +177,9 @@ class VariantScorer:
         self._engine.save_vectors()
         without = list(blocks_without_gene(work, pairs, backgrounds))
         table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
-        return EffectResult(table, tuple(rejected), embeddings, _report(table, rejected), folder)
+        return EffectResult(
+            table, tuple(rejected), embeddings, _report(table, variants.with_rejected(rejected)), folder
+        )
 
     def _new_engine(self) -> ExpressionEngine:
         predictor = self.predictor
@@ -192,7 +195,9 @@ class VariantScorer:
             "precision": self.predictor.precision,
             "fasta": content_of(backgrounds[0].genome.reference.path),
             "backgrounds": [each.description() for each in backgrounds],
-            "variants": [[str(row.row.given), str(row.variant), dict(row.row.annotations)] for row in work.rows],
+            "variants": [
+                [str(row.row.given), str(row.variant), row.row.turned, dict(row.row.annotations)] for row in work.rows
+            ],
             "pairs": [[gene.gene_id, list(members)] for gene, members in pairs.items()],
             "tissues": work.tissue_names,
             "zygosity": list(work.zygosity),
@@ -241,18 +246,26 @@ class VariantScorer:
                 gene_table=self.predictor.gene_table,
                 tissue_names=self.predictor.tissue_names,
                 contig_of=finder.contig_of,
+                suggest=len(rejected) < MOST_SUGGESTED,
             )
             if row.variant.chrom not in contigs:
                 reason = f"the model has no gene on {row.variant.chrom}; it was trained on autosomes"
+                kind = "no_gene_on_contig"
             elif query.rejected:
-                reason = "; ".join(str(each) for each in query.rejected)
+                reason, kind = "; ".join(str(each) for each in query.rejected), "gene_or_tissue"
             else:
                 rows.append(AskedRow(row, tuple(query.genes), tuple(query.tissues)))
                 continue
-            rejected.append(RejectedVariant(row.row, str(row.given), reason))
+            rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
+        rejected.sort(key=lambda each: each.row)
         if rejected:
-            logger.warning("%d of %d variants are not scored", len(rejected), len(table.rows) + len(table.rejected))
-        return rows, sorted(rejected, key=lambda each: each.row)
+            counts = table.with_rejected(rejected).counts()
+            told = ", ".join(f"{name} {count}" for name, count in counts["rejected"].items())
+            logger.warning(
+                "%d of %d rows are not scored: %d repeated%s", len(rejected), counts["read"], counts["repeated"],
+                f", {told}" if told else "",
+            )  # fmt: skip
+        return rows, rejected
 
     def _pairs(self, work: EffectRequest, genes: Sequence[Gene] | None, finder: GeneFinder) -> dict[Gene, list[int]]:
         """Genes along the genome, and the rows to score in each."""
@@ -385,11 +398,12 @@ def _backgrounds(genome: "PersonalGenome | ReferenceGenome | Sequence[Background
     return list(genome)
 
 
-def _report(table: "pd.DataFrame", rejected: Sequence[RejectedVariant]) -> dict[str, Any]:
+def _report(table: "pd.DataFrame", rows: VariantTable) -> dict[str, Any]:
     variants = table[["chrom", "pos", "ref", "alt"]].drop_duplicates()
     pairs = table.drop_duplicates(["variant", "gene_id", "background"])
     return {
         "variants": len(variants),
-        "rejected": len(rejected),
+        "rejected": len(rows.rejected),
+        "rows": rows.counts(),
         "pairs_by_status": {str(name): int(count) for name, count in pairs["status"].value_counts().items()},
     }

@@ -1,6 +1,6 @@
 """Do predicted effects agree with those that were observed in cohorts? Rank correlation with eQTL slopes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +9,14 @@ import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.variant import VariantNormalizer
-from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, read_variants
+from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, first_reason, read_variants
 from .backgrounds import Background
 from .effects import EffectResult, VariantScorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Some of the columns that are read as slopes, for messages; docs/effects.md has all.
 SLOPES = ("beta", "slope", "effect_size")
 SCORES = ("effect", "log2fc_tpm", "released_score")
 # Fewer pairs than these give no interval.
@@ -27,10 +28,11 @@ class EqtlBenchmark:
     """Observed slopes and predicted effects.
 
     Attributes:
-        pairs: one row per variant, gene, tissue and data set: slope, score, maf, stratum memberships.
+        pairs: one row per variant, gene, tissue and data set: slope (of ALT), score, maf, whether the row was turned,
+            stratum memberships.
         correlations: one row per tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement.
         rejected: rows that were not scored, among them those without a slope.
-        scored: the effects.
+        scored: the effects, and the counts of the rows.
     """
 
     pairs: "pd.DataFrame"
@@ -46,6 +48,7 @@ def eqtl_benchmark(
     *,
     tissues: Sequence[str] | None = None,
     score: str = "effect",
+    min_pip: float | None = None,
     n_bootstraps: int = 1_000,
     seed: int = 0,
     on_gene: Callable[[int, int], None] | None = None,
@@ -56,11 +59,13 @@ def eqtl_benchmark(
 
     Args:
         scorer: the model.
-        table: columns of the eQTL Catalogue: chromosome, position, ref, alt (or variant), gene_id, beta (or slope);
-            maybe maf, tissue, dataset_id, AF_EUR, AF_AFR.
+        table: variants as ``read_variants`` takes them, with gene_id and beta (or slope); maybe maf, pip, tissue,
+            dataset_id, AF_EUR, AF_AFR.
         backgrounds: the genome to look in; one.
         tissues: for rows without a tissue of their own; None = all tissues.
         score: ``effect``, ``log2fc_tpm`` or ``released_score``.
+        min_pip: leave out rows whose column ``pip`` (posterior inclusion probability) is lower; None = none. Slopes are
+            marginal: what only stands near a causal variant has one too.
         n_bootstraps, seed: resamplings of pairs for the intervals, and by which random numbers.
         on_gene, parts, overwrite_parts: as for ``VariantScorer.run``.
 
@@ -73,10 +78,12 @@ def eqtl_benchmark(
         raise InputError(f"there is no score {score!r}", remedy=f"Choose one of {', '.join(SCORES)}.")
     check_number("the number of bootstraps", n_bootstraps, 0)
     check_number("the seed", seed, 0)
+    if min_pip is not None and not 0 <= min_pip <= 1:
+        raise InputError(f"the lowest PIP is {min_pip:g}", remedy="Give a probability, from 0 to 1.")
     if len(backgrounds) != 1:
         raise InputError("the benchmark takes one background", remedy="Name person, person-snps or reference.")
     variants = read_variants(table, VariantNormalizer(backgrounds[0].genome.reference))
-    slopes, rows, rejected = _with_slopes(variants)
+    slopes, rows, rejected = _with_slopes(variants, min_pip)
     result = scorer.run(
         VariantTable(tuple(rows), tuple(rejected), variants.path),
         backgrounds,
@@ -91,11 +98,13 @@ def eqtl_benchmark(
     for (variant, gene), of_pair in found.groupby(["variant", "gene_id"]):
         by_key[str(variant), str(gene).split(".")[0]] = of_pair
     tissue_of = {row.row: _tissues_of(scorer, row) for row in rows}
-    resolved = {row.row: scorer.predictor.gene_table.resolve([row.annotations["gene_id"]])[0] for row in rows}
-    genes_of = {number: genes[0].gene_id.split(".")[0] if genes else "" for number, genes in resolved.items()}
+    gene_of: dict[str, str] = {}
+    for name in dict.fromkeys(row.annotations["gene_id"] for row in rows):
+        genes = scorer.predictor.gene_table.resolve([name], most_suggested=0)[0]
+        gene_of[name] = genes[0].gene_id.split(".")[0] if genes else ""
     blocks = []
     for row in rows:
-        group = by_key.get((str(row.variant), genes_of[row.row]))
+        group = by_key.get((str(row.variant), gene_of[row.annotations["gene_id"]]))
         if group is None:
             continue
         wanted = tissue_of[row.row]
@@ -104,7 +113,8 @@ def eqtl_benchmark(
             kept[["variant", "gene_id", "gene_name", "tissue", "overlap", "tss_distance", score]].assign(
                 dataset=row.annotations.get("dataset", ""),
                 slope=slopes[row.row],
-                maf=_maf(row),
+                maf=_number(row, "maf"),
+                turned=row.turned,
                 **_strata(row),
             )
         )
@@ -172,30 +182,37 @@ def _interval(left: np.ndarray, right: np.ndarray, n: int, rng: np.random.Genera
     return float(low), float(high)
 
 
-def _with_slopes(variants: VariantTable) -> tuple[dict[int, float], list[VariantRow], list[RejectedVariant]]:
-    """Slopes by row, the rows that have one and a gene, and all that are rejected.
+def _with_slopes(
+    variants: VariantTable, min_pip: float | None
+) -> tuple[dict[int, float], list[VariantRow], list[RejectedVariant]]:
+    """Slopes of ALT by row, the rows that have one and a gene, and all that are rejected.
 
     Raises:
-        InputError: no row has a slope, or none has a gene.
+        InputError: no row has a slope, or none has a gene, or none the PIP that is asked for.
     """
     slopes, rows, rejected = {}, [], list(variants.rejected)
     for row in variants.rows:
-        try:
-            slope = float(_named(row.annotations, SLOPES) or "nan")
-        except ValueError:
-            slope = float("nan")
-        if np.isnan(slope) or "gene_id" not in row.annotations:
-            reason = "has no gene_id" if "gene_id" not in row.annotations else "has no slope"
-            rejected.append(RejectedVariant(row.row, str(row.given), reason))
+        slope, pip = _number(row, "slope"), _number(row, "pip")
+        if "gene_id" not in row.annotations:
+            reason, kind = "has no gene_id", "no_gene"
+        elif not np.isfinite(slope):
+            reason, kind = "has no slope", "no_slope"
+        elif min_pip is not None and np.isnan(pip):
+            reason, kind = "has no PIP", "no_pip"
+        elif min_pip is not None and pip < min_pip:
+            reason, kind = f"its PIP {pip:g} is under {min_pip:g}", "under_min_pip"
+        else:
+            slopes[row.row] = -slope if row.turned else slope
+            rows.append(row)
             continue
-        slopes[row.row] = slope
-        rows.append(row)
+        rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
     if not rows:
+        wanted = "a slope and a gene" if min_pip is None else f"a slope, a gene and a PIP of {min_pip:g} or more"
         raise InputError(
-            "has no row with a slope and a gene", file=variants.path,
-            remedy=f"Give the columns gene_id and one of {', '.join(SLOPES)}.",
+            f"has no row with {wanted}", file=variants.path,
+            remedy=f"Give the columns gene_id and one of {', '.join(SLOPES)}. {first_reason(rejected)}",
         )  # fmt: skip
-    return slopes, rows, rejected
+    return slopes, rows, sorted(rejected, key=lambda each: each.row)
 
 
 def _tissues_of(scorer: VariantScorer, row: VariantRow) -> set[str] | None:
@@ -206,20 +223,17 @@ def _tissues_of(scorer: VariantScorer, row: VariantRow) -> set[str] | None:
     return {tissue.name for tissue in scorer.predictor.tissue_names.resolve(names)[0]}
 
 
-def _named(annotations: Mapping[str, str], names: Sequence[str]) -> str | None:
-    return next((annotations[name] for name in names if name in annotations), None)
-
-
-def _maf(row: VariantRow) -> float:
+def _number(row: VariantRow, name: str) -> float:
+    """A number that a row says; NaN where it says none."""
     try:
-        return float(row.annotations.get("maf", "nan"))
+        return float(row.annotations.get(name, "nan"))
     except ValueError:
         return float("nan")
 
 
 def _strata(row: VariantRow) -> dict[str, bool | None]:
     """Memberships; None where the table does not say."""
-    maf, frequencies = _maf(row), row.frequencies
+    maf, frequencies = _number(row, "maf"), row.frequencies
     if np.isnan(maf) and "" in frequencies:
         maf = min(frequencies[""], 1 - frequencies[""])
     european, african = frequencies.get("EUR"), frequencies.get("AFR")

@@ -160,15 +160,17 @@ class GeneTable:
         hint = f"Did you mean {', '.join(found.suggestions)}?" if found.suggestions else None
         raise InputError(found.reason, file=self._file, record=f"gene {name!r}", remedy=hint)
 
-    def resolve(self, names: Iterable[str]) -> tuple[list[Gene], list[Rejected]]:
+    def resolve(
+        self, names: Iterable[str], *, most_suggested: int = MOST_SUGGESTED
+    ) -> tuple[list[Gene], list[Rejected]]:
         """The genes of several names, in the order of the names and each once, and the names that have no gene.
 
-        What may have been meant is said of the first ``MOST_SUGGESTED`` names without a gene.
+        What may have been meant is said of the first ``most_suggested`` names without a gene.
         """
         genes: dict[str, Gene] = {}
         rejected: list[Rejected] = []
         for name in dict.fromkeys(names):
-            found = self._find(name, suggest=len(rejected) < MOST_SUGGESTED)
+            found = self._find(name, suggest=len(rejected) < most_suggested)
             if isinstance(found, Gene):
                 genes.setdefault(found.gene_id, found)
             else:

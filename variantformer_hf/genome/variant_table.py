@@ -1,43 +1,28 @@
 """Lists of variants as users have them: tables, VCFs, text. Rows that cannot be used are reported, the rest go on."""
 
-import csv
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import Any
 
 from ..errors import InputError
 from .edited import GENOTYPES, GenotypeEdit
-from .table_files import read_parquet, text_lines
 from .variant import Variant, VariantError, VariantNormalizer
+from .variant_names import Replacement, parse_name
+from .variant_rows import AskedVariant, rows_of_file, rows_of_list
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+logger = logging.getLogger(__name__)
 
-# Spellings of columns, in lower case, by the name that is used for them here.
-_COLUMNS = {
-    "chrom": ("chrom", "chr", "#chrom", "chromosome", "contig"),
-    "pos": ("pos", "position", "bp", "base_pair_location"),
-    "ref": ("ref", "reference", "ref_allele", "other_allele"),
-    "alt": ("alt", "alternative", "alternate", "alt_allele", "effect_allele"),
-    "variant": ("variant", "variant_id", "snp", "id"),
-    "gene_id": ("gene_id", "gene", "molecular_trait_id", "phenotype_id"),
-    "tissue": ("tissue", "tissue_label"),
-    "dataset": ("dataset_id", "dataset", "study", "study_id"),
-    "consequence": ("consequence",),
-    "label": ("label",),
-    "genotype": ("genotype", "gt", "zygosity"),
-}
-_PLACE = ("chrom", "pos", "ref", "alt")
 # Rows that differ in one of these say different things of one variant.
 _SAID_OF = ("gene_id", "tissue", "dataset", "genotype")
-# ``af``, ``AF_EUR``, ``EUR_AF``: a population's allele frequency.
-_FREQUENCY = re.compile(r"(?:af(?:[_-](?P<behind>\w+))?|(?P<before>\w+)[_-]af)", re.IGNORECASE)
-_NEAR = 1_000
-_VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+# Rows of a file that tell their REF, and have it in one place, before it is taken to be there in the rows that do not.
+_TELLING = 20
+_UNSETTLED = (
+    "either allele is what the FASTA holds there, so that REF cannot be told. Give the columns ref and alt, or a name "
+    "such as chr1:123:AT:A."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +36,8 @@ class VariantRow:
         annotations: what else the row says: gene_id, tissue, dataset, consequence, label, genotype, and every other
             column.
         frequencies: population -> frequency of ALT; the population of a plain ``AF`` is "".
+        turned: the row is about REF: its effect allele is what the FASTA holds, so that what it says of that allele,
+            a slope, is the opposite of what holds for the variant. ``given`` is from REF to ALT all the same.
     """
 
     given: Variant
@@ -58,6 +45,7 @@ class VariantRow:
     row: int
     annotations: Mapping[str, str] = field(default_factory=dict)
     frequencies: Mapping[str, float] = field(default_factory=dict)
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +56,13 @@ class RejectedVariant:
         row: as of ``VariantRow``.
         given: what stands there.
         reason: why not, and what to do.
+        kind: the same in a word, for counting; ``repeated`` = an earlier row says it.
     """
 
     row: int
     given: str
     reason: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -95,17 +85,37 @@ class VariantTable:
 
     def with_rejected(self, rejected: Sequence[RejectedVariant]) -> "VariantTable":
         """The table without the rows that were rejected later, and with these."""
-        places = {each.row for each in rejected}
-        return VariantTable(tuple(row for row in self.rows if row.row not in places), tuple(rejected), self.path)
+        out = {(each.row, each.given) for each in rejected}
+        kept = tuple(row for row in self.rows if (row.row, str(row.given)) not in out)
+        return VariantTable(kept, tuple(rejected), self.path)
+
+    def counts(self) -> dict[str, Any]:
+        """How many rows there were, and what became of them, for JSON: read, used, of these turned, repeated, and
+        rejected by kind."""
+        kinds = Counter(each.kind for each in self.rejected)
+        repeated = kinds.pop("repeated", 0)
+        return {
+            "read": len(self.rows) + len(self.rejected),
+            "used": len(self.rows),
+            "turned": sum(row.turned for row in self.rows),
+            "repeated": repeated,
+            "rejected": dict(kinds.most_common()),
+        }
 
     def edits(self, genotype: str) -> list[GenotypeEdit]:
         """The rows as edits: to the genotype in their column ``genotype``, else to the one given.
 
         Raises:
-            InputError: a genotype that is none; no row.
+            InputError: a genotype that is none; no row; a row that is turned.
         """
         if not self.rows:
-            raise InputError("holds no variant that can be used", file=self.path, remedy=_first_reason(self.rejected))
+            raise InputError("holds no variant that can be used", file=self.path, remedy=first_reason(self.rejected))
+        turned = next((row for row in self.rows if row.turned), None)
+        if turned is not None:
+            raise InputError(
+                f"names {turned.given.ref}, which is REF, as the effect allele", file=self.path,
+                record=f"row {turned.row}", remedy="Say what is to be set by the columns ref, alt and genotype.",
+            )  # fmt: skip
         edits = [GenotypeEdit(each.variant, each.annotations.get("genotype") or genotype) for each in self.rows]
         for edit, row in zip(edits, self.rows, strict=True):
             try:
@@ -118,18 +128,6 @@ class VariantTable:
         return edits
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A row before it is looked at."""
-
-    row: int
-    text: str
-    variant: Variant | None
-    problem: str
-    annotations: Mapping[str, str]
-    frequencies: Mapping[str, float]
-
-
 def read_variants(
     source: str | Path | Iterable["Variant | str"],
     normalizer: VariantNormalizer,
@@ -140,16 +138,18 @@ def read_variants(
     """Read variants and bring them to their one spelling.
 
     Args:
-        source: a table (.tsv, .csv, .txt, compressed or not; .parquet) with columns chrom (or chr), pos, ref, alt, or
-            a column ``variant`` in any spelling of :meth:`Variant.parse`; text, one variant a line; a VCF or BCF, each
-            ALT of a record by itself; or variants and texts themselves.
+        source: a file, told by its content: a table (tabs, commas, semicolons or blanks; compressed or not; Parquet)
+            with columns chrom (or chr), pos, ref, alt, or a column ``variant`` with any name of ``parse_name``, or as
+            docs/effects.md lists them; such names, one a line; a VCF or BCF, each ALT of a record by itself; a VCF
+            without its header, a .bim or .pvar; or variants and texts themselves.
         normalizer: of the FASTA.
         vcf_af: INFO fields of a VCF that hold allele frequencies; none = all that look like it (AF, AF_EUR, EUR_AF).
         near: of a Parquet table, read only rows within a kilobase of these, so that one of a whole genome can be used.
 
     Returns:
-        The variants and what was rejected: what :class:`VariantNormalizer` refuses, and rows that say again what an
-        earlier row says.
+        The variants and what was rejected: what :class:`VariantNormalizer` refuses, rows of another assembly, and rows
+        that say again what an earlier row says. A row that names an effect allele and another is held against the
+        FASTA: where the effect allele is REF, it is turned.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
@@ -157,214 +157,94 @@ def read_variants(
     path = None
     if isinstance(source, (str, Path)):
         path = Path(source)
-        asked: Iterable[_Asked]
-        if path.name.endswith(_VCF_SUFFIXES):
-            asked = _of_vcf(path, vcf_af)
-        else:
-            asked = _of_parquet(path, near) if path.suffix == ".parquet" else _of_text(path)
+        asked = rows_of_file(path, vcf_af=vcf_af, near=near)
     else:
-        asked = _of_list(source)
+        asked = rows_of_list(source)
+    held = [_held(each, normalizer) for each in asked]
+    turns = Counter(each.row.turned for each in held if isinstance(each, _Held) and each.tells)
+    first_is_ref = turns[False] >= _TELLING and not turns[True]
     rows: list[VariantRow] = []
     rejected: list[RejectedVariant] = []
     seen: dict[tuple[object, ...], int] = {}
-    for each in asked:
-        if each.variant is None:
-            rejected.append(RejectedVariant(each.row, each.text, each.problem))
+    for each in held:
+        if isinstance(each, RejectedVariant):
+            rejected.append(each)
             continue
-        key = (each.variant, *(each.annotations.get(name) for name in _SAID_OF))
+        row = each.row
+        if each.is_open and not first_is_ref:
+            rejected.append(RejectedVariant(row.row, str(row.given), _UNSETTLED, "ambiguous"))
+            continue
+        key = (row.given, *(row.annotations.get(name) for name in _SAID_OF))
         if key in seen:
-            rejected.append(RejectedVariant(each.row, each.text, f"says again what row {seen[key]} says"))
+            reason = f"says again what row {seen[key]} says"
+            rejected.append(RejectedVariant(row.row, str(row.given), reason, "repeated"))
             continue
-        try:
-            normal = normalizer(each.variant)
-        except VariantError as error:
-            rejected.append(RejectedVariant(each.row, each.text, _reason(error)))
-            continue
-        seen[key] = each.row
-        rows.append(VariantRow(each.variant, normal, each.row, each.annotations, each.frequencies))
-    return VariantTable(tuple(rows), tuple(rejected), path)
+        seen[key] = row.row
+        rows.append(row)
+    table = VariantTable(tuple(rows), tuple(rejected), path)
+    if table.counts()["turned"]:
+        logger.warning("%s: the effect allele of %d rows is REF: they are turned", path, table.counts()["turned"])
+    return table
 
 
-def _of_list(source: Iterable["Variant | str"]) -> Iterator[_Asked]:
-    for row, entry in enumerate(source, start=1):
-        if isinstance(entry, Variant):
-            yield _Asked(row, str(entry), entry, "", {}, {})
-        else:
-            yield _parsed(row, entry, {}, {})
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A row held against the FASTA.
 
-
-def _parsed(row: int, text: str, annotations: Mapping[str, str], frequencies: Mapping[str, float]) -> _Asked:
-    try:
-        return _Asked(row, text, Variant.parse(text), "", annotations, frequencies)
-    except VariantError as error:
-        return _Asked(row, text, None, _reason(error), annotations, frequencies)
-
-
-def _of_text(path: Path) -> Iterator[_Asked]:
-    lines = [(number, line) for number, line in enumerate(text_lines(path), start=1) if line.strip()]
-    while lines and lines[0][1].startswith("##"):
-        lines.pop(0)
-    if not lines:
-        raise InputError("is empty", file=path, remedy="Give columns chrom, pos, ref, alt.")
-    try:
-        Variant.parse(lines[0][1].split("\t")[0])
-    except VariantError:
-        yield from _of_table(path, lines)
-    else:
-        for number, line in lines:
-            yield _parsed(number, line.split("\t")[0].strip(), {}, {})
-
-
-def _of_table(path: Path, lines: Sequence[tuple[int, str]]) -> Iterator[_Asked]:
-    header = lines[0][1]
-    delimiter = next((each for each in ("\t", ",", ";") if each in header), " ")
-    table = csv.reader((line for _, line in lines), delimiter=delimiter, skipinitialspace=delimiter == " ")
-    names = _columns(next(table), path)
-    for (number, line), fields in zip(lines[1:], table, strict=True):
-        if len(fields) == len(names):
-            yield _of_row(number, dict(zip(names, (value.strip() for value in fields), strict=True)))
-        else:
-            yield _Asked(number, line, None, f"has {len(fields)} fields where the header has {len(names)}", {}, {})
-
-
-def _of_parquet(path: Path, near: Iterable[Variant] | None) -> Iterator[_Asked]:
-    if near is None:
-        table = read_parquet(path, ())
-        numbers: Sequence[int] = range(1, len(table) + 1)
-    else:
-        table, numbers = _rows_near(path, near)
-    names = _columns(table.column_names, path)
-    for number, values in zip(numbers, table.to_pylist(), strict=True):
-        texts = ["" if value is None or str(value) == "nan" else str(value) for value in values.values()]
-        yield _of_row(number, dict(zip(names, texts, strict=True)))
-
-
-def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequence[int]]:
-    """Rows of a Parquet table that lie near some variants, read in pieces, and their numbers, from 1."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    places: dict[str, list[int]] = {}
-    for variant in near:
-        places.setdefault(variant.chrom.removeprefix("chr"), []).append(variant.pos)
-    sorted_places = {chrom: np.sort(np.array(positions)) for chrom, positions in places.items()}
-    try:
-        file = pq.ParquetFile(path)
-        names = _columns(file.schema_arrow.names, path)
-        if not {"chrom", "pos"} <= set(names):
-            table = file.read()
-            return table, range(1, len(table) + 1)
-        kept, numbers, first = [], [], 1
-        for batch in file.iter_batches():
-            encoded = batch.column(names.index("chrom")).dictionary_encode()
-            chroms = encoded.indices.to_numpy(zero_copy_only=False)
-            positions = batch.column(names.index("pos")).to_numpy(zero_copy_only=False)
-            is_near = np.zeros(len(batch), dtype=bool)
-            for code, chrom in enumerate(encoded.dictionary.to_pylist()):
-                of_chrom = chroms == code
-                wanted = sorted_places.get(chrom.removeprefix("chr"), np.zeros(0, dtype=np.int64))
-                low = np.searchsorted(wanted, positions[of_chrom] - _NEAR)
-                is_near[of_chrom] = low < np.searchsorted(wanted, positions[of_chrom] + _NEAR, side="right")
-            kept.append(batch.filter(pa.array(is_near)))
-            numbers += (np.flatnonzero(is_near) + first).tolist()
-            first += len(batch)
-        return pa.Table.from_batches(kept, file.schema_arrow), numbers
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError("is not a Parquet file, or is cut off", file=path) from error
-
-
-def _of_row(number: int, values: Mapping[str, str]) -> _Asked:
-    """A row of a table, by the names that are used here."""
-    annotations = {name: value for name, value in values.items()
-                   if value and name not in _PLACE and not _is_frequency(name)}  # fmt: skip
-    frequencies = {}
-    for name, value in values.items():
-        frequency = _frequency(value) if _is_frequency(name) else None
-        if frequency is not None:
-            frequencies[_population(name)] = frequency
-    if not set(_PLACE) <= set(values):
-        return _parsed(number, values["variant"], annotations, frequencies)
-    text = ":".join(values[name] for name in _PLACE)
-    if not values["pos"].isdecimal():
-        return _Asked(number, text, None, f"the position {values['pos']!r} is no number", {}, {})
-    variant = Variant(values["chrom"], int(values["pos"]), values["ref"], values["alt"])
-    return _Asked(number, text, variant, "", annotations, frequencies)
-
-
-def _columns(header: Sequence[str], path: Path) -> list[str]:
-    """Columns by the names that are used here; of several spellings of one the first in the list counts.
-
-    Raises:
-        InputError: the variants' place is missing.
+    Attributes:
+        row: as it is used.
+        tells: it did not say which allele is REF, and the FASTA has one of the two alone.
+        is_open: it did not say so, and the FASTA has both: the shorter allele of an indel is the start of the longer.
     """
-    lowered = [name.strip().lower() for name in header]
-    names = [name.strip() for name in header]
-    for ours, theirs in _COLUMNS.items():
-        spelling = next((each for each in theirs if each in lowered), None)
-        if spelling is not None:
-            names[lowered.index(spelling)] = ours
-    if not set(_PLACE) <= set(names) and "variant" not in names:
-        missing = [name for name in _PLACE if name not in names]
-        raise InputError(
-            f"has no column {', '.join(missing)}; it has {', '.join(names)}", file=path,
-            remedy="Name the columns chrom, pos, ref, alt, or give one column `variant` (chr1:12345:A>G).",
-        )  # fmt: skip
-    return names
+
+    row: VariantRow
+    tells: bool
+    is_open: bool
 
 
-def _of_vcf(path: Path, fields: Sequence[str]) -> Iterator[_Asked]:
-    import pysam
-
+def _held(asked: AskedVariant, normalizer: VariantNormalizer) -> _Held | RejectedVariant:
+    if asked.name is None:
+        return RejectedVariant(asked.row, asked.text, asked.problem, asked.kind)
     try:
-        file = pysam.VariantFile(str(path))
-    except (OSError, ValueError) as error:
-        raise InputError("cannot be read as a VCF or BCF", file=path) from error
-    with file:
-        known = [name for name in file.header.info if (name in fields if fields else _is_frequency(name))]
-        missing = [name for name in fields if name not in known]
-        if missing:
-            raise InputError(f"has no INFO field {', '.join(missing)}", file=path, remedy="Name those of its header.")
-        row = 0
-        try:
-            for record in file:
-                for index, alt in enumerate(record.alts or (".",)):
-                    row += 1
-                    variant = Variant(record.chrom, record.pos, record.ref or "", alt)
-                    frequencies = {}
-                    for name in known:
-                        value = record.info.get(name)
-                        value = value[index] if isinstance(value, tuple) and index < len(value) else value
-                        if _frequency(value) is not None:
-                            frequencies[_population(name)] = float(value)
-                    annotations = {} if record.id is None else {"variant": record.id}
-                    yield _Asked(row, str(variant), variant, "", annotations, frequencies)
-        except (OSError, ValueError) as error:
-            raise InputError("cannot be read on: damaged or cut short", file=path, record=f"row {row + 1}") from error
+        given = asked.name.variant(normalizer) if isinstance(asked.name, Replacement) else asked.name
+        turned, tells, is_open = False, False, False
+        if asked.order != "fixed":
+            other = Variant(given.chrom, given.pos, given.alt, given.ref)
+            fits, other_fits = _has_ref(given, normalizer), _has_ref(other, normalizer)
+            name = _name_of(asked.settled_by)
+            turned = other_fits and (not fits or (asked.order == "open" and name == other))
+            tells = asked.order == "open" and fits != other_fits
+            is_open = asked.order == "open" and fits and other_fits and name not in (given, other)
+            given = other if turned else given
+        normal = normalizer(given)
+    except VariantError as error:
+        return RejectedVariant(asked.row, asked.text, _reason(error), error.kind)
+    frequencies = {name: 1 - value for name, value in asked.frequencies.items()} if turned else asked.frequencies
+    if asked.effect_allele:
+        turned = asked.effect_allele.upper() == given.ref.upper()
+        if not turned and asked.effect_allele.upper() != given.alt.upper():
+            reason = f"its effect allele {asked.effect_allele} is neither {given.ref} nor {given.alt}"
+            return RejectedVariant(asked.row, asked.text, reason, "alleles")
+    return _Held(VariantRow(given, normal, asked.row, asked.annotations, frequencies, turned), tells, is_open)
 
 
-def _is_frequency(name: str) -> bool:
-    return _FREQUENCY.fullmatch(name) is not None
+def _has_ref(variant: Variant, normalizer: VariantNormalizer) -> bool:
+    return bool(variant.ref) and normalizer.holds(normalizer.contig(variant.chrom), variant.start, variant.ref)
 
 
-def _population(name: str) -> str:
-    found = _FREQUENCY.fullmatch(name)
-    return "" if found is None else (found["behind"] or found["before"] or "").upper()
-
-
-def _frequency(value: object) -> float | None:
-    """A frequency; None where none is given."""
+def _name_of(text: str) -> Variant | None:
+    """The variant that a name says, by the contig, position and alleles that stand there; None = it says none."""
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        name = parse_name(text) if text else None
+    except VariantError:
         return None
-    return number if 0 <= number <= 1 else None
+    return name if isinstance(name, Variant) else None
 
 
 def _reason(error: InputError) -> str:
     return f"{error.problem}. {error.remedy}" if error.remedy else error.problem
 
 
-def _first_reason(rejected: Sequence[RejectedVariant]) -> str:
+def first_reason(rejected: Sequence[RejectedVariant]) -> str:
+    """Why the first of the rows that were rejected was, as a remedy."""
     return f"The first was rejected because {rejected[0].reason}" if rejected else "Give at least one."

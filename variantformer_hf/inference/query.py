@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
-from ..genome.names import Rejected
+from ..genome.names import MOST_SUGGESTED, Rejected
 from .tissues import Tissue, TissueNames
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def resolve_query(
     gene_table: GeneTable,
     tissue_names: TissueNames,
     contig_of: dict[str, str],
+    suggest: bool = True,
 ) -> Query:
     """Look up what was asked for; without names, all genes and all named tissues.
 
@@ -101,6 +102,7 @@ def resolve_query(
         gene_table: the model's genes.
         tissue_names: the model's tissues.
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
+        suggest: say what unknown names may stand for; a look-up takes milliseconds.
     """
     rejected: list[RejectedName] = []
     left_out: dict[str, int] = {}
@@ -115,7 +117,7 @@ def resolve_query(
         for reason, count in left_out.items():
             logger.warning("%d of the model's genes are left out: %s", count, reason)
     else:
-        named, unknown = gene_table.resolve(genes)
+        named, unknown = gene_table.resolve(genes, most_suggested=MOST_SUGGESTED if suggest else 0)
         rejected += rejected_names("gene", unknown)
         reasons = [(gene, _why_not(gene, contig_of)) for gene in named]
         found_genes = [gene for gene, reason in reasons if reason is None]
@@ -123,7 +125,7 @@ def resolve_query(
     if tissues is None:
         found_tissues = list(tissue_names.named)
     else:
-        found_tissues, unknown_tissues = tissue_names.resolve(tissues)
+        found_tissues, unknown_tissues = tissue_names.resolve(tissues, most_suggested=MOST_SUGGESTED if suggest else 0)
         rejected += rejected_names("tissue", unknown_tissues)
     return Query(found_genes, found_tissues, rejected, left_out)
 

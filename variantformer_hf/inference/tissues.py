@@ -134,10 +134,12 @@ class TissueNames:
             for key in keys:
                 self._by_key.setdefault(key, []).append(tissue)
 
-    def resolve(self, names: Iterable[str]) -> tuple[list[Tissue], list[Rejected]]:
+    def resolve(
+        self, names: Iterable[str], *, most_suggested: int = MOST_SUGGESTED
+    ) -> tuple[list[Tissue], list[Rejected]]:
         """The tissues of several names, in the order of the names and each once, and the names that have none.
 
-        What may have been meant is said of the first ``MOST_SUGGESTED`` names without a tissue.
+        What may have been meant is said of the first ``most_suggested`` names without a tissue.
         """
         found: dict[int, Tissue] = {}
         rejected: list[Rejected] = []
@@ -151,7 +153,7 @@ class TissueNames:
                 candidates = tuple(tissue.name for tissue in tissues)
                 rejected.append(Rejected(name, f"stands for {len(tissues)} tissues", candidates))
             else:
-                suggestions = self._similar(name) if len(rejected) < MOST_SUGGESTED else ()
+                suggestions = self._similar(name) if len(rejected) < most_suggested else ()
                 rejected.append(Rejected(name, "no tissue of the model has this name", suggestions))
         return list(found.values()), rejected
 
