@@ -109,9 +109,14 @@ def kind_of_file(path: str | Path) -> Literal["parquet", "vcf", "text"]:
     return "text"
 
 
-def delimiter_of(header: str) -> str:
-    """What separates the columns of a line: a tab, else a comma, else a semicolon, else white space (``" "``)."""
-    return next((each for each in ("\t", ",", ";") if each in header), " ")
+def delimiters_of(line: str) -> list[str]:
+    """What may separate the columns of a line, the likeliest first: a tab, a comma, a semicolon, blanks (``" "``)."""
+    return [*(each for each in ("\t", ",", ";") if each in line), " "]
+
+
+def delimiter_of(line: str) -> str:
+    """What most likely separates the columns of a line, as of ``delimiters_of``."""
+    return delimiters_of(line)[0]
 
 
 def fields_of(line: str, delimiter: str, expected: int | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..errors import InputError
-from .table_files import delimiter_of, fields_of, kind_of_file, read_parquet, text_lines
+from .table_files import delimiter_of, delimiters_of, fields_of, kind_of_file, read_parquet, text_lines
 from .variant import Variant, VariantError
 from .variant_names import Replacement, parse_name
 
@@ -160,30 +160,32 @@ def _of_text(path: Path) -> Iterator[AskedVariant]:
     if not first:
         raise InputError("is empty", file=path, remedy="Give columns chrom, pos, ref, alt.")
     while first:
-        header = first[0][1]
-        delimiter = delimiter_of(header)
-        names = fields_of(header.removeprefix("#"), delimiter)
-        following = fields_of(first[1][1], delimiter) if len(first) > 1 else names
-        is_sentence = header.startswith("#") and delimiter == " " and len(following) != len(names)
-        if _has_variants(_canonical(names)) and not is_sentence:
-            yield from _of_table(chain(first[1:], numbered), _columns(names, path), delimiter)
-            return
-        if not header.startswith("#"):
+        line = first[0][1]
+        following = first[1][1] if len(first) > 1 else ""
+        for delimiter in delimiters_of(line):
+            names = fields_of(line.removeprefix("#"), delimiter)
+            is_sentence = line.startswith("#") and delimiter == " " and len(following.split()) != len(names)
+            if _has_variants(_canonical(names)) and not is_sentence:
+                yield from _of_table(chain(first[1:], numbered), _columns(names, path), delimiter)
+                return
+        if not line.startswith("#"):
             break
         first.pop(0)
     if not first:
         raise InputError("has no line but comments", file=path, remedy=_REMEDY)
-    columns = _headerless(fields_of(header, delimiter))
-    if columns is not None:
-        yield from _of_table(chain(first, numbered), list(columns), delimiter)
-    elif any(_is_name(_first_word(line)) for _, line in first):
+    for delimiter in delimiters_of(line):
+        columns = _headerless(fields_of(line, delimiter))
+        if columns is not None:
+            yield from _of_table(chain(first, numbered), list(columns), delimiter)
+            return
+    if any(_is_name(_first_word(line)) for _, line in first):
         for number, line in chain(first, numbered):
             if not line.startswith("#"):
                 yield _named(number, _first_word(line))
     elif path.name.endswith(_VCF_SUFFIXES):
         raise InputError("cannot be read as a VCF or BCF", file=path, remedy="Give columns CHROM, POS, ID, REF, ALT.")
     else:
-        _columns(names, path)
+        _columns(fields_of(line, delimiter_of(line)), path)
 
 
 def _first_word(line: str) -> str:
@@ -388,6 +390,8 @@ def _of_vcf(path: Path, fields: Sequence[str]) -> Iterator[AskedVariant]:
 
     try:
         file = pysam.VariantFile(str(path))
+    except NotImplementedError:
+        raise InputError("is compressed with gzip", file=path, remedy="Compress it with bgzip.") from None
     except (OSError, ValueError) as error:
         raise InputError("cannot be read as a VCF or BCF", file=path) from error
     with file:
