@@ -97,7 +97,7 @@ def test_files_that_are_no_vcf(tmp_path: Path) -> None:
         VariantFile(other)
     other.write_bytes(gzip.compress(b"##fileformat=VCFv4.2\n"))
     other.with_name("calls.vcf.gz.tbi").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="not compressed with bgzip"):
+    with pytest.raises(InputError, match="is compressed with gzip"):
         VariantFile(other)
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_block_is_an_error_and_the_file_can_be_closed(tmp_path: Path, 
         (record(5, "A", "C", "0/ 1"), r"the genotype '0/ 1'"),
         (record(5, "A", "C", "0//1"), r"the genotype '0//1'"),
         (record(5, "A", "C", "0/63"), r"alleles from 63 on are not read"),
-        (record(5, "A", "C", "0/1").rsplit("\t", 1)[0], r"too few columns"),
+        (record(5, "A", "C").rsplit("\t", 1)[0], r"too few columns"),
     ],
 )
 def test_a_malformed_record_is_named(tmp_path: Path, line: str, problem: str) -> None:

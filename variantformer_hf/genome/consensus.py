@@ -66,6 +66,11 @@ class Edit:
     def end(self) -> int:
         return self.position + self.length
 
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether END says that a sequence takes the place of more bases than REF has: no FASTA can agree with it."""
+        return self.checked > len(self.ref)
+
 
 _BITS = {letter: bits for bits, letter in enumerate("ACMGRSVTWYHKDBN", start=1)}
 _LETTERS = {bits: letter for letter, bits in _BITS.items()}
@@ -74,8 +79,13 @@ _REFERENCE_BLOCK = {"<*>", "<NON_REF>"}
 
 
 def is_symbolic(alt: str) -> bool:
-    """Whether an ALT is what ``bcftools``' expression ``ALT~"<.*>"`` matches."""
-    return _SYMBOLIC.search(alt) is not None
+    """Whether an ALT is a name and no sequence: what ``bcftools``' expression ``ALT~"<.*>"`` matches, or a breakend."""
+    return _SYMBOLIC.search(alt) is not None or is_breakend(alt)
+
+
+def is_breakend(alt: str) -> bool:
+    """Whether an ALT is a breakend: ``C[chr2:100[``, ``]chr2:100]C``, or a single one, ``C.`` or ``.C``."""
+    return "[" in alt or "]" in alt or (len(alt) > 1 and (alt[0] == "." or alt[-1] == "."))
 
 
 def is_reference_block(alt: str) -> bool:
@@ -179,12 +189,13 @@ def chosen_edit(
         alt = alleles[allele] if allele else None
     if alt is None:
         return Outcome.HOM_REF
-    if alt.startswith("<"):
+    if alt.startswith("<") or is_breakend(alt):
         name = alt.upper()
         if name in _REFERENCE_BLOCK:
             return Edit(position, ref, alt, length, keeps_anchor=False, checked=0, blank=True)
         if name != "<DEL>":
-            raise SymbolicAlleleError(f"the symbolic allele {alt} has no defined sequence")
+            kind = "breakend" if is_breakend(alt) else "symbolic allele"
+            raise SymbolicAlleleError(f"the {kind} {alt} has no defined sequence")
         return Edit(position, ref, ref[0], length, keeps_anchor=True, checked=1)
     return Edit(position, ref, alt, length, keeps_anchor(ref, alt), checked=length)
 
@@ -265,7 +276,7 @@ def apply_edits(reference: str, start: int, edits: Sequence[Edit], first_base: s
         reused = written[index:]
         alt, ref, length = edit.alt, edit.ref, edit.length - missing
         checked = min(edit.checked, edit.length) - missing
-        if missing and len(alt) <= missing:
+        if missing and len(alt) <= missing and not edit.contradicts_itself:
             alt, checked = "", 0
         elif missing:
             alt, ref = alt[missing:], ref[missing:]

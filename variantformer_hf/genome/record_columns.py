@@ -25,6 +25,13 @@ IS_BASE = np.zeros(256, dtype=bool)
 IS_BASE[np.frombuffer(b"ACGTNMRWSYKVHDBacgtnmrwsykvhdb", dtype=np.uint8)] = True
 
 
+# Letters of symbolic alleles and breakends; what begins a call that is empty, or has an empty genotype.
+IS_SYMBOLIC = np.zeros(256, dtype=bool)
+IS_SYMBOLIC[np.frombuffer(b"<[].", dtype=np.uint8)] = True
+IS_EMPTY = np.zeros(256, dtype=bool)
+IS_EMPTY[np.frombuffer(b"\t\n:", dtype=np.uint8)] = True
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record, as far as a sequence depends on it.
@@ -38,6 +45,7 @@ class Record:
         filters: the FILTER column.
         gq, dp: genotype quality and depth of the sample, None = not given.
         is_edit: it was put in by hand: no option leaves it out.
+        unseen: how many of the last bases that it spans do not make a region find it.
     """
 
     position: int
@@ -49,6 +57,12 @@ class Record:
     gq: float | None
     dp: float | None
     is_edit: bool = False
+    unseen: int = 0
+
+    @property
+    def end(self) -> int:
+        """Behind the last base by which a region finds it."""
+        return self.position + self.length - self.unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class RecordColumns:
     """Records of one sample on one contig, in file order.
 
     Attributes:
-        position, end: (n,) int64, 0-based half-open span on the reference.
+        position, end: (n,) int64, 0-based half-open stretch by which regions find the record.
         is_snp: (n,) one REF base and one other ALT base, with a diploid genotype of alleles 0, 1 or missing.
         is_hom_ref: (n,) 0/0 with an ALT that is no symbolic allele; the record may be of any kind.
         ref, alt: (n,) uint8, the bases of an SNP as they are written.
@@ -119,7 +133,7 @@ def of_records(records: Sequence[Record]) -> RecordColumns:
     n = len(records)
     none, zero = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.uint8)
     position = np.array([record.position for record in records], dtype=np.int64)
-    end = np.array([record.position + record.length for record in records], dtype=np.int64)
+    end = np.array([record.end for record in records], dtype=np.int64)
     missing = np.full(n, MISSING, dtype=np.int8)
     passes = np.array([record.filters in ("PASS", ".") for record in records], dtype=bool)
     alleles = np.array([crc32(",".join(record.alleles).encode()) for record in records], dtype=np.int64)
@@ -127,13 +141,14 @@ def of_records(records: Sequence[Record]) -> RecordColumns:
 
 
 def of_lines(
-    lines: Sequence[str], column: int | None, parse: Callable[[str], Record], *, needs_quality: bool
+    lines: Sequence[str], column: int | None, n_calls: int, parse: Callable[[str], Record], *, needs_quality: bool
 ) -> RecordColumns:
     """Decode lines of a VCF.
 
     Args:
         lines: records, without their line ends.
         column: number of the sample's column from 0; None in a file without samples.
+        n_calls: calls that a line has.
         parse: decodes one line in full, and refuses malformed ones.
         needs_quality: GQ or DP are asked for: every record is parsed in full.
     """
@@ -146,8 +161,7 @@ def of_lines(
     first_tab = np.searchsorted(tabs, line_end[:-1])
     first_tab = np.concatenate([np.zeros(1, dtype=first_tab.dtype), first_tab])
     n_tabs = np.diff(np.append(first_tab, len(tabs)))
-    is_plain = (n_tabs >= column) & (len(line_end) == len(lines))
-    if not is_plain.all():
+    if len(line_end) != len(lines) or (n_tabs < _FIXED_COLUMNS - 1 + n_calls).any():
         return of_records([parse(line) for line in lines])
 
     def tab(number: int) -> np.ndarray:
@@ -178,6 +192,8 @@ def of_lines(
     is_plain = is_number & has_genotype & is_diploid & (ref_end > ref_start) & (alt_end > alt_start)
     for found in SPAN_KEYS.finditer(text):
         is_plain[np.searchsorted(line_end, found.start())] = False
+    emptied = np.flatnonzero(IS_EMPTY[characters[tabs + 1]])
+    is_plain[np.searchsorted(line_end, tabs[emptied])] = False
     first, second = _allele(characters[call_start]), _allele(characters[second_at])
     is_plain &= (first >= MISSING) & (second >= MISSING)
     ref, alt = characters[ref_start], characters[alt_start]
@@ -193,9 +209,8 @@ def of_lines(
         & (second <= 1)
     )
     is_hom_ref = is_plain & (first == 0) & (second == 0) & ~(one_alt & (alt == _DOT))
-    if b"<" in text:
-        for index in np.flatnonzero(is_hom_ref & ~is_snp).tolist():
-            is_hom_ref[index] = b"<" not in text[alt_start[index] : alt_end[index]]
+    others = np.flatnonzero(is_hom_ref & ~is_snp)
+    is_hom_ref[others] = ~has_letter(characters, alt_start[others], alt_end[others], IS_SYMBOLIC)
     length = np.where(is_plain, ref_end - ref_start, 0)
 
     def record(index: int) -> Record:
@@ -264,6 +279,15 @@ def passes_filter(characters: np.ndarray, start: np.ndarray, end: np.ndarray) ->
     for place, letter in enumerate(b"PASS"):
         is_pass &= characters[np.minimum(start + place, len(characters) - 1)] == letter
     return is_pass | ((length == 1) & (characters[start] == _DOT))
+
+
+def has_letter(characters: np.ndarray, start: np.ndarray, end: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """Which stretches of text, none of them empty, hold any of some letters ((256,) bool)."""
+    if not len(start):
+        return np.zeros(0, dtype=bool)
+    first = np.concatenate([[0], np.cumsum(end - start)])
+    places = np.arange(first[-1]) + np.repeat(start - first[:-1], end - start)
+    return np.logical_or.reduceat(letters[characters[places]], first[:-1])
 
 
 def colons_in(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

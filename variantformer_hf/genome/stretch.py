@@ -143,18 +143,22 @@ class PersonalStretch:
         for part in parts:
             outcome, letter = _decided_snps(part, mode=mode, pass_only=pass_only, snps_only=snps_only)
             inside = _overlap(part.position, part.end, within)
+            found_to, edit_end = part.end.copy(), part.end.copy()
             for index in np.flatnonzero(inside & (outcome == _UNDECIDED)).tolist():
                 choice = chosen(part, index)
                 if isinstance(choice, Edit):
                     self._edits[read + index] = choice
                     outcome[index] = _EDIT
+                    edit_end[index] = choice.end
+                    if choice.contradicts_itself:  # a region behind its REF has nothing to do with it
+                        found_to[index] = choice.position + len(choice.ref)
                 else:
                     outcome[index] = OUTCOME_CODE[choice]
-            columns.append((part.position, part.end, outcome, part.ref, letter, inside, part.alleles))
+            columns.append((part.position, found_to, edit_end, outcome, part.ref, letter, inside, part.alleles))
             read += len(part)
-        empty = (np.zeros(0, dtype=np.int64),) * 7
+        empty = (np.zeros(0, dtype=np.int64),) * 8
         joined = [np.concatenate(arrays) for arrays in zip(*(columns or [empty]), strict=True)]
-        self._position, self._end, self._outcome, ref, letter, inside, alleles = joined
+        self._position, self._end, self._edit_end, self._outcome, ref, letter, inside, alleles = joined
         inside = inside.astype(bool)
         self.keys = _record_keys(self._position, alleles)
         self._furthest_end = np.maximum.accumulate(self._end)
@@ -163,7 +167,7 @@ class PersonalStretch:
 
     def _find_clusters(self, edits: np.ndarray) -> None:
         """Split the records that ask for edits where one begins beyond all before it."""
-        start, end = self._position[edits], self._end[edits]
+        start, end = self._position[edits], self._edit_end[edits]
         begins = np.ones(len(edits), dtype=bool)
         if len(edits):
             begins[1:] = start[1:] >= np.maximum.accumulate(end)[:-1]

@@ -26,9 +26,12 @@ from xxhash import xxh3_64_hexdigest
 from ..errors import InputError
 from ..folder import cache_folder
 from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks, write_column
+from .local_files import local_file
 from .provenance import fingerprint
 from .record_columns import (
     IS_BASE,
+    IS_EMPTY,
+    IS_SYMBOLIC,
     LONGEST_CALL,
     MISSING,
     SPAN_KEYS,
@@ -36,6 +39,7 @@ from .record_columns import (
     RecordColumns,
     alleles_digest,
     colons_in,
+    has_letter,
     numbers,
     passes_filter,
 )
@@ -43,9 +47,10 @@ from .variants import MOST_ALLELES, VariantFile, chosen_sample, genotype_of
 
 logger = logging.getLogger(__name__)
 
-_LAYOUT = 3
+_LAYOUT = 4
 _DESCRIPTION = "store.json"
-_SITE, _HOM_REF, _PASSES = 1, 2, 4
+# The last: the record spans one base more than those by which regions find it.
+_SITE, _HOM_REF, _PASSES, _LONGER = 1, 2, 4, 8
 _TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR, _ZERO = b"\t\n:./|0"
 # Text that is decoded at a time, and calls that a segment holds: what bounds memory.
 _TEXT_AT_ONCE = 8 << 20
@@ -248,15 +253,17 @@ class VariantStore:
         else:
             alleles, filters = (chr(of_row("ref")), chr(of_row("alt"))), "PASS"
         written = "0/0" if code < 0 else self._texts[code]
+        unseen = int((of_row("flags") & _LONGER) > 0)
         return Record(
             position=of_row("position"),
             alleles=alleles,
-            length=of_row("end") - of_row("position"),
+            length=of_row("end") - of_row("position") + unseen,
             genotype=(0, 0) if code < 0 else self._genotypes[code],
             phased="/" not in written,
             filters="PASS" if passes else filters,
             gq=None,
             dp=None,
+            unseen=unseen,
         )
 
     def _opened(self, segment: dict[str, Any]) -> dict[str, CheckedColumn]:
@@ -316,7 +323,7 @@ def open_variants(path: str | PathLike[str], sample: str | None, *, needs_qualit
         needs_quality: GQ or DP will be asked for, which a store does not hold.
     """
     folder = default_store(path)
-    if folder.is_dir() and Path(path).is_file():
+    if folder.is_dir() and local_file(path, "VCF or BCF"):
         if needs_quality:
             logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
         else:
@@ -438,21 +445,20 @@ def _chunks(lines: Iterator[str], n_samples: int) -> Iterator[list[str]]:
 def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: dict[str, int]) -> None:
     """Add some lines of a contig to a segment."""
     n_samples = len(file.samples)
+    lines = [line if line.count("\t") == 8 + n_samples else file.whole(line) for line in lines]
     text = "\n".join(lines).encode() + b"\n"
     characters = np.frombuffer(text, dtype=np.uint8)
     line_end = np.flatnonzero(characters == _NEWLINE)
     tabs: np.ndarray = np.flatnonzero(characters == _TAB)
-    n_tabs = np.diff(np.searchsorted(tabs, np.append(-1, line_end)))
-    if len(line_end) != len(lines) or (n_tabs != 8 + n_samples).any():
+    if len(line_end) != len(lines):  # a line end within a line
         for line in lines:
             file.parse(line)
-            if line.count("\t") != 8 + n_samples:
-                raise file.malformed(line, f"has not the columns of {n_samples} samples")
     tabs = np.reshape(tabs, (len(lines), 8 + n_samples))
     position, is_number = numbers(characters, tabs[:, 0] + 1, tabs[:, 1])
     ref_start, ref_end, alt_start, alt_end = tabs[:, 2] + 1, tabs[:, 3], tabs[:, 3] + 1, tabs[:, 4]
     passes = passes_filter(characters, tabs[:, 5] + 1, tabs[:, 6])
     format_start, format_end = tabs[:, 7] + 1, tabs[:, 8]
+    has_keys = (characters[format_start] != _DOT) | (format_end - format_start != 1)
     n_keys = colons_in(characters, format_start, format_end)
     is_plain = (
         is_number
@@ -463,27 +469,30 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
         & ((characters[format_start + 2] == _COLON) | (format_end - format_start == 2))
     )
     length = ref_end - ref_start
+    is_longer = np.zeros(len(lines), dtype=bool)
     for found in SPAN_KEYS.finditer(text):
         row = int(np.searchsorted(line_end, found.start()))
         keys = lines[row].split("\t", 9)[8].split(":")
-        if "LEN" in keys:
+        if "LEN" in keys and file.span_keys.length:
             raise InputError(
                 "gives lengths of records by sample (FORMAT/LEN), which a store does not hold",
                 file=file.path,
                 record=":".join(lines[row].split("\t", 2)[:2]),
                 remedy="Use the file itself.",
             )
-        length[row] = file.parse(lines[row]).length
-    for row in np.flatnonzero(~is_plain).tolist():
+        is_plain[row] = False
+    call_start = tabs[:, 8:] + 1
+    is_whole = is_plain & ~IS_EMPTY[characters[call_start]].any(axis=1)
+    for row in np.flatnonzero(~is_whole).tolist():
         parsed = file.parse(lines[row])
-        position[row], length[row] = parsed.position, parsed.length
+        position[row], length[row] = parsed.position, parsed.end - parsed.position
+        is_longer[row] = parsed.unseen
     ref, alt = characters[ref_start], characters[alt_start]
     one_alt = alt_end - alt_start == 1
     is_site = (length == 1) & (ref_end - ref_start == 1) & one_alt & IS_BASE[ref] & IS_BASE[alt] & (ref != alt)
     has_alt = ~(one_alt & (alt == _DOT))
-    if b"<" in text:
-        for row in np.flatnonzero(has_alt & ~is_site).tolist():
-            has_alt[row] = b"<" not in text[alt_start[row] : alt_end[row]]
+    others = np.flatnonzero(has_alt & ~is_site)
+    has_alt[others] = ~has_letter(characters, alt_start[others], alt_end[others], IS_SYMBOLIC)
     kept = ~(is_site & passes)
     texts, text_size = _texts_of(characters, tabs, ref_start, alt_end, kept)
     _add(
@@ -491,15 +500,14 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
         position=position.astype(np.int32),
         end=(position + length).astype(np.int32),
         alleles=alleles_digest(characters, ref_start, ref_end, alt_end),
-        flags=(is_site * _SITE | has_alt * _HOM_REF | passes * _PASSES).astype(np.uint8),
+        flags=(is_site * _SITE | has_alt * _HOM_REF | passes * _PASSES | is_longer * _LONGER).astype(np.uint8),
         ref=ref,
         alt=alt,
         text_size=text_size,
         text=texts,
     )
-    call_start = tabs[:, 8:] + 1
     call_end = np.concatenate([tabs[:, 9:], line_end[:, None]], axis=1)
-    too_many = _colons_of_calls(characters, call_start, call_end) > n_keys[:, None]
+    too_many = (_colons_of_calls(characters, call_start, call_end) > n_keys[:, None]) & has_keys[:, None]
     if too_many.any():
         row, sample = np.argwhere(too_many)[0].tolist()
         raise file.malformed(lines[row], f"has more values than FORMAT keys in the sample {file.samples[sample]}")

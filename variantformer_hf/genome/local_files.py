@@ -1,0 +1,55 @@
+"""Files that are read by region lie on a disk: what else is given in their place is told by its kind."""
+
+import re
+from os import PathLike
+from pathlib import Path
+
+from ..errors import InputError
+
+# A path object has lost one of the two slashes of an address.
+_ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/")
+_STREAMS = ("/dev/", "/proc/")
+
+
+def local_file(path: str | PathLike[str], kind: str) -> Path:
+    """The path of a file that can be read and read again.
+
+    Args:
+        path: as the user gave it.
+        kind: what is wanted, for messages: ``FASTA``, ``VCF or BCF``.
+
+    Raises:
+        InputError: it is an address, a stream, a folder, is not there, or may not be read.
+    """
+    text, found = str(path), Path(path)
+    if _ADDRESS.match(text):
+        raise InputError(
+            "is an address, and only local files are read", file=text, remedy="Download it, and its index beside it."
+        )
+    if text == "-" or text.startswith(_STREAMS):
+        raise _stream(text, kind)
+    try:
+        with found.open("rb"):
+            pass
+        is_file = found.is_file()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError("no such file", file=found, remedy="Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"is a folder, not a {kind}", file=found, remedy="Name the file in it.") from None
+    except PermissionError:
+        raise InputError(
+            "no permission to read it", file=found, remedy="Ask its owner, or check the rights of its folder."
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=found, remedy="Check the path.") from error
+    if not is_file:
+        raise _stream(text, kind)
+    return found
+
+
+def _stream(text: str, kind: str) -> InputError:
+    return InputError(
+        f"is a stream, and a {kind} is read by region, again and again",
+        file=text,
+        remedy="Write it to a file (compressed with bgzip) and index that.",
+    )
