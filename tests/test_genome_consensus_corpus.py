@@ -99,5 +99,5 @@ def test_breakends_are_left_out_where_bcftools_writes_them_as_text(parity: Path,
                 checked += len(found)
                 assert found == answers(without, tmp_path / f"{number}_without")
             else:
-                assert None in found
+                assert not any(re.search("[^A-Z*]", (bases or "").upper()) for bases in found)
     assert checked > 10

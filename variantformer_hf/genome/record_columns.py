@@ -180,8 +180,7 @@ def of_lines(
         & ((format_end - format_start == 2) | (characters[format_start + 2] == _COLON))
     )
     call_length = call_end - call_start
-    second_at = np.minimum(call_start + 2, len(characters) - 1)
-    separator, after = characters[call_start + 1], characters[np.minimum(call_start + 3, len(characters) - 1)]
+    one, separator, two, after = (characters[np.minimum(call_start + at, len(characters) - 1)] for at in range(4))
     is_diploid = (
         (call_length >= 3)
         & ((separator == _SLASH) | (separator == _BAR))
@@ -194,7 +193,7 @@ def of_lines(
         is_plain[np.searchsorted(line_end, found.start())] = False
     emptied = np.flatnonzero(IS_EMPTY[characters[tabs + 1]])
     is_plain[np.searchsorted(line_end, tabs[emptied])] = False
-    first, second = _allele(characters[call_start]), _allele(characters[second_at])
+    first, second = _allele(one), _allele(two)
     is_plain &= (first >= MISSING) & (second >= MISSING)
     ref, alt = characters[ref_start], characters[alt_start]
     one_alt = alt_end - alt_start == 1

@@ -459,7 +459,7 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
     passes = passes_filter(characters, tabs[:, 5] + 1, tabs[:, 6])
     format_start, format_end = tabs[:, 7] + 1, tabs[:, 8]
     has_keys = (characters[format_start] != _DOT) | (format_end - format_start != 1)
-    n_keys = colons_in(characters, format_start, format_end)
+    n_keys = _colons(characters, format_start[:, None], format_end[:, None])
     is_plain = (
         is_number
         & (ref_end > ref_start)
@@ -507,7 +507,7 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
         text=texts,
     )
     call_end = np.concatenate([tabs[:, 9:], line_end[:, None]], axis=1)
-    too_many = (_colons_of_calls(characters, call_start, call_end) > n_keys[:, None]) & has_keys[:, None]
+    too_many = (_colons(characters, call_start, call_end) > n_keys) & has_keys[:, None]
     if too_many.any():
         row, sample = np.argwhere(too_many)[0].tolist()
         raise file.malformed(lines[row], f"has more values than FORMAT keys in the sample {file.samples[sample]}")
@@ -515,8 +515,8 @@ def _decode(lines: Sequence[str], file: VariantFile, segment: _Segment, codes: d
     segment.n_records += len(lines)
 
 
-def _colons_of_calls(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Colons in each call, (n, samples)."""
+def _colons(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Colons in each stretch of text, (n, samples)."""
     if int((end - start).max()) <= LONGEST_CALL and start.shape[1] == 1:
         return colons_in(characters, start[:, 0], end[:, 0])[:, None]
     so_far = np.cumsum(characters == _COLON, dtype=np.int32)
