@@ -14,6 +14,8 @@ from ..errors import ContigError, InputError, MissingIndexError
 logger = logging.getLogger(__name__)
 
 _NEWLINE, _SPACE, _HEADER, _FIRST_LETTER = b"\n >A"
+# Bytes that end a line, of a header line with its description, and before a block's content.
+_LONGEST_LINE_END, _LONGEST_HEADER, _BGZF_HEADER = 2, 1 << 16, 18
 
 
 class ReferenceGenome:
@@ -148,12 +150,12 @@ def _ensure_index(path: Path, *, compressed: bool) -> None:
     """Make the index under a temporary name and rename it, so that runs that start together do not meet half of one."""
     index, block_index = Path(f"{path}.fai"), Path(f"{path}.gzi")
     if index.is_file() and (block_index.is_file() or not compressed):
-        if index.stat().st_mtime + 1 < path.stat().st_mtime and not _index_fits(path, index, compressed=compressed):
+        if not _index_fits(path, index, compressed=compressed):
             stale = f"{index} {block_index}" if compressed else str(index)
             raise MissingIndexError(
-                "its index is older than the file and does not fit it",
+                "does not fit its index: one of the two is damaged or cut short, or the index is another file's",
                 file=path,
-                remedy=f"Make it anew: rm {stale} && samtools faidx {path}",
+                remedy=f"Fetch the file again, or make the index anew: rm {stale} && samtools faidx {path}",
             )
         return
     if not os.access(path.parent, os.W_OK):
@@ -178,28 +180,83 @@ def _ensure_index(path: Path, *, compressed: bool) -> None:
 
 def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
     """Whether each contig of the index begins below its header line and ends where the next begins."""
-    if compressed:
-        # Looking into each contig needs the block index, whose age is as doubtful.
-        logger.warning("%s: its index is older than the file; make it anew if the file was changed", path)
-        return True
-    with path.open("rb") as file:
-        for line in index.read_text(errors="replace").splitlines():
-            try:
-                name, length, offset, line_bases, line_width = line.split("\t")
-                first = int(offset)
-                full_lines, rest = divmod(int(length), max(1, int(line_bases)))
-                last = first + full_lines * int(line_width) + rest
-            except ValueError:
+    try:
+        text = _BgzippedText(path) if compressed else _PlainText(path)
+        contigs = []
+        for line in index.read_text().removesuffix("\n").split("\n"):
+            name, *numbers = line.split("\t")
+            length, first, line_bases, line_width = map(int, numbers)
+            full_lines, rest = divmod(length - 1, line_bases) if length else (0, -1)
+            if length < 0 or (length and not 0 < line_bases < line_width <= line_bases + _LONGEST_LINE_END):
                 return False
-            start = max(0, first - len(name.encode()) - 2)
-            file.seek(start)
-            header = file.read(first - start)
-            if not header.endswith(b"\n") or (b">" in header and name.encode() not in header):
+            contigs.append((first, first + full_lines * line_width + rest + 1, name.encode()))
+        end = 0
+        for first, last, name in sorted(contigs):
+            # What lies between two contigs: a line end, and the header; more, where the index has not all contigs.
+            between = text.read(max(end, first - _LONGEST_HEADER), first)
+            header = between[:-1].rpartition(b"\n")[2]
+            if _follows(text, end) != b">" or between[-1:] != b"\n" or header[1:].split()[:1] != [name]:
                 return False
-            file.seek(last)
-            if file.read(16).lstrip(b"\r\n")[:1] not in (b"", b">"):
+            if last > first and not text.read(last - 1, last).strip():
                 return False
-    return True
+            end = last
+        return bool(contigs) and end <= text.size and _follows(text, end) in (b"", b">")
+    except (OSError, ValueError, ZeroDivisionError):
+        return False
+
+
+def _follows(text: "_PlainText | _BgzippedText", end: int) -> bytes:
+    """The first byte behind a contig's last base that ends no line."""
+    return text.read(end, end + 64).lstrip(b"\r\n")[:1]
+
+
+class _PlainText:
+    """Bytes of a file by their places."""
+
+    def __init__(self, path: Path) -> None:
+        self._bytes = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+        self.size = len(self._bytes)
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), cut at the end of the file."""
+        return self._bytes[start:end].tobytes()
+
+
+class _BgzippedText:
+    """Bytes of a bgzipped file's content by their places, found through its .gzi.
+
+    Raises:
+        ValueError: the .gzi is not that of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        content = Path(f"{path}.gzi").read_bytes()
+        numbers = np.frombuffer(content, dtype="<i8")
+        file = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+        if len(numbers) != 1 + 2 * int(numbers[0]):
+            raise ValueError("another number of blocks than it says")
+        first, place = (np.append(0, numbers[1 + which :: 2]) for which in (0, 1))
+        if first.min() < 0 or (np.diff(first) <= 0).any() or first[-1] + _BGZF_HEADER > len(file):
+            raise ValueError("blocks out of order")
+        # Each block says how long it is, and at its end, how much it holds.
+        size = (file[first + 16].astype(np.int64) | file[first + 17].astype(np.int64) << 8) + 1
+        ends = first + size
+        if (ends[:-1] != first[1:]).any() or ends[-1] > len(file):
+            raise ValueError("blocks of another length")
+        held = sum(file[ends - 4 + byte].astype(np.int64) << 8 * byte for byte in range(4))
+        if (np.diff(place) != held[:-1]).any():
+            raise ValueError("blocks that hold something else")
+        self.size = int(place[-1] + held[-1])
+        self._first, self._place = first, place
+        self._file = pysam.BGZFile(str(path), "rb")
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), cut at the end of the content."""
+        if not 0 <= start < min(end, self.size):
+            return b""
+        block = int(np.searchsorted(self._place, start, side="right")) - 1
+        self._file.seek(int(self._first[block]) << 16 | start - int(self._place[block]))
+        return bytes(self._file.read(end - start))
 
 
 def _open(path: Path) -> pysam.FastaFile:

@@ -147,11 +147,11 @@ def read_parquet(path: str | Path, columns: Iterable[str]) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise InputError("no such file", file=path) from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError("is not a Parquet file, or is cut off", file=path) from error
+        raise InputError("is not a Parquet file, or is cut off or damaged", file=path) from error
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise InputError(
@@ -169,7 +169,7 @@ def write_parquet(table: "pa.Table", path: str | Path) -> None:
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ def write_parquet_pieces(path: str | Path, tables: Iterable["pa.Table"], *, piec
         for table in tables:
             held.append(table)
             rows += len(table)
-            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
             if len(held) == pieces_a_group:
                 writer.write_table(pa.concat_tables(held))
                 held = []

@@ -84,9 +84,9 @@ def model_identity(model: str | Path, *, revision: str | None = None) -> ModelId
 
 
 def _file_hash(path: Path) -> str:
-    """SHA-256 of a file, remembered in the cache folder by path, size and time."""
+    """SHA-256 of a file, remembered in the cache folder by path, size and times (that of the content can be set)."""
     status = path.resolve().stat()
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
     remembered = cache_folder() / "hashes.json"
     try:
         hashes = json.loads(remembered.read_text())
