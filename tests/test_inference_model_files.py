@@ -72,7 +72,7 @@ def set_in_config(name: str, value: object) -> Callable[[Path], None]:
         (add_a_weight, r"model\.extra"),
         (cut("model.safetensors"), "cannot be loaded"),
         (cut("config.json"), "cannot be loaded"),
-        (cut("tokenizer.json"), "tokenizer or processor"),
+        (cut("tokenizer.json"), r"tokenizer\.json: does not belong to the model .*or damaged"),
         (cut("genes.parquet"), "genes.parquet"),
         (cut("cres.parquet"), "cres.parquet"),
         (remove("model.safetensors"), "no file model.safetensors"),

@@ -14,6 +14,7 @@ from .folder import CRES_FILE, GENES_FILE
 from .genome.cres import CreTable
 from .genome.genes import GeneTable
 from .genome.reference import ReferenceGenome
+from .inference.companions import check_companions
 from .inference.model_files import load_expression_model, model_file, model_identity
 from .inference.predictor import ExpressionPredictor
 from .inference.query import RejectedQueryError, rejected_names
@@ -117,8 +118,15 @@ class _StrictLoader:
 
     @classmethod
     def from_pretrained(
-        cls, model: str, *, revision: str | None = None, dtype: torch.dtype | str = "auto", **options: Any
+        cls,
+        model: str,
+        *,
+        revision: str | None = None,
+        dtype: torch.dtype | str = "auto",
+        force_companions: bool = False,
+        **options: Any,
     ) -> VariantFormerForExpression:
+        check_companions(model, revision=revision, force=force_companions)
         for unused in ("trust_remote_code", "code_revision", "_from_pipeline", "config"):
             options.pop(unused, None)
         if not isinstance(dtype, torch.dtype):

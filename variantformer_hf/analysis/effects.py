@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from .. import __version__
 from ..errors import InputError, check_number
 from ..genome.genes import Gene
 from ..genome.names import MOST_SUGGESTED
@@ -190,9 +189,7 @@ class VariantScorer:
     ) -> dict[str, Any]:
         """All that the scores of a run depend on."""
         return {
-            "version": __version__,
-            "model": asdict(self.predictor.identity),
-            "precision": self.predictor.precision,
+            **self.predictor.description(),
             "fasta": content_of(backgrounds[0].genome.reference.path),
             "backgrounds": [each.description() for each in backgrounds],
             "variants": [

@@ -1,13 +1,12 @@
 """In-silico mutagenesis: every substitution in a stretch, and what it does to one gene."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from .. import __version__
 from ..errors import InputError, check_number
 from ..genome.interval import Interval
 from ..genome.personal import PersonalGenome
@@ -153,8 +152,8 @@ def mutagenesis(
     folder = None
     if parts is not None:
         description = {
-            "version": __version__, "model": asdict(scorer.predictor.identity), "precision": scorer.predictor.precision,
-            "fasta": content_of(person.reference.path), "person": person.description(), "sample": person.sample,
+            **scorer.predictor.description(), "fasta": content_of(person.reference.path),
+            "person": person.description(), "sample": person.sample,
             "gene": regions.gene.gene_id, "intervals": [str(each) for each in intervals], "tissues": names,
             "mutations": list(mutations), "shuffle_window": shuffle_window, "n_shuffles": n_shuffles, "seed": seed,
         }  # fmt: skip

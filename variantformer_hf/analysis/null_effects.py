@@ -27,6 +27,8 @@ _EDGES = (1_000, 10_000, 100_000)
 # Fewer effects than these give no quantile.
 LEAST_NULL = 20
 _LONGEST_INDEL = 50
+# Of a predictor's description, what effects and their null have in common.
+_SHARED = ("precision", "companions")
 
 
 def distance_class(distances: np.ndarray) -> np.ndarray:
@@ -117,7 +119,8 @@ NULL_COLUMNS = (
 
 def null_metadata(scorer: VariantScorer) -> dict[str, Any]:
     """What a null must share with the effects that are held against it."""
-    return {"model_sha256": scorer.predictor.identity.sha256, "precision": scorer.predictor.precision}
+    described = scorer.predictor.description()
+    return {"model_sha256": scorer.predictor.identity.sha256, **{name: described[name] for name in _SHARED}}
 
 
 def read_null(path: str | Path, scorer: VariantScorer) -> "pd.DataFrame":
@@ -132,7 +135,9 @@ def read_null(path: str | Path, scorer: VariantScorer) -> "pd.DataFrame":
     content = (table.schema.metadata or {}).get(b"variantformer", b"{}")
     if json.loads(content) != null_metadata(scorer):
         raise InputError(
-            "is the null of another model or precision", file=path, remedy="Make one for this: variantformer null."
+            "is the null of another model, precision, tokenizer or table",
+            file=path,
+            remedy="Make one for this: variantformer null.",
         )
     return table.to_pandas()
 

@@ -9,6 +9,7 @@ from .options import (
     GENOTYPE,
     DeviceOption,
     FastaOption,
+    ForceCompanionsOption,
     GenotypeOption,
     ModelArgument,
     ModeOption,
@@ -39,6 +40,7 @@ def counterfactual(
     mode: ModeOption = "iupac",
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Set genotypes in everybody whose genome that changes, and predict both ways.
 
@@ -73,7 +75,7 @@ def counterfactual(
         sample = list(file.samples)
         file.close()
     people = open_people(reference, vcf, sample, GenotypeOptions(mode=mode))
-    scorer = VariantScorer.from_pretrained(model, device=device)
+    scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, on_person=on_person)
     written = [write_table(found.table, output, {"model": scorer.predictor.identity.name})]

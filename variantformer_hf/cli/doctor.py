@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .options import ForceCompanionsOption
+
 _STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
@@ -15,6 +17,7 @@ def doctor(
     model: Annotated[
         str | None, typer.Option(help="Model folder or Hub id: also check how many records fall into its windows.")
     ] = None,
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Check a FASTA and a VCF before a run: build, names, index, order, samples, REF alleles, phasing."""
     import pysam
@@ -29,7 +32,7 @@ def doctor(
     if model is not None:
         from ..inference.windows import model_windows
 
-        windows = model_windows(model, fasta)
+        windows = model_windows(model, fasta, force_companions=force_companions)
     findings = diagnose(fasta, vcf, windows=windows, sample=sample)
     table = Table("check", "result", "finding", "remedy")
     for finding in findings:

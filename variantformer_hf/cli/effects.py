@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .options import ForceCompanionsOption
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
@@ -101,6 +102,7 @@ def effects(
     store: Annotated[
         str, typer.Option(help="Folder of elements' vectors; auto; none.", rich_help_panel=MACHINE)
     ] = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Score variants: the same genome with and without each, everything else alike.
 
@@ -137,7 +139,11 @@ def effects(
 
     def run(name: str, parts: str) -> "tuple[VariantScorer, EffectResult]":
         scorer = VariantScorer.from_pretrained(
-            name, precision=precision, device=device, store=None if store == "none" else store
+            name,
+            precision=precision,
+            device=device,
+            store=None if store == "none" else store,
+            force_companions=force_companions,
         )
         with progress("scoring", "genes") as on_gene:
             return scorer, scorer.run(

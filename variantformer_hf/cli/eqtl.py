@@ -9,6 +9,7 @@ from .options import (
     BackgroundOption,
     DeviceOption,
     FastaOption,
+    ForceCompanionsOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -49,6 +50,7 @@ def eqtl(
     plot: Annotated[Path | None, typer.Option(help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT)] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Rank correlation of predicted effects and observed eQTL slopes, by tissue and data set.
 
@@ -69,7 +71,7 @@ def eqtl(
     from ..analysis.eqtl import eqtl_benchmark
     from ..genome.variant_table import VariantTable
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("scoring", "genes") as on_gene:
         found = eqtl_benchmark(
             scorer,

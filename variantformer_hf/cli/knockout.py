@@ -9,6 +9,7 @@ from .options import (
     BackgroundOption,
     DeviceOption,
     FastaOption,
+    ForceCompanionsOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -44,6 +45,7 @@ def knockout(
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Take away, or shuffle, each of a gene's cCREs in turn: which elements the prediction rests on."""
     from ..report.files import check_new
@@ -57,7 +59,7 @@ def knockout(
 
     from ..analysis.knockout import knockout as knock_out
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("knocking out", "elements") as on_element:
         table = knock_out(
             scorer, person, gene, tissues=tissue, how=how, n_shuffles=shuffles, seed=seed, on_element=on_element

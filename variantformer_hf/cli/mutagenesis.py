@@ -9,6 +9,7 @@ from .options import (
     BackgroundOption,
     DeviceOption,
     FastaOption,
+    ForceCompanionsOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -56,6 +57,7 @@ def mutagenesis(
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Mutate every base of a stretch, one at a time, homozygous in a person's genome.
 
@@ -80,7 +82,7 @@ def mutagenesis(
     from ..analysis.mutagenesis import mutagenesis as mutate
     from ..genome.interval import parse_region
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device)
+    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
     intervals += element_intervals(scorer, person, gene, element or ())
     kinds = mutation or ["substitutions"]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .options import ForceCompanionsOption
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 
@@ -42,6 +43,7 @@ def null(
     device: Annotated[
         str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
     ] = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Score common variants near genes, by distance from the TSS, for `effects --null`."""
     from ..errors import InputError
@@ -67,7 +69,7 @@ def null(
     disable_progress_bar()
     pysam.set_verbosity(0)
     backgrounds = open_backgrounds(ReferenceGenome(fasta), background, vcf=vcf, sample=sample)
-    scorer = VariantScorer.from_pretrained(model, device=device)
+    scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
     with progress("scoring", "genes") as on_gene:
         table = build_null(
             scorer,

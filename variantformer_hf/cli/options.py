@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
+from .predict import ALLOW_UNUSED, FORCE_COMPANIONS, GENOTYPES, INPUTS, MACHINE, OUTPUT
 
 if TYPE_CHECKING:
     from ..analysis.effects import VariantScorer
@@ -57,6 +57,11 @@ DeviceOption = Annotated[
     str, typer.Option("--device", help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
 ]
 
+ForceCompanionsOption = Annotated[
+    bool, typer.Option("--force-companions", help=FORCE_COMPANIONS, rich_help_panel=MACHINE)
+]
+AllowUnusedOption = Annotated[bool, typer.Option("--allow-unused", help=ALLOW_UNUSED, rich_help_panel=INPUTS)]
+
 
 def open_one(
     model: str,
@@ -66,6 +71,8 @@ def open_one(
     background: str | None,
     mode: str,
     device: str,
+    *,
+    force_companions: bool,
 ) -> "tuple[VariantScorer, PersonalGenome]":
     """A scorer in float32 and the one genome to look in.
 
@@ -87,4 +94,4 @@ def open_one(
     backgrounds = open_backgrounds(ReferenceGenome(fasta), background, vcf=vcf, sample=sample, options=options)
     if len(backgrounds) > 1:
         raise InputError("this command takes one genome", remedy="Name person, person-snps or reference.")
-    return VariantScorer.from_pretrained(model, device=device), backgrounds[0].genome
+    return VariantScorer.from_pretrained(model, device=device, force_companions=force_companions), backgrounds[0].genome

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from .options import ForceCompanionsOption
 from .progress import progress
 
 
@@ -20,6 +21,7 @@ def precompute(
         typer.Option(help="As it will be given to `predict`; a store serves one precision."),
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.")] = "auto",
+    force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Encode the cCREs of the reference genome, so that predictions encode only what differs from them.
 
@@ -31,7 +33,9 @@ def precompute(
     from ..inference.predictor import ExpressionPredictor
 
     disable_progress_bar()
-    predictor = ExpressionPredictor.from_pretrained(model, device=device, precision=precision, store=None)
+    predictor = ExpressionPredictor.from_pretrained(
+        model, device=device, precision=precision, store=None, force_companions=force_companions
+    )
     store = predictor.element_store(output)
     with progress("encoding", "elements") as on_elements:
         done = run(predictor, fasta, store, on_elements=on_elements)

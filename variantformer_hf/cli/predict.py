@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..inference import PredictionResult
 
 INPUTS, GENOTYPES, OUTPUT, MACHINE = "Inputs", "Genotypes", "Output", "Machine"
+FORCE_COMPANIONS = "Go on where tokenizer, lengths or tables in the folder are another model's."
 ALLOW_UNUSED = "Go on where nothing of a person's file was used in any gene; such genes are NaN."
 
 
@@ -116,6 +117,9 @@ def predict(
     compile_layers: Annotated[
         bool, typer.Option("--compile", help="Compile the model's layers; for long runs.", rich_help_panel=MACHINE)
     ] = False,
+    force_companions: Annotated[
+        bool, typer.Option("--force-companions", help=FORCE_COMPANIONS, rich_help_panel=MACHINE)
+    ] = False,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what the run would take, and stop.", rich_help_panel=MACHINE),
@@ -152,6 +156,7 @@ def predict(
         store=None if store == "none" else store,
         attention=attention,
         compile_layers=compile_layers,
+        force_companions=force_companions,
     )
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []

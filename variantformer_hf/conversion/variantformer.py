@@ -15,6 +15,7 @@ from ..errors import CheckpointError, InputError
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CRE_CLASSES, CreTable, GeneTable
 from ..genome.provenance import file_sha256
+from ..inference.companions import write_companions
 from ..modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
@@ -110,6 +111,7 @@ def convert_expression_model(
         VariantFormerProcessor(tokenizer, token_length=encoder_config.token_length).save_pretrained(folder)
         gene_table.save(folder / GENES_FILE)
         cre_table.save(folder / CRES_FILE)
+        write_companions(folder)
         card = model_card(summary, config, n_genes=len(gene_table), n_cres=len(cre_table))
         (folder / "README.md").write_text(card)
     return summary
@@ -143,6 +145,7 @@ def convert_encoder(
             max_shard_size=max_shard_size,
         )
         VariantFormerProcessor(tokenizer, token_length=config.token_length).save_pretrained(folder)
+        write_companions(folder)
         (folder / "README.md").write_text(model_card(summary, config))
     return summary
 

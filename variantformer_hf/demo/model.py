@@ -9,6 +9,7 @@ from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
 from ..genome.reference import ReferenceGenome
+from ..inference.companions import write_companions
 from ..modeling import (
     VariantFormerConfig,
     VariantFormerEncoderConfig,
@@ -57,6 +58,7 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     VariantFormerProcessor(tokenizer).save_pretrained(folder)
     genes.save(folder / GENES_FILE)
     cres.save(folder / CRES_FILE)
+    write_companions(folder)
     return folder
 
 

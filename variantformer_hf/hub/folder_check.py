@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CreTable, GeneTable
+from ..inference.companions import check_companions, companions_of, write_companions
 from ..inference.model_files import load_activity_model, load_expression_model, load_processor, model_file
 from ..modeling import VariantFormerForExpression, VariantFormerProcessor
 from ..modeling.variantformer.custom_code_variantformer import (
@@ -58,6 +59,7 @@ def check_folder(folder: str | Path) -> list[Path]:
     _check_code(folder)
     _check_card(folder)
     model_type = _read_config(folder, "config.json")["model_type"]
+    check_companions(folder)
     processor = load_processor(folder)
     _check_tokenizer(folder, processor)
     if model_type == "variantformer":
@@ -79,8 +81,11 @@ def refresh_model_code(folder: str | Path) -> None:
     if _read_config(folder, "config.json").get("model_type") not in AUTO_MAPS:
         raise InputError("is not a model of this zoo", file=folder / "config.json")
     _read_config(folder, "processor_config.json")
+    if companions_of(folder) is not None:
+        check_companions(folder)
     add_model_code(folder)
     add_processor_code(folder)
+    write_companions(folder)
 
 
 def _files(folder: Path) -> list[Path]:

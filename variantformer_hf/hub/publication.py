@@ -14,6 +14,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from .. import __version__
 from ..errors import InputError
 from ..genome.provenance import file_sha256
+from ..inference.companions import companions_of, write_companions
 from ..inference.model_files import HTTP_ERROR
 from .folder_check import CARD, check_folder
 
@@ -67,6 +68,8 @@ def plan_publication(
 ) -> Publication:
     """Check a folder and list what would be uploaded; nothing leaves the machine.
 
+    Into the config of a whole folder of an older version go the hashes of what belongs to its weights.
+
     Args:
         folder: the model folder.
         repository: ``user/name`` on the Hub.
@@ -82,8 +85,11 @@ def plan_publication(
         raise InputError(f"{repository!r} is not the name of a repository", remedy="Give user/name.") from error
     if repository.count("/") != 1:
         raise InputError(f"{repository!r} names no user or organization", remedy="Give user/name.")
+    paths = check_folder(folder)
+    if companions_of(folder) is None:
+        write_companions(folder)
     files = []
-    for path in check_folder(folder):
+    for path in paths:
         files.append(PublishedFile(path, path.stat().st_size, file_sha256(path)))
     return Publication(
         folder=Path(folder),

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +31,12 @@ from transformers import PreTrainedModel
 from ..errors import InputError
 from ..folder import cache_folder
 from ..genome.provenance import file_sha256
-from ..modeling import VariantFormerForChromatinActivity, VariantFormerForExpression, VariantFormerProcessor
+from ..modeling import (
+    VariantFormerEncoder,
+    VariantFormerForChromatinActivity,
+    VariantFormerForExpression,
+    VariantFormerProcessor,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +48,8 @@ HTTP_ERROR: type[Exception] = importlib.import_module(
 _REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+# Weights of a stage-1 model beside its encoder's.
+_HEADS = ("classifiers.", "logit_scale")
 _HASHES_KEPT = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -79,7 +88,7 @@ def model_identity(model: str | Path, *, revision: str | None = None) -> ModelId
     digest = hashlib.sha256()
     for path in _weight_files(model, revision):
         digest.update(bytes.fromhex(_file_hash(path)))
-    name = Path(model).name if Path(model).is_dir() else str(model)
+    name = Path(model).name if _is_folder(model) else str(model)
     return ModelIdentity(name, digest.hexdigest())
 
 
@@ -126,8 +135,8 @@ def load_expression_model(
     Those of a Hub repository are held to their SHA-256 first.
 
     Raises:
-        InputError: another kind of model, damaged files, or weights that are missing, unknown or of another shape
-            (transformers alone would fill such weights with random numbers).
+        InputError: another kind of model, damaged files, weights that are missing, unknown or of another shape
+            (transformers alone would fill such weights with random numbers), or that are not finite.
     """
     loaded = _load_strictly(VariantFormerForExpression, model, dtype=dtype, revision=revision, **options)
     return cast(VariantFormerForExpression, loaded)
@@ -141,8 +150,20 @@ def load_activity_model(
     return cast(VariantFormerForChromatinActivity, loaded)
 
 
+def load_encoder(model: str | Path, *, dtype: torch.dtype, revision: str | None = None) -> VariantFormerEncoder:
+    """Load the encoder of a stage-1 model, without its heads; arguments and errors as there."""
+    loaded = _load_strictly(VariantFormerEncoder, model, dtype=dtype, revision=revision, unused=_HEADS)
+    return cast(VariantFormerEncoder, loaded)
+
+
 def _load_strictly(
-    kind: type[PreTrainedModel], model: str | Path, *, dtype: torch.dtype, revision: str | None, **options: Any
+    kind: type[PreTrainedModel],
+    model: str | Path,
+    *,
+    dtype: torch.dtype,
+    revision: str | None,
+    unused: tuple[str, ...] = (),
+    **options: Any,
 ) -> PreTrainedModel:
     config_file = model_file(model, "config.json", revision=revision)
     _weight_files(model, revision)
@@ -151,27 +172,56 @@ def _load_strictly(
         wanted = kind.config_class.model_type
         if model_type != wanted:
             raise InputError(f"is a model of the type {model_type!r}, not {wanted!r}", file=model)
-        loaded, found = kind.from_pretrained(
-            model,
-            dtype=dtype,
-            revision=revision or "main",
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are named below, with whatever else is wrong
-            **options,
-        )
+        with _no_load_report():
+            loaded, found = kind.from_pretrained(
+                model,
+                dtype=dtype,
+                revision=revision or "main",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are named below, with whatever else is wrong
+                **options,
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         if isinstance(error, InputError):
             raise
         reason = " ".join(str(error).split()).rstrip(".!")[:300]
         raise InputError(f"the model cannot be loaded: {reason}", file=model, remedy=_REMEDY) from error
-    wrong = [*found["missing_keys"], *found["unexpected_keys"], *(key[0] for key in found["mismatched_keys"])]
+    unknown = [name for name in found["unexpected_keys"] if not name.startswith(unused)]
+    wrong = [*found["missing_keys"], *unknown, *(key[0] for key in found["mismatched_keys"])]
     if wrong:
         raise InputError(
             f"{len(wrong)} weights are missing, unknown or of another shape (first: {wrong[0]})",
             file=model,
             remedy=_REMEDY,
         )
+    for name, tensor in loaded.state_dict().items():
+        if not all_finite(tensor):
+            raise InputError(
+                f"the weight {name} holds NaN or infinite values",
+                file=model,
+                remedy="The file is damaged, or its training went astray: fetch or convert it again.",
+            )
     return loaded
+
+
+def all_finite(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds numbers only, in one pass over it."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    # NaN and infinity go through a sum; where a sum of numbers is too large for its type each is looked at.
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+
+
+@contextmanager
+def _no_load_report() -> Iterator[None]:
+    """Without the table that transformers logs of weights that do not fit: one error says it."""
+    log = logging.getLogger("transformers")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def load_processor(model: str | Path, *, revision: str | None = None) -> VariantFormerProcessor:
@@ -202,16 +252,15 @@ def pinned_revision(model: str | Path, revision: str | None = None) -> str | Non
     Returns:
         The commit; ``revision`` as it is for a folder.
     """
-    if Path(model).is_dir():
+    if _is_folder(model):
         return revision
     snapshot = model_file(model, "config.json", revision=revision).parent
     return snapshot.name if snapshot.parent.name == "snapshots" else revision
 
 
 def _find(model: str | Path, name: str, revision: str | None) -> Path | None:
-    if Path(model).is_dir():
-        path = Path(model) / name
-        return path if path.is_file() else None
+    if _is_folder(model):
+        return _readable(Path(model) / name)
     try:
         path = Path(hf_hub_download(str(model), name, revision=revision))
     except LocalEntryNotFoundError as error:
@@ -227,6 +276,34 @@ def _find(model: str | Path, name: str, revision: str | None) -> Path | None:
         raise InputError(problem, file=model, remedy=remedy) from error
     _check_download(path)
     return path
+
+
+def _is_folder(model: str | Path) -> bool:
+    try:
+        return Path(model).is_dir()
+    except PermissionError as error:
+        raise _no_permission(Path(model)) from error
+
+
+def _readable(path: Path) -> Path | None:
+    """A file of a folder; None where there is none.
+
+    Raises:
+        InputError: it is there, and may not be read.
+    """
+    try:
+        with path.open("rb"):
+            return path
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except PermissionError as error:
+        raise _no_permission(path) from error
+
+
+def _no_permission(path: Path) -> InputError:
+    return InputError(
+        "you have no permission to read it", file=path, remedy="Ask its owner for it (chmod a+rX), or copy it."
+    )
 
 
 def _why_unreachable(error: Exception, revision: str | None) -> tuple[str, str]:

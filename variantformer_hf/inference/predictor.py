@@ -24,6 +24,7 @@ from ..modeling import (
     VariantFormerProcessor,
     choose_attention,
 )
+from .companions import check_companions, companion_digests
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine
 from .estimate import RunEstimate, estimate_run
@@ -177,6 +178,7 @@ class ExpressionPredictor:
         store: str | Path | None = "auto",
         attention: str = "auto",
         compile_layers: bool = False,
+        force_companions: bool = False,
         **model_options: Any,
     ) -> "ExpressionPredictor":
         """Load a model folder, or a repository of the Hub, with the tables that travel in it.
@@ -190,12 +192,15 @@ class ExpressionPredictor:
             attention: ``auto`` (flash-attn where it is installed and can be used, else sdpa; the log says why),
                 ``flash``, ``flex``, ``sdpa`` or ``eager``.
             compile_layers: compile the model's layers with ``torch.compile``; pays off on long runs only.
+            force_companions: go on where tokenizer, geometry or tables are another model's, instead of stopping.
             **model_options: passed to ``VariantFormerForExpression.from_pretrained``.
 
         Raises:
-            InputError: a file of the model is missing or cannot be read.
+            InputError: a file of the model is missing, cannot be read, or is another model's (see
+                ``check_companions``).
         """
         revision = pinned_revision(model, revision)
+        check_companions(model, revision=revision, force=force_companions)
         genes = GeneTable.read(model_file(model, GENES_FILE, revision=revision))
         cres = CreTable.read(model_file(model, CRES_FILE, revision=revision))
         dtype = choose_dtype(precision, choose_device(device))
@@ -218,6 +223,15 @@ class ExpressionPredictor:
     def default_store(self) -> Path:
         """Where ``variantformer precompute`` keeps the vectors of this model's elements in this precision."""
         return cache_folder() / "elements" / self._encoder_identity()
+
+    def description(self) -> dict[str, Any]:
+        """All of the model that predictions depend on: this package, weights, precision, tokenizer and tables."""
+        return {
+            "version": __version__,
+            "model": asdict(self.identity),
+            "precision": self.precision,
+            "companions": companion_digests(self.processor, self.gene_table, self.cre_table),
+        }
 
     def element_store(self, folder: str | Path | None = None) -> ElementStore:
         """The store of this model's elements in this precision.
@@ -456,9 +470,7 @@ class ExpressionPredictor:
     ) -> dict[str, Any]:
         """All that the predictions of a run depend on."""
         return {
-            "version": __version__,
-            "model": asdict(self.identity),
-            "precision": self.precision,
+            **self.description(),
             "fasta": content_of(reference.path),
             "vcf": None if vcf is None else content_of(vcf),
             "options": options.as_dict(),

@@ -7,21 +7,24 @@ from ..genome.cres import CreTable
 from ..genome.genes import GeneTable
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
+from .companions import check_companions
 from .gene_regions import RegionFinder
 from .model_files import load_processor, model_file
 from .people import merged
 
 
-def model_windows(model: str | Path, fasta: str | Path) -> list[Interval]:
+def model_windows(model: str | Path, fasta: str | Path, *, force_companions: bool = False) -> list[Interval]:
     """All stretches that any gene of the model reads, by the FASTA's contig names, sorted, without overlaps.
 
     Args:
         model: model folder or Hub id.
         fasta: the reference genome.
+        force_companions: as for ``ExpressionPredictor.from_pretrained``.
 
     Raises:
         InputError: a file is missing or the two do not go together.
     """
+    check_companions(model, force=force_companions)
     genes = GeneTable.read(model_file(model, GENES_FILE))
     cres = CreTable.read(model_file(model, CRES_FILE))
     with ReferenceGenome(fasta) as reference:

@@ -20,6 +20,7 @@ from ..evaluation.classification import activity_scores
 from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.provenance import content_of
+from ..inference.companions import check_companions, companion_digests, write_companions
 from ..inference.model_files import load_activity_model, load_processor
 from ..inference.parts import run_key
 from ..modeling import (
@@ -124,7 +125,7 @@ def train_encoder(
         accelerator,
         setup.model,
         options.loop,
-        run_key(_description(options, setup.activity)),
+        run_key(_description(options, setup)),
         examples=lambda epoch, share: activity_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
         n_examples=len(setup.train.rows),
         collate=collate,
@@ -193,6 +194,7 @@ def _model(
     options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, activity: Activity
 ) -> tuple[VariantFormerForChromatinActivity, VariantFormerProcessor]:
     if options.model is not None:
+        check_companions(options.model, force=options.force_companions)
         model = load_activity_model(options.model, dtype=torch.float32)
         if model.config.num_tissues != len(activity.tissues):
             raise InputError(
@@ -234,8 +236,14 @@ def _tokenizer(options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, f
 def _save(model: VariantFormerForChromatinActivity, setup: EncoderSetup, folder: Path) -> None:
     model.save_pretrained(folder)
     setup.processor.save_pretrained(folder)
+    write_companions(folder)
 
 
-def _description(options: EncoderOptions, activity: Activity) -> dict[str, Any]:
+def _description(options: EncoderOptions, setup: EncoderSetup) -> dict[str, Any]:
     """All that the losses of a run depend on."""
-    return {**run_description(options), "data": activity.report, "cres": content_of(options.cres)}
+    return {
+        **run_description(options),
+        "data": setup.activity.report,
+        "cres": content_of(options.cres),
+        "companions": companion_digests(setup.processor),
+    }

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,13 +21,13 @@ from ..evaluation.correlations import as_matrix, gene_correlation, subject_corre
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
+from ..inference.companions import check_companions, companion_digests, write_companions
 from ..inference.gene_regions import RegionFinder
-from ..inference.model_files import load_expression_model, load_processor, model_file
+from ..inference.model_files import load_encoder, load_expression_model, load_processor, model_file
 from ..inference.parts import run_key
 from ..inference.tissues import TissueNames
 from ..modeling import (
     VariantFormerConfig,
-    VariantFormerEncoder,
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
@@ -218,7 +218,7 @@ def train_expression(
         accelerator,
         model,
         options.loop,
-        run_key(_description(options)),
+        run_key(_description(options, setup)),
         examples=lambda epoch, share: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
         n_examples=len(setup.train.pairs),
         collate=collate,
@@ -314,6 +314,7 @@ def save_model(model: VariantFormerForExpression, setup: ExpressionSetup, folder
     setup.processor.save_pretrained(folder)
     setup.gene_table.save(folder / GENES_FILE)
     setup.cre_table.save(folder / CRES_FILE)
+    write_companions(folder)
 
 
 def _model(
@@ -321,6 +322,7 @@ def _model(
 ) -> tuple[VariantFormerForExpression, VariantFormerProcessor, GeneTable, CreTable]:
     """The model that the run begins with, and what travels with it."""
     if options.model is not None:
+        check_companions(options.model, force=options.force_companions)
         model = load_expression_model(options.model, dtype=torch.float32)
         tables = (
             GeneTable.read(model_file(options.model, GENES_FILE)),
@@ -333,7 +335,9 @@ def _model(
     assert options.encoder is not None
     assert options.genes is not None
     assert options.cres is not None
-    encoder = cast(VariantFormerEncoder, VariantFormerEncoder.from_pretrained(options.encoder, dtype=torch.float32))
+    check_companions(options.encoder, force=options.force_companions)
+    encoder = load_encoder(options.encoder, dtype=torch.float32)
+    encoder.config.companions = None  # those of the new model are written with it
     given, geometry = without_geometry(options.config)
     processor = load_processor(options.encoder)
     for name, value in geometry.items():
@@ -352,9 +356,10 @@ def _model(
     return model, processor, GeneTable.read(options.genes), CreTable.read(options.cres)
 
 
-def _description(options: ExpressionOptions) -> dict[str, Any]:
+def _description(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, Any]:
     """All that the losses of a run depend on."""
     described = run_description(options)
     described.pop("element_store")
     data = Expression.load(options.expression).report
-    return {**described, "data": data, "split": Path(options.split).read_text()}
+    companions = companion_digests(setup.processor, setup.gene_table, setup.cre_table)
+    return {**described, "data": data, "split": Path(options.split).read_text(), "companions": companions}

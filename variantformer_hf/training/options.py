@@ -123,6 +123,7 @@ class EncoderOptions:
         config: fields of ``VariantFormerEncoderConfig`` for a new one.
         held_out: chromosomes to evaluate on.
         vocab_size: of a new tokenizer.
+        force_companions: go on where tokenizer or lengths of ``model`` are another model's.
     """
 
     loop: LoopOptions
@@ -135,6 +136,7 @@ class EncoderOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     held_out: tuple[str, ...] = ("chr21",)
     vocab_size: int = 500
+    force_companions: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class ExpressionOptions:
             rows of tissues learn) or ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
         element_store: folder for vectors of the frozen encoder; None = memory only.
+        force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
     """
 
     loop: LoopOptions
@@ -176,6 +179,7 @@ class ExpressionOptions:
     freeze: str = "encoder"
     evaluate_pairs: int = 2_000
     element_store: Path | None = None
+    force_companions: bool = False
 
 
 def read_options(path: str | Path, kind: type[Options]) -> Options:

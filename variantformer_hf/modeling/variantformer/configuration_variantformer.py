@@ -109,6 +109,7 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
         use_temperature: learn the scale of the contrastive logits (starts at 1 / 0.07).
         majority_weight: weight of an element whose label is the majority's, or None.
         residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
+        companions: file of the model's folder -> its SHA-256, of what belongs to the weights; None = not known.
     """
 
     model_type = "variantformer_encoder"
@@ -142,6 +143,7 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
     residual_dtype: str = "float32"
     layer_norm_eps: float = 1e-5
     initializer_range: float = 0.02
+    companions: dict[str, str] | None = None
     pad_token_id: int | None = 0
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -184,6 +186,7 @@ class VariantFormerConfig(_ConfigWithCode):
         loss_function: ``poisson_nll`` (softplus output) or ``mse`` (no softplus).
         attention_dropout, hidden_dropout: on attention weights, and after the gated product and in the head.
         residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
+        companions: file of the model's folder -> its SHA-256, of what belongs to the weights; None = not known.
     """
 
     model_type = "variantformer"
@@ -212,6 +215,7 @@ class VariantFormerConfig(_ConfigWithCode):
     residual_dtype: str = "float32"
     layer_norm_eps: float = 1e-5
     initializer_range: float = 0.02
+    companions: dict[str, str] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         _refuse_misspelled(self, kwargs)

@@ -1,0 +1,130 @@
+"""Which tokenizer, geometry and tables belong to a model: their hashes stand in its config.json.
+
+Weights are trained on the tokens of one vocabulary, on one list of cCREs, in windows of one geometry. Another model's
+file in their place gives numbers all the same, and wrong ones.
+"""
+
+import hashlib
+import json
+import logging
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ..errors import InputError
+from ..folder import CRES_FILE, GENES_FILE
+from ..genome.provenance import file_sha256
+from ..modeling import VariantFormerProcessor
+from .model_files import model_file
+
+if TYPE_CHECKING:
+    from ..genome.cres import CreTable
+    from ..genome.genes import GeneTable
+
+logger = logging.getLogger(__name__)
+
+COMPANIONS = ("tokenizer.json", "processor_config.json", GENES_FILE, CRES_FILE)
+
+
+def write_companions(folder: str | Path) -> dict[str, str]:
+    """Write into a whole folder's config.json which files its weights belong with.
+
+    Args:
+        folder: weights, config, processor and, of an expression model, tables; all written.
+
+    Returns:
+        Name of each file that is there -> SHA-256 of its bytes.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["companions"] = {name: file_sha256(folder / name) for name in COMPANIONS if (folder / name).is_file()}
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return dict(config["companions"])
+
+
+def companions_of(model: str | Path, *, revision: str | None = None) -> dict[str, str] | None:
+    """The hashes in a model's config.json, by file; None where it has none.
+
+    Raises:
+        InputError: config.json is missing or damaged.
+    """
+    path = model_file(model, "config.json", revision=revision)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("companions")
+        return None if found is None else {str(name): str(wanted) for name, wanted in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"the model cannot be loaded: its config is damaged ({error})", file=path) from error
+
+
+def check_companions(model: str | Path, *, revision: str | None = None, force: bool = False) -> None:
+    """Hold the files that lie beside a model's weights to the hashes in its config.
+
+    A folder of an older version has none: that is said, and no more can be checked.
+
+    Args:
+        model: folder or Hub id.
+        revision: of a Hub repository.
+        force: say what does not belong, and go on.
+
+    Raises:
+        InputError: a file is missing, or is another model's (unless ``force``); config.json is damaged.
+    """
+    companions = companions_of(model, revision=revision)
+    if companions is None:
+        logger.warning(
+            "%s: its config.json has no hashes of tokenizer and tables (an older version wrote it): "
+            "whether they belong to these weights is not checked",
+            model,
+        )
+        return
+    for name, wanted in companions.items():
+        file = model_file(model, name, revision=revision)
+        found = file_sha256(file)
+        if found == wanted:
+            continue
+        problem = (
+            f"does not belong to the model {model} (it is another model's, or damaged): its SHA-256 is {found[:16]}, "
+            f"config.json has {wanted[:16]}"
+        )
+        if not force:
+            raise InputError(
+                problem,
+                file=file,
+                remedy=f"Put back the {name} that came with the weights; "
+                "to go on with this one: --force-companions (force_companions=True).",
+            )
+        logger.warning("%s: %s", file, problem)
+
+
+def companion_digests(
+    processor: VariantFormerProcessor, gene_table: "GeneTable | None" = None, cre_table: "CreTable | None" = None
+) -> dict[str, str]:
+    """Hashes of what tokenizer, geometry and tables hold, wherever they came from: a part of what a run is.
+
+    Returns:
+        tokenizer, processor, and genes and cres where there are any -> SHA-256.
+    """
+    found = {
+        "tokenizer": _sha256(processor.tokenizer.backend_tokenizer.to_str()),
+        "processor": _sha256(json.dumps(processor.to_dict(), sort_keys=True, default=str)),
+    }
+    if gene_table is not None:
+        found["genes"] = _sha256(repr(gene_table.genes))
+    if cre_table is not None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, cre_table.table.schema) as stream:
+            stream.write_table(cre_table.table.combine_chunks())
+        found["cres"] = hashlib.sha256(sink.getvalue()).hexdigest()
+    return found
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
