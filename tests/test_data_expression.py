@@ -22,7 +22,7 @@ from variantformer_hf.data import (
     read_microarray,
     read_tidy,
 )
-from variantformer_hf.data.expression_sources import quantile_normalized
+from variantformer_hf.data.expression_sources import Sample, quantile_normalized
 from variantformer_hf.data.harmonization import Expression
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene
@@ -94,6 +94,77 @@ def test_broken_gtex_files(gtex: tuple[Path, Path], change, problem: str) -> Non
     gtex[0].write_bytes(gzip.compress(text.encode())[:-20])
     with pytest.raises(InputError, match="cut off or damaged"):
         tidy(read_gct(*gtex))
+
+
+def test_gtex_of_one_tissue_has_a_column_of_numbers(gtex: tuple[Path, Path]) -> None:
+    wanted = tidy(read_gct(*gtex))
+    lines = gzip.decompress(gtex[0].read_bytes()).decode().splitlines()
+    numbered = ["id", "0", "1"]
+    lines[2:] = [f"{number}\t{line}" for number, line in zip(numbered, lines[2:], strict=True)]
+    path = gtex[0].with_name("gene_tpm_liver.gct")
+    path.write_text("\n".join(lines) + "\n")
+    pd.testing.assert_frame_equal(tidy(read_gct(path, gtex[1])), wanted)
+    path.write_text("\n".join([*lines, "2\tENSG00000000003.1\tG3\t1\t2"]) + "\n")
+    with pytest.raises(InputError, match=r"line 6 \(ENSG00000000003.1\): has 2 values where the header has 4"):
+        tidy(read_gct(path, gtex[1]))
+    path.write_text("\n".join([*lines, "ENSG00000000003.1"]) + "\n")
+    with pytest.raises(InputError, match="has 0 values where the header has 4"):
+        tidy(read_gct(path, gtex[1]))
+
+
+def test_a_gct_of_one_sample_is_a_donors(shared: Path, gtex: tuple[Path, Path]) -> None:
+    path = shared / "realfiles/getzlab_rnaseqc__test_data__chr1.output__chr1.bam.gene_tpm.gct.gz"
+    source = read_gct(path, cohort="LAB", donor="D0", tissue="liver")
+    assert [(each.donor, each.tissue) for each in source.samples] == [("D0", "liver")]
+    table = tidy(source)
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    assert len(table) == int(lines[1].split("\t")[0]) == len(lines) - 3
+    assert table["gene_id"].tolist() == [line.split("\t")[0] for line in lines[3:]]
+    np.testing.assert_allclose(table["tpm"], [float(line.split("\t")[2]) for line in lines[3:]], rtol=1e-6)
+    with pytest.raises(InputError, match="has 1 samples, and nothing says whose"):
+        read_gct(path)
+    with pytest.raises(InputError, match="has 4 samples, and nothing says whose"):
+        read_gct(gtex[0], donor="D0", tissue="liver")
+
+
+def source_with(name: str, samples: list[tuple[str, str, str]], rows: dict[str, list[float]]) -> ExpressionSource:
+    arrays = {gene: np.array(values, dtype=np.float32) for gene, values in rows.items()}
+    return ExpressionSource(
+        Path(name), "LAB", tuple(Sample(*each) for each in samples), lambda: iter(arrays.items()), {}
+    )
+
+
+def test_replicates_become_one_sample_on_the_scale_that_is_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one file and of two; zeros count among what was measured, values that were not measured do not."""
+    genes, nan = [f"ENSG{row:011d}" for row in range(3)], float("nan")
+    first = source_with("a.tsv", [("s0", "A", "liver"), ("s1", "B", "liver"), ("s2", "A", "Liver"), ("s3", "A", "lcl")],
+                      {genes[0]: [3, 5, 0, 7], genes[1]: [0, 1, 0, 2], genes[2]: [nan, 4, 8, nan]})  # fmt: skip
+    second = source_with("b.tsv", [("s4", "C", "liver"), ("s5", "A", "liver")], {genes[0]: [6, 9], genes[1]: [1, 0]})
+    found = harmonize([first, second], gene_table(3), TISSUES, tmp_path / "out", least_nonzero=1)
+    names = found.samples["sample"].to_pylist()
+    assert names == ["s0", "s1", "s3", "s4"]
+    values = {
+        (names[sample], genes[gene]): value
+        for sample, gene, value in zip(
+            found.sample.tolist(), found.gene.tolist(), found.log1p_tpm.tolist(), strict=True
+        )
+    }
+    expected = {
+        ("s0", genes[0]): np.mean(np.log1p([3, 0, 9])), ("s0", genes[2]): np.log1p(8),
+        ("s1", genes[0]): np.log1p(5), ("s1", genes[1]): np.log1p(1), ("s1", genes[2]): np.log1p(4),
+        ("s3", genes[0]): np.log1p(7), ("s3", genes[1]): np.log1p(2),
+        ("s4", genes[0]): np.log1p(6), ("s4", genes[1]): np.log1p(1),
+    }  # fmt: skip
+    assert values == pytest.approx(expected, rel=1e-6)
+    reports = found.report["cohorts"]
+    assert reports["LAB (a.tsv)"]["replicates"] == {"samples": 3, "become": 1}
+    assert reports["LAB (b.tsv)"]["replicates"] == {"samples": 0, "become": 0}
+    # Seven measured values of the three replicates are three means, of which one is 0.
+    assert reports["LAB (a.tsv)"]["values_dropped"] == {"averaged with a replicate": 4, "not measured": 2, "zero": 1}
+    assert "2 samples are replicates" in caplog.text
+    assert sum(entry["values"] for entry in reports.values()) == len(found)
 
 
 def test_mage_counts_become_tpm(tmp_path: Path) -> None:

@@ -73,6 +73,42 @@ def test_compressed_commented_and_headed_files_are_equal(tmp_path: Path) -> None
         assert CreTable.read(tmp_path / name).table.equals(plain), name
 
 
+def as_screen(line: str) -> str:
+    """An element in the six columns of SCREEN's own files."""
+    chrom, start, end, name, *_, kind = line.rstrip("\n").split("\t")
+    return f"{chrom}\t{start}\t{end}\tEH38D9\t{name}\t{kind}\n"
+
+
+@pytest.mark.parametrize("more", [1, 4, 5])
+def test_beds_of_six_eleven_fourteen_and_fifteen_columns_are_equal(tmp_path: Path, more: int) -> None:
+    wanted = read(tmp_path, *LINES).table
+    behind = "\t".join(["PLS", "3.5", "prom", "E1", "promoter-like, close to a gene"][:more])
+    assert read(tmp_path, *(f"{line.rstrip()}\t{behind}\n" for line in LINES)).table.equals(wanted)
+    assert read(tmp_path, "#chrom\tstart\n", *map(as_screen, LINES)).table.equals(wanted)
+
+
+@pytest.mark.parametrize("columns", [6, 10, 11, 15])
+@pytest.mark.parametrize("kind", ["CA-CTCF", "CA-H3K4me3", "CA-TF", "CA", "TF", "CA,CTCF-bound"])
+def test_classes_of_version_4_say_that_version_3_is_needed(tmp_path: Path, columns: int, kind: str) -> None:
+    bad = bed_line("chr1", 400, 500, "E9", kind)
+    lines = [*LINES, bad, bad]
+    if columns == 6:
+        lines = [as_screen(line) for line in lines]
+    else:
+        lines = [line.rstrip() + "\tx" * (columns - 10) + "\n" for line in lines]
+    with pytest.raises(InputError, match=r"cres\.bed: line 7: .*version 4 of the ENCODE registry.*version 3.*V3"):
+        read(tmp_path, *lines)
+
+
+def test_lines_of_another_number_of_columns_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 7: has 10 tab-separated columns instead of 6"):
+        read(tmp_path, *map(as_screen, LINES), bed_line("chr1", 5, 9))
+    with pytest.raises(InputError, match="line 2: has 10 tab-separated columns instead of 11"):
+        read(tmp_path, LINES[0].rstrip() + "\tx\n", LINES[1])
+    with pytest.raises(InputError, match=r"line 1: unknown cCRE class '\+'"):
+        read(tmp_path, "chr1\t1\t5\tgene\t0\t+\n")  # a BED of six columns that is none of elements
+
+
 def test_parquet_round_trip_keeps_every_row_in_place(tmp_path: Path) -> None:
     shuffled = LINES * 50
     random.Random(0).shuffle(shuffled)

@@ -29,7 +29,9 @@ def convert(
     ] = None,
     tissues: Annotated[Path | None, typer.Option(help="Tissue vocabulary, YAML.")] = None,
     genes: Annotated[Path | None, typer.Option(help="Gene table: CSV as released, GTF, GFF3 or Parquet.")] = None,
-    cres: Annotated[Path | None, typer.Option(help="cCRE BED with 10 columns, .gz too.")] = None,
+    cres: Annotated[
+        Path | None, typer.Option(help="cCRE BED of the ENCODE registry (V3), .gz too, or Parquet.")
+    ] = None,
     dtype: Annotated[
         Literal["as-saved", "float32", "bfloat16", "float16"], typer.Option(help="Type of the written weights.")
     ] = "as-saved",

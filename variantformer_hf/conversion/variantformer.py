@@ -77,7 +77,7 @@ def convert_expression_model(
         vocabulary: the released tokenizer's JSON.
         tissues: YAML, tissue name -> id.
         genes: gene table (CSV as released, GTF, GFF3 or Parquet).
-        cres: cCRE BED with 10 columns (.gz too), or Parquet.
+        cres: cCRE BED as the ENCODE registry or SCREEN has it (.gz too), or Parquet.
         output: a new folder.
         dtype: type of the written weights; default: as in the checkpoint, whose tensors must then have one.
         max_shard_size: upper size of one weight file, which is what the conversion holds in memory at a time.

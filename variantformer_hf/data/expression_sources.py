@@ -86,39 +86,58 @@ class ExpressionSource:
 
 
 def read_gct(
-    path: str | Path, attributes: str | Path, *, cohort: str = "GTEx", least_rin: float | None = 6.0
+    path: str | Path,
+    attributes: str | Path | None = None,
+    *,
+    cohort: str = "GTEx",
+    least_rin: float | None = 6.0,
+    donor: str | None = None,
+    tissue: str | None = None,
 ) -> ExpressionSource:
-    """GTEx: a GCT of gene TPM and the sample attributes.
+    """A GCT of gene TPM: GTEx's of all samples or of one tissue with the attributes, or RNA-SeQC's of one sample.
 
     Args:
-        path: .gct or .gct.gz, as GTEx has it: two lines, then Name, Description and a column per sample.
-        attributes: TSV with SAMPID, SMTSD (the tissue) and SMRIN.
+        path: .gct or .gct.gz: two lines, then Name, Description and a column per sample; a column ``id`` before Name,
+            as GTEx v8 has it in the files of one tissue, is passed over.
+        attributes: TSV with SAMPID, SMTSD (the tissue) and SMRIN; None = the file has one sample, of ``donor`` and
+            ``tissue``, which is called as the file is.
         cohort: name of the cohort.
-        least_rin: samples need a greater RIN; those without one are left out. None = all.
+        least_rin: samples need a greater RIN; those without one are left out. None = all. Without attributes there is
+            none to ask for.
+        donor, tissue: of a file without attributes.
 
     Raises:
         InputError: a file is damaged or lacks a column; a sample is there twice, or has no attributes.
     """
     path = Path(path)
-    known = _gtex_attributes(attributes)
-    header = _gct_header(path)
+    n_names, header = _gct_header(path)
     _check_once(header, path)
-    missing = [name for name in header if name not in known]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(header)} samples are not in the attributes", file=path, record=missing[0],
-            remedy=f"Give the attributes of the same release; {attributes} does not have them.",
-        )  # fmt: skip
-    samples = [known[name] for name in header]
+    if attributes is None:
+        if len(header) != 1 or donor is None or tissue is None:
+            raise InputError(
+                f"has {len(header)} samples, and nothing says whose", file=path,
+                remedy="Give the sample attributes, or the donor and the tissue of a file of one sample.",
+            )  # fmt: skip
+        samples, least_rin = [Sample(path.name.partition(".")[0], donor, tissue)], None
+    else:
+        known = _gtex_attributes(attributes)
+        missing = [name for name in header if name not in known]
+        if missing:
+            raise InputError(
+                f"{len(missing)} of {len(header)} samples are not in the attributes", file=path, record=missing[0],
+                remedy=f"Give the attributes of the same release; {attributes} does not have them.",
+            )  # fmt: skip
+        samples = [known[name] for name in header]
     kept, left_out = _with_rin(samples, least_rin)
     columns = np.array(kept, dtype=np.int64)
 
     def values() -> Iterator[tuple[str, np.ndarray]]:
         for number, line in enumerate(text_lines(path), start=1):
-            if number <= 3:
+            if number <= 3 or not line:
                 continue
-            name, _, rest = line.split("\t", 2)
-            row = np.fromstring(rest, dtype=np.float32, sep="\t")
+            fields = line.split("\t", n_names)
+            name = fields[n_names - 2] if len(fields) > n_names - 2 else ""
+            row = np.fromstring(fields[-1] if len(fields) > n_names else "", dtype=np.float32, sep="\t")
             if len(row) != len(header):
                 raise _broken_row(path, number, name, len(row), len(header))
             yield name, row[columns]
@@ -352,12 +371,15 @@ def _gtex_attributes(path: str | Path) -> dict[str, Sample]:
     return found
 
 
-def _gct_header(path: Path) -> list[str]:
+def _gct_header(path: Path) -> tuple[int, list[str]]:
+    """How many columns of names stand before the samples', and the samples."""
     lines = text_lines(path)
-    first, _, names = (next(lines, "") for _ in range(3))
-    if not first.startswith("#1.") or not names.startswith("Name\tDescription"):
-        raise InputError("is no GCT", file=path, remedy="Give the gene TPM of GTEx: #1.2, then sizes, then Name ...")
-    return names.split("\t")[2:]
+    first, _, header = (next(lines, "") for _ in range(3))
+    names = header.split("\t")
+    before = 3 if names[0].lower() == "id" else 2
+    if not first.startswith("#1.") or names[before - 2 : before] != ["Name", "Description"]:
+        raise InputError("is no GCT", file=path, remedy="Give gene TPM as GTEx has it: #1.2, then sizes, then Name ...")
+    return before, names[before:]
 
 
 def _with_rin(samples: Sequence[Sample], least: float | None) -> tuple[list[int], dict[str, int]]:

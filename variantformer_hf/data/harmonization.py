@@ -5,11 +5,13 @@ counted. Every value that is not kept is counted, with the reason.
 """
 
 import json
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..inference.tissues import TissueNames
 from .expression_sources import ExpressionSource
+
+logger = logging.getLogger(__name__)
 
 VALUES_SCHEMA = pa.schema(
     [
@@ -99,10 +103,13 @@ def harmonize(
 ) -> Expression:
     """Bring sources to the model's genes and tissues, and drop what is not trained on.
 
-    In this order: genes that the table does not have (stable Ensembl id, version ignored), genes that a source has
-    twice (all but the first), zeros, genes with fewer than ``least_nonzero`` values above 0 in all sources together,
-    and of non-coding genes the values under the percentile of their tissue's values above 0 (of non-coding genes; cell
-    lines are left alone).
+    Replicates, samples of one donor and tissue of a cohort, become one sample, called as the first: of each gene the
+    mean over those that measured it, on the scale that is stored, log1p TPM, zeros among them.
+
+    Then, in this order: genes that the table does not have (stable Ensembl id, version ignored), genes that a source
+    has twice (all but the first), zeros, genes with fewer than ``least_nonzero`` values above 0 in all sources
+    together, and of non-coding genes the values under the percentile of their tissue's values above 0 (of non-coding
+    genes; cell lines are left alone).
 
     Args:
         sources: the cohorts.
@@ -120,6 +127,7 @@ def harmonize(
     output.mkdir(parents=True, exist_ok=True)
     tissue_of = _tissues(sources, tissues)
     _check_samples(sources)
+    replicates = _Replicates(_samples_kept(sources, tissue_of))
     finder = _GeneFinder(gene_table)
     coding = np.array([gene.gene_type in (None, _CODING) for gene in gene_table.genes])
     counts = np.zeros(len(gene_table), dtype=np.int64)
@@ -128,24 +136,54 @@ def harmonize(
     with tempfile.TemporaryDirectory(prefix="variantformer-") as name:
         folder = Path(name)
         noncoding = _TissueValues(folder)
-        for number, source in enumerate(sources):
-            dropped: Counter[str] = Counter()
-            with pq.ParquetWriter(folder / f"{number}.parquet", VALUES_SCHEMA, compression="zstd") as writer:
-                names = [tissue_of[source.cohort, each.tissue] for each in source.samples]
-                for batch in _mapped(source, finder, int(first_sample[number]), dropped):
+
+        def taken(number: int, measured: Iterator[_Mapped], dropped: Counter[str], file: Path) -> None:
+            """Count values above 0 and write them for the second pass."""
+            first, source = int(first_sample[number]), sources[number]
+            names = [tissue_of[source.cohort, each.tissue] for each in source.samples]
+            with pq.ParquetWriter(file, VALUES_SCHEMA, compression="zstd") as writer:
+                for of_gene in measured:
+                    batch = of_gene.chosen(of_gene.values > 0)
+                    dropped["zero"] += len(of_gene.values) - len(batch.values)
                     counts[batch.gene] += len(batch.values)
                     if not coding[batch.gene] and not source.is_cell_line:
-                        noncoding.add([names[at] for at in batch.samples - first_sample[number]], batch.values)
+                        noncoding.add([names[at] for at in batch.samples - first], batch.values)
                     writer.write_table(batch.table())
+
+        dropped_of: list[Counter[str]] = [Counter() for _ in sources]
+        for number, source in enumerate(sources):
+            measured = _mapped(source, finder, int(first_sample[number]), dropped_of[number])
+            taken(number, map(replicates.held_back, measured), dropped_of[number], folder / f"{number}.parquet")
+        for number, source in enumerate(sources):
+            dropped, bounds = dropped_of[number], (int(first_sample[number]), int(first_sample[number + 1]))
+            n_samples, n_averaged, n_fewer = replicates.summary(*bounds)
+            dropped["averaged with a replicate"] += n_fewer
+            taken(number, replicates.averaged(*bounds), dropped, folder / f"{number}.replicates.parquet")
             report["cohorts"][_name(sources, source)] = {
                 "file": source.path.name,
                 "samples": len(source.samples),
                 "samples_left_out": dict(source.left_out),
+                "replicates": {"samples": n_samples, "become": n_averaged},
                 "values_dropped": dict(dropped),
             }
+        if replicates.n_fewer_samples:
+            logger.warning(
+                "%d samples are replicates of others, of one donor and tissue: the mean of their log1p TPM is taken",
+                replicates.n_fewer_samples,
+            )
         thresholds = noncoding.percentiles(noncoding_percentile)
         n_values = _filtered(
-            sources, folder, output, counts, least_nonzero, coding, thresholds, tissue_of, first_sample, report
+            sources,
+            folder,
+            output,
+            counts,
+            least_nonzero,
+            coding,
+            thresholds,
+            tissue_of,
+            first_sample,
+            replicates,
+            report,
         )
     if not n_values:
         raise InputError(
@@ -157,7 +195,8 @@ def harmonize(
         "genes_with_few_values": int(((counts > 0) & (counts < least_nonzero)).sum()),
         "noncoding_thresholds": {name: float(value) for name, value in thresholds.items()},
     }
-    pq.write_table(_sample_table(sources, tissue_of), output / "samples.parquet")
+    samples = _sample_table(sources, tissue_of).filter(pa.array(replicates.is_kept))
+    pq.write_table(samples, output / "samples.parquet")
     content = {"genes": [gene.gene_id for gene in gene_table.genes], "report": report}
     partial = output / f".{_CONTENT}.partial"
     partial.write_text(json.dumps(content, indent=2))
@@ -175,6 +214,7 @@ def _filtered(
     thresholds: Mapping[str, float],
     tissue_of: Mapping[tuple[str, str], str],
     first_sample: np.ndarray,
+    replicates: "_Replicates",
     report: dict[str, Any],
 ) -> int:
     """The second pass: values that are kept go to files; how many there are."""
@@ -188,7 +228,8 @@ def _filtered(
             )  # fmt: skip
             entry = report["cohorts"][_name(sources, source)]
             dropped, before = Counter(entry["values_dropped"]), n_values
-            for batch in pq.ParquetFile(folder / f"{number}.parquet").iter_batches(_ROWS_IN_A_GROUP):
+            files_of = [folder / f"{number}.parquet", folder / f"{number}.replicates.parquet"]
+            for batch in chain.from_iterable(pq.ParquetFile(file).iter_batches(_ROWS_IN_A_GROUP) for file in files_of):
                 sample, gene = batch["sample"].to_numpy(), batch["gene"].to_numpy()
                 values = batch["log1p_tpm"].to_numpy()
                 few = counts[gene] < least_nonzero
@@ -196,7 +237,7 @@ def _filtered(
                 keep = ~(few | low)
                 dropped["gene with few values"] += int(few.sum())
                 dropped["non-coding, low for its tissue"] += int(low.sum())
-                for name, column in zip(files, (sample, gene, values), strict=True):
+                for name, column in zip(files, (replicates.row_of[sample], gene, values), strict=True):
                     column[keep].astype(_COLUMNS[name]).tofile(files[name])
                 kept_of_gene += np.bincount(gene[keep], minlength=len(counts))
                 n_values += int(keep.sum())
@@ -208,11 +249,14 @@ def _filtered(
 
 @dataclass(frozen=True, slots=True)
 class _Mapped:
-    """Values above 0 of one gene: its row in the table, samples (numbered over all sources), TPM."""
+    """Values of one gene: its row in the table, samples (numbered over all sources), TPM."""
 
     gene: int
     samples: np.ndarray
     values: np.ndarray
+
+    def chosen(self, which: np.ndarray) -> "_Mapped":
+        return _Mapped(self.gene, self.samples[which], self.values[which])
 
     def table(self) -> pa.Table:
         return pa.table(
@@ -238,11 +282,58 @@ def _mapped(source: ExpressionSource, finder: "_GeneFinder", first: int, dropped
         seen.add(gene)
         if (values < 0).any():
             raise InputError("has a negative value", file=source.path, record=name, remedy="Give TPM, not logarithms.")
-        there = values > 0  # NaN is not
-        dropped["not measured"] += int(np.isnan(values).sum())
-        dropped["zero"] += int((values == 0).sum())
-        if there.any():
-            yield _Mapped(gene, np.flatnonzero(there) + first, values[there].astype(np.float32))
+        there = ~np.isnan(values)
+        dropped["not measured"] += int((~there).sum())
+        yield _Mapped(gene, np.flatnonzero(there) + first, values[there].astype(np.float32))
+
+
+class _Replicates:
+    """Samples of one donor and tissue: their values are held back until all files are read, and averaged.
+
+    Args:
+        kept_as: (S,) of each sample, numbered over all sources, the one that it becomes: itself, where it is the only
+            one or the first of its donor and tissue.
+    """
+
+    def __init__(self, kept_as: np.ndarray) -> None:
+        self._kept_as = kept_as
+        self._is_replicated = np.bincount(kept_as, minlength=len(kept_as))[kept_as] > 1
+        self._held: dict[int, list[_Mapped]] = {}
+        self.is_kept: np.ndarray = kept_as == np.arange(len(kept_as))
+        self.row_of: np.ndarray = np.cumsum(self.is_kept) - 1
+        self.n_fewer_samples = int((~self.is_kept).sum())
+
+    def held_back(self, batch: _Mapped) -> _Mapped:
+        """What of a gene's values is of samples without replicates; the others are kept here."""
+        replicated = self._is_replicated[batch.samples]
+        if replicated.any():
+            self._held.setdefault(batch.gene, []).append(batch.chosen(replicated))
+        return batch.chosen(~replicated)
+
+    def averaged(self, first: int, last: int) -> Iterator[_Mapped]:
+        """Gene by gene the means of samples that become one of ``first`` to ``last``."""
+        for gene in sorted(self._held):
+            samples = self._kept_as[np.concatenate([batch.samples for batch in self._held[gene]])]
+            values = np.log1p(np.concatenate([batch.values for batch in self._held[gene]]).astype(np.float64))
+            found, place, n = np.unique(samples, return_inverse=True, return_counts=True)
+            means = np.expm1(np.bincount(place, weights=values) / n).astype(np.float32)
+            yield _Mapped(gene, found, means).chosen((found >= first) & (found < last))
+
+    def summary(self, first: int, last: int) -> tuple[int, int, int]:
+        """Replicates that become samples of ``first`` to ``last``, how many these are, and how many fewer values."""
+        mine = self._is_replicated & (self._kept_as >= first) & (self._kept_as < last)
+        values = [batch.samples[mine[batch.samples]] for batches in self._held.values() for batch in batches]
+        n_values = sum(map(len, values))
+        n_means = sum(len(batch.samples) for batch in self.averaged(first, last))
+        return int(mine.sum()), int((mine & self.is_kept).sum()), n_values - n_means
+
+
+def _samples_kept(sources: Sequence[ExpressionSource], tissue_of: Mapping[tuple[str, str], str]) -> np.ndarray:
+    """(S,) of each sample, numbered over all sources, the first one of its cohort, donor and tissue."""
+    first: dict[tuple[str, str, str], int] = {}
+    keys = [(source.cohort, each.donor, tissue_of[source.cohort, each.tissue])
+            for source in sources for each in source.samples]  # fmt: skip
+    return np.array([first.setdefault(key, number) for number, key in enumerate(keys)], dtype=np.int64)
 
 
 class _GeneFinder:

@@ -25,10 +25,18 @@ CRE_CLASSES: tuple[str, ...] = (
     "pELS,CTCF-bound",
 )
 _COLUMNS = ("chrom", "start", "end", "name", "class")
+# SCREEN's own BED has six columns: the anchor's accession before the element's. All others are a BED9 whose tenth
+# column is the class; those of one biosample (11) and UCSC's (14 or 15) say more after it.
+_SCREEN_COLUMNS = ("chrom", "start", "end", "anchor", "name", "class")
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb", "class")
+# Classes that version 4 of the registry has and version 3 has not.
+_V4_CLASSES = frozenset({"CA", "CA-CTCF", "CA-H3K4me3", "CA-TF", "TF"})
 _COMMENTS = (b"#", b"track", b"browser")
 _NO_INTERVALS = SortedIntervals(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-_REMEDY = "Give the cCREs as a BED of ten tab-separated columns, the class in the tenth, as the ENCODE registry has it."
+_REMEDY = (
+    "Give the cCREs of the ENCODE registry, V3, as a BED: ten or more tab-separated columns, the class in the tenth, "
+    "or SCREEN's six, the class in the sixth."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,10 @@ class CreTable:
 
     @classmethod
     def read(cls, path: str | Path) -> "CreTable":
-        """Read a cCRE BED of ten columns (plain, gzip or bgzip), or a Parquet file that ``save`` wrote.
+        """Read a cCRE BED (plain, gzip or bgzip), or a Parquet file that ``save`` wrote.
 
+        A BED has the class in its tenth column and maybe more behind it (ENCODE, UCSC), or is SCREEN's of six columns
+        with the class in the last. Only classes of the registry's third version are taken, those that models know.
         Comment, ``track``, ``browser`` and header lines of a BED are passed over.
 
         Raises:
@@ -129,10 +139,11 @@ class CreTable:
         if not elements.strip():
             raise InputError("has no cCRE", file=path, remedy=_REMEDY)
         text, number = pa.dictionary(pa.int32(), pa.string()), pa.int64()
+        names = _column_names(elements.lstrip(b"\r\n").partition(b"\n")[0].count(b"\t") + 1)
         try:
             table = pyarrow.csv.read_csv(
                 pa.BufferReader(elements),
-                read_options=pyarrow.csv.ReadOptions(column_names=_BED_COLUMNS),
+                read_options=pyarrow.csv.ReadOptions(column_names=names),
                 parse_options=pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),
                 convert_options=pyarrow.csv.ConvertOptions(
                     include_columns=_COLUMNS,
@@ -198,7 +209,16 @@ def _check(
         raise InputError("has an element without bases or before base 0", file=file, record=element, remedy=_REMEDY)
 
 
+def _column_names(n_columns: int) -> list[str]:
+    """Names of a BED's columns, by their number; those of the registry's ten where it is none that there is."""
+    if n_columns == len(_SCREEN_COLUMNS):
+        return list(_SCREEN_COLUMNS)
+    return [*_BED_COLUMNS, *(f"column {number}" for number in range(len(_BED_COLUMNS) + 1, n_columns + 1))]
+
+
 def _unknown_class(name: str) -> str:
+    if name.partition(",")[0] in _V4_CLASSES:
+        return f"the class {name!r} is of version 4 of the ENCODE registry, and models are trained on version 3"
     return f"unknown cCRE class {name!r}; known: {'; '.join(CRE_CLASSES)}"
 
 
@@ -219,27 +239,32 @@ def _is_header(line: bytes) -> bool:
 
 def _first_problem(content: bytes, path: str | Path) -> InputError | None:
     """The first line that is no element, with its number, for the message."""
+    n_columns = None
     for number, line in enumerate(content.splitlines(), start=1):
         if not line or line.startswith(_COMMENTS) or _is_header(line):
             continue
-        problem = _problem_of(line)
+        n_columns = n_columns or line.count(b"\t") + 1
+        problem = _problem_of(line, n_columns)
         if problem:
             return InputError(problem, file=path, record=f"line {number}", remedy=_REMEDY)
     return None
 
 
-def _problem_of(line: bytes) -> str | None:
+def _problem_of(line: bytes, n_columns: int) -> str | None:
+    """What is wrong with a line of a file whose first element has so many columns."""
     try:
         fields = line.decode("utf-8").split("\t")
     except UnicodeDecodeError:
         return "is not text"
-    if len(fields) != len(_BED_COLUMNS):
-        return f"has {len(fields)} tab-separated columns instead of {len(_BED_COLUMNS)}"
+    names = _column_names(n_columns)
+    if len(fields) != len(names):
+        return f"has {len(fields)} tab-separated columns instead of {len(names)}"
     start, end = fields[1], fields[2]
     if not (start.isdecimal() and end.isdecimal()):
         return f"start {start!r} and end {end!r} are not both whole numbers from 0"
     if int(start) >= int(end):
         return f"start {start} is not before end {end}"
-    if fields[-1] not in CRE_CLASSES:
-        return _unknown_class(fields[-1])
+    kind = fields[names.index("class")]
+    if kind not in CRE_CLASSES:
+        return _unknown_class(kind)
     return None
