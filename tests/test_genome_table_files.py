@@ -5,7 +5,7 @@ import pyarrow as pa
 import pysam
 import pytest
 
-from variantformer_hf.errors import InputError
+from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.genome.table_files import read_parquet, read_text_bytes, text_lines, write_parquet
 
 TEXT = "one\ntwo\n" + "three\n" * 20_000
@@ -63,7 +63,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         raise OSError("disk full")
 
     monkeypatch.setattr("pyarrow.parquet.write_table", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match=r"t\.parquet: cannot be written \(disk full\)"):
         write_parquet(pa.table({"a": [2]}), path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
     assert read_parquet(path, ("a",)).to_pydict() == {"a": [1]}

@@ -1,5 +1,6 @@
 """Runs that are cut short, resumed, and shared by several processes."""
 
+import errno
 import json
 import os
 import signal
@@ -17,11 +18,10 @@ import pytest
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.demo.model import write_demo_model
 from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
-from variantformer_hf.errors import InputError
+from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.variants import VariantFile
-from variantformer_hf.inference import parts as parts_module
 from variantformer_hf.inference import run as run_module
 from variantformer_hf.inference.engine import ExpressionEngine
 from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
@@ -111,7 +111,7 @@ def test_parts_of_another_run_are_refused_or_replaced(
     same(predictor.run(files[0].fasta, files[0].vcf, parts=folder, overwrite_parts=True).table, whole.table)
 
 
-def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+def test_a_damaged_part_is_set_aside_and_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = PartFolder(tmp_path / "parts", {"run": 1})
     gene = DoneGene(0, 1, "ok", 3, 2, 1, np.array([1.5, np.nan], dtype=np.float32), None)
     folder.write([gene])
@@ -121,10 +121,18 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     assert (found.gene, found.n_cres, found.records_in_windows, found.records_applied) == (1, 3, 2, 1)
     assert np.array_equal(found.log1p_tpm, gene.log1p_tpm, equal_nan=True)
     path = next((tmp_path / "parts").glob("genes-*"))
-    path.write_bytes(b"PAR1")
-    for read in (folder.read, folder.done):
-        with pytest.raises(InputError, match="damaged part"):
-            read()
+    content = path.read_bytes()
+    for bad in (b"PAR1", content[:-1], content[:20] + bytes([content[20] ^ 1]) + content[21:]):
+        path.write_bytes(bad)
+        with pytest.raises(InputError, match=r"damaged part.*Start the same command again"):
+            folder.read()  # it was whole when the run began
+        assert folder.done() == set()
+        path.write_bytes(bad)
+        assert PartFolder(tmp_path / "parts", {"run": 1}).done() == set()
+        assert "set aside" in caplog.text
+        assert path.with_name(f"{path.name}.damaged").read_bytes() == bad
+    folder.write([gene])
+    assert PartFolder(tmp_path / "parts", {"run": 1}).done() == {(0, 1)}
     (tmp_path / "parts" / "run.json").write_text("[]")
     with pytest.raises(InputError, match="another run"):
         PartFolder(tmp_path / "parts", {"run": 1})
@@ -133,12 +141,16 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
 def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = PartFolder(tmp_path / "parts", {"run": 1})
 
-    def fails(_: Any, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("disk full")
+    write_bytes = Path.write_bytes
 
-    monkeypatch.setattr(parts_module.pq, "write_table", fails)
-    with pytest.raises(OSError, match="disk full"):
+    def fails(path: Path, content: bytes) -> None:
+        write_bytes(path, content[: len(content) // 2])
+        if path.name.startswith(".genes"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fails)
+    with pytest.raises(OutputError, match=r"parts: no room is left on the disk\. Make room"):
         folder.write([DoneGene(0, 0, "ok", 1, 0, 0, np.zeros(1, dtype=np.float32), None)])
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["run.json"]
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from variantformer_hf.errors import InputError
-from variantformer_hf.report.files import check_new, whole_file
+from variantformer_hf.files import check_new, whole_file
 from variantformer_hf.report.tables import (
     check_format,
     output_paths,

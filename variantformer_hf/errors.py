@@ -57,6 +57,10 @@ def check_number(name: str, value: float, least: float, most: float | None = Non
         raise InputError(f"{name} is {value}", remedy=f"It must be {wanted}.")
 
 
+class OutputError(InputError):
+    """An output cannot be written: no room, no permission, a disk that fails."""
+
+
 class MissingIndexError(InputError):
     """An index file is missing and cannot be made."""
 

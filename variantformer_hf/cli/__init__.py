@@ -1,6 +1,7 @@
 """The command line: ``variantformer COMMAND``."""
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
+from ..files import OF_WRITING, output_error
+from ..inference.processes import is_first_process
 from .artifacts import artifacts
 from .convert import convert
 from .counterfactual import counterfactual
@@ -21,9 +24,11 @@ from .ingest import ingest
 from .knockout import knockout
 from .mutagenesis import mutagenesis
 from .null import null
+from .outputs import closing
 from .precompute import precompute
 from .predict import predict
 from .publish import publish
+from .stopping import Stopped, signals_raise
 from .train import train
 
 EXIT_BAD_INPUT = 1
@@ -39,7 +44,7 @@ for command in (
     predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, train, doctor,
     convert, publish, demo,
 ):  # fmt: skip
-    app.command()(command)
+    app.command()(closing(command))
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
 
@@ -67,9 +72,34 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of ``variantformer``: bad input is one line on stderr and a non-zero exit, never a traceback."""
-    try:
-        app()
-    except InputError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_REJECTED_NAMES if type(error).__name__ == "RejectedQueryError" else EXIT_BAD_INPUT)
+    """Entry point of ``variantformer``: what can be foreseen is a line on stderr and a non-zero exit, no traceback."""
+    with signals_raise():
+        try:
+            app()
+        except Stopped as stop:
+            if is_first_process():
+                _say(str(stop), stop)
+            sys.exit(stop.exit_code)
+        except InputError as error:
+            _say(f"error: {error}", error)
+            sys.exit(EXIT_REJECTED_NAMES if type(error).__name__ == "RejectedQueryError" else EXIT_BAD_INPUT)
+        except MemoryError as error:
+            _say("error: memory ran out. Ask for less at a time, or use a larger machine.", error)
+            sys.exit(EXIT_BAD_INPUT)
+        except OSError as error:
+            _say(f"error: {_of_the_system(error)}", error)
+            sys.exit(EXIT_BAD_INPUT)
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, in a line."""
+    if error.filename is None or error.errno is None:
+        return " ".join(str(error).split())
+    name = os.fsdecode(error.filename)
+    return str(output_error(name, error.errno)) if error.errno in OF_WRITING else f"{name}: {error.strerror}"
+
+
+def _say(text: str, error: BaseException) -> None:
+    """A line on stderr, with what the command says is kept."""
+    notes = getattr(error, "__notes__", ())
+    typer.echo(" ".join([f"{text.rstrip('.')}.", *notes]) if notes else text, err=True)

@@ -5,39 +5,50 @@ from typing import Annotated
 
 import typer
 
+from .outputs import claim, claim_folder, closing
+
 artifacts = typer.Typer(
     help="Convert what else was released: lists of cCREs, genomes, forests, frequencies.", no_args_is_help=True
 )
+_KEPT = "Whole files are kept: the same command goes on."
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the released files.")]
 
 
 @artifacts.command()
+@closing
 def cres(
     source: Source,
     output: Annotated[Path, typer.Option("--output", "-o", help="The table of elements, .parquet.")],
     bed: Annotated[Path | None, typer.Option(help="The BED that the lists were made of, to compare.")] = None,
 ) -> None:
     """Each gene's list of cCREs becomes one table; OUTPUT.differences.tsv says where lists differ from overlap."""
+    out = claim(output, overwrite=True)
+    report = out.beside("differences.tsv")
+    out.add([report])
+
     from ..conversion.cre_maps import read_cre_maps
+    from ..report.tables import write_table
     from .progress import progress
 
     with progress("reading", "genes") as step:
         maps = read_cre_maps(source, bed, on_gene=step)
     maps.cres.save(output)
-    report = output.with_name(f"{output.name}.differences.tsv")
-    maps.differences.to_csv(report, sep="\t", index=False)
+    write_table(maps.differences, report, {})
     typer.echo(f"{len(maps.cres):,} elements of {len(maps.differences):,} genes", err=True)
     if bed is not None:
         differ = (maps.differences[["only_in_map", "only_by_overlap"]].sum(axis=1) > 0).sum()
         typer.echo(f"{differ:,} genes differ from plain overlap", err=True)
-    typer.echo(f"{output}\n{report}")
+    out.deliver([output, report])
 
 
 @artifacts.command()
+@closing
 def populations(
     source: Source, output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the two tables.")]
 ) -> None:
     """Sequences of the reference and five people, in pickles and .npz, become Parquet; nothing in them is run."""
+    claim_folder(output, kept=lambda: _KEPT)
+
     from ..conversion.population_genomes import convert_population_genomes
     from .progress import progress
 
@@ -49,10 +60,13 @@ def populations(
 
 
 @artifacts.command()
+@closing
 def forests(
     source: Source, output: Annotated[Path, typer.Option("--output", "-o", help="Folder for a file a gene.")]
 ) -> None:
     """Random forests of disease risk, in treelite's format, become arrays in safetensors; predictions are compared."""
+    claim_folder(output, kept=lambda: _KEPT)
+
     from ..conversion.risk_forests import convert_forests
     from .progress import progress
 
@@ -63,14 +77,17 @@ def forests(
 
 
 @artifacts.command()
+@closing
 def frequencies(
     source: Source, output: Annotated[Path, typer.Option("--output", "-o", help="The table, .parquet.")]
 ) -> None:
     """Allele frequencies of the 1000 Genomes, a table a contig, become one table for `effects --af-table`."""
+    out = claim(output, overwrite=True)
+
     from ..conversion.allele_frequencies import convert_frequencies
     from .progress import progress
 
     with progress("reading", "tables") as step:
         rows = convert_frequencies(source, output, on_file=step)
     typer.echo(f"{sum(rows.values()):,} variants of {len(rows)} contigs", err=True)
-    typer.echo(str(output))
+    out.deliver([output])

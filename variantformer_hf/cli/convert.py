@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .outputs import claim_folder
+
 if TYPE_CHECKING:
     from ..conversion.variantformer import ConversionSummary
 
@@ -84,6 +86,8 @@ def _convert_artifacts(artifacts: Path, folder: Path, dtype: str) -> None:
 
 def _convert(files: Mapping[str, Path], output: Path, dtype: str) -> None:
     """Convert one model from its files, by the names that the converters have for them."""
+    claim_folder(output, kept=lambda: f"Nothing of {output} is kept: the same command begins anew.", is_new=True)
+
     import torch
 
     from ..conversion.variantformer import convert_encoder, convert_expression_model

@@ -16,6 +16,7 @@ from .options import (
     OverwriteOption,
     TissueOption,
 )
+from .outputs import claim
 from .predict import INPUTS, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
@@ -47,12 +48,12 @@ def counterfactual(
     OUTPUT has a row per carrier, gene and tissue, OUTPUT.summary.tsv the mean over carriers with its 95 % confidence
     interval. Who is not changed, and why, is said.
     """
-    from ..report.files import check_new
     from ..report.tables import check_format, write_table
 
     check_format(output, "tidy")
-    beside = {name: output.with_name(f"{output.name}.{name}.tsv") for name in ("summary", "rejected")}
-    check_new([output, *beside.values()], overwrite=overwrite)
+    out = claim(output, overwrite=overwrite, stdout=True)
+    beside = {name: out.beside(f"{name}.tsv") for name in ("summary", "rejected")}
+    out.add(beside.values())
 
     import pysam
     from transformers.utils.logging import disable_progress_bar
@@ -78,11 +79,10 @@ def counterfactual(
     scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, on_person=on_person)
-    written = [write_table(found.table, output, {"model": scorer.predictor.identity.name})]
+    written = [write_table(found.table, out.path, {"model": scorer.predictor.identity.name})]
     written.append(write_table(found.summary, beside["summary"], {}))
     written += report_rejected(table, beside["rejected"])
     typer.echo(f"{found.table['sample'].nunique()} of {len(people)} people are changed by the edits", err=True)
     for name, reason in list(found.left_out.items())[:5]:
         typer.echo(f"  {name}: {reason}", err=True)
-    for path in written:
-        typer.echo(str(path))
+    out.deliver(written)

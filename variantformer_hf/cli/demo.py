@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .outputs import claim_folder
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,6 +20,8 @@ def demo(
 
     The weights are random: the numbers show how the package works and mean nothing.
     """
+    claim_folder(output, kept=lambda: "The same command makes its files anew.")
+
     from rich.console import Console
     from transformers.utils.logging import disable_progress_bar
 
@@ -30,7 +34,6 @@ def demo(
     disable_progress_bar()
     console = Console()
     console.print("Synthetic genome and person, tiny model with [bold]random weights[/bold]: the numbers mean nothing.")
-    output.mkdir(parents=True, exist_ok=True)
     files = write_simulation(output)
     model = write_demo_model(files, output / "model")
     predictor = ExpressionPredictor.from_pretrained(model, device="cpu")

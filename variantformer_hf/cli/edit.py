@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from .options import GENOTYPE, GenotypeOption
+from .outputs import claim
 from .rejected import report_rejected
 
 
@@ -37,11 +38,12 @@ def edit(
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
-    from ..report.edited_vcf import write_edited_vcf
-    from ..report.files import check_new
+    from ..report.edited_vcf import check_vcf_name, write_edited_vcf
 
-    rejected = output.with_name(f"{output.name}.rejected.tsv")
-    check_new([output, output.with_name(f"{output.name}.tbi"), rejected], overwrite=overwrite)
+    check_vcf_name(output)
+    out = claim(output, overwrite=overwrite)
+    rejected = out.beside("rejected.tsv")
+    out.add([out.beside("tbi"), rejected])
     pysam.set_verbosity(0)
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))
@@ -54,5 +56,4 @@ def edit(
         f"{written.n_records} records in all",
         err=True,
     )
-    for path in [*written.paths, *report_rejected(table, rejected)]:
-        typer.echo(str(path))
+    out.deliver([*written.paths, *report_rejected(table, rejected)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .options import ForceCompanionsOption
+from .outputs import Output, claim
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
@@ -111,13 +112,13 @@ def effects(
     what is.
     """
     from ..report.effect_files import check_effect_format
-    from ..report.files import check_new
 
     check_effect_format(output, layout)
-    beside = {
-        name: output.with_name(f"{output.name}.{name}") for name in ("rejected.tsv", "populations.tsv", "report.json")
-    }
-    check_new([output, *beside.values(), *([embeddings] if embeddings else [])], overwrite=overwrite)
+    folders = ["parts", *(["second-parts"] if second_model is not None else [])]
+    out = claim(output, overwrite=overwrite, parts=folders, stdout=True)
+    out.add([*map(out.beside, ("rejected.tsv", "populations.tsv", "report.json")), embeddings])
+    if layout == "vcf":
+        out.add([out.beside("tbi")])
 
     import pysam
     from transformers.utils.logging import disable_progress_bar
@@ -155,7 +156,7 @@ def effects(
                 with_embeddings=embeddings is not None,
                 phase_shifts=phase_shifts,
                 on_gene=on_gene,
-                parts=output.with_name(f"{output.name}.{parts}"),
+                parts=out.beside(parts),
                 overwrite_parts=overwrite,
             )
 
@@ -168,17 +169,16 @@ def effects(
     if null is not None:
         found = add_quantiles(found, read_null(null, scorer))
     metadata = _metadata(scorer, result, backgrounds)
-    written = _write(found, result, output, layout, embeddings, variants, metadata)
+    written = _write(found, result, out, layout, embeddings, variants, metadata)
     if len(backgrounds) > 1:
-        written.append(_write_populations(found, table, af_table, reference, beside["populations.tsv"]))
-    written += report_rejected(table.with_rejected(result.rejected), beside["rejected.tsv"])
+        written.append(_write_populations(found, table, af_table, reference, out.beside("populations.tsv")))
+    written += report_rejected(table.with_rejected(result.rejected), out.beside("rejected.tsv"))
+    for status, count in result.report["pairs_by_status"].items():
+        typer.echo(f"{status}: {count} variant and gene pairs", err=True)
+    out.deliver(written)
     for each in (result, other):
         if each is not None:
             each.remove_parts()
-    for status, count in result.report["pairs_by_status"].items():
-        typer.echo(f"{status}: {count} variant and gene pairs", err=True)
-    for path in written:
-        typer.echo(str(path))
 
 
 def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Sequence[Background]") -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Seq
 def _write(
     table: "pd.DataFrame",
     result: "EffectResult",
-    output: Path,
+    out: Output,
     layout: str,
     embeddings: Path | None,
     variants: Path,
@@ -209,10 +209,10 @@ def _write(
     from ..report.tables import write_json
 
     metadata = json.loads(json.dumps(metadata, default=str))
-    written = write_effects(table, output, layout, metadata, variants=variants)
+    written = write_effects(table, out.path, layout, metadata, variants=variants)
     if embeddings is not None:
         written.append(write_effect_embeddings(result.embeddings, embeddings, metadata))
-    written.append(write_json(metadata, output.with_name(f"{output.name}.report.json")))
+    written.append(write_json(metadata, out.beside("report.json")))
     return written
 
 

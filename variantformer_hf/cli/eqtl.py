@@ -18,6 +18,7 @@ from .options import (
     VcfOption,
     open_one,
 )
+from .outputs import claim
 from .predict import INPUTS, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
@@ -57,13 +58,13 @@ def eqtl(
     With bootstrap intervals; for all pairs, for rare (MAF < 0.05) and common ones, and for those enriched in Europeans
     (AF_EUR > 0.10 and AF_AFR < 0.05) or Africans. OUTPUT.pairs.tsv has the pairs.
     """
-    from ..report.files import check_new
     from ..report.plots import check_plot, eqtl_scatter
     from ..report.tables import check_format, write_table
 
     check_format(output, "tidy")
-    beside = {name: output.with_name(f"{output.name}.{name}.tsv") for name in ("pairs", "rejected")}
-    check_new([output, *beside.values(), *([plot] if plot else [])], overwrite=overwrite)
+    out = claim(output, overwrite=overwrite, parts=["parts"], stdout=True)
+    beside = {name: out.beside(f"{name}.tsv") for name in ("pairs", "rejected")}
+    out.add([*beside.values(), plot])
     if plot is not None:
         check_plot(plot)
 
@@ -82,16 +83,15 @@ def eqtl(
             n_bootstraps=bootstraps,
             seed=seed,
             on_gene=on_gene,
-            parts=output.with_name(f"{output.name}.parts"),
+            parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
     written = [
-        write_table(found.correlations, output, {"model": scorer.predictor.identity.name, "score": score}),
+        write_table(found.correlations, out.path, {"model": scorer.predictor.identity.name, "score": score}),
         write_table(found.pairs, beside["pairs"], {}),
     ]
     if plot is not None:
         written.append(eqtl_scatter(found.pairs, found.correlations, plot))
     written += report_rejected(VariantTable((), found.rejected), beside["rejected"])
+    out.deliver(written)
     found.scored.remove_parts()
-    for path in written:
-        typer.echo(str(path))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .outputs import claim_folder, closing
+
 fetch = typer.Typer(help="Fetch public files: `variantformer fetch released`.", no_args_is_help=True)
 
 
@@ -14,6 +16,7 @@ def _fetch() -> None:
 
 
 @fetch.command()
+@closing
 def released(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files; made, or gone on with.")],
     models: Annotated[str, typer.Option(help="pcg, ag, or both with a comma.")] = "pcg",
@@ -40,6 +43,7 @@ def released(
     from ..conversion.released_files import BUCKET, CODE
     from .progress import progress
 
+    claim_folder(output, kept=lambda: f"{output} keeps what was fetched: the same command goes on from there.")
     groups, names = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (what, models))
     with progress("fetching", "MB") as step:
 

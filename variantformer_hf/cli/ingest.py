@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .outputs import say_what_is_kept
 from .progress import progress
 
 
@@ -31,6 +32,7 @@ def ingest(
     if is_there and damage is None:
         typer.echo("the store is there already, and whole", err=True)
     else:
+        say_what_is_kept(lambda: "Nothing is kept: the same command begins anew.")
         with progress("reading", "contigs") as on_contig:
             build_store(vcf, folder, on_contig=on_contig)
     size = sum(path.stat().st_size for path in folder.glob("*"))

@@ -18,6 +18,7 @@ from .options import (
     VcfOption,
     open_one,
 )
+from .outputs import claim
 from .predict import INPUTS, OUTPUT
 from .progress import progress
 
@@ -48,12 +49,11 @@ def knockout(
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Take away, or shuffle, each of a gene's cCREs in turn: which elements the prediction rests on."""
-    from ..report.files import check_new
     from ..report.plots import check_plot, knockout_plot
     from ..report.tables import check_format, write_table
 
     check_format(output, "tidy")
-    check_new([output, *([plot] if plot else [])], overwrite=overwrite)
+    out = claim(output, beside=[plot], overwrite=overwrite, stdout=True)
     if plot is not None:
         check_plot(plot)
 
@@ -64,8 +64,7 @@ def knockout(
         table = knock_out(
             scorer, person, gene, tissues=tissue, how=how, n_shuffles=shuffles, seed=seed, on_element=on_element
         )
-    written = [write_table(table, output, {"model": scorer.predictor.identity.name, "how": how})]
+    written = [write_table(table, out.path, {"model": scorer.predictor.identity.name, "how": how})]
     if plot is not None:
         written.append(knockout_plot(table, table["tissue"].iloc[0], plot))
-    for path in written:
-        typer.echo(str(path))
+    out.deliver(written)

@@ -18,6 +18,7 @@ from .options import (
     VcfOption,
     open_one,
 )
+from .outputs import claim
 from .predict import INPUTS, OUTPUT
 from .progress import progress
 
@@ -64,15 +65,14 @@ def mutagenesis(
     Until it is done, OUTPUT.parts holds what is: the same command started again goes on with the rest.
     """
     from ..errors import InputError
-    from ..report.files import check_new
-    from ..report.mutagenesis_files import check_tracks, write_mutagenesis, write_tracks
+    from ..report.mutagenesis_files import check_tracks, track_paths, write_mutagenesis, write_tracks
     from ..report.plots import check_plot, mutagenesis_plot
 
     if output.suffix != ".safetensors":
         raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
     if not region and not element:
         raise InputError("no stretch is named", remedy="Give --region or --element.")
-    check_new([output, *([plot] if plot else [])], overwrite=overwrite)
+    out = claim(output, beside=[plot], overwrite=overwrite, parts=["parts"])
     if track is not None:
         check_tracks(track)
     if plot is not None:
@@ -86,6 +86,9 @@ def mutagenesis(
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
     intervals += element_intervals(scorer, person, gene, element or ())
     kinds = mutation or ["substitutions"]
+    if track is not None and "substitutions" in kinds:
+        _, _, tissues = scorer.resolve_gene(person.reference, gene, tissue)
+        out.add(track_paths(track, tissues))
     with progress("mutating", "mutations") as on_mutation:
         found = mutate(
             scorer,
@@ -96,7 +99,7 @@ def mutagenesis(
             mutations=kinds,
             shuffle_window=shuffle_window,
             on_mutation=on_mutation,
-            parts=output.with_name(f"{output.name}.parts"),
+            parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
     metadata = {"model": scorer.predictor.identity.name, "sha256": scorer.predictor.identity.sha256, "gene": gene}
@@ -105,9 +108,8 @@ def mutagenesis(
         written += write_tracks(found, track, person.reference.contigs)
     if plot is not None and "substitutions" in kinds:
         written.append(mutagenesis_plot(found[0], found[0].tissues[0], plot))
-    found[0].remove_parts()
     conflicts = sum(each.conflicts for each in found)
     if conflicts:
         typer.echo(f"{conflicts} mutations are NaN: the person carries other variants there", err=True)
-    for path in written:
-        typer.echo(str(path))
+    out.deliver(written)
+    found[0].remove_parts()

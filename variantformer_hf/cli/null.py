@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import ForceCompanionsOption
+from .outputs import claim
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 
@@ -48,11 +49,10 @@ def null(
     """Score common variants near genes, by distance from the TSS, for `effects --null`."""
     from ..errors import InputError
     from ..genome.gene_lists import read_gene_names
-    from ..report.files import check_new
 
-    check_new([output], overwrite=overwrite)
     if not output.name.endswith(".parquet"):
         raise InputError("a null is a Parquet file", file=output, remedy="Name it .parquet.")
+    out = claim(output, overwrite=overwrite)
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])]
     if not genes:
         raise InputError("no gene is named", remedy="Give --gene or --genes-file.")
@@ -85,4 +85,4 @@ def null(
         )
     sizes = table.drop_duplicates(["gene_id", "variant"]).groupby("distance_class").size()
     typer.echo(", ".join(f"{name}: {count} variants" for name, count in sizes.items()), err=True)
-    typer.echo(str(write_table(table, output, null_metadata(scorer))))
+    out.deliver([write_table(table, output, null_metadata(scorer))])

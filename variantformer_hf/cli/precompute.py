@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from .options import ForceCompanionsOption
+from .outputs import say_what_is_kept
 from .progress import progress
 
 
@@ -29,6 +30,7 @@ def precompute(
     """
     from transformers.utils.logging import disable_progress_bar
 
+    from ..files import check_folder
     from ..inference.precompute import precompute as run
     from ..inference.predictor import ExpressionPredictor
 
@@ -37,6 +39,8 @@ def precompute(
         model, device=device, precision=precision, store=None, force_companions=force_companions
     )
     store = predictor.element_store(output)
+    check_folder(store.folder)
+    say_what_is_kept(lambda: f"{store.folder} keeps what is encoded: the same command goes on from there.")
     with progress("encoding", "elements") as on_elements:
         done = run(predictor, fasta, store, on_elements=on_elements)
     typer.echo(f"{done.elements:,} elements, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .outputs import Output, claim
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -130,12 +131,11 @@ def predict(
     Beside OUTPUT a match report is written (OUTPUT.report.json): what was read, used and skipped, and why. A run that
     was cut short goes on where it was when it is started again: until it is done, OUTPUT.parts holds what is.
     """
-    from ..report.files import check_new
     from ..report.tables import check_format, output_paths
 
     check_format(output, layout)
-    beside = [_report_path(output), *([embeddings] if embeddings else [])]
-    check_new([*([] if layout == "predixcan" else [output]), *beside], overwrite=overwrite)
+    out = claim(output, overwrite=overwrite, parts=["parts"], stdout=True)
+    out.add([out.beside("report.json"), out.beside("rejected.tsv"), embeddings])
 
     import pysam
     from transformers.utils.logging import disable_progress_bar
@@ -160,7 +160,7 @@ def predict(
     )
     if layout == "predixcan":
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
-        check_new(output_paths(output, layout, tissues), overwrite=overwrite)
+        out.add(output_paths(out.path, layout, tissues))
     options = GenotypeOptions(
         mode=mode,
         symbolic="ignore_allele" if gvcf else "exclude_record",
@@ -189,29 +189,27 @@ def predict(
             whole_file_checksums=checksum,
             on_plan=lambda estimate: typer.echo(str(estimate), err=True) if is_first_process() else None,
             on_gene=on_gene,
-            parts=output.with_name(f"{output.name}.parts"),
+            parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
     if result.is_writer:
-        _write(result, output, layout, embeddings)
+        out.deliver(_write(result, out, layout, embeddings))
         result.remove_parts()
         check_finite(result.genes.loc[result.genes["status"] == NOT_FINITE, "gene_name"].tolist())
 
 
-def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Path | None) -> None:
+def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None) -> list[Path]:
     from ..inference.query import rejected_table
     from ..inference.statuses import status_text
     from ..report.tables import write_embeddings, write_json, write_predictions, write_table
 
     metadata = {key: result.report[key] for key in ("package", "model", "inputs", "settings", "units")}
-    written = write_predictions(result.table, result.genes, output, layout, metadata)
+    written = write_predictions(result.table, result.genes, out.path, layout, metadata)
     if embeddings is not None and result.embeddings is not None:
         written.append(write_embeddings(result.embeddings, embeddings, metadata))
     if result.rejected:
-        written.append(
-            write_table(rejected_table(result.rejected), output.with_name(f"{output.name}.rejected.tsv"), {})
-        )
-    written.append(write_json(result.report, _report_path(output)))
+        written.append(write_table(rejected_table(result.rejected), out.beside("rejected.tsv"), {}))
+    written.append(write_json(result.report, out.beside("report.json")))
     people, genes = result.table["sample"].nunique(), result.table["gene_id"].nunique()
     typer.echo(f"{people} sample(s) x {genes} gene(s) x {len(result.report['tissues'])} tissue(s)", err=True)
     for sample, counts in result.report["samples"].items():
@@ -224,9 +222,4 @@ def _write(result: "PredictionResult", output: Path, layout: str, embeddings: Pa
         others = status_text(counts["genes_by_status"])
         if others:
             typer.echo(f"{sample}: of {genes} genes {others} (column status; docs/outputs.md)", err=True)
-    for path in written:
-        typer.echo(str(path))
-
-
-def _report_path(output: Path) -> Path:
-    return output.with_name(f"{output.name}.report.json")
+    return written

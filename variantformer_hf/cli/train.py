@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from .outputs import claim_folder
 from .progress import progress
 
 
@@ -24,6 +25,7 @@ def train(
     import pysam
     from transformers.utils.logging import disable_progress_bar
 
+    from ..training.checkpoints import kept_of_run
     from ..training.options import EncoderOptions, ExpressionOptions, read_options
 
     disable_progress_bar()
@@ -43,6 +45,8 @@ def train(
         plan = {**setup.plan, "on_this_cpu": module.estimate(options, setup)}
         typer.echo(json.dumps(plan, indent=2, default=str))
         return
+    output = options.loop.output
+    claim_folder(output, kept=lambda: kept_of_run(output))
     with progress("training", "steps") as show:
 
         def on_step(done: int, total: int, loss: float, speed: float) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..files import whole_file, writing
 from ..genome.provenance import file_sha256
 from .released_files import (
     BUCKET,
@@ -268,9 +269,9 @@ def _fetch(remote: _Remote, output: Path, record: "_Record", progress: "_Progres
     if partial.is_file() and _read_json(note) == of_what and partial.stat().st_size <= remote.size:
         begun = partial.stat().st_size
         logger.info("%s goes on at %d bytes", remote.key, begun)
-    note.write_text(json.dumps(of_what))
     progress.add(begun)
-    with partial.open("ab" if begun else "wb") as file:
+    with writing(target), partial.open("ab" if begun else "wb") as file:
+        note.write_text(json.dumps(of_what))
         at = begun
         while at < remote.size:
             progress.check()
@@ -440,10 +441,9 @@ class _Record:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        with_partial_name = self._path.with_name(f".{self._path.name}.partial")
         content = {key: asdict(each) for key, each in sorted(self._files.items())}
-        with_partial_name.write_text(json.dumps(content, indent=1) + "\n")
-        with_partial_name.replace(self._path)
+        with whole_file(self._path) as partial:
+            partial.write_text(json.dumps(content, indent=1) + "\n")
 
 
 class _Progress:

@@ -11,6 +11,7 @@ from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 
 from ..errors import InputError
+from ..files import writing
 from ..folder import as_new_file
 
 
@@ -20,19 +21,20 @@ def new_folder(output: str | Path) -> Iterator[Path]:
 
     Raises:
         InputError: ``output`` exists and is not an empty folder.
+        OutputError: it cannot be written.
     """
     output = Path(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError("already exists", file=output, remedy="Name a new folder, or remove this one first.")
-    output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
-        yield partial
-        if output.exists():
-            output.rmdir()
-        partial.rename(output)
+        with writing(output):
+            partial.mkdir(parents=True)
+            yield partial
+            if output.exists():
+                output.rmdir()
+            partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ..errors import InputError
-from ..folder import as_new_file
+from ..files import whole_file
 
 _FOREST_FILE = re.compile(r"model_tissue_(?P<tissue>\d+)\.tl")
 _FIELDS = ("feature", "threshold", "left", "right", "probability", "roots")
@@ -155,10 +155,8 @@ def convert_forests(
                 arrays = _arrays(model, path)
                 _check_equal(arrays, model, path)
                 tensors |= {f"{tissue}/{name}": np.ascontiguousarray(value) for name, value in arrays.items()}
-            partial = target.with_name(f".{target.name}.partial")
-            save_file(tensors, partial)
-            as_new_file(partial)
-            partial.replace(target)
+            with whole_file(target) as partial:
+                save_file(tensors, partial)
         if on_gene is not None:
             on_gene(number, len(files))
     return {gene: len(forests) for gene, forests in files.items()}

@@ -2,13 +2,14 @@
 
 import csv
 import gzip
-import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from ..errors import InputError
+from ..files import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -166,13 +167,8 @@ def write_parquet(table: "pa.Table", path: str | Path) -> None:
     """Write a table under a temporary name and rename it, so that no reader ever sees half a file."""
     import pyarrow.parquet as pq
 
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _damaged(path: str | Path) -> InputError:
@@ -193,24 +189,18 @@ def write_parquet_pieces(path: str | Path, tables: Iterable["pa.Table"], *, piec
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    writer, rows, held = None, 0, []
-    try:
+    rows, held = 0, []
+    with whole_file(path) as partial, ExitStack() as stack:
+        writer = None
         for table in tables:
             held.append(table)
             rows += len(table)
-            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
+            writer = writer or stack.enter_context(
+                pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
+            )
             if len(held) == pieces_a_group:
                 writer.write_table(pa.concat_tables(held))
                 held = []
-        if writer is not None:
-            if held:
-                writer.write_table(pa.concat_tables(held))
-            writer.close()
-            partial.replace(path)
-    finally:
-        if writer is not None:
-            writer.close()
-        partial.unlink(missing_ok=True)
+        if writer is not None and held:
+            writer.write_table(pa.concat_tables(held))
     return rows

@@ -24,6 +24,7 @@ import numpy as np
 from xxhash import xxh3_64_hexdigest
 
 from ..errors import InputError
+from ..files import writing
 from ..folder import cache_folder
 from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks, write_column
 from .local_files import local_file
@@ -373,14 +374,12 @@ def build_store(
         raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        partial.mkdir(parents=True)
-        content = _written(file, partial, on_contig)
-        content |= {"source": _source(path), "layout": _LAYOUT}
-        (partial / _DESCRIPTION).write_text(json.dumps({**content, "checksum": _checksum(content)}))
-        _put(partial, target)
-    except OSError as error:
-        remedy = "Make room or ask for the right to write there, or name another folder in VARIANTFORMER_CACHE."
-        raise InputError(f"cannot be written ({error.strerror})", file=target, remedy=remedy) from error
+        with writing(target):
+            partial.mkdir(parents=True)
+            content = _written(file, partial, on_contig)
+            content |= {"source": _source(path), "layout": _LAYOUT}
+            (partial / _DESCRIPTION).write_text(json.dumps({**content, "checksum": _checksum(content)}))
+            _put(partial, target)
     finally:
         file.close()
         shutil.rmtree(partial, ignore_errors=True)

@@ -3,10 +3,15 @@
 Beside the output lies a folder of part files, each written whole under another name and renamed. A run that finds the
 folder of the same run reads what is done and does the rest; several processes write their own parts into it. When all
 is done the parts are joined into the output and the folder is removed.
+
+A part's name holds the hash of its content, so that one that a power loss cut short or a disk changed is found: it is
+set aside, and what it held is done again.
 """
 
 import hashlib
+import io
 import json
+import logging
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
@@ -19,7 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from ..files import writing
 from ..genome.tally import VariantTally
+
+logger = logging.getLogger(__name__)
 
 _RUN = "run.json"
 
@@ -82,39 +90,60 @@ class Parts:
                     file=self.path,
                     remedy="Finish that run with the options it had, or remove the folder, or give --overwrite.",
                 )
-            shutil.rmtree(self.path, ignore_errors=True)  # another process of the run may be at it too
+            self.remove()
+        for part in sorted(self.path.glob("*.parquet")):
+            if _content(part) is None:
+                _set_aside(part)
 
     def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder; its name is free at once, so that no later run finds a half of it."""
+        old = self.path.with_name(f".{self.path.name}.removed")
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            self.path.rename(old)
+        except FileNotFoundError:
+            return  # by another process of the run
+        shutil.rmtree(old, ignore_errors=True)
 
     def parts(self, kind: str) -> list[Path]:
         """Files of a kind, by name."""
         return sorted(self.path.glob(f"{kind}-*.parquet"))
 
     def write_part(self, kind: str, table: pa.Table) -> None:
-        """Write a part; there may be several of a kind."""
-        self.path.mkdir(exist_ok=True)
-        run = self.path / _RUN
-        if not run.exists():
-            self._rename(run, lambda partial: partial.write_text(json.dumps(self._content, indent=2, default=str)))
-        self._rename(self.path / f"{kind}-{uuid.uuid4().hex}.parquet", lambda partial: pq.write_table(table, partial))
+        """Write a part; there may be several of a kind.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with writing(self.path):
+            self.path.mkdir(exist_ok=True)
+            run = self.path / _RUN
+            if not run.exists():
+                self._write(run, json.dumps(self._content, indent=2, default=str).encode())
+            buffer = io.BytesIO()
+            pq.write_table(table, buffer)
+            content = buffer.getvalue()
+            self._write(self.path / f"{kind}-{_hash(content)}.parquet", content)
 
     def read_part(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """A part.
 
         Raises:
-            InputError: it is damaged.
+            InputError: it was damaged since the run began.
         """
-        try:
-            return pq.read_table(path, columns=columns)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError("is a damaged part of an unfinished run", file=path, remedy="Remove the file.") from error
+        content = _content(path)
+        if content is None:
+            _set_aside(path)
+            raise InputError(
+                "is a damaged part of this run, and was set aside", file=path,
+                remedy="Start the same command again: what it held is done again.",
+            )  # fmt: skip
+        return pq.read_table(pa.BufferReader(content), columns=columns)
 
-    def _rename(self, path: Path, write: Any) -> None:
+    def _write(self, path: Path, content: bytes) -> None:
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         try:
-            write(partial)
+            partial.write_bytes(content)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -180,6 +209,28 @@ class PartFolder(Parts):
                 of_contig = chroms == chrom
                 tally.add(chrom, keys[of_contig], outcomes[of_contig])
         return tally
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _content(path: Path) -> bytes | None:
+    """A part's bytes; None = they are not those that were written."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if path.stem.endswith(f"-{_hash(content)}") else None
+
+
+def _set_aside(path: Path) -> None:
+    """Take a damaged part out of those that are read."""
+    try:
+        path.rename(path.with_name(f"{path.name}.damaged"))
+    except FileNotFoundError:
+        return  # by another process of the run
+    logger.warning("%s is damaged and set aside: what it held is done again", path)
 
 
 def _rows_with_embeddings(table: pa.Table) -> Iterable[dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import writing
 from ..genome.genes import Gene
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
@@ -58,6 +59,7 @@ def precompute(
 
     Raises:
         InputError: the FASTA cannot be used with the model.
+        OutputError: the store cannot be written; what it held before stays.
     """
     reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
     check_assembly(reference)
@@ -69,33 +71,39 @@ def precompute(
     group = processes(on_cpu=predictor.device.type == "cpu")
     parts = list(_parts(wanted, finder))
     total, done = sum(len(rows) for _, _, rows, _, _ in parts), 0
-    keys: list[bytes] = []
+    unsaved: list[tuple[list[bytes], np.ndarray]] = []
     waiting: set[bytes] = set()
-    vectors: list[np.ndarray] = []
-    for number, (chrom, reverse, rows, starts, ends) in enumerate(parts):
-        if number % group.count == group.rank:
-            stretch = person.stretch(chrom, int(starts.min()), int(ends.max()))
-            found, _ = tokens.elements(rows, stretch, starts, ends, reverse=reverse)
-            length = predictor.processor.token_length
-            content = {token_key(found[row][:length]): found[row][:length] for row in range(len(found))}
-            there, _ = store.find(list(content))
-            missing = [key for key, known in zip(content, there.tolist(), strict=True) if not known]
-            missing = [key for key in missing if key not in waiting]
-            if missing:
-                keys += missing
-                waiting.update(missing)
-                vectors.append(engine.encode([content[key] for key in missing]))
-            if len(keys) >= _ELEMENTS_IN_A_FILE:
-                store.add(keys, np.concatenate(vectors), of_reference=True)
-                keys, vectors, waiting = [], [], set()
-        done += len(rows)
-        if on_elements is not None:
-            on_elements(done, total)
-    if keys:
-        store.add(keys, np.concatenate(vectors), of_reference=True)
+    try:
+        for number, (chrom, reverse, rows, starts, ends) in enumerate(parts):
+            if number % group.count == group.rank:
+                stretch = person.stretch(chrom, int(starts.min()), int(ends.max()))
+                found, _ = tokens.elements(rows, stretch, starts, ends, reverse=reverse)
+                length = predictor.processor.token_length
+                content = {token_key(found[row][:length]): found[row][:length] for row in range(len(found))}
+                there, _ = store.find(list(content))
+                missing = [key for key, known in zip(content, there.tolist(), strict=True) if not known]
+                missing = [key for key in missing if key not in waiting]
+                if missing:
+                    unsaved.append((missing, engine.encode([content[key] for key in missing])))
+                    waiting.update(missing)
+                if len(waiting) >= _ELEMENTS_IN_A_FILE:
+                    _save(unsaved, store)
+                    unsaved, waiting = [], set()
+            done += len(rows)
+            if on_elements is not None:
+                on_elements(done, total)
+    finally:
+        _save(unsaved, store)  # also what was encoded before an error or a signal
     group.wait()
     store.refresh()
     return Precomputed(store.folder, total, engine.elements_encoded, store.size)
+
+
+def _save(unsaved: list[tuple[list[bytes], np.ndarray]], store: ElementStore) -> None:
+    if unsaved:
+        keys = [key for part, _ in unsaved for key in part]
+        with writing(store.folder):
+            store.add(keys, np.concatenate([vectors for _, vectors in unsaved]), of_reference=True)
 
 
 def _parts(genes: list[Gene], finder: RegionFinder) -> Iterator[tuple[str, bool, np.ndarray, np.ndarray, np.ndarray]]:

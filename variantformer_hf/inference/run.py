@@ -105,19 +105,21 @@ class PredictionRun:
         last_written = time.monotonic()
         if self._on_gene is not None:
             self._on_gene(n_done, len(pairs))
-        for batch, counted in _batches(ahead(self._prepared(), _GENES_AHEAD)):
-            found = self._predicted(batch)
-            unwritten += found
-            n_done += len(found)
-            if self._on_gene is not None and found:
-                self._on_gene(n_done, len(pairs))
-            waited = time.monotonic() - last_written
-            if len(unwritten) >= GENES_IN_A_PART or waited > SECONDS_BETWEEN_PARTS or counted is not None:
-                self._keep(unwritten)
-                unwritten, last_written = [], time.monotonic()
-            if counted is not None:
-                self._count(counted)
-        self._keep(unwritten)
+        try:
+            for batch, counted in _batches(ahead(self._prepared(), _GENES_AHEAD)):
+                found = self._predicted(batch)
+                unwritten += found
+                n_done += len(found)
+                if self._on_gene is not None and found:
+                    self._on_gene(n_done, len(pairs))
+                waited = time.monotonic() - last_written
+                if len(unwritten) >= GENES_IN_A_PART or waited > SECONDS_BETWEEN_PARTS or counted is not None:
+                    self._keep(unwritten)
+                    unwritten, last_written = [], time.monotonic()
+                if counted is not None:
+                    self._count(counted)
+        finally:
+            self._keep(unwritten)  # also what was done before an error or a signal
         self._engine.save_vectors()
 
     def _pairs(self) -> Iterator[tuple[tuple[int, int], int]]:

@@ -1,16 +1,17 @@
 """An edited genome as a VCF: the person's own, with the edited variants' records replaced."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
 
 from ..errors import InputError
+from ..files import whole_file
 from ..genome.edited import EditedGenome
 from ..genome.record_columns import Record
 from ..genome.variants import VariantFile
-from .files import whole_file
 
 _FIXED_COLUMNS = 9
 
@@ -46,8 +47,7 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
         InputError: the person is the reference, or of a file without genotypes; PATH is no .vcf.gz.
     """
     path = Path(path)
-    if path.name.removesuffix(".vcf.gz") in ("", path.name):
-        raise InputError("an edited VCF is bgzipped", file=path, remedy="Name it .vcf.gz.")
+    check_vcf_name(path)
     source = genome.records
     if genome.person.is_reference or source.sample is None:
         raise InputError(
@@ -57,7 +57,7 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
     counts = {"records": 0, "replaced": 0, "added": 0}
     file = VariantFile(source.path, source.sample)
     try:
-        with whole_file(path) as partial, pysam.BGZFile(str(partial), "wb") as output:
+        with whole_indexed_vcf(path) as partial, pysam.BGZFile(str(partial), "wb") as output:
             output.write(_header(source.path, source.sample, genome).encode())
             contigs = [*file.indexed_contigs]
             contigs += [name for name in genome.edited_contigs() if name not in contigs]
@@ -67,9 +67,27 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
                     counts["records"] += 1
     finally:
         file.close()
-    pysam.tabix_index(str(path), preset="vcf", force=True)
     index = path.with_name(f"{path.name}.tbi")
     return EditedVcf((path, index), counts["records"], counts["replaced"], counts["added"])
+
+
+def check_vcf_name(path: Path) -> None:
+    """Refuse a name that is not one of a bgzipped VCF.
+
+    Raises:
+        InputError: it does not end in .vcf.gz.
+    """
+    if path.name.removesuffix(".vcf.gz") in ("", path.name):
+        raise InputError("an edited VCF is bgzipped", file=path, remedy="Name it .vcf.gz.")
+
+
+@contextmanager
+def whole_indexed_vcf(path: Path) -> Iterator[Path]:
+    """As :func:`whole_file`, of a bgzipped VCF with its index: both are there, or neither."""
+    index = path.with_name(f"{path.name}.tbi")
+    with whole_file(index) as partial_index, whole_file(path) as partial:
+        yield partial
+        pysam.tabix_index(str(partial), preset="vcf", force=True, index=str(partial_index))
 
 
 def _lines(file: VariantFile, genome: EditedGenome, chrom: str, counts: dict[str, int]) -> Iterator[str]:

@@ -9,8 +9,9 @@ import numpy as np
 import pysam
 
 from ..errors import InputError
+from ..files import STDOUT, whole_file
 from ..genome.variant import Variant
-from .files import whole_file
+from .edited_vcf import whole_indexed_vcf
 from .tables import annotated_data_module, write_table
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ def check_effect_format(path: Path, layout: str) -> None:
     """Refuse a layout and a suffix that do not go together.
 
     Raises:
-        InputError: unknown layout, or a suffix that it cannot be written to; h5ad without anndata.
+        InputError: unknown layout, or a suffix that it cannot be written to; h5ad without anndata. A table may go to
+            ``-``, stdout.
     """
     if layout not in FORMATS:
         raise InputError(f"there is no format {layout!r}", remedy=f"Choose one of {', '.join(FORMATS)}.")
+    if path == STDOUT and layout == "tidy":
+        return
     if not path.name.endswith(_SUFFIXES[layout]):
         raise InputError(
             f"the format {layout} is not written to such a file",
@@ -110,12 +114,11 @@ def _write_vcf(table: "pd.DataFrame", path: Path, variants: Path | None) -> list
         key = str(row["chrom"]), int(row["pos"]), str(row["ref"]), str(row["alt"])
         by_variant.setdefault(key, []).append(_info_value(row))
     is_vcf = variants is not None and variants.name.endswith((".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"))
-    with whole_file(path) as partial:
+    with whole_indexed_vcf(path) as partial:
         if is_vcf and variants is not None:
             _annotate(variants, partial, by_variant)
         else:
             _write_sites(partial, by_variant)
-    pysam.tabix_index(str(path), preset="vcf", force=True)
     return [path, path.with_name(f"{path.name}.tbi")]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..analysis.mutagenesis import BASES, Mutagenesis
 from ..errors import InputError
-from .files import whole_file
+from ..files import whole_file
 
 ARRAYS = ("substitutions", "deletions", "shuffles", "log1p_tpm", "noise_floor")
 
@@ -57,9 +57,7 @@ def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str,
         raise InputError("is no track", file=path, remedy="End the name in .bedGraph or .bw.")
     ordered = sorted(found, key=lambda each: each.interval)
     written = []
-    for place, tissue in enumerate(found[0].tissues):
-        name = "".join(letter if letter.isalnum() else "_" for letter in tissue)
-        target = path.with_name(f"{path.stem}.{name}{path.suffix}")
+    for place, (tissue, target) in enumerate(zip(found[0].tissues, track_paths(path, found[0].tissues), strict=True)):
         rows = _merged([(each, each.per_base()[:, place]) for each in ordered])
         with whole_file(target) as partial:
             if path.suffix == ".bw":
@@ -72,6 +70,12 @@ def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str,
                 partial.write_text(label + "".join(lines))
         written.append(target)
     return written
+
+
+def track_paths(path: Path, tissues: Sequence[str]) -> list[Path]:
+    """The files that :func:`write_tracks` writes for ``path``."""
+    names = ("".join(letter if letter.isalnum() else "_" for letter in tissue) for tissue in tissues)
+    return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
 
 
 def _merged(tracks: Sequence[tuple[Mutagenesis, np.ndarray]]) -> list[tuple[str, int, float]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .files import whole_file
+from ..files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd

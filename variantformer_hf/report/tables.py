@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .files import whole_file
+from ..files import STDOUT, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +20,14 @@ def check_format(path: Path, layout: str) -> None:
     """Refuse a layout and a suffix that do not go together.
 
     Raises:
-        InputError: unknown layout, or a suffix that it cannot be written to; h5ad without anndata.
+        InputError: unknown layout, or a suffix that it cannot be written to; h5ad without anndata. A table may go to
+            ``-``, stdout.
     """
     if layout not in FORMATS:
         raise InputError(f"there is no format {layout!r}", remedy=f"Choose one of {', '.join(FORMATS)}.")
     allowed = {"h5ad": (".h5ad",), "predixcan": (".txt", ".txt.gz")}.get(layout, _TABLE_SUFFIXES)
+    if path == STDOUT and layout in ("tidy", "wide"):
+        return
     if not path.name.endswith(allowed):
         raise InputError(
             f"the format {layout} is not written to such a file",

@@ -2,12 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import writing
 
+STATES = "checkpoints"
 _PROGRESS = "progress.json"
 
 
@@ -42,13 +45,23 @@ class Checkpoints:
             return folder, progress
         return None
 
-    def partial(self, step: int) -> Path:
-        """Where the processes of a run write their parts of a state."""
-        return self.folder / f".partial-step-{step:010d}"
+    @contextmanager
+    def being_written(self, step: int) -> Iterator[Path]:
+        """Where the processes of a run write their parts of a state; removed when one fails.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        partial = self._partial(step)
+        try:
+            with writing(self.folder):
+                yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def finish(self, step: int, progress: Mapping[str, Any]) -> Path:
         """Make what was written the state of a step, and remove the oldest ones; by one process."""
-        partial, done = self.partial(step), self.folder / f"step-{step:010d}"
+        partial, done = self._partial(step), self.folder / f"step-{step:010d}"
         (partial / _PROGRESS).write_text(json.dumps({**progress, "step": step, "options": self._hash}))
         shutil.rmtree(done, ignore_errors=True)
         partial.replace(done)
@@ -58,15 +71,45 @@ class Checkpoints:
             shutil.rmtree(cut)
         return done
 
+    def _partial(self, step: int) -> Path:
+        return self.folder / f".partial-step-{step:010d}"
+
+
+def kept_of_run(output: Path) -> str:
+    """A sentence about the last state in a run's folder, and how to go on from it."""
+    steps = [int(folder.name.removeprefix("step-")) for folder in (output / STATES).glob("step-*")]
+    if not steps:
+        return "No state is kept: the same command begins anew."
+    return f"{output} keeps the state of step {max(steps)}: the same command goes on from there."
+
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Write a folder under another name, and put it in the place of the one that is there."""
-    partial, old = folder.with_name(f".partial-{folder.name}"), folder.with_name(f".old-{folder.name}")
+    """Write a folder under another name, and put it in the place of the one that is there.
+
+    Raises:
+        OutputError: it cannot be written; the one that is there stays.
+    """
+    restore_folder(folder)
+    partial, old = folder.with_name(f".partial-{folder.name}"), _replaced(folder)
     for leftover in (partial, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write(partial)
-    if folder.exists():
-        folder.replace(old)
-    partial.replace(folder)
+    try:
+        with writing(folder.parent):
+            partial.mkdir(parents=True)
+            write(partial)
+            if folder.exists():
+                folder.replace(old)
+            partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folder(folder: Path) -> None:
+    """Put back a folder that :func:`replace_folder` had taken away when it was killed."""
+    if not folder.exists() and _replaced(folder).is_dir():
+        _replaced(folder).replace(folder)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".old-{folder.name}")

@@ -21,7 +21,8 @@ from transformers import PreTrainedModel
 
 from ..data.examples import Share
 from ..errors import InputError
-from .checkpoints import Checkpoints, replace_folder
+from ..files import whole_file, writing
+from .checkpoints import STATES, Checkpoints, replace_folder, restore_folder
 from .options import LoopOptions
 from .parallel import Parallel, Replicated, Sharded
 from .schedules import LearningRate, make_optimizer
@@ -134,7 +135,7 @@ class TrainingLoop:
         self._plain_model = model
         self._parallel = self._shared_out(model)
         self._rate = LearningRate(self._parallel.optimizer, options.optimizer, self.total_steps)
-        self._checkpoints = Checkpoints(options.output / "checkpoints", options_hash, options.keep_checkpoints)
+        self._checkpoints = Checkpoints(options.output / STATES, options_hash, options.keep_checkpoints)
         self.step = 0
         self._best = math.inf
         self._epoch_loss, self._epoch_steps = 0.0, 0
@@ -177,6 +178,8 @@ class TrainingLoop:
 
     def _resume(self) -> dict[str, Any] | None:
         """Load the last state; what each process needs to go on in its epoch."""
+        if self.accelerator.is_main_process:
+            restore_folder(self.options.output / "best")
         found = self._checkpoints.latest()
         self.accelerator.wait_for_everyone()
         if found is None:
@@ -309,25 +312,25 @@ class TrainingLoop:
         self.accelerator.wait_for_everyone()
 
     def _save_state(self, epoch: int, examples: dict[str, Any] | None) -> None:
-        partial = self._checkpoints.partial(self.step)
-        if self.accelerator.is_main_process:
-            partial.mkdir(parents=True, exist_ok=True)
-        self.accelerator.wait_for_everyone()
-        self._parallel.save(partial / "state")
-        place = {"epoch": epoch, "state": examples}
-        (partial / f"examples-{self.accelerator.process_index}.json").write_text(json.dumps(place))
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            progress = {
-                "best": self._best,
-                "best_by": self._best_by,
-                "epoch_loss": self._epoch_loss,
-                "epoch_steps": self._epoch_steps,
-                "rate": self._rate.state(),
-                "processes": self.accelerator.num_processes,
-            }
-            self._checkpoints.finish(self.step, progress)
-        self.accelerator.wait_for_everyone()
+        with self._checkpoints.being_written(self.step) as partial:
+            if self.accelerator.is_main_process:
+                partial.mkdir(parents=True, exist_ok=True)
+            self.accelerator.wait_for_everyone()
+            self._parallel.save(partial / "state")
+            place = {"epoch": epoch, "state": examples}
+            (partial / f"examples-{self.accelerator.process_index}.json").write_text(json.dumps(place))
+            self.accelerator.wait_for_everyone()
+            if self.accelerator.is_main_process:
+                progress = {
+                    "best": self._best,
+                    "best_by": self._best_by,
+                    "epoch_loss": self._epoch_loss,
+                    "epoch_steps": self._epoch_steps,
+                    "rate": self._rate.state(),
+                    "processes": self.accelerator.num_processes,
+                }
+                self._checkpoints.finish(self.step, progress)
+            self.accelerator.wait_for_everyone()
 
     def _log(self, epoch: int, loss: float, norm: float, speed: float) -> None:
         if self._on_step is not None:
@@ -342,7 +345,8 @@ class TrainingLoop:
 
     def _write(self, row: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            with (self.options.output / LOG).open("a") as file:
+            path = self.options.output / LOG
+            with writing(path), path.open("a") as file:
                 file.write(json.dumps({name: _known(value) for name, value in row.items()}) + "\n")
 
     def _trim_log(self) -> None:
@@ -356,7 +360,8 @@ class TrainingLoop:
                 except ValueError:
                     continue  # the last line of a run that was killed
             kept = [row for row in rows if row["step"] <= self.step]
-            path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            with whole_file(path) as partial:
+                partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
         self.accelerator.wait_for_everyone()
 
 
