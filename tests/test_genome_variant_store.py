@@ -260,7 +260,7 @@ def test_damage_that_cannot_be_mended_has_the_file_read(
     assert "cannot be mended" in caplog.text
     assert "variantformer ingest --overwrite" in caplog.text
     assert len(store.damage) == 2
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="no room is left on the disk"):
         build_store(vcf)
     assert [each.name for each in folder.parent.iterdir()] == [folder.name]
 
