@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from accelerate.state import AcceleratorState
+from command_line import invoke
 from safetensors import safe_open
 from small_cohort import DONORS, SmallCohort, small_cohort
 from small_model import TISSUES, SmallWorld
@@ -537,6 +538,81 @@ def test_what_stops_a_run_before_it_begins(
     with pytest.raises(InputError, match=problem):
         expression.set_up(options)
     assert not (tmp_path / "run").exists()
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Paths that are there and wrong, by what they are."""
+    (folder / "empty-folder").mkdir()
+    (folder / "text").write_text("this is no such file\n")
+    (folder / "bytes").write_bytes(bytes(range(256)) * 4)
+    (folder / "list.json").write_text("[1, 2]\n")
+    (folder / "nothing").write_text("")
+    names = ("empty-folder", "text", "bytes", "list.json", "nothing", "missing")
+    return {name: str(folder / name) for name in names}
+
+
+EXPRESSION_PATHS = (
+    "fasta",
+    "vcfs",
+    "expression",
+    "split",
+    "model",
+    "encoder",
+    "genes",
+    "cres",
+    "element_store",
+    "output",
+)
+ENCODER_PATHS = ("fasta", "vcfs", "cres", "activity", "tokenizer", "model", "output")
+
+
+@pytest.mark.parametrize(
+    ("stage", "option"),
+    [*(("expression", each) for each in EXPRESSION_PATHS), *(("encoder", each) for each in ENCODER_PATHS)],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_every_path_that_is_wrong_is_one_line_before_anything_is_computed(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, stage: str, option: str, dry_run: bool
+) -> None:
+    for name, path in bad_files(tmp_path).items():
+        if (option, name) in {("element_store", "empty-folder"), ("output", "empty-folder")}:
+            continue  # where something can be written
+        if (option, name) in {("element_store", "missing"), ("output", "missing")}:
+            path = f"{tmp_path}/text/below"  # noqa: PLW2901
+        changes: dict[str, Any] = {option: path}
+        if option == "vcfs":
+            changes = {"vcfs": {"LAB" if stage == "expression" else "*": path}}
+        elif option == "activity":
+            changes = {"activity": [{"path": path, "donor": "D0", "tissue": "liver"}]}
+        elif option == "output":
+            changes = {"loop": {"output": path}}
+        elif option in ("encoder", "genes", "cres") and stage == "expression":
+            new = {
+                "model": None,
+                "encoder": str(lab / "model"),
+                "tissues": list(TISSUES),
+                "genes": str(cohort.world.folder / "genes.csv"),
+                "cres": str(cohort.world.folder / "cres.bed"),
+            }
+            changes = {**new, option: path}
+        make = expression_config if stage == "expression" else encoder_config
+        config = make(lab, cohort, tmp_path / "run", **changes)
+        with pytest.raises(InputError) as caught:
+            invoke("train", stage, "--config", config, *(["--dry-run"] * dry_run))
+        assert "\n" not in str(caught.value), name
+        assert Path(path).name in str(caught.value) or "encoder" in str(caught.value), (name, str(caught.value))
+        assert not (tmp_path / "run").exists(), name
+
+
+def test_a_tokenizer_is_the_file_that_is_named(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    tokenizer = cohort.world.predictor.processor.tokenizer
+    other = tmp_path / "other.json"
+    content = json.loads((lab / "model" / "tokenizer.json").read_text())
+    other.write_text(json.dumps(content | {"normalizer": None, "pre_tokenizer": None, "post_processor": None}))
+    for named in (lab / "model", lab / "model" / "tokenizer.json", other):
+        options = read_options(encoder_config(lab, cohort, tmp_path / "run", tokenizer=str(named)), EncoderOptions)
+        found = encoder.set_up(options).processor.tokenizer
+        assert found.backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
 
 
 def test_a_damaged_file_stops_a_run_before_it_begins(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.provenance import content_of
 from ..inference.companions import check_companions, companion_digests, write_companions
-from ..inference.model_files import load_activity_model, load_processor
+from ..inference.model_files import load_activity_model, load_processor, model_file
 from ..inference.parts import run_key
 from ..modeling import (
     VariantFormerEncoderConfig,
@@ -30,7 +30,7 @@ from ..modeling import (
 )
 from ..tokenization import DnaTokenizer
 from .loop import HELD_OUT_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
-from .options import EncoderOptions, run_description, without_geometry
+from .options import EncoderOptions, check_writable, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
     Raises:
         InputError: anything that would stop the run later.
     """
+    check_writable(options.loop.output)
     cres = CreTable.read(options.cres)
     files = tuple(_activity_file(number, entry) for number, entry in enumerate(options.activity))
     activity = read_activity(files, cres)
@@ -217,9 +218,7 @@ def _model(
 
 def _tokenizer(options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, flank: int) -> DnaTokenizer:
     if options.tokenizer is not None:
-        folder = options.tokenizer if options.tokenizer.is_dir() else options.tokenizer.parent
-        tokenizer: DnaTokenizer = DnaTokenizer.from_pretrained(folder)
-        return tokenizer
+        return _read_tokenizer(options.tokenizer)
     reference = genomes.reference
     contig_of = map_contigs(cres.contigs, reference.contigs, wanted_file=options.cres, available_file=reference.path)
     table = cres.table
@@ -231,6 +230,19 @@ def _tokenizer(options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, f
         if chrom in contig_of
     ]
     return DnaTokenizer.train(elements, vocab_size=options.vocab_size)
+
+
+def _read_tokenizer(path: Path) -> DnaTokenizer:
+    """A saved tokenizer (its folder, or the tokenizer.json in it), or a released vocabulary."""
+    folder = path if path.is_dir() else path.parent
+    if not path.is_dir() and not (path.name == "tokenizer.json" and (folder / "tokenizer_config.json").is_file()):
+        return DnaTokenizer.from_vocabulary(path)
+    model_file(folder, "tokenizer.json")
+    try:
+        tokenizer: DnaTokenizer = DnaTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError("its tokenizer cannot be loaded", file=folder, remedy="Name another.") from error
+    return tokenizer
 
 
 def _save(model: VariantFormerForChromatinActivity, setup: EncoderSetup, folder: Path) -> None:

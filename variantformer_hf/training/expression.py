@@ -33,7 +33,7 @@ from ..modeling import (
 )
 from .frozen_elements import FrozenElements
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
-from .options import ExpressionOptions, run_description, without_geometry
+from .options import ExpressionOptions, check_writable, run_description, without_geometry
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,9 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     """
     if options.freeze not in FREEZES:
         raise InputError(f"freeze is {options.freeze!r}", remedy=f"Choose one of {', '.join(FREEZES)}.")
+    for folder in (options.loop.output, options.element_store):
+        if folder is not None:
+            check_writable(folder)
     model, processor, gene_table, cre_table = _model(options)
     for name, source in options.new_tissues.items():
         try:

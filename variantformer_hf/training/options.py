@@ -1,6 +1,7 @@
 """What a training run is asked to do: a YAML file, read strictly."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +198,19 @@ def read_options(path: str | Path, kind: type[Options]) -> Options:
     if isinstance(loop, LoopOptions):
         loop.check(path)
     return options
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that a run could not write into, or make.
+
+    Raises:
+        InputError: it is a file, lies below one, or there is no permission.
+    """
+    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        problem = "you have no permission to write into it" if nearest.is_dir() else "is no folder"
+        where = "" if nearest == folder.absolute() else f", and {folder} would lie there"
+        raise InputError(f"{problem}{where}", file=nearest, remedy="Name another folder.")
 
 
 def without_geometry(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
