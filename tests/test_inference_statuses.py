@@ -16,7 +16,14 @@ from random_variants import other_base, random_bases
 from small_model import LENGTH, SmallWorld, small_world
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
+from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.counterfactual import counterfactual
+from variantformer_hf.analysis.knockout import knockout
+from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome.edited import GenotypeEdit
+from variantformer_hf.genome.interval import Interval
+from variantformer_hf.genome.variant import Variant
 from variantformer_hf.genome.variant_store import build_store
 from variantformer_hf.inference.people import GenotypeOptions
 from variantformer_hf.inference.predictor import PredictionResult
@@ -213,7 +220,7 @@ def test_numbers_that_are_none_have_a_status_of_their_own(tmp_path: Path, value:
     assert set(result.table["status"]) == {"not_finite"}
     assert result.table[["log1p_tpm", "tpm"]].isna().all(axis=None)
     with pytest.raises(InputError, match=r"NaN or infinite values for 2 genes: PLUS, MINUS\."):
-        check_finite(result.genes["gene_name"].tolist())
+        check_finite(result.genes["gene_name"], result.genes["status"])
 
 
 def test_many_people_are_told_apart(world: SmallWorld, tmp_path: Path) -> None:
@@ -227,3 +234,61 @@ def test_many_people_are_told_apart(world: SmallWorld, tmp_path: Path) -> None:
         "S2": ["all_skipped"],
     }
     assert result.report["genes"]["status"] == {"ok": 2, "all_skipped": 2}
+
+
+def analyses(world: SmallWorld, person: PersonalGenome, **options: Any) -> dict[str, pd.DataFrame]:
+    """Every analysis of one gene in a person's genome, as tables with a status."""
+    scorer = VariantScorer(world.predictor)
+    base = world.genome[1_999]
+    variant = f"chr1:2000:{base}>{other_base(base)}"
+    edits = [GenotypeEdit(Variant.parse(variant), "hom")]
+    mutated = mutagenesis(scorer, person, "PLUS", [Interval("chr1", 2_000, 2_003)], **options)
+    return {
+        "effects": scorer.score([variant], person, genes=["PLUS"], **options),
+        "knockout": knockout(scorer, person, "PLUS", **options),
+        "counterfactual": counterfactual(scorer, [person], edits, ["PLUS"], **options).table,
+        "mutagenesis": pd.DataFrame(
+            {
+                "status": [each.status for each in mutated],
+                "effect": [float(np.nansum(each.per_base())) for each in mutated],
+            }
+        ),
+    }
+
+
+@pytest.mark.parametrize("what", ["not_in_vcf", "all_skipped"])
+def test_every_analysis_in_a_persons_genome_has_the_same_rule(world: SmallWorld, tmp_path: Path, what: str) -> None:
+    lines = [on_x(world)] if what == "not_in_vcf" else snps(world, "./.")
+    person = PersonalGenome(world.reference, write_vcf(tmp_path / "p.vcf.gz", lines, contigs=CONTIGS))
+    with pytest.raises(InputError, match=f"nothing of it was used.*{what}"):
+        analyses(world, person)
+    for name, table in analyses(world, person, allow_unused=True).items():
+        assert set(table["status"]) == {what}, name
+        if name == "mutagenesis":
+            assert (table["effect"] == 0).all()
+        else:
+            assert table["effect"].isna().all(), name
+        if what == "all_skipped" and "reason" in table:
+            assert set(table["reason"]) == {"missing_genotype"}, name
+    scorer = VariantScorer(world.predictor)
+    base = world.genome[1_999]
+    edit = GenotypeEdit(Variant("chr1", 2_000, base, other_base(base)), "hom")
+    with pytest.raises(InputError, match="nothing of it was used"):
+        knockout(scorer, person, "PLUS")
+    with pytest.raises(InputError, match="nothing of it was used"):
+        counterfactual(scorer, [person], [edit], ["PLUS"])
+    with pytest.raises(InputError, match="nothing of it was used"):
+        mutagenesis(scorer, person, "PLUS", [Interval("chr1", 2_000, 2_003)])
+
+
+def test_every_analysis_tells_numbers_that_are_none(tmp_path: Path) -> None:
+    world = small_world(tmp_path)
+    person = PersonalGenome(world.reference, write_vcf(tmp_path / "p.vcf.gz", snps(world, "0/1"), contigs=CONTIGS))
+    for name, table in analyses(world, person).items():
+        assert set(table["status"]) <= {"ok", "no_element", "conflict"}, name
+    with torch.no_grad():
+        next(world.predictor.model.head.parameters()).fill_(np.nan)
+    for name, table in analyses(world, person).items():
+        assert "not_finite" in set(table["status"]) or name == "effects", name
+        if name != "mutagenesis":
+            assert table["effect"].isna().all(), name

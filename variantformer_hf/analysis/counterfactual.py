@@ -12,6 +12,7 @@ from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
 from ..inference.gene_states import GeneState
+from ..inference.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 
@@ -41,6 +42,7 @@ def counterfactual(
     genes: Sequence[str],
     *,
     tissues: Sequence[str] | None = None,
+    allow_unused: bool = False,
     on_person: Callable[[int, int], None] | None = None,
 ) -> Counterfactuals:
     """Set genotypes, all edits together, in every person whose genome that changes, and predict both ways.
@@ -51,12 +53,14 @@ def counterfactual(
         edits: in any spelling; ``absent`` reverts a variant to the reference.
         genes: names.
         tissues: names; None = all.
+        allow_unused: go on where nothing of a person's file was used in any gene, instead of stopping.
         on_person: called with (done, total) people and genes.
 
     Returns:
         ``table``: sample, observed (genotype of each edit's variant, joined by ``;``), gene_id, gene_name, tissue,
         log1p_tpm_observed, log1p_tpm_edited, effect (edited minus observed), log2fc_tpm, embedding_shift (Euclidean)
-        and embedding_cosine (distance). ``summary``: gene_id, gene_name, tissue, n, then mean_effect with ci_low and
+        embedding_cosine (distance), status and reason (as of predictions). ``summary``: gene_id, gene_name, tissue,
+        n, then mean_effect with ci_low and
         ci_high (Student's t), and mean_embedding_shift.
 
     Raises:
@@ -92,7 +96,12 @@ def counterfactual(
     if not parts:
         reasons = "; ".join(f"{name} {reason}" for name, reason in list(left_out.items())[:3])
         raise InputError("no person is changed by the edits", remedy=f"Check them: {reasons}.")
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True).astype({"reason": "string"})
+    genes_of = table.drop_duplicates(["sample", "gene_id"])
+    for person, _ in carriers:
+        here = genes_of[genes_of["sample"] == person.sample]
+        endings = zip(here["status"], here["reason"].fillna(""), strict=True)
+        check_used(person.sample, endings, person.path, allow_unused=allow_unused)
     return Counterfactuals(table, _summary(table), left_out)
 
 
@@ -117,12 +126,16 @@ def _edited_gene(
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     in_gene = scorer.in_gene(person, regions, tissue_ids)
     state = in_gene.gene.state(EditedGenome(in_gene.gene.person, edits))
-    before, after = in_gene.states.predict([GeneState(), state])
-    nothing = np.full(len(names), np.nan, dtype=np.float32)
-    left = nothing if before is None else before.log1p_tpm
-    right = nothing if after is None else after.log1p_tpm
-    shift = cosine = nothing
-    if before is not None and after is not None:
+    before, after = in_gene.outputs([GeneState(), state])
+    left, right = in_gene.values(before), in_gene.values(after)
+    shift = cosine = np.full(len(names), np.nan, dtype=np.float32)
+    status = in_gene.use.status
+    if before is None or after is None:
+        gone = in_gene.gene.base.window is None or not state.has_window
+        status = status if not in_gene.use.is_known else GENE_DELETED if gone else NO_CRES
+    elif np.isnan(left).any() or np.isnan(right).any():
+        status = NOT_FINITE
+    else:
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)
         cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
@@ -139,6 +152,8 @@ def _edited_gene(
             "log2fc_tpm": log2_fold_change(right, left),
             "embedding_shift": shift,
             "embedding_cosine": cosine,
+            "status": status,
+            "reason": in_gene.use.reason or None,
         }
     )
 

@@ -26,7 +26,7 @@ _RELEASED_PSEUDOCOUNT = 1e-10
 COLUMNS = (
     "chrom", "pos", "ref", "alt", "variant", "gene_id", "gene_name", "tissue", "background", "sample", "zygosity",
     "observed", "log1p_tpm_ref", "log1p_tpm_alt", "effect", "log2fc_tpm", "released_score", "overlap", "cre_ids",
-    "gene_window", "tss_distance", "status", "conflict", "flags", "noise_floor", *_KEPT_ANNOTATIONS,
+    "gene_window", "tss_distance", "status", "reason", "conflict", "flags", "noise_floor", *_KEPT_ANNOTATIONS,
 )  # fmt: skip
 # What the rows are sorted by: row given, gene, background, zygosity, tissue.
 _ORDER = ("_row", "_gene", "_background", "_zygosity", "_tissue")
@@ -83,6 +83,7 @@ def row_blocks(
             if row.variant.chrom == regions.window.chrom
             else np.nan,
             "status": effect.status,
+            "reason": effect.reason or None,
             "conflict": effect.conflict,
             "flags": np.array(flags, dtype=object),
             "noise_floor": noise[tissues],

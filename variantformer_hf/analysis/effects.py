@@ -25,6 +25,7 @@ from ..inference.parts import Parts
 from ..inference.people import check_assembly
 from ..inference.predictor import ExpressionPredictor
 from ..inference.query import Query, RejectedQueryError, resolve_query
+from ..inference.statuses import check_used, warn_of_missing_contigs
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest, checked_zygosity, listed_names
 from .effect_table import blocks_without_gene, gene_block, joined_table, row_blocks
@@ -113,6 +114,7 @@ class VariantScorer:
         zygosity: Sequence[str] = ("het", "hom"),
         with_embeddings: bool = False,
         phase_shifts: int = 0,
+        allow_unused: bool = False,
         on_gene: Callable[[int, int], None] | None = None,
         parts: str | Path | None = None,
         overwrite_parts: bool = False,
@@ -130,6 +132,7 @@ class VariantScorer:
             with_embeddings: also return embeddings of the gene, the changed element and the changed window.
             phase_shifts: how many times to score again with the first 1, 2, ... bases of every sequence left out, for
                 the column ``effect_sd_phase``.
+            allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
             on_gene: called with (done, total) genes.
             parts: folder for genes that are done while the run goes on; the same run started again goes on with the
                 rest. It stays until :meth:`EffectResult.remove_parts`. None = memory only.
@@ -137,7 +140,8 @@ class VariantScorer:
 
         Raises:
             RejectedQueryError: genes or tissues that the model does not have.
-            InputError: no variant can be scored; see ``PersonalGenome`` for the files.
+            InputError: no variant can be scored; nothing of a file was used, unless ``allow_unused``;
+                see ``PersonalGenome`` for the files.
         """
         zygosity = checked_zygosity(zygosity)
         check_number("the number of phase shifts", phase_shifts, 0)
@@ -155,6 +159,8 @@ class VariantScorer:
         work = EffectRequest(rows, query, zygosity, with_embeddings, phase_shifts)
         gene_finder = GeneFinder(self.predictor.gene_table, finder, self.predictor.processor)
         pairs = self._pairs(work, None if genes == "overlapping" else query.genes, gene_finder)
+        for background in backgrounds:
+            warn_of_missing_contigs(background.genome, [finder.contig_of[gene.chrom] for gene in pairs])
         folder = None
         if parts is not None:
             folder = Parts(parts, self._description(work, pairs, backgrounds), overwrite=overwrite_parts)
@@ -176,6 +182,7 @@ class VariantScorer:
         self._engine.save_vectors()
         without = list(blocks_without_gene(work, pairs, backgrounds))
         table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
+        check_backgrounds_used(table, backgrounds, allow_unused=allow_unused)
         return EffectResult(
             table, tuple(rejected), embeddings, _report(table, variants.with_rejected(rejected)), folder
         )
@@ -373,6 +380,21 @@ class VariantScorer:
             scorer = self.in_gene(background.genome, regions, work.tissue_ids, shift=shift)
             runs.append([each.alt - each.ref for each in scorer.score(variants, work.zygosity)])
         return [np.std(np.stack(values), axis=0, ddof=1) for values in zip(*runs, strict=True)]
+
+
+def check_backgrounds_used(
+    table: "pd.DataFrame", backgrounds: Sequence[Background], *, allow_unused: bool = False
+) -> None:
+    """Hold the genes of a table of effects to ``check_used``, background by background.
+
+    Raises:
+        InputError: nothing of a background's file was used in any gene, unless ``allow_unused``.
+    """
+    genes = table[table["gene_id"].notna()].drop_duplicates(["gene_id", "background"])
+    for background in backgrounds:
+        here = genes[genes["background"] == background.name]
+        endings = zip(here["status"], here["reason"].fillna(""), strict=True)
+        check_used(background.sample, endings, background.genome.path, allow_unused=allow_unused)
 
 
 def add_second_model(table: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataFrame":

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..genome.edited import observed_genotype
 from ..genome.personal import PersonalGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..inference.engine import ExpressionEngine, StreamOutput
@@ -12,6 +13,7 @@ from ..inference.gene_regions import GeneRegions
 from ..inference.gene_states import GeneState, GeneStates, Places
 from ..inference.gene_tokens import ReferenceTokens
 from ..inference.personal_gene import PersonalGene, shifted
+from ..inference.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, is_finite, record_use
 from .variant_genes import overlap
 from .variant_states import (
     ScoredVariant,
@@ -41,6 +43,7 @@ class GeneScorer:
     Attributes:
         gene: the person's tokens.
         states: predictions of states of it.
+        use: whether the person's records in it could be used; where not, nothing is predicted: NaN.
         tissue_ids: the tissues.
     """
 
@@ -60,6 +63,7 @@ class GeneScorer:
         self._normalizer = VariantNormalizer(person.reference)
         self.gene = PersonalGene(person, regions, reference_tokens, engine.processor.tokenizer)
         base = self.gene.base
+        self.use = record_use(self.gene.person, regions.window.chrom, base.outcomes)
         if shift:
             # The engine knows the reference's elements by their rows, and these are other sequences.
             base = replace(base, differs=np.ones(len(base.elements), dtype=bool))
@@ -78,9 +82,25 @@ class GeneScorer:
 
     def log1p_tpm(self, states: Sequence[GeneState]) -> np.ndarray:
         """log1p TPM of states, (n, T) float32; NaN where one cannot be predicted."""
-        nothing = np.full(len(self.tissue_ids), np.nan, np.float32)
-        found = self.states.predict(states)
-        return np.stack([nothing if each is None else each.log1p_tpm for each in found])
+        return np.stack([self.values(each) for each in self.outputs(states)])
+
+    def outputs(self, states: Sequence[GeneState]) -> list[StreamOutput | None]:
+        """Predictions of states; None where one cannot be predicted."""
+        return self.states.predict(states) if self.use.is_known else [None] * len(states)
+
+    def values(self, output: StreamOutput | None) -> np.ndarray:
+        """log1p TPM of a prediction, (T,) float32; NaN where there is none, or where it is not finite."""
+        if output is None or not is_finite(output.log1p_tpm):
+            return np.full(len(self.tissue_ids), np.nan, np.float32)
+        return output.log1p_tpm
+
+    def status(self, base: np.ndarray) -> str:
+        """Status of the gene as the person has it, of which ``base`` is the prediction; as of ``GenePrediction``."""
+        if not self.use.is_known:
+            return self.use.status
+        if not self.states.base_is_whole:
+            return GENE_DELETED if self.gene.base.window is None else NO_CRES
+        return NOT_FINITE if np.isnan(base).any() else self.use.status
 
     def normalized(self, variant: Variant) -> Variant | None:
         """A variant's one spelling; None where it cannot be used."""
@@ -100,6 +120,9 @@ class GeneScorer:
             with_embeddings: also find the vectors of the changed element and window.
         """
         gene = self.gene
+        if not self.use.is_known:
+            yield from (self._unknown(variant, zygosity) for variant in variants)
+            return
         for first in range(0, len(variants), VARIANTS_AT_ONCE):
             part = variants[first : first + VARIANTS_AT_ONCE]
             found = [states_of(gene, variant, zygosity, self._normalizer) for variant in part]
@@ -116,6 +139,16 @@ class GeneScorer:
                 of_variant = tuple(next(outputs) for _ in each.states)
                 yield self._as_scored(variant, each, of_variant, zygosity)
 
+    def _unknown(self, variant: Variant, zygosity: Sequence[str]) -> ScoredVariant:
+        """A variant in a gene whose sequence in the person is not known."""
+        observed = observed_genotype(self.gene.person, variant, self._normalizer)
+        where = overlap(variant, self.gene.regions)
+        nothing = np.full((len(zygosity) + 1, len(self.tissue_ids)), np.nan, np.float32)
+        flags = ("",) * len(zygosity)
+        return ScoredVariant(
+            observed, self.use.status, "", where, np.nan, flags, nothing[0], nothing[1:], reason=self.use.reason
+        )
+
     def _as_scored(
         self,
         variant: Variant,
@@ -131,13 +164,13 @@ class GeneScorer:
             return ScoredVariant(
                 found.observed, "conflict", found.conflict, where, np.nan, flags, nothing[0], nothing[1:]
             )
-        values = np.stack(
-            [np.full(n_tissues, np.nan, np.float32) if each is None else each.log1p_tpm for each in outputs]
-        )
+        values = np.stack([self.values(each) for each in outputs])
         status = "ok"
         if any(each is None for each in outputs):
             gone = any(not state.has_window for state in found.states) or gene.base.window is None
-            status = "gene_deleted" if gone else "no_cres"
+            status = GENE_DELETED if gone else NO_CRES
+        elif np.isnan(values).any():
+            status, values = NOT_FINITE, np.full_like(values, np.nan)
         elif where.label == "none":
             status = "no_overlap"
         flags = tuple(

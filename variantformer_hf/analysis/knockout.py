@@ -11,8 +11,10 @@ from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
 from ..inference.gene_regions import GeneRegions
 from ..inference.gene_states import GeneState
+from ..inference.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, OK, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
+from .gene_scorer import GeneScorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,7 @@ def knockout(
     how: str = "drop",
     n_shuffles: int = 5,
     seed: int = 0,
+    allow_unused: bool = False,
     on_element: Callable[[int, int], None] | None = None,
 ) -> "pd.DataFrame":
     """What each cCRE does for a gene.
@@ -43,13 +46,14 @@ def knockout(
         tissues: names; None = all.
         how: ``drop`` (the element is not there) or ``shuffle`` (its bases in random order, each base as often).
         n_shuffles, seed: how often an element is shuffled, and by which random numbers; the effect is the mean.
+        allow_unused: go on, with NaN, where nothing of the person's file was used in the gene, instead of stopping.
         on_element: called with (done, total).
 
     Returns:
         One row per element and tissue: cre_id, cre_class, chrom, start, end (0-based half-open, without flanks),
         tss_distance (of its middle, positive downstream), in_window, tissue, log1p_tpm, log1p_tpm_without, effect (the
-        latter minus the former), log2fc_tpm, effect_sd (over the shuffles), below_noise. An element that the person
-        lacks has no effect: NaN.
+        latter minus the former), log2fc_tpm, effect_sd (over the shuffles), below_noise, status (of the gene, as of
+        predictions; ``no_element`` for one that the person lacks) and reason. Without a number there is NaN.
 
     Raises:
         InputError: no such gene, tissue or way; no shuffles.
@@ -62,6 +66,8 @@ def knockout(
     check_number("the seed", seed, 0)
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     in_gene = scorer.in_gene(person, regions, tissue_ids)
+    use = in_gene.use
+    check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
     base, noise = in_gene.base(), in_gene.states.noise()
     n_cres, repeats = len(regions.starts), n_shuffles if how == "shuffle" else 1
     rng = np.random.default_rng(seed)
@@ -109,9 +115,28 @@ def knockout(
             "effect": mean.ravel(),
             "log2fc_tpm": log2_fold_change(without, before),
             "effect_sd": spread.ravel(),
+            "status": of_elements(_statuses(in_gene, base, mean)),
+            "reason": use.reason or None,
             "below_noise": np.abs(mean.ravel()) <= np.tile(noise, n_cres),
         }
     )
+
+
+def _statuses(in_gene: GeneScorer, base: np.ndarray, effects: np.ndarray) -> list[str]:
+    """Status of each element."""
+    of_gene = in_gene.status(base)
+    there = [in_gene.gene.element(index) is not None for index in range(len(effects))]
+    statuses = []
+    for is_there, effect in zip(there, effects, strict=True):
+        if of_gene not in (OK, NO_VARIANTS):
+            statuses.append(of_gene)
+        elif not is_there:
+            statuses.append("no_element")
+        elif np.isnan(effect).any():
+            statuses.append(NO_CRES if sum(there) == 1 else NOT_FINITE)
+        else:
+            statuses.append(of_gene)
+    return statuses
 
 
 def _shuffled(

@@ -14,6 +14,7 @@ from ..genome.provenance import content_of
 from ..genome.variant import Variant
 from ..inference.gene_regions import GeneRegions
 from ..inference.parts import Parts
+from ..inference.statuses import NOT_FINITE, OK, check_used
 from .effects import VariantScorer
 from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
 
@@ -38,7 +39,8 @@ class Mutagenesis:
         shuffle_window: bases in a window; the last one may have fewer.
         log1p_tpm: (T,) float32, without any mutation.
         noise_floor: (T,) float32, see ``GeneStates.noise``.
-        conflicts: mutations that were not scored.
+        conflicts: mutations that were not scored because of the person's own records.
+        status: of the gene in this person, as of predictions; ``not_finite`` if any mutation's value is.
     """
 
     interval: Interval
@@ -52,6 +54,7 @@ class Mutagenesis:
     log1p_tpm: np.ndarray
     noise_floor: np.ndarray
     conflicts: int
+    status: str = OK
     parts: Parts | None = field(default=None, compare=False)
 
     def per_base(self) -> np.ndarray:
@@ -114,6 +117,7 @@ def mutagenesis(
     shuffle_window: int = 10,
     n_shuffles: int = 5,
     seed: int = 0,
+    allow_unused: bool = False,
     on_mutation: Callable[[int, int], None] | None = None,
     parts: str | Path | None = None,
     overwrite_parts: bool = False,
@@ -130,6 +134,7 @@ def mutagenesis(
         tissues: names; None = all.
         mutations: of ``substitutions``, ``deletions`` (of one base) and ``shuffles`` (of windows).
         shuffle_window, n_shuffles, seed: bases in a window, how often each is shuffled, and by which random numbers.
+        allow_unused: go on, with NaN, where nothing of the person's file was used in the gene, instead of stopping.
         on_mutation: called with (done, total).
         parts: folder for what is done while the run goes on; the same run started again goes on with the rest.
         overwrite_parts: remove the parts of another run instead of refusing them.
@@ -147,6 +152,8 @@ def mutagenesis(
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     _check_intervals(intervals, regions, person)
     in_gene = scorer.in_gene(person, regions, tissue_ids)
+    use = in_gene.use
+    check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
     rng = np.random.default_rng(seed)
     todo = [list(_mutations(person, interval, mutations, shuffle_window, n_shuffles, rng)) for interval in intervals]
     folder = None
@@ -164,14 +171,20 @@ def mutagenesis(
     asked = _Asked(person, regions, tuple(names), tuple(mutations), shuffle_window)
     for number, (interval, of_interval) in enumerate(zip(intervals, todo, strict=True)):
         effects: list[np.ndarray] = []
+        statuses: list[str] = []
         for first in range(0, len(of_interval), VARIANTS_AT_ONCE):
             if on_mutation is not None:
                 on_mutation(done, total)
             batch = of_interval[first : first + VARIANTS_AT_ONCE]
-            effects.append(_batch(in_gene, batch, folder, f"batch-{number}-{first}"))
+            found, of_batch = _batch(in_gene, batch, folder, f"batch-{number}-{first}")
+            effects.append(found)
+            statuses += of_batch
             done += len(batch)
         joined = np.concatenate(effects) if effects else np.zeros((0, len(names)), np.float32)
-        results.append(_gathered(asked, interval, of_interval, joined, base, noise, folder))
+        status = NOT_FINITE if NOT_FINITE in statuses else in_gene.status(base)
+        results.append(
+            _gathered(asked, interval, of_interval, joined, base, noise, statuses.count("conflict"), status, folder)
+        )
     if on_mutation is not None:
         on_mutation(done, total)
     return results
@@ -248,23 +261,29 @@ def _mutations(
                     yield _Mutation("shuffles", place, 0, Variant(chrom, interval.start + first + 1, held, shuffled))
 
 
-def _batch(in_gene: GeneScorer, batch: Sequence[_Mutation], folder: Parts | None, name: str) -> np.ndarray:
-    """Effects of some mutations, (n, T) float32; NaN where one cannot be scored."""
+def _batch(
+    in_gene: GeneScorer, batch: Sequence[_Mutation], folder: Parts | None, name: str
+) -> tuple[np.ndarray, list[str]]:
+    """Effects of some mutations, (n, T) float32, and their statuses; NaN where one cannot be scored."""
     if folder is not None:
         for path in folder.parts(name):
-            rows = folder.read_part(path)["effect"].to_pylist()
-            return np.array(rows, dtype=np.float32).reshape(len(batch), -1)
+            part = folder.read_part(path)
+            effects = np.array(part["effect"].to_pylist(), dtype=np.float32).reshape(len(batch), -1)
+            return effects, part["status"].to_pylist()
     normal = [in_gene.normalized(each.variant) for each in batch]
     scored = iter(in_gene.score([each for each in normal if each is not None], ["hom"]))
     nothing = np.full(len(in_gene.tissue_ids), np.nan, dtype=np.float32)
-    rows = []
+    rows, statuses = [], []
     for each in normal:
         found = None if each is None else next(scored)
         rows.append(nothing if found is None else found.alt[0] - found.ref)
+        statuses.append("conflict" if found is None else found.status)
     effects = np.stack(rows)
     if folder is not None:
-        folder.write_part(name, pa.table({"effect": pa.array(list(effects), pa.list_(pa.float32()))}))
-    return effects
+        folder.write_part(
+            name, pa.table({"effect": pa.array(list(effects), pa.list_(pa.float32())), "status": statuses})
+        )
+    return effects, statuses
 
 
 def _gathered(
@@ -274,6 +293,8 @@ def _gathered(
     effects: np.ndarray,
     base: np.ndarray,
     noise: np.ndarray,
+    conflicts: int,
+    status: str,
     folder: Parts | None,
 ) -> Mutagenesis:
     tissues, kinds, window = asked.tissues, asked.kinds, asked.window
@@ -311,6 +332,7 @@ def _gathered(
         window,
         base,
         noise,
-        int(np.isnan(effects).any(axis=1).sum()),
+        conflicts,
+        status,
         folder,
     )

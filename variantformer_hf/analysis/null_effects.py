@@ -15,8 +15,9 @@ from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..genome.variants import VariantFile
 from ..inference.gene_regions import RegionFinder
 from ..inference.query import RejectedQueryError, rejected_names
+from ..inference.statuses import check_finite
 from .backgrounds import Background
-from .effects import VariantScorer
+from .effects import VariantScorer, check_backgrounds_used
 from .variant_genes import overlap, tss_distance
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def build_null(
     least_maf: float = 0.05,
     per_class: int = 50,
     seed: int = 0,
+    allow_unused: bool = False,
     on_gene: Callable[[int, int], None] | None = None,
 ) -> "pd.DataFrame":
     """Effects of common variants near genes, by their distance from the TSS.
@@ -63,6 +65,7 @@ def build_null(
         least_maf: lowest minor allele frequency in the panel.
         per_class: most variants of a gene in a distance class; more are drawn from.
         seed: of the draw.
+        allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
         on_gene: called with (done, total).
 
     Returns:
@@ -84,7 +87,7 @@ def build_null(
     if rejected:
         raise RejectedQueryError(rejected_names("gene", rejected))
     rng = np.random.default_rng(seed)
-    parts = []
+    parts, genes_seen = [], []
     file = VariantFile(panel, all_samples=True)
     try:
         for number, gene in enumerate(found):
@@ -93,7 +96,11 @@ def build_null(
             drawn = _drawn(gene, finder, file, reference, least_maf, per_class, rng)
             if not drawn:
                 continue
-            table = scorer.score(list(drawn), backgrounds, genes=[gene.gene_id], tissues=tissues, zygosity=zygosity)
+            table = scorer.score(
+                list(drawn), backgrounds, genes=[gene.gene_id], tissues=tissues, zygosity=zygosity, allow_unused=True
+            )
+            genes_seen.append(table.drop_duplicates(["gene_id", "background"]))
+            check_finite(table["gene_name"], table["status"])
             table = table[table["status"] == "ok"]
             table = table.assign(
                 distance_class=distance_class(table["tss_distance"].to_numpy()),
@@ -109,6 +116,7 @@ def build_null(
             f"has no variant with a frequency of {least_maf} or more in the regions of these genes", file=panel,
             remedy="Give a panel of that genome with INFO AF, or with many samples; or lower --min-maf.",
         )  # fmt: skip
+    check_backgrounds_used(pd.concat(genes_seen), backgrounds, allow_unused=allow_unused)
     return pd.concat(parts, ignore_index=True)
 
 

@@ -30,11 +30,13 @@ class ScoredVariant:
     """One variant in one gene and background, in T tissues and Z zygosities.
 
     Attributes:
-        status: ``ok``, ``conflict``, ``gene_deleted`` or ``no_cres``.
+        status: ``ok``, ``no_overlap``; or without numbers ``conflict``, ``gene_deleted``, ``no_cres``, ``not_in_vcf``,
+            ``all_skipped`` or ``not_finite`` (see ``RecordUse`` and docs/outputs.md).
         conflict: the record it collides with.
         flags: (Z,) names, joined by ``;``.
         ref, alt: (T,) and (Z, T) float32 log1p TPM.
         outputs: ref and Z alts, for embeddings.
+        reason: why none of the person's records in the gene was used; "" where one was or there is none.
     """
 
     observed: str
@@ -46,6 +48,7 @@ class ScoredVariant:
     ref: np.ndarray
     alt: np.ndarray
     outputs: tuple[StreamOutput | None, ...] = ()
+    reason: str = ""
 
 
 def states_of(

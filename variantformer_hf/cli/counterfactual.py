@@ -7,6 +7,7 @@ import typer
 
 from .options import (
     GENOTYPE,
+    AllowUnusedOption,
     DeviceOption,
     FastaOption,
     ForceCompanionsOption,
@@ -41,6 +42,7 @@ def counterfactual(
     mode: ModeOption = "iupac",
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Set genotypes in everybody whose genome that changes, and predict both ways.
@@ -65,6 +67,7 @@ def counterfactual(
     from ..genome.variant_table import read_variants
     from ..genome.variants import VariantFile
     from ..inference.people import GenotypeOptions, open_people
+    from ..inference.statuses import check_finite
 
     disable_progress_bar()
     pysam.set_verbosity(0)
@@ -78,7 +81,7 @@ def counterfactual(
     people = open_people(reference, vcf, sample, GenotypeOptions(mode=mode))
     scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
     with progress("predicting", "carriers and genes") as on_person:
-        found = compare(scorer, people, wanted, gene, tissues=tissue, on_person=on_person)
+        found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)
     written = [write_table(found.table, out.path, {"model": scorer.predictor.identity.name})]
     written.append(write_table(found.summary, beside["summary"], {}))
     written += report_rejected(table, beside["rejected"])
@@ -86,3 +89,4 @@ def counterfactual(
     for name, reason in list(found.left_out.items())[:5]:
         typer.echo(f"  {name}: {reason}", err=True)
     out.deliver(written)
+    check_finite(found.table["gene_name"], found.table["status"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import ForceCompanionsOption
+from .options import AllowUnusedOption, ForceCompanionsOption
 from .outputs import Output, claim
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
@@ -103,6 +103,7 @@ def effects(
     store: Annotated[
         str, typer.Option(help="Folder of elements' vectors; auto; none.", rich_help_panel=MACHINE)
     ] = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Score variants: the same genome with and without each, everything else alike.
@@ -130,6 +131,7 @@ def effects(
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
     from ..inference.people import GenotypeOptions
+    from ..inference.statuses import check_finite
 
     disable_progress_bar()
     pysam.set_verbosity(0)
@@ -155,6 +157,7 @@ def effects(
                 zygosity=zygosity or ("het", "hom"),
                 with_embeddings=embeddings is not None,
                 phase_shifts=phase_shifts,
+                allow_unused=allow_unused,
                 on_gene=on_gene,
                 parts=out.beside(parts),
                 overwrite_parts=overwrite,
@@ -179,6 +182,7 @@ def effects(
     for each in (result, other):
         if each is not None:
             each.remove_parts()
+    check_finite(found["gene_name"], found["status"])
 
 
 def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Sequence[Background]") -> dict[str, Any]:

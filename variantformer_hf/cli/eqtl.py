@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from .options import (
+    AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
     FastaOption,
@@ -51,6 +52,7 @@ def eqtl(
     plot: Annotated[Path | None, typer.Option(help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT)] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Rank correlation of predicted effects and observed eQTL slopes, by tissue and data set.
@@ -71,6 +73,7 @@ def eqtl(
     from ..analysis.backgrounds import Background
     from ..analysis.eqtl import eqtl_benchmark
     from ..genome.variant_table import VariantTable
+    from ..inference.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("scoring", "genes") as on_gene:
@@ -82,6 +85,7 @@ def eqtl(
             score=score,
             n_bootstraps=bootstraps,
             seed=seed,
+            allow_unused=allow_unused,
             on_gene=on_gene,
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
@@ -95,3 +99,4 @@ def eqtl(
     written += report_rejected(VariantTable((), found.rejected), beside["rejected"])
     out.deliver(written)
     found.scored.remove_parts()
+    check_finite(found.scored.table["gene_name"], found.scored.table["status"])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from .options import (
+    AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
     FastaOption,
@@ -46,6 +47,7 @@ def knockout(
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Take away, or shuffle, each of a gene's cCREs in turn: which elements the prediction rests on."""
@@ -58,13 +60,23 @@ def knockout(
         check_plot(plot)
 
     from ..analysis.knockout import knockout as knock_out
+    from ..inference.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("knocking out", "elements") as on_element:
         table = knock_out(
-            scorer, person, gene, tissues=tissue, how=how, n_shuffles=shuffles, seed=seed, on_element=on_element
+            scorer,
+            person,
+            gene,
+            tissues=tissue,
+            how=how,
+            n_shuffles=shuffles,
+            seed=seed,
+            allow_unused=allow_unused,
+            on_element=on_element,
         )
     written = [write_table(table, out.path, {"model": scorer.predictor.identity.name, "how": how})]
     if plot is not None:
         written.append(knockout_plot(table, table["tissue"].iloc[0], plot))
     out.deliver(written)
+    check_finite(table["gene_name"], table["status"])

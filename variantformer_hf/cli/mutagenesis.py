@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import (
+    AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
     FastaOption,
@@ -58,6 +59,7 @@ def mutagenesis(
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Mutate every base of a stretch, one at a time, homozygous in a person's genome.
@@ -81,6 +83,7 @@ def mutagenesis(
     from ..analysis.mutagenesis import element_intervals
     from ..analysis.mutagenesis import mutagenesis as mutate
     from ..genome.interval import parse_region
+    from ..inference.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
@@ -98,11 +101,14 @@ def mutagenesis(
             tissues=tissue,
             mutations=kinds,
             shuffle_window=shuffle_window,
+            allow_unused=allow_unused,
             on_mutation=on_mutation,
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
-    metadata = {"model": scorer.predictor.identity.name, "sha256": scorer.predictor.identity.sha256, "gene": gene}
+    identity = scorer.predictor.identity
+    status = ";".join(dict.fromkeys(each.status for each in found))
+    metadata = {"model": identity.name, "sha256": identity.sha256, "gene": gene, "status": status}
     written = [write_mutagenesis(found, output, metadata)]
     if track is not None and "substitutions" in kinds:
         written += write_tracks(found, track, person.reference.contigs)
@@ -113,3 +119,4 @@ def mutagenesis(
         typer.echo(f"{conflicts} mutations are NaN: the person carries other variants there", err=True)
     out.deliver(written)
     found[0].remove_parts()
+    check_finite([gene] * len(found), [each.status for each in found])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import ForceCompanionsOption
+from .options import AllowUnusedOption, ForceCompanionsOption
 from .outputs import claim
 from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
@@ -44,6 +44,7 @@ def null(
     device: Annotated[
         str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
     ] = "auto",
+    allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Score common variants near genes, by distance from the TSS, for `effects --null`."""
@@ -81,6 +82,7 @@ def null(
             least_maf=min_maf,
             per_class=per_class,
             seed=seed,
+            allow_unused=allow_unused,
             on_gene=on_gene,
         )
     sizes = table.drop_duplicates(["gene_id", "variant"]).groupby("distance_class").size()

@@ -144,7 +144,7 @@ def predict(
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
-    from ..inference.statuses import NOT_FINITE, check_finite
+    from ..inference.statuses import check_finite
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
@@ -195,7 +195,7 @@ def predict(
     if result.is_writer:
         out.deliver(_write(result, out, layout, embeddings))
         result.remove_parts()
-        check_finite(result.genes.loc[result.genes["status"] == NOT_FINITE, "gene_name"].tolist())
+        check_finite(result.genes["gene_name"], result.genes["status"])
 
 
 def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,16 +115,16 @@ def check_used(sample: str, endings: Iterable[tuple[str, str]], vcf: str | Path 
     logger.warning("%s: sample %s: %s", vcf, sample, problem)
 
 
-def check_finite(genes: Sequence[str]) -> None:
+def check_finite(genes: Iterable[str], statuses: Iterable[str]) -> None:
     """Stop, once all else is written, where the model gave no numbers.
 
     Args:
-        genes: names of the genes with the status ``not_finite``.
+        genes, statuses: columns of a table: names, and the status of each.
 
     Raises:
-        InputError: there are any; it names them.
+        InputError: there are ``not_finite`` ones; it names them.
     """
-    names = list(dict.fromkeys(genes))
+    names = list(dict.fromkeys(gene for gene, status in zip(genes, statuses, strict=True) if status == NOT_FINITE))
     if names:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         raise InputError(
