@@ -182,7 +182,7 @@ def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
     """Whether each contig of the index begins below its header line and ends where the next begins."""
     try:
         text = _BgzippedText(path) if compressed else _PlainText(path)
-        contigs = []
+        contigs: list[tuple[int, int, bytes | None]] = []
         for line in index.read_text().removesuffix("\n").split("\n"):
             name, *numbers = line.split("\t")
             length, first, line_bases, line_width = map(int, numbers)
@@ -190,24 +190,24 @@ def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
             if length < 0 or (length and not 0 < line_bases < line_width <= line_bases + _LONGEST_LINE_END):
                 return False
             contigs.append((first, first + full_lines * line_width + rest + 1, name.encode()))
-        end = 0
-        for first, last, name in sorted(contigs):
+        end, has_bases = 0, False
+        for first, last, name in [*sorted(contigs), (text.size, text.size, None)]:
             # What lies between two contigs: a line end, and the header; more, where the index has not all contigs.
-            between = text.read(max(end, first - _LONGEST_HEADER), first)
+            between = text.read(end - has_bases, min(first, end + _LONGEST_HEADER))
+            behind = between[has_bases:].lstrip(b"\r\n")[:1]
+            if first < end or (has_bases and not between[:1].strip()):
+                return False
+            if name is None:
+                return bool(contigs) and behind in (b"", b">")
+            if first > end + _LONGEST_HEADER:
+                between = text.read(first - _LONGEST_HEADER, first)
             header = between[:-1].rpartition(b"\n")[2]
-            if _follows(text, end) != b">" or between[-1:] != b"\n" or header[1:].split()[:1] != [name]:
+            if behind != b">" or between[-1:] != b"\n" or header[1:].split()[:1] != [name]:
                 return False
-            if last > first and not text.read(last - 1, last).strip():
-                return False
-            end = last
-        return bool(contigs) and end <= text.size and _follows(text, end) in (b"", b">")
+            end, has_bases = last, last > first
     except (OSError, ValueError, ZeroDivisionError):
-        return False
-
-
-def _follows(text: "_PlainText | _BgzippedText", end: int) -> bytes:
-    """The first byte behind a contig's last base that ends no line."""
-    return text.read(end, end + 64).lstrip(b"\r\n")[:1]
+        pass
+    return False
 
 
 class _PlainText:
