@@ -114,12 +114,13 @@ class VariantFile:
             if self._is_bcf:
                 self._bcf = pysam.VariantFile(str(self.path), index_filename=str(self._index))
                 if self._bcf.index is None:
+                    self.close()
                     raise OSError("the index cannot be read")
                 header = str(self._bcf.header).splitlines()
             else:
                 self._vcf = pysam.TabixFile(str(self.path), index=str(self._index), encoding="utf-8")
                 header = list(self._vcf.header)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, NotImplementedError) as error:
             raise InputError(
                 "cannot be read as an indexed VCF or BCF",
                 file=self.path,
@@ -226,6 +227,7 @@ class VariantFile:
             else:
                 yield from self._vcf.fetch(chrom, start, end)
         except (OSError, ValueError) as error:
+            self.close()  # else pysam prints, when it lets go of the file, what is said here
             raise InputError(
                 "cannot be read on: the file is damaged or cut short",
                 file=self.path,

@@ -1,4 +1,4 @@
-"""Which tokenizer, geometry and tables belong to a model: their hashes stand in its config.json.
+"""Which weights, tokenizer, geometry and tables belong to a model: their hashes stand in its config.json.
 
 Weights are trained on the tokens of one vocabulary, on one list of cCREs, in windows of one geometry. Another model's
 file in their place gives numbers all the same, and wrong ones.
@@ -9,7 +9,7 @@ import json
 import logging
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome.provenance import file_sha256
 from ..modeling import VariantFormerProcessor
-from .model_files import model_file
+from ..modeling.variantformer.configuration_variantformer import config_digest, record_written
+from .model_files import model_file, remembered_sha256
 
 if TYPE_CHECKING:
     from ..genome.cres import CreTable
@@ -29,7 +30,7 @@ COMPANIONS = ("tokenizer.json", "processor_config.json", GENES_FILE, CRES_FILE)
 
 
 def write_companions(folder: str | Path) -> dict[str, str]:
-    """Write into a whole folder's config.json which files its weights belong with.
+    """Write into a whole folder's config.json its weights' hashes, and which files they belong with.
 
     Args:
         folder: weights, config, processor and, of an expression model, tables; all written.
@@ -47,6 +48,7 @@ def write_companions(folder: str | Path) -> dict[str, str]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    record_written(folder)
     return dict(config["companions"])
 
 
@@ -56,16 +58,29 @@ def companions_of(model: str | Path, *, revision: str | None = None) -> dict[str
     Raises:
         InputError: config.json is missing or damaged.
     """
+    return _hashes(_config(model, revision), "companions")
+
+
+def _config(model: str | Path, revision: str | None) -> dict[str, Any]:
     path = model_file(model, "config.json", revision=revision)
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("companions")
-        return None if found is None else {str(name): str(wanted) for name, wanted in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict) or not all(
+            isinstance(config.get(name, {}), dict) for name in ("companions", "written")
+        ):
+            raise ValueError("it is another kind of JSON")
+    except (OSError, ValueError) as error:
         raise InputError(f"the model cannot be loaded: its config is damaged ({error})", file=path) from error
+    return config
+
+
+def _hashes(config: dict[str, Any], name: str) -> dict[str, str] | None:
+    found = config.get(name)
+    return None if found is None else {str(file): str(wanted) for file, wanted in found.items()}
 
 
 def check_companions(model: str | Path, *, revision: str | None = None, force: bool = False) -> None:
-    """Hold the files that lie beside a model's weights to the hashes in its config.
+    """Hold a model's weights, its config and the files that lie beside them to the hashes in the config.
 
     A folder of an older version has none: that is said, and no more can be checked.
 
@@ -77,17 +92,21 @@ def check_companions(model: str | Path, *, revision: str | None = None, force: b
     Raises:
         InputError: a file is missing, or is another model's (unless ``force``); config.json is damaged.
     """
-    companions = companions_of(model, revision=revision)
-    if companions is None:
+    config = _config(model, revision)
+    companions, written = _hashes(config, "companions"), _hashes(config, "written")
+    if companions is None or written is None:
         logger.warning(
-            "%s: its config.json has no hashes of tokenizer and tables (an older version wrote it): "
-            "whether they belong to these weights is not checked",
+            "%s: its config.json has no hashes of %s (an older version wrote it): whether they %s is not checked",
             model,
+            "tokenizer and tables" if companions is None else "the weights",
+            "belong to these weights" if companions is None else "are as they were written",
         )
-        return
-    for name, wanted in companions.items():
+    for name, wanted in {**(written or {}), **(companions or {})}.items():
         file = model_file(model, name, revision=revision)
-        found = file_sha256(file)
+        if name == "config.json":
+            found = config_digest(config)
+        else:
+            found = file_sha256(file) if name in COMPANIONS else remembered_sha256(file)
         if found == wanted:
             continue
         problem = (

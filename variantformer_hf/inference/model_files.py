@@ -87,12 +87,12 @@ def model_identity(model: str | Path, *, revision: str | None = None) -> ModelId
     """Name and SHA-256 of a model's weights; a file is read once, and again when its size or time has changed."""
     digest = hashlib.sha256()
     for path in _weight_files(model, revision):
-        digest.update(bytes.fromhex(_file_hash(path)))
+        digest.update(bytes.fromhex(remembered_sha256(path)))
     name = Path(model).name if _is_folder(model) else str(model)
     return ModelIdentity(name, digest.hexdigest())
 
 
-def _file_hash(path: Path) -> str:
+def remembered_sha256(path: Path) -> str:
     """SHA-256 of a file, remembered in the cache folder by path, size and times (that of the content can be set)."""
     status = path.resolve().stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
@@ -330,7 +330,7 @@ def _check_download(path: Path) -> None:
         InputError: it is another file than the Hub has.
     """
     blob = path.resolve()
-    if blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name) and _file_hash(blob) != blob.name:
+    if blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name) and remembered_sha256(blob) != blob.name:
         raise InputError(
             "was downloaded, and its SHA-256 is not the one that the Hub names",
             file=path,

@@ -1,8 +1,11 @@
 """Configurations of the VariantFormer models."""
 
+import hashlib
+import json
 from dataclasses import fields
 from difflib import get_close_matches
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
@@ -40,11 +43,33 @@ _EXPRESSION_CHOICES = {
 }
 
 
+# What config.json says of files, which may be added when the rest of it is written.
+_OF_FILES = ("written", "companions", "auto_map")
+
+
+def config_digest(config: dict[str, Any]) -> str:
+    """SHA-256 of what a config.json says of the model."""
+    content = {name: value for name, value in config.items() if name not in _OF_FILES}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def record_written(folder: str | PathLike[str]) -> None:
+    """Write into a folder's config.json, as ``written``, the SHA-256 of its weight files and of the config itself."""
+    path = Path(folder) / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["written"] = {path.name: config_digest(config)}
+    for weights in sorted(path.parent.glob("model*.safetensors*")):
+        with weights.open("rb") as file:
+            config["written"][weights.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 class _ConfigWithCode(PreTrainedConfig):
     """A config that is saved with the code of its model beside it, for readers without this package."""
 
     def save_pretrained(self, save_directory: str | PathLike[str], **options: Any) -> None:
         """Write config.json and the model's code into a folder; options as of ``PreTrainedConfig``."""
+        self.__dict__.pop("written", None)  # of the files that it was loaded from
         super().save_pretrained(save_directory, **options)
         add_model_code(save_directory)
 

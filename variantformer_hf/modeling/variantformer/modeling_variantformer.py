@@ -35,7 +35,7 @@ from .attention_variantformer import (
     VariantFormerSelfAttention,
     score_bias,
 )
-from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
+from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig, record_written
 
 # Sequences that an encoder works on at a time, on the CPU and elsewhere: what bounds the memory of its activations.
 ENCODER_CHUNK = 128
@@ -273,6 +273,8 @@ class VariantFormerPreTrainedModel(PreTrainedModel):
         folder = Path(save_directory)
         for weights in folder.glob("model*.safetensors"):
             weights.chmod(S_IMODE((folder / "config.json").stat().st_mode))
+        if (folder / "config.json").is_file():  # which one process of several writes
+            record_written(folder)
 
     def compile_layers(self, **options: Any) -> None:
         """Compile every layer in place with ``torch.compile``; the first batches are slow, and shapes may change after.
