@@ -1,6 +1,7 @@
 """Counterfactuals of carriers, eQTL benchmark, null effects, and populations' weighted scores."""
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,43 @@ def test_rows_without_a_slope_are_counted(world: SmallWorld, scorer: VariantScor
     assert [(each.row, each.reason) for each in found.rejected] == [(3, "has no slope")]
 
 
+def test_slopes_of_the_reference_allele_are_turned(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    """The same associations, told of the effect allele as another study chose it: the same pairs."""
+    table = eqtl_table(world, tmp_path / "plain.tsv", 12)
+    told = table.rename(columns={"ref": "other_allele", "alt": "effect_allele"})
+    flipped = np.arange(12) % 3 == 0
+    told.loc[flipped, ["other_allele", "effect_allele"]] = table.loc[flipped, ["alt", "ref"]].to_numpy()
+    told.loc[flipped, "beta"] *= -1
+    told.loc[flipped, ["AF_EUR", "AF_AFR"]] = 1 - table.loc[flipped, ["AF_EUR", "AF_AFR"]]
+    told.to_csv(tmp_path / "told.tsv", sep="\t", index=False)
+    backgrounds = [Background("reference", PersonalGenome(world.reference))]
+    plain, turned = (
+        eqtl_benchmark(scorer, tmp_path / name, backgrounds, tissues=["liver"]) for name in ("plain.tsv", "told.tsv")
+    )
+    assert turned.pairs["turned"].tolist() == flipped.tolist()
+    pd.testing.assert_frame_equal(plain.pairs.drop(columns="turned"), turned.pairs.drop(columns="turned"))
+    assert turned.scored.table["flags"].str.contains("turned").tolist() == flipped.tolist()
+    assert turned.scored.report["rows"] == {
+        "read": 12, "used": 12, "turned": 4, "repeated": 0, "rejected": {}
+    }  # fmt: skip
+
+
+def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
+    table = eqtl_table(world, tmp_path / "all.tsv", 4).assign(pip=["0.9", "0.5", "0.1", ""])
+    table = pd.concat([table, table.iloc[:1].assign(rsid="another")])
+    table.to_csv(tmp_path / "eqtl.tsv", sep="\t", index=False)
+    backgrounds = [Background("reference", PersonalGenome(world.reference))]
+    found = eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, tissues=["liver"], min_pip=0.5)
+    assert len(found.pairs) == 2
+    assert found.variants.counts() == {
+        "read": 5, "used": 2, "turned": 0, "repeated": 1, "rejected": {"under_min_pip": 1, "no_pip": 1}
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"a PIP of 0.95 or more.* its PIP 0.9 is under 0.95"):
+        eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, min_pip=0.95)
+    with pytest.raises(InputError, match="lowest PIP is 2"):
+        eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, min_pip=2)
+
+
 # Null effects ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +268,9 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
     )
     genome = PersonalGenome(world.reference)
     backgrounds = [Background("reference", genome)]
-    null = build_null(scorer, panel, backgrounds, ["PLUS"], tissues=["liver"], zygosity=["hom"])
+    records: Counter[str] = Counter()
+    null = build_null(scorer, panel, backgrounds, ["PLUS"], tissues=["liver"], zygosity=["hom"], records=records)
+    assert records == {"used": 20, "rare": 20, "multi_allelic": 1, "not_drawn": 0}
     assert sorted(null["variant"]) == sorted(
         f"chr1:{at + 1}:{world.genome[at]}:{other_base(world.genome[at])}" for at in places[1::2]
     )

@@ -346,6 +346,7 @@ def test_effects_from_a_table_to_every_layout(demo: Path, variants_file: Path, t
     assert len(pd.read_csv(f"{output}.rejected.tsv", sep="\t")) == 1
     report = json.loads(Path(f"{output}.report.json").read_text())
     assert report["counts"]["variants"] == 10
+    assert report["counts"]["rows"]["rejected"] == {"alleles": 1}
     assert not Path(f"{output}.parts").exists()
 
     null = tmp_path / "null.parquet"
@@ -465,6 +466,8 @@ def test_eqtl_correlations(demo: Path, variants_file: Path, tmp_path: Path) -> N
     assert found["stratum"].tolist() == ["all", "rare"]
     assert found["n"].tolist() == [10, 10]
     assert found["spearman"].between(-1, 1).all()
+    report = json.loads((tmp_path / "q.tsv.report.json").read_text())
+    assert report["counts"]["rows"] == {"read": 10, "used": 10, "turned": 0, "repeated": 0, "rejected": {}}
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,19 @@ class EqtlBenchmark:
         pairs: one row per variant, gene, tissue and data set: slope (of ALT), score, maf, whether the row was turned,
             stratum memberships.
         correlations: one row per tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement.
-        rejected: rows that were not scored, among them those without a slope.
+        variants: the rows that were scored, and those that were not, among them those without a slope.
         scored: the effects, and the counts of the rows.
     """
 
     pairs: "pd.DataFrame"
     correlations: "pd.DataFrame"
-    rejected: tuple[RejectedVariant, ...]
+    variants: VariantTable
     scored: EffectResult
+
+    @property
+    def rejected(self) -> tuple[RejectedVariant, ...]:
+        """Rows that were not scored."""
+        return self.variants.rejected
 
 
 def eqtl_benchmark(
@@ -85,8 +90,9 @@ def eqtl_benchmark(
         raise InputError("the benchmark takes one background", remedy="Name person, person-snps or reference.")
     variants = read_variants(table, VariantNormalizer(backgrounds[0].genome.reference))
     slopes, rows, rejected = _with_slopes(variants, min_pip)
+    variants = VariantTable(tuple(rows), tuple(rejected), variants.path)
     result = scorer.run(
-        VariantTable(tuple(rows), tuple(rejected), variants.path),
+        variants,
         backgrounds,
         tissues=tissues,
         zygosity=["hom"],
@@ -126,7 +132,9 @@ def eqtl_benchmark(
             remedy="Its variants must lie in the window or a cCRE of their gene; see the rejected rows.",
         )  # fmt: skip
     pairs = pd.concat(blocks, ignore_index=True).rename(columns={score: "score"})
-    return EqtlBenchmark(pairs, correlations(pairs, n_bootstraps, seed), result.rejected, result)
+    return EqtlBenchmark(
+        pairs, correlations(pairs, n_bootstraps, seed), variants.with_rejected(result.rejected), result
+    )
 
 
 def correlations(pairs: "pd.DataFrame", n_bootstraps: int = 1_000, seed: int = 0) -> "pd.DataFrame":
@@ -208,13 +216,14 @@ def _with_slopes(
             rows.append(row)
             continue
         rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
+    rejected.sort(key=lambda each: each.row)
     if not rows:
         wanted = "a slope and a gene" if min_pip is None else f"a slope, a gene and a PIP of {min_pip:g} or more"
         raise InputError(
             f"has no row with {wanted}", file=variants.path,
             remedy=f"Give the columns gene_id and one of {', '.join(SLOPES)}. {first_reason(rejected)}",
         )  # fmt: skip
-    return slopes, rows, sorted(rejected, key=lambda each: each.row)
+    return slopes, rows, rejected
 
 
 def _tissues_of(scorer: VariantScorer, row: VariantRow) -> set[str] | None:

@@ -1,6 +1,7 @@
 """What effects common variants have: the scale on which one variant's effect is large or small."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ def build_null(
     seed: int = 0,
     allow_unused: bool = False,
     on_gene: Callable[[int, int], None] | None = None,
+    records: Counter[str] | None = None,
 ) -> "pd.DataFrame":
     """Effects of common variants near genes, by their distance from the TSS.
 
@@ -67,6 +69,9 @@ def build_null(
         seed: of the draw.
         allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
         on_gene: called with (done, total).
+        records: is added to: records of the panel in the regions of the genes, a gene's at a time, by what became of
+            them: ``used``, ``not_drawn`` (more than per_class), ``rare``, ``outside`` of the windows and cCREs, and why
+            others cannot be used.
 
     Returns:
         gene_id, tissue, background, zygosity, distance_class, variant, maf, effect.
@@ -87,13 +92,14 @@ def build_null(
     if rejected:
         raise RejectedQueryError(rejected_names("gene", rejected))
     rng = np.random.default_rng(seed)
+    counts: Counter[str] = Counter() if records is None else records
     parts, genes_seen = [], []
     file = VariantFile(panel, all_samples=True)
     try:
         for number, gene in enumerate(found):
             if on_gene is not None:
                 on_gene(number, len(found))
-            drawn = _drawn(gene, finder, file, reference, least_maf, per_class, rng)
+            drawn = _drawn(gene, finder, file, reference, least_maf, per_class, rng, counts)
             if not drawn:
                 continue
             table = scorer.score(
@@ -180,17 +186,21 @@ def _drawn(
     least_maf: float,
     per_class: int,
     rng: np.random.Generator,
+    counts: Counter[str],
 ) -> dict[Variant, float]:
     """Common variants of a gene, as many as are wanted of each class, and their minor allele frequencies."""
     regions = finder.find(gene)
     normalizer = VariantNormalizer(reference)
     by_class: dict[str, dict[Variant, float]] = {name: {} for name in DISTANCE_CLASSES}
-    for variant, maf in _common(file, finder.reach(gene), least_maf):
+    for variant, maf in _common(file, finder.reach(gene), least_maf, counts):
         try:
             normal = normalizer(variant)
-        except VariantError:
+        except VariantError as error:
+            counts[error.kind] += 1
             continue
-        if overlap(normal, regions).label != "none":
+        if overlap(normal, regions).label == "none":
+            counts["outside"] += 1
+        else:
             kind = str(distance_class(np.array([float(tss_distance(normal, gene))]))[0])
             by_class[kind][normal] = maf
     drawn: dict[Variant, float] = {}
@@ -198,21 +208,33 @@ def _drawn(
         names = list(variants)
         chosen = rng.permutation(len(names))[:per_class]
         drawn.update({names[index]: variants[names[index]] for index in sorted(chosen.tolist())})
+        counts["not_drawn"] += len(names) - len(chosen)
+    counts["used"] += len(drawn)
     return drawn
 
 
-def _common(file: VariantFile, reach: Interval, least_maf: float) -> Iterator[tuple[Variant, float]]:
-    """Short variants of a stretch whose rarer allele is common enough; multi-allelic sites are passed over."""
+def _common(
+    file: VariantFile, reach: Interval, least_maf: float, counts: Counter[str]
+) -> Iterator[tuple[Variant, float]]:
+    """Short variants of a stretch whose rarer allele is common enough; multi-allelic sites are counted only."""
     chrom = _contig_in(file, reach.chrom)
     if chrom is None:
         return
     for line in file.lines_within(chrom, reach.start, reach.end):
         fields = line.split("\t")
         ref, alt = fields[3], fields[4]
-        if "," in alt or not set(ref + alt) <= set("ACGTacgt") or abs(len(ref) - len(alt)) > _LONGEST_INDEL:
-            continue
         frequency = _frequency(fields)
-        if frequency is not None and min(frequency, 1 - frequency) >= least_maf:
+        if "," in alt:
+            counts["multi_allelic"] += 1
+        elif not set(ref + alt) <= set("ACGTacgt"):
+            counts["alleles"] += 1
+        elif abs(len(ref) - len(alt)) > _LONGEST_INDEL:
+            counts["long_indel"] += 1
+        elif frequency is None:
+            counts["no_frequency"] += 1
+        elif min(frequency, 1 - frequency) < least_maf:
+            counts["rare"] += 1
+        else:
             yield Variant(reach.chrom, int(fields[1]), ref, alt), min(frequency, 1 - frequency)
 
 

@@ -1,5 +1,6 @@
 """Effects in several populations' genomes as one number, weighted by how common the variant is in each."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..genome.variant import VariantNormalizer
-from ..genome.variant_table import VariantTable, read_variants
+from ..genome.variant_table import VariantTable, first_reason, read_variants
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 _KEYS = ["variant", "gene_id", "gene_name", "tissue", "zygosity"]
 _SCORES = ("effect", "released_score")
@@ -42,7 +45,13 @@ def read_frequencies(
         InputError: the file cannot be read.
     """
     wanted = None if near is None else [row.variant for row in near.rows]
-    return frequencies_of(read_variants(path, normalizer, near=wanted))
+    table = read_variants(path, normalizer, near=wanted)
+    if table.rejected:
+        logger.warning(
+            "%s: %d of %d rows have no frequency of a variant that can be used: %s", path, len(table.rejected),
+            len(table) + len(table.rejected), first_reason(table.rejected),
+        )  # fmt: skip
+    return frequencies_of(table)
 
 
 def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.DataFrame":

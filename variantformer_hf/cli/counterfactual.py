@@ -50,11 +50,11 @@ def counterfactual(
     OUTPUT has a row per carrier, gene and tissue, OUTPUT.summary.tsv the mean over carriers with its 95 % confidence
     interval. Who is not changed, and why, is said.
     """
-    from ..report.tables import check_format, write_table
+    from ..report.tables import check_format, write_json, write_table
 
     check_format(output, "tidy")
     out = claim(output, overwrite=overwrite, stdout=True)
-    beside = {name: out.beside(f"{name}.tsv") for name in ("summary", "rejected")}
+    beside = {name: out.beside(name) for name in ("summary.tsv", "rejected.tsv", "report.json")}
     out.add(beside.values())
 
     import pysam
@@ -83,8 +83,15 @@ def counterfactual(
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)
     written = [write_table(found.table, out.path, {"model": scorer.predictor.identity.name})]
-    written.append(write_table(found.summary, beside["summary"], {}))
-    written += report_rejected(table, beside["rejected"])
+    written.append(write_table(found.summary, beside["summary.tsv"], {}))
+    people_changed = {
+        "given": len(people),
+        "changed": found.table["sample"].nunique(),
+        "left_out": dict(found.left_out),
+    }
+    report = {"model": scorer.predictor.identity.name, "rows": table.counts(), "people": people_changed}
+    written.append(write_json(report, beside["report.json"]))
+    written += report_rejected(table, beside["rejected.tsv"])
     typer.echo(f"{found.table['sample'].nunique()} of {len(people)} people are changed by the edits", err=True)
     for name, reason in list(found.left_out.items())[:5]:
         typer.echo(f"  {name}: {reason}", err=True)

@@ -39,11 +39,12 @@ def edit(
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
     from ..report.edited_vcf import check_vcf_name, write_edited_vcf
+    from ..report.tables import write_json
 
     check_vcf_name(output)
     out = claim(output, overwrite=overwrite)
-    rejected = out.beside("rejected.tsv")
-    out.add([out.beside("tbi"), rejected])
+    rejected, report = out.beside("rejected.tsv"), out.beside("report.json")
+    out.add([out.beside("tbi"), rejected, report])
     pysam.set_verbosity(0)
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))
@@ -56,4 +57,6 @@ def edit(
         f"{written.n_records} records in all",
         err=True,
     )
-    out.deliver([*written.paths, *report_rejected(table, rejected)])
+    records = {"added": written.added, "replaced": written.replaced, "in_all": written.n_records}
+    write_json({"rows": table.counts(), "records": records}, report)
+    out.deliver([*written.paths, report, *report_rejected(table, rejected)])

@@ -31,7 +31,7 @@ def eqtl(
     table: Annotated[
         Path,
         typer.Option(
-            help="eQTL Catalogue columns: chromosome, position, ref, alt, gene_id, beta; maybe maf, tissue, AF_EUR ...",
+            help="Variants with gene_id and beta (or slope); maybe pip, maf, tissue, dataset_id, AF_EUR ...",
             rich_help_panel=INPUTS,
         ),
     ],
@@ -47,6 +47,10 @@ def eqtl(
         Literal["effect", "log2fc_tpm", "released_score"],
         typer.Option(help="What is held against the slopes.", rich_help_panel=OUTPUT),
     ] = "effect",
+    min_pip: Annotated[
+        float | None,
+        typer.Option(help="Lowest PIP of the table's column pip: fine-mapped variants only.", rich_help_panel=INPUTS),
+    ] = None,
     bootstraps: Annotated[int, typer.Option(help="Resamplings for the intervals.", rich_help_panel=OUTPUT)] = 1_000,
     seed: Annotated[int, typer.Option(help="Of the resamplings.", rich_help_panel=OUTPUT)] = 0,
     plot: Annotated[Path | None, typer.Option(help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT)] = None,
@@ -61,18 +65,17 @@ def eqtl(
     (AF_EUR > 0.10 and AF_AFR < 0.05) or Africans. OUTPUT.pairs.tsv has the pairs.
     """
     from ..report.plots import check_plot, eqtl_scatter
-    from ..report.tables import check_format, write_table
+    from ..report.tables import check_format, write_json, write_table
 
     check_format(output, "tidy")
     out = claim(output, overwrite=overwrite, parts=["parts"], stdout=True)
-    beside = {name: out.beside(f"{name}.tsv") for name in ("pairs", "rejected")}
+    beside = {name: out.beside(name) for name in ("pairs.tsv", "rejected.tsv", "report.json")}
     out.add([*beside.values(), plot])
     if plot is not None:
         check_plot(plot)
 
     from ..analysis.backgrounds import Background
     from ..analysis.eqtl import eqtl_benchmark
-    from ..genome.variant_table import VariantTable
     from ..inference.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
@@ -83,6 +86,7 @@ def eqtl(
             [Background(background or ("reference" if vcf is None else "person"), person)],
             tissues=tissue,
             score=score,
+            min_pip=min_pip,
             n_bootstraps=bootstraps,
             seed=seed,
             allow_unused=allow_unused,
@@ -92,11 +96,14 @@ def eqtl(
         )
     written = [
         write_table(found.correlations, out.path, {"model": scorer.predictor.identity.name, "score": score}),
-        write_table(found.pairs, beside["pairs"], {}),
+        write_table(found.pairs, beside["pairs.tsv"], {}),
     ]
     if plot is not None:
         written.append(eqtl_scatter(found.pairs, found.correlations, plot))
-    written += report_rejected(VariantTable((), found.rejected), beside["rejected"])
+    counts = {**found.scored.report, "pairs": len(found.pairs)}
+    settings = {"model": scorer.predictor.identity.name, "score": score, "min_pip": min_pip}
+    written.append(write_json({**settings, "counts": counts}, beside["report.json"]))
+    written += report_rejected(found.variants, beside["rejected.tsv"])
     out.deliver(written)
     found.scored.remove_parts()
     check_finite(found.scored.table["gene_name"], found.scored.table["status"])

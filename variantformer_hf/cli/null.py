@@ -1,5 +1,6 @@
 """``variantformer null``: the effects of common variants, as a scale for others."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def null(
     if not output.name.endswith(".parquet"):
         raise InputError("a null is a Parquet file", file=output, remedy="Name it .parquet.")
     out = claim(output, overwrite=overwrite)
+    report = out.beside("report.json")
+    out.add([report])
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])]
     if not genes:
         raise InputError("no gene is named", remedy="Give --gene or --genes-file.")
@@ -65,12 +68,13 @@ def null(
     from ..analysis.effects import VariantScorer
     from ..analysis.null_effects import build_null, null_metadata
     from ..genome.reference import ReferenceGenome
-    from ..report.tables import write_table
+    from ..report.tables import write_json, write_table
 
     disable_progress_bar()
     pysam.set_verbosity(0)
     backgrounds = open_backgrounds(ReferenceGenome(fasta), background, vcf=vcf, sample=sample)
     scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
+    records: Counter[str] = Counter()
     with progress("scoring", "genes") as on_gene:
         table = build_null(
             scorer,
@@ -84,7 +88,11 @@ def null(
             seed=seed,
             allow_unused=allow_unused,
             on_gene=on_gene,
+            records=records,
         )
     sizes = table.drop_duplicates(["gene_id", "variant"]).groupby("distance_class").size()
     typer.echo(", ".join(f"{name}: {count} variants" for name, count in sizes.items()), err=True)
-    out.deliver([write_table(table, output, null_metadata(scorer))])
+    typer.echo(f"records of the panel: {', '.join(f'{name} {n}' for name, n in records.most_common())}", err=True)
+    written = [write_table(table, output, null_metadata(scorer))]
+    written.append(write_json({"records": dict(records), "variants": sizes.to_dict()}, report))
+    out.deliver(written)

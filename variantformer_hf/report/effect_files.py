@@ -11,6 +11,7 @@ import pysam
 from ..errors import InputError
 from ..files import STDOUT, whole_file
 from ..genome.variant import Variant
+from ..genome.variant_rows import is_whole_vcf
 from .edited_vcf import whole_indexed_vcf
 from .tables import annotated_data_module, write_table
 
@@ -113,9 +114,8 @@ def _write_vcf(table: "pd.DataFrame", path: Path, variants: Path | None) -> list
     for row in scored.to_dict("records"):
         key = str(row["chrom"]), int(row["pos"]), str(row["ref"]), str(row["alt"])
         by_variant.setdefault(key, []).append(_info_value(row))
-    is_vcf = variants is not None and variants.name.endswith((".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"))
     with whole_indexed_vcf(path) as partial:
-        if is_vcf and variants is not None:
+        if variants is not None and is_whole_vcf(variants):
             _annotate(variants, partial, by_variant)
         else:
             _write_sites(partial, by_variant)
