@@ -382,7 +382,7 @@ def test_artifacts_need_no_other_argument(
 ) -> None:
     artifacts = laid_out(released, tmp_path / "artifacts", old=old, models=("pcg", "ag"))
     monkeypatch.chdir(tmp_path)
-    convert_artifacts(artifacts)
+    assert "licence of the weights: not known" in convert_artifacts(artifacts)
     for name in ("variantformer-pcg", "variantformer-ag"):
         model = VariantFormerForExpression.from_pretrained(tmp_path / name)
         assert model.config.tissues == ["liver", None, "whole blood", "brain - cortex"]

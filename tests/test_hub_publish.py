@@ -19,7 +19,7 @@ from variantformer_hf import VariantFormerConfig, VariantFormerForExpression
 from variantformer_hf.conversion.model_card import released_card
 from variantformer_hf.errors import InputError
 from variantformer_hf.hub import card_problems, check_folder, plan_publication, publish
-from variantformer_hf.hub.card import SECTIONS
+from variantformer_hf.hub.card import SECTIONS, licence_of
 from variantformer_hf.modeling import VariantFormerEncoderConfig, VariantFormerForChromatinActivity
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +58,9 @@ def test_every_card_of_the_zoo_is_complete(name: str) -> None:
     loaded = ModelCard(text)
     assert loaded.data.library_name == "transformers"
     assert "Acceptable Use Policy" in text
-    assert "MIT" in text
+    assert loaded.data.license == "mit"
+    assert "MIT according to the release's" in text
+    assert licence_of(text) == "mit, according to https://virtualcellmodels.cziscience.com/model/variantformer"
     assert len(re.findall("<!-- this copy -->", text)) == 1
 
 
@@ -82,8 +84,8 @@ def in_results(change: Callable[[dict], object]) -> Callable[[dict], None]:
         (without_key("tags"), "lacks tags"),
         (without_key("base_model"), "lacks base_model.*from-scratch"),
         (without_key("model-index"), "lacks model-index.*no-reported-results"),
-        (without_key("license_name"), "needs license_name"),
-        (without_key("license_link"), "needs license_link"),
+        (with_values(license="other"), "needs license_name"),
+        (with_values(license="other", license_link=None), "needs license_link"),
         (with_values(license="my-own"), "'my-own' is not an identifier"),
         (with_values(library_name="keras"), "'keras'"),
         (with_values(tags="biology"), "not a list"),
@@ -98,6 +100,12 @@ def test_broken_metadata_is_named(change: Callable[[dict], None], problem: str) 
     change(data)
     problems = card_problems(f"---\n{yaml.safe_dump(data)}---\n{body}")
     assert any(re.search(problem, each) for each in problems), problems
+
+
+def test_a_card_without_a_licence_says_that_it_is_not_known() -> None:
+    assert licence_of("no card").startswith("not known")
+    assert licence_of("---\ntags: [biology]\n---\n# x\n").startswith("not known")
+    assert licence_of("---\nlicense: apache-2.0\n---\n# x\n") == "apache-2.0, according to README.md"
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -91,6 +91,7 @@ def _convert(files: Mapping[str, Path], output: Path, dtype: str) -> None:
     import torch
 
     from ..conversion.variantformer import convert_encoder, convert_expression_model
+    from ..hub.card import licence_of
 
     convert_model: Callable[..., ConversionSummary] = (
         convert_expression_model if "checkpoint" in files else convert_encoder
@@ -99,4 +100,6 @@ def _convert(files: Mapping[str, Path], output: Path, dtype: str) -> None:
     typer.echo(f"{summary.architecture}: {summary.n_parameters:,} parameters in {len(summary.files)} file(s)", err=True)
     for reason, count in summary.dropped.items():
         typer.echo(f"left out: {reason} ({count})", err=True)
+    card = (summary.output / "README.md").read_text(encoding="utf-8")
+    typer.echo(f"licence of the weights: {licence_of(card)}", err=True)
     typer.echo(str(summary.output))

@@ -31,6 +31,7 @@ def publish(
     from rich.table import Table
     from transformers.utils.logging import disable_progress_bar
 
+    from ..hub.card import licence_of
     from ..hub.folder_check import refresh_model_code
     from ..hub.publication import describe, plan_publication, size_text
     from ..hub.publication import publish as upload
@@ -45,6 +46,7 @@ def publish(
     Console(stderr=True, width=max(120, Console().width)).print(table)
     what = "as a pull request" if create_pr else f"tagged {plan.tag}"
     typer.echo(f"{len(plan.files)} files, {size_text(plan.size)}, {what}; the folder passed every check", err=True)
+    typer.echo(f"licence of the weights: {licence_of((folder / 'README.md').read_text(encoding='utf-8'))}", err=True)
     if dry_run:
         typer.echo("dry run: nothing was sent", err=True)
         return

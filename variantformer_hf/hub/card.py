@@ -30,6 +30,17 @@ _PLACEHOLDER = re.compile(r"\[More Information Needed\]|\bTODO\b|\{\{.*?\}\}|\{[
 _FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
+def licence_of(text: str) -> str:
+    """What a card says of the licence, and from where, in words; that it is not known where it names none."""
+    match = _FRONT_MATTER.match(text)
+    metadata = yaml.safe_load(match[1]) if match else {}
+    name = metadata.get("license_name") or metadata.get("license")
+    if not name:
+        return "not known: write it into README.md (license) before the folder is published"
+    source = metadata.get("license_link")
+    return f"{name}, according to {source or 'README.md'}"
+
+
 def card_problems(text: str) -> list[str]:
     """What is wrong with a card, one sentence each; empty for a good one.
 
