@@ -289,3 +289,16 @@ def test_agreement_reads_any_sample_and_raises_what_cannot_be_read(tmp_path: Pat
     assert reference_agreement(ReferenceGenome(fasta), vcf, [Interval("chr1", 0, 4_000)], 1_000).checked == 100
     with pytest.raises(InputError, match="no such file"):
         reference_agreement(ReferenceGenome(fasta), tmp_path / "nothing.vcf.gz", [], 10)
+
+
+@pytest.mark.parametrize("name", ["calls.vcf.gz", "calls.bcf"])
+@pytest.mark.parametrize("contigs", [LENGTHS, {"chr1": 4_000}])
+def test_a_file_of_one_chromosome_names_those_without_a_record(
+    tmp_path: Path, name: str, contigs: Mapping[str, int]
+) -> None:
+    fasta, vcf = files(tmp_path, calls(chroms=["chr1"]), contigs=contigs, name=name)
+    finding = by_check(diagnose(fasta, vcf))["contigs"]
+    assert finding.level == "warning"
+    assert "none on chr2: genes there are not predicted (not_in_vcf)" in finding.message
+    assert finding.remedy is not None
+    assert "bcftools concat" in finding.remedy

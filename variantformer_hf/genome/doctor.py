@@ -1,5 +1,6 @@
 """Do a FASTA and a VCF go together? Findings for people, and the check that a run makes before it computes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -14,6 +15,7 @@ from .record_columns import Record
 from .reference import ReferenceGenome
 from .variants import VariantFile
 
+_AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])")
 _SAMPLED_RECORDS = 2_000
 _STRETCHES_PER_CONTIG = 20
 _LEAST_AGREEMENT = 0.95
@@ -235,7 +237,20 @@ def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
     if with_records == 0:
         return Finding("contigs", "problem", message, "Check that this is the right VCF: it has no record to apply.")
     if renamed is not None:
-        return Finding("contigs", "warning", f"{message}; {renamed[1]} of the VCF is taken as {renamed[0]}")
+        message += f"; {renamed[1]} of the VCF is taken as {renamed[0]}"
+    missing = [
+        name for name in reference.contigs
+        if _AUTOSOME.fullmatch(name) and not (name in mapped and file.has_records(mapped[name]))
+    ]  # fmt: skip
+    if missing:
+        return Finding(
+            "contigs",
+            "warning",
+            f"{message}; none on {', '.join(missing)}: genes there are not predicted (not_in_vcf)",
+            "If there is a file for each chromosome, join them: bcftools concat.",
+        )
+    if renamed is not None:
+        return Finding("contigs", "warning", message)
     return Finding("contigs", "ok", message)
 
 

@@ -21,6 +21,7 @@ from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits, union
 from .tally import VariantTally
 from .variant_store import VariantStore, open_variants
+from .variants import VariantFile
 
 logger = logging.getLogger(__name__)
 
@@ -93,11 +94,11 @@ class PersonalGenome:
         self.sample = "reference"
         self._variants: RecordSource | None = None
         self._contig_of: dict[str, str] = {}
-        self._with_records: frozenset[str] = frozenset()
+        self._file: VariantFile | VariantStore | None = None
+        self._with_records: frozenset[str] | None = None
         if variants is not None:
             needs_quality = min_gq is not None or min_dp is not None
-            opened = open_variants(variants, sample, needs_quality=needs_quality)
-            self._variants, self._with_records = opened, frozenset(opened.indexed_contigs)
+            self._variants = self._file = open_variants(variants, sample, needs_quality=needs_quality)
             try:
                 self._contig_of = _matched_contigs(reference, self._variants)
             except InputError:
@@ -125,7 +126,11 @@ class PersonalGenome:
         A file of one chromosome is often headed by all of them, so that its index is asked and not its header. Without
         a file of variants nothing can be missing from it: True.
         """
-        return self._variants is None or self._contig_of.get(chrom) in self._with_records
+        if self._file is None:
+            return True
+        if self._with_records is None:
+            self._with_records = frozenset(self._file.indexed_contigs)
+        return self._contig_of.get(chrom) in self._with_records
 
     @property
     def damage(self) -> list[str]:
