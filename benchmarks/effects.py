@@ -23,6 +23,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import numpy as np
 import pysam
 import torch
+from model import random_model
 from wgs_files import write_wgs_files
 
 from variantformer_hf import (
@@ -36,7 +37,6 @@ from variantformer_hf import (
     ReferenceGenome,
     Variant,
     VariantFormerConfig,
-    VariantFormerForExpression,
     VariantFormerProcessor,
 )
 from variantformer_hf.analysis import VariantScorer
@@ -47,6 +47,7 @@ from variantformer_hf.genome.stretch import union
 from variantformer_hf.inference.engine import ExpressionEngine, GeneWork
 from variantformer_hf.inference.gene_regions import GeneRegions
 from variantformer_hf.inference.gene_tokens import PersonalTokens, ReferenceTokens
+from variantformer_hf.inference.predictor import choose_device
 from variantformer_hf.inference.run_plan import covered
 
 TISSUES = ["tissue 0", "tissue 1"]
@@ -81,7 +82,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     tokenizer = DnaTokenizer.train([genome[at : at + 2_000] for at in range(0, len(genome), 2_000)], vocab_size=500)
     processor = VariantFormerProcessor(tokenizer)
     config = VariantFormerConfig.from_dict(json.loads(asked.config.read_text()))
-    model = VariantFormerForExpression(config)
+    model = random_model(config, choose_device(), torch.float32)
     fill_weights(model, np.random.default_rng(0))
     predictor = ExpressionPredictor(
         model.eval(), processor, GeneTable.read(files.genes), CreTable.read(files.cres), precision="float32"

@@ -22,22 +22,19 @@ import numpy as np
 import pandas as pd
 import pysam
 import torch
-import yaml
 from sklearn.linear_model import ElasticNetCV
 
 from variantformer_hf import GeneTable, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer
-from variantformer_hf.data import harmonize, read_tidy
 from variantformer_hf.data.simulated_cohort import SimulatedCohort, simulate_cohort
-from variantformer_hf.data.splits import Split, split_donors
+from variantformer_hf.data.splits import Split
+from variantformer_hf.demo.cohort import COHORT, GEOMETRY, prepare, write_configs
 from variantformer_hf.evaluation import gene_correlation
-from variantformer_hf.inference.tissues import TissueNames
 from variantformer_hf.training.encoder import train_encoder
 from variantformer_hf.training.expression import train_expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
 
-GEOMETRY = {"cre_radius": 4_000, "gene_upstream": 100, "max_gene_length": 2_000, "max_gene_windows": 12}
-REACH = 4_000
+REACH = GEOMETRY["cre_radius"]
 
 
 def main() -> None:
@@ -53,7 +50,7 @@ def main() -> None:
     cohort = simulate_cohort(arguments.folder, donors=arguments.donors, genes=arguments.genes, seed=arguments.seed)
     report: dict[str, Any] = {"threads": torch.get_num_threads()}
     prepare(cohort)
-    write_configs(cohort, arguments.encoder_epochs, arguments.epochs)
+    write_configs(cohort, encoder_epochs=arguments.encoder_epochs, epochs=arguments.epochs)
     for stage, train, kind in (("encoder", train_encoder, EncoderOptions),
                                ("expression", train_expression, ExpressionOptions)):  # fmt: skip
         start = time.perf_counter()
@@ -67,46 +64,9 @@ def main() -> None:
     (arguments.folder / "learns.json").write_text(json.dumps(report, indent=2))
 
 
-def prepare(cohort: SimulatedCohort) -> None:
-    """Expression and split."""
-    found = harmonize(
-        [read_tidy(cohort.expression, cohort="SIM")], GeneTable.read(cohort.genes), TissueNames(list(cohort.tissues)),
-        cohort.folder / "expression",
-    )  # fmt: skip
-    split_donors(found.samples, test=0.20, validation=0.10).save(cohort.folder / "split.json")
-
-
-def write_configs(cohort: SimulatedCohort, encoder_epochs: int, epochs: int) -> None:
-    """The two runs."""
-    encoder = {
-        "loop": {
-            "output": "encoder", "epochs": encoder_epochs, "batch_size": 64, "checkpoint_every": 1_000, "log_every": 50,
-            "optimizer": {"name": "adam", "schedule": "cosine", "learning_rate": 1e-3, "warmup": 0.05,
-                          "weight_decay": 0.0},
-        },
-        "fasta": "genome.fa", "vcfs": {"*": "cohort.vcf.gz"}, "cres": "cres.bed", "held_out": ["chr21"],
-        "vocab_size": 500, "activity": [dict(each) for each in cohort.activity],
-        "config": {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
-                   "token_length": 64, "cre_flank": 20, **GEOMETRY},
-    }  # fmt: skip
-    expression = {
-        "loop": {
-            "output": "model", "epochs": epochs, "batch_size": 16, "checkpoint_every": 1_000, "log_every": 50,
-            "optimizer": {"learning_rate": 2e-3, "min_learning_rate": 1e-5, "warmup": 0.02},
-        },
-        "fasta": "genome.fa", "vcfs": {"SIM": "cohort.vcf.gz"}, "expression": "expression", "split": "split.json",
-        "encoder": "encoder/last", "genes": "genes.csv", "cres": "cres.bed", "tissues": list(cohort.tissues),
-        "n_tissues": 3, "evaluate_pairs": 600,
-        "config": {"initializer_range": 0.1, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
-                   "intermediate_size": 128, **GEOMETRY},
-    }  # fmt: skip
-    for name, content in (("encoder", encoder), ("expression", expression)):
-        (cohort.folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
-
-
 def untouched_donors(cohort: SimulatedCohort) -> list[str]:
     """Donors that nothing was fitted to, or chosen by."""
-    donors = Split.load(cohort.folder / "split.json").donors["SIM"]
+    donors = Split.load(cohort.folder / "split.json").donors[COHORT]
     return [donor for donor, part in donors.items() if part == "test"]
 
 

@@ -51,11 +51,23 @@ def main() -> None:
     print(json.dumps(report))
 
 
+def random_model(config: VariantFormerConfig, device: torch.device, dtype: torch.dtype) -> VariantFormerForExpression:
+    """A model with random weights, made where it computes and in its type: nothing of it passes through memory."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            model = VariantFormerForExpression(config)
+    finally:
+        torch.set_default_dtype(before)
+    return model.to(device, dtype)
+
+
 def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtype, asked: Any) -> dict[str, Any]:
     """Times of the parts and of the whole."""
     torch.manual_seed(0)
     attention = asked.attention or choose_attention(device, dtype)[0]
-    model = VariantFormerForExpression(config).to(device, dtype).eval()
+    model = random_model(config, device, dtype).eval()
     model.set_attn_implementation(attention)
     if asked.compile:
         model.compile_layers()
@@ -85,6 +97,8 @@ def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtyp
         times[name] = min(taken[1:])
         return result
 
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     vectors = timed("elements", lambda: model.model.cre_encoder(elements, mask).pooler_output)
     encoded = timed("windows", lambda: model.model.gene_encoder(windows).pooler_output)
 
@@ -92,8 +106,6 @@ def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtyp
         given = {"cre_embeds": vectors[None], "gene_embeds": encoded[None], "cre_class_ids": classes}
         return model(**given, tissue_ids=tissues(count)).logits
 
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     timed("one", lambda: streams(1))
     timed("all", lambda: streams(n_tissues))
     if device.type == "cuda":

@@ -88,6 +88,20 @@ def test_demo_is_deterministic(demo: Path, tmp_path: Path) -> None:
         assert [str(record) for record in ours] == [str(record) for record in other]
 
 
+def test_demo_asks_for_its_extras_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    finished = run("demo", "--output", tmp_path / "demo")
+    assert finished.returncode == 1
+    assert "pip install 'variantformer-hf[plots]'" in finished.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_demo_can_be_run_again_and_its_files_are_alike(demo: Path) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in demo.rglob("*") if path.is_file()}
+    assert len(modes) == 1
+    assert run("demo", "--output", demo).returncode == 0
+
+
 def test_predict_writes_table_report_and_embeddings(demo: Path, predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out, embeddings = tmp_path / "out.parquet", tmp_path / "emb.safetensors"
     finished = predict(

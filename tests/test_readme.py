@@ -2,11 +2,16 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from accelerate.state import AcceleratorState
+from command_line import invoke
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"```(sh|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -37,6 +42,44 @@ def run(command: list[str], folder: Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3_000:]
     return done.stdout
+
+
+@pytest.fixture
+def own_place(place: Path, tmp_path: Path) -> Path:
+    """A copy of it, to train in."""
+    shutil.copytree(place / "demo-output", tmp_path / "demo-output")
+    return tmp_path
+
+
+def training_block() -> str:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (block,) = (code for code in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "demo-output/cohort" in code)
+    return block
+
+
+def test_publishing_and_training_on_the_demo(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's commands in this process, by runs of two steps."""
+    for config in (own_place / "demo-output/cohort").glob("*.yaml"):
+        config.write_text(config.read_text().replace("loop:\n", "loop:\n  max_steps: 2\n"))
+    monkeypatch.chdir(own_place)
+    printed = ""
+    for line in training_block().replace("\\\n", "").splitlines():
+        AcceleratorState._reset_state(reset_partial_state=True)
+        printed += invoke(*shlex.split(line, comments=True)[1:])
+    check_training(printed, own_place)
+
+
+@pytest.mark.slow
+def test_two_minutes_of_training_on_the_demo(own_place: Path) -> None:
+    check_training(run(["bash", "-euc", training_block()], own_place), own_place)
+
+
+def check_training(printed: str, folder: Path) -> None:
+    assert '"labels"' in printed  # of the plan of stage 1
+    assert '"pairs"' in printed  # of the plan of stage 2
+    table = pd.read_csv(folder / "trained.csv")
+    assert set(table["status"]) == {"ok"}
+    assert len(table) == 6 * 3
 
 
 def test_there_are_four_ways_in() -> None:

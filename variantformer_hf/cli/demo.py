@@ -18,20 +18,24 @@ def demo(
 ) -> None:
     """Make a synthetic genome, person and tiny model; predict; show the table and save a plot.
 
-    The weights are random: the numbers show how the package works and mean nothing.
+    The weights are random: the numbers show how the package works and mean nothing. The folder's `cohort` has all that
+    `variantformer train` needs, and `model` passes `variantformer publish --dry-run`.
     """
     claim_folder(output, kept=lambda: "The same command makes its files anew.")
 
     from rich.console import Console
     from transformers.utils.logging import disable_progress_bar
 
+    from ..demo.cohort import write_demo_cohort
     from ..demo.model import write_demo_model
     from ..demo.simulation import write_simulation
     from ..inference.predictor import ExpressionPredictor
-    from ..report.plots import difference_heatmap
+    from ..report.plots import check_plot, difference_heatmap
     from ..report.tables import write_json, write_table
 
     disable_progress_bar()
+    image = output / "person_minus_reference.png"
+    check_plot(image)
     console = Console()
     console.print("Synthetic genome and person, tiny model with [bold]random weights[/bold]: the numbers mean nothing.")
     files = write_simulation(output)
@@ -44,16 +48,15 @@ def demo(
     _show(console, person.table)
     counts = person.report["samples"]["person"]["total"]
     console.print(f"{counts['in_windows']} records in the windows, {counts['applied']} applied.")
-    plot = difference_heatmap(
-        person.table,
-        reference.table,
-        output / "person_minus_reference.png",
-        title="Synthetic person, random weights",
-    )
-    for path in (model, table, report, plot):
+    plot = difference_heatmap(person.table, reference.table, image, title="Synthetic person, random weights")
+    cohort = write_demo_cohort(output / "cohort").folder
+    for path in (model, table, report, plot, cohort):
         typer.echo(f"wrote {path}")
     typer.echo("The same by hand:")
     typer.echo(f"  variantformer predict {model} --fasta {files.fasta} --vcf {files.vcf} --output out.parquet")
+    typer.echo("Training, two minutes:")
+    for stage in ("encoder", "expression"):
+        typer.echo(f"  variantformer train {stage} --config {cohort / stage}.yaml")
 
 
 def _show(console: object, table: "pd.DataFrame") -> None:

@@ -1,5 +1,6 @@
 """A tiny expression model with fixed random weights and a tokenizer trained on the synthetic genome."""
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ VOCABULARY_SIZE = 200
 
 
 def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> Path:
-    """Write a model folder for the synthetic genome; its weights are random, so its predictions mean nothing.
+    """Write a model folder for the synthetic genome, with a card; weights are random, so predictions mean nothing.
 
     Args:
         files: the synthetic genome.
@@ -59,6 +60,8 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     genes.save(folder / GENES_FILE)
     cres.save(folder / CRES_FILE)
     write_companions(folder)
+    card = resources.files("variantformer_hf").joinpath("model_cards", "demo.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text(card, encoding="utf-8")
     return folder
 
 
