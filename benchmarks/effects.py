@@ -82,7 +82,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     tokenizer = DnaTokenizer.train([genome[at : at + 2_000] for at in range(0, len(genome), 2_000)], vocab_size=500)
     processor = VariantFormerProcessor(tokenizer)
     config = VariantFormerConfig.from_dict(json.loads(asked.config.read_text()))
-    model = random_model(config, choose_device(), torch.float32)
+    model = random_model(config, choose_device("auto"), torch.float32)
     fill_weights(model, np.random.default_rng(0))
     predictor = ExpressionPredictor(
         model.eval(), processor, GeneTable.read(files.genes), CreTable.read(files.cres), precision="float32"
