@@ -23,7 +23,7 @@ DOCUMENTS = [
     REPOSITORY / "skills/variantformer/SKILL.md",
     *sorted((REPOSITORY / "variantformer_hf/model_cards").glob("*.md")),
 ]
-OTHER_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub"}  # of conda
+OTHER_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub", "xxhash": "python-xxhash"}  # of conda
 
 
 def text(name: str) -> str:
