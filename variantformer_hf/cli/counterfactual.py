@@ -32,7 +32,7 @@ def counterfactual(
     ],
     gene: Annotated[list[str], typer.Option(help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv.", rich_help_panel=OUTPUT)
+        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT)
     ],
     sample: Annotated[
         list[str] | None, typer.Option(help="Repeat for several. Default: all of the VCF.", rich_help_panel=INPUTS)

@@ -32,7 +32,9 @@ def effects(
     fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz).", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--output", "-o", help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz); - = stdout.", rich_help_panel=OUTPUT
+        ),
     ],
     vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF of the person.", rich_help_panel=INPUTS)] = None,
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF.", rich_help_panel=INPUTS)] = None,

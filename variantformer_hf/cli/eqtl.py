@@ -36,7 +36,10 @@ def eqtl(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Correlations: .tsv, .csv or .parquet.", rich_help_panel=OUTPUT)
+        Path,
+        typer.Option(
+            "--output", "-o", help="Correlations: .tsv, .csv or .parquet; - = stdout.", rich_help_panel=OUTPUT
+        ),
     ],
     vcf: VcfOption = None,
     sample: SampleOption = None,

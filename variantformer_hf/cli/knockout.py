@@ -29,7 +29,7 @@ def knockout(
     fasta: FastaOption,
     gene: Annotated[str, typer.Option(help="Symbol or Ensembl id.", rich_help_panel=INPUTS)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv.", rich_help_panel=OUTPUT)
+        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT)
     ],
     vcf: VcfOption = None,
     sample: SampleOption = None,

@@ -20,7 +20,10 @@ def predict(
     model: Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")],
     fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table: .parquet, .csv, .tsv (.h5ad, .txt).", rich_help_panel=OUTPUT)
+        Path,
+        typer.Option(
+            "--output", "-o", help="Table: .parquet, .csv, .tsv (.h5ad, .txt); - = stdout.", rich_help_panel=OUTPUT
+        ),
     ],
     vcf: Annotated[
         Path | None,

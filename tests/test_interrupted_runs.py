@@ -1,0 +1,185 @@
+"""Runs that are killed, stopped or out of room at random moments: started again they end as if nothing had happened."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pysam
+import pytest
+import yaml
+from small_cohort import SmallCohort
+
+from variantformer_hf.data.splits import split_donors
+from variantformer_hf.demo.model import write_demo_model
+from variantformer_hf.demo.simulation import write_simulation
+
+RUNS = Path(__file__).with_name("interrupted_runs.py")
+FEW, MANY = 3, 50
+KEYS = ["sample", "gene_id", "tissue", "variant", "zygosity"]
+
+
+def runs(folder: Path, arguments: list[str], how: str, points: int, seed: int = 0) -> list[dict[str, Any]]:
+    folder.mkdir()
+    question = {"arguments": arguments, "how": how, "points": points, "seed": seed}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    words = [sys.executable, str(RUNS), str(folder)]
+    done = subprocess.run(
+        words, input=json.dumps(question), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    folder = tmp_path_factory.mktemp("files")
+    files = write_simulation(folder)
+    model = write_demo_model(files, folder / "model")
+    inputs = [str(model), "--fasta", str(files.fasta), "--vcf", str(files.vcf), "--device", "cpu"]
+    with pysam.VariantFile(str(files.vcf)) as vcf:
+        rows = [f"{each.chrom}\t{each.pos}\t{each.ref}\t{each.alts[0]}\n" for each in list(vcf)[::25]]
+    (folder / "variants.tsv").write_text("chrom\tpos\tref\talt\n" + "".join(rows))
+    output = ["-o", "FOLDER/out.csv"]
+    effects = ["effects", *inputs, "--variants", str(folder / "variants.tsv"), "--zygosity", "hom", *output]
+    return {"predict": ["predict", *inputs, *output], "effects": effects}
+
+
+def check_tables(folder: Path, found: list[dict[str, Any]], left: tuple[str, ...]) -> None:
+    """Every run ended with the undisturbed table, no row lost or doubled, and nothing else."""
+    expected = pd.read_csv(folder / "whole" / "out.csv")
+    names = sorted(path.name for path in (folder / "whole").iterdir())
+    keys = [name for name in KEYS if name in expected]
+    for point, each in enumerate(found):
+        assert each["codes"][1] == 0, each
+        assert "Traceback" not in "".join(each["said"]), each
+        table = pd.read_csv(folder / str(point) / "out.csv")
+        pd.testing.assert_frame_equal(table[keys], expected[keys])
+        pd.testing.assert_frame_equal(table, expected, atol=2e-5, rtol=0)
+        assert sorted(path.name for path in (folder / str(point)).iterdir()) == names, each
+        if each["codes"][0] not in (0, -9):
+            assert all(path.startswith(left) for path in each["left"]), each
+    report, whole = (json.loads((folder / name / "out.csv.report.json").read_text()) for name in ("0", "whole"))
+    for entry in ("samples", "genes", "counts"):
+        assert report.get(entry) == whole.get(entry)
+
+
+def killed(tmp_path: Path, commands: dict[str, list[str]], command: str, points: int) -> None:
+    found = runs(tmp_path / "runs", commands[command], "SIGKILL", points)
+    check_tables(tmp_path / "runs", found, ())
+    assert {each["codes"][0] for each in found} <= {0, -9}
+    if points == MANY:
+        with_parts = [each for each in found if any("parts/gene" in path for path in each["left"])]
+        assert len(with_parts) > 10, len(with_parts)
+
+
+@pytest.mark.parametrize("command", ["predict", "effects"])
+def test_killed_at_some_moments(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
+    killed(tmp_path, commands, command, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["predict", "effects"])
+def test_killed_at_fifty_moments(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
+    killed(tmp_path, commands, command, MANY)
+
+
+def stopped(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str, points: int) -> None:
+    found = runs(tmp_path / "runs", commands[command], how, points)
+    check_tables(tmp_path / "runs", found, ("out.csv.parts",))
+    code = {"SIGTERM": 143, "SIGINT": 130}[how]
+    for each in found:
+        assert each["codes"][0] in (0, code), each
+        if each["codes"][0]:
+            last = each["said"][0].strip().splitlines()[-1]
+            assert last.startswith(f"stopped by {how}"), each
+            if any("parts/gene" in path for path in each["left"]):
+                assert "keeps what is done: the same command goes on from there." in last
+
+
+@pytest.mark.parametrize(("command", "how"), [("predict", "SIGTERM"), ("effects", "SIGINT")])
+def test_stopped_at_some_moments(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str) -> None:
+    stopped(tmp_path, commands, command, how, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("command", ["predict", "effects"])
+def test_stopped_at_many_moments(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str) -> None:
+    stopped(tmp_path, commands, command, how, 25)
+
+
+def out_of_room(tmp_path: Path, commands: dict[str, list[str]], command: str, points: int) -> None:
+    """No file may grow beyond 600 bytes, 1,000 bytes ...: each point fails in another file."""
+    found = runs(tmp_path / "runs", commands[command], "full", points)
+    check_tables(tmp_path / "runs", found, ("out.csv.parts",))
+    assert found[0]["codes"][0] == 1
+    for each in found:
+        assert each["codes"][0] in (0, 1), each
+        if each["codes"][0]:
+            assert "is larger than a file may be here. Raise the limit" in each["said"][0].splitlines()[-1], each
+
+
+@pytest.mark.parametrize("command", ["predict", "effects"])
+def test_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
+    out_of_room(tmp_path, commands, command, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["predict", "effects"])
+def test_out_of_room_at_twenty_points(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
+    out_of_room(tmp_path, commands, command, 20)
+
+
+def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list[dict[str, Any]]:
+    folder = cohort.vcf.parent
+    split_donors(cohort.expression.samples, test=0.25).save(folder / "split.json")
+    model = cohort.world.save(tmp_path / "model")
+    loop = {"output": "run", "epochs": 3, "batch_size": 2, "checkpoint_every": 2, "log_every": 1}
+    content = {
+        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"LAB": str(cohort.vcf)},
+        "expression": str(folder / "expression"), "split": str(folder / "split.json"), "model": str(model),
+    }  # fmt: skip
+    # Paths are relative to the configuration, so that each run has its own.
+    script = tmp_path / "runs"
+    script.mkdir()
+    for name in ("whole", *map(str, range(points))):
+        (script / f"{name}.yaml").write_text(yaml.safe_dump({**content, "loop": {**loop, "output": f"{name}/run"}}))
+    question = {
+        "arguments": ["train", "expression", "--config", "FOLDER.yaml"],
+        "how": how,
+        "points": points,
+        "seed": 1,
+    }
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [sys.executable, str(RUNS), str(script)], input=json.dumps(question), env=environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = list(json.loads(done.stdout.splitlines()[-1]))
+    for point, each in enumerate(found):
+        assert each["codes"][1] == 0, each
+        assert "Traceback" not in "".join(each["said"]), each
+        for name in ("log.jsonl", "last/model.safetensors", "best/model.safetensors"):
+            assert (script / str(point) / "run" / name).read_bytes() == (script / "whole/run" / name).read_bytes(), name
+        left = {path.name for path in (script / str(point) / "run").iterdir()}
+        assert left == {path.name for path in (script / "whole" / "run").iterdir()}, each
+    return found
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
+def test_training_disturbed_at_some_moments(tmp_path: Path, cohort: SmallCohort, how: str) -> None:
+    for each in training(tmp_path, cohort, how, FEW):
+        assert each["codes"][0] in (0, -9, 143)
+        if each["codes"][0] == 143:
+            assert "the same command" in each["said"][0].strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_training_killed_at_fifty_moments(tmp_path: Path, cohort: SmallCohort) -> None:
+    found = training(tmp_path, cohort, "SIGKILL", MANY)
+    assert sum(any("step-" in path for path in each["left"]) for each in found) > 10
