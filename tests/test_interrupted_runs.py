@@ -100,9 +100,8 @@ def stopped(tmp_path: Path, commands: dict[str, list[str]], command: str, how: s
                 assert "keeps what is done: the same command goes on from there." in last
 
 
-@pytest.mark.parametrize(("command", "how"), [("predict", "SIGTERM"), ("effects", "SIGINT")])
-def test_stopped_at_some_moments(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str) -> None:
-    stopped(tmp_path, commands, command, how, FEW)
+def test_stopped_at_some_moments(tmp_path: Path, commands: dict[str, list[str]]) -> None:
+    stopped(tmp_path, commands, "predict", "SIGTERM", FEW)
 
 
 @pytest.mark.slow
@@ -123,9 +122,8 @@ def out_of_room(tmp_path: Path, commands: dict[str, list[str]], command: str, po
             assert "is larger than a file may be here. Raise the limit" in each["said"][0].splitlines()[-1], each
 
 
-@pytest.mark.parametrize("command", ["predict", "effects"])
-def test_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
-    out_of_room(tmp_path, commands, command, FEW)
+def test_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]]) -> None:
+    out_of_room(tmp_path, commands, "predict", FEW)
 
 
 @pytest.mark.slow
@@ -171,7 +169,7 @@ def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list
     return found
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("how", ["SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_training_disturbed_at_some_moments(tmp_path: Path, cohort: SmallCohort, how: str) -> None:
     for each in training(tmp_path, cohort, how, FEW):
         assert each["codes"][0] in (0, -9, 143)
