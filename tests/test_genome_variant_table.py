@@ -138,3 +138,14 @@ def test_a_parquet_table_and_several_spellings_of_a_column(tmp_path: Path, norma
     assert dict(first.frequencies) == {"EUR": 0.1}
     assert dict(second.annotations) == {"molecular_trait_id": "exon2"}
     assert not second.frequencies
+
+
+@pytest.mark.parametrize("kind", [str, int, float])
+def test_rows_near_some_variants_whatever_their_columns_are_of(
+    tmp_path: Path, normalizer: VariantNormalizer, kind: type
+) -> None:
+    path = tmp_path / "frequencies.parquet"
+    table = pd.DataFrame({"chrom": [1, 1], "pos": [1, 3], "ref": ["G", "T"], "alt": ["T", "C"], "AF_EUR": [0.1, 0.2]})
+    table.astype({"chrom": int if kind is float else kind, "pos": kind}).to_parquet(path)
+    found = read_variants(path, normalizer, near=[Variant("chr1", 3, "T", "C")])
+    assert [str(row.variant) for row in found.rows] == ["chr1:1:G:T", "chr1:3:T:C"]

@@ -20,8 +20,6 @@ def report_rejected(table: "VariantTable", path: Path) -> list[Path]:
     from ..report.tables import write_table
 
     counts = table.counts()
-    if counts["turned"]:
-        typer.echo(f"{counts['turned']} rows are turned: their effect allele is REF", err=True)
     if not table.rejected:
         path.unlink(missing_ok=True)
         return []

@@ -258,7 +258,10 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
     try:
         file = pq.ParquetFile(path)
         names = _columns(file.schema_arrow.names, path)
-        if not {"chrom", "pos"} <= set(names):
+        is_place = {"chrom", "pos"} <= set(names) and pa.types.is_integer(
+            file.schema_arrow.field(names.index("pos")).type
+        )
+        if not is_place:
             table = file.read()
             return table, range(1, len(table) + 1)
         kept, numbers, first = [], [], 1
@@ -269,7 +272,7 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
             is_near = np.zeros(len(batch), dtype=bool)
             for code, chrom in enumerate(encoded.dictionary.to_pylist()):
                 of_chrom = chroms == code
-                wanted = sorted_places.get(chrom.removeprefix("chr"), np.zeros(0, dtype=np.int64))
+                wanted = sorted_places.get(str(chrom).removeprefix("chr"), np.zeros(0, dtype=np.int64))
                 low = np.searchsorted(wanted, positions[of_chrom] - _NEAR)
                 is_near[of_chrom] = low < np.searchsorted(wanted, positions[of_chrom] + _NEAR, side="right")
             kept.append(batch.filter(pa.array(is_near)))
