@@ -84,9 +84,10 @@ def test_gwas_catalog_harmonised(read) -> None:  # type: ignore[no-untyped-def]
 def test_gwas_ssf_with_the_effect_allele_beside_ref_and_alt(read) -> None:  # type: ignore[no-untyped-def]
     table = read(
         "#CHROM\tPOS\tID\tREF\tALT\tA1\tBETA\n1\t1\trs1\tG\tT\tT\t1\n1\t3\trs2\tT\tC\tT\t2\n1\t4\trs3\tT\tC\tA\t3\n"
+        "1\t5\trs4\tA\tC\t\t4\n1\t5\trs5\tA\tG\tNA\t4\n"
     )
     assert [(str(row.variant), row.turned) for row in table.rows] == [("chr1:1:G:T", False), ("chr1:3:T:C", True)]
-    assert table.counts()["rejected"] == {"alleles": 1}
+    assert table.counts()["rejected"] == {"alleles": 3}
 
 
 def test_clinvar_summary(read) -> None:  # type: ignore[no-untyped-def]

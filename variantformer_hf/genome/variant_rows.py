@@ -295,8 +295,9 @@ def _of_row(number: int, values: Mapping[str, str]) -> AskedVariant:
         if frequency is not None:
             frequencies[_population(name)] = frequency
     alleles = next((pair for pair in _ALLELES if set(pair) <= set(values)), None)
-    effect = values.get("effect_allele", "") if alleles is None or alleles == _ALLELES[0] else ""
-    effect = "" if effect in _MISSING else effect
+    # Of a row without one it is not known what its slope is of.
+    has_effect = "effect_allele" in values and (alleles is None or alleles == _ALLELES[0])
+    effect = (values["effect_allele"] or "(none)") if has_effect else ""
     assembly = values.get("assembly", "")
     places = "variant" if alleles is None or not {"chrom", "pos"} <= set(values) else ("chrom", "pos", *alleles)
     text = values["variant"] if places == "variant" else ":".join(values[name] for name in places)
