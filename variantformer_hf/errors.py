@@ -41,6 +41,27 @@ def _rebuild(
     return kind(problem, file=file, record=record, remedy=remedy)
 
 
+# What the system says of a file that is not there, or not to be read as one.
+UNREADABLE = (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError)
+
+
+def unreadable(path: str | PathLike[str], error: OSError, remedy: str | None = None) -> InputError:
+    """The error of a file that cannot be opened: one that is not there is told from one that may not be read.
+
+    Args:
+        path: of the file.
+        error: one of ``UNREADABLE``.
+        remedy: where the file is not there; for the others there is one.
+    """
+    if isinstance(error, PermissionError):
+        return InputError(
+            "no permission to read it", file=path, remedy="Ask its owner, or check the rights of its folder."
+        )
+    if isinstance(error, IsADirectoryError):
+        return InputError("is a folder, not a file", file=path, remedy="Name the file in it.")
+    return InputError("no such file", file=path, remedy=remedy)
+
+
 def check_number(name: str, value: float, least: float, most: float | None = None) -> None:
     """Refuse an option outside of its range.
 

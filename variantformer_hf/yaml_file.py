@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import UNREADABLE, InputError, unreadable
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -16,7 +16,7 @@ def read_yaml(path: str | Path) -> Any:
 
     try:
         return yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError("cannot be read as YAML", file=path) from error

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 
 # What arrays, and frames of them, are made of; names as they were and are in NumPy and pandas.
 _ADMITTED = {
@@ -65,8 +65,8 @@ def read_pickled_data(path: str | Path) -> Any:
             compressed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             return _load(gzip.open(raw) if compressed else raw, path)
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (OSError, EOFError) as error:
         raise InputError("is cut off or damaged", file=path) from error
 
@@ -84,8 +84,8 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
             for member in archive.namelist():
                 with archive.open(member) as file:
                     arrays[member.removesuffix(".npy")] = _read_array(io.BytesIO(file.read()), path)
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise

@@ -11,7 +11,7 @@ import yaml
 from safetensors import safe_open
 from transformers import PreTrainedModel
 
-from ..errors import CheckpointError, InputError
+from ..errors import UNREADABLE, CheckpointError, InputError, unreadable
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CRE_CLASSES, CreTable, GeneTable
 from ..genome.provenance import file_sha256
@@ -159,8 +159,8 @@ def read_tissue_vocabulary(path: str | Path, n_tissues: int) -> list[str | None]
     path = Path(path)
     try:
         content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("is not a YAML file", file=path) from error
     if not isinstance(content, dict) or not content:

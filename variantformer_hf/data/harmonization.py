@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import InputError
+from ..errors import InputError, unreadable
 from ..genome.genes import GeneTable
 from ..inference.tissues import TissueNames
 from .expression_sources import ExpressionSource
@@ -81,6 +81,8 @@ class Expression:
                 name: np.memmap(folder / f"{name}.bin", dtype, "r", shape=(content["report"]["values"],))
                 for name, dtype in _COLUMNS.items()
             }
+        except PermissionError as error:
+            raise unreadable(folder, error) from None
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 "is no prepared expression, or was not finished", file=folder, remedy="Prepare it again."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 
 PARTS = ("train", "validation", "test")
 # Chromosomes that the papers hold out: of cell lines' expression, and of elements' activity.
@@ -87,8 +87,8 @@ class Split:
         try:
             content = json.loads(Path(path).read_text())
             split = cls(content["donors"], content.get("chromosomes", {}), int(content.get("seed", 0)))
-        except FileNotFoundError:
-            raise InputError("no such file", file=path) from None
+        except UNREADABLE as error:
+            raise unreadable(path, error) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError("is no split", file=path, remedy="Make one with `split_donors`.") from error
         try:

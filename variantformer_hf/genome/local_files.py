@@ -4,7 +4,7 @@ import re
 from os import PathLike
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 
 # A path object has lost one of the two slashes of an address.
 _ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/")
@@ -32,14 +32,10 @@ def local_file(path: str | PathLike[str], kind: str) -> Path:
         with found.open("rb"):
             pass
         is_file = found.is_file()
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError("no such file", file=found, remedy="Check the path.") from None
     except IsADirectoryError:
         raise InputError(f"is a folder, not a {kind}", file=found, remedy="Name the file in it.") from None
-    except PermissionError:
-        raise InputError(
-            "no permission to read it", file=found, remedy="Ask its owner, or check the rights of its folder."
-        ) from None
+    except UNREADABLE as error:
+        raise unreadable(found, error, "Check the path.") from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=found, remedy="Check the path.") from error
     if not is_file:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 from ..files import whole_file
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def read_text_bytes(path: str | Path) -> bytes:
     """
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=path) from error
     if not content.startswith(_GZIP_MAGIC):
@@ -68,8 +68,8 @@ def text_lines(path: str | Path) -> Iterator[str]:
         with (gzip.open if compressed else open)(path, "rt", encoding="utf-8-sig", newline=None) as file:
             for line in file:
                 yield line.rstrip("\n")
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         raise InputError("is not UTF-8 text", file=path) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -90,8 +90,8 @@ def kind_of_file(path: str | Path) -> Literal["parquet", "vcf", "text"]:
             if start.startswith(_GZIP_MAGIC):
                 file.seek(0)
                 start = gzip.GzipFile(fileobj=cast(BinaryIO, file)).read(_LOOKED_AT)
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _damaged(path) from error
     except OSError as error:
@@ -149,8 +149,8 @@ def read_parquet(path: str | Path, columns: Iterable[str]) -> "pa.Table":
 
     try:
         table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError("is not a Parquet file, or is cut off or damaged", file=path) from error
     missing = [column for column in columns if column not in table.column_names]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 from .table_files import delimiter_of, delimiters_of, fields_of, kind_of_file, read_parquet, text_lines
 from .variant import Variant, VariantError
 from .variant_names import Replacement, parse_name
@@ -279,8 +279,8 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
             numbers += (np.flatnonzero(is_near) + first).tolist()
             first += len(batch)
         return pa.Table.from_batches(kept, file.schema_arrow), numbers
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+    except UNREADABLE as error:
+        raise unreadable(path, error) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError("is not a Parquet file, or is cut off", file=path) from error
 

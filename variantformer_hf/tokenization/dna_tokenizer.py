@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import TokenizersBackend
 
-from ..errors import InputError
+from ..errors import UNREADABLE, InputError, unreadable
 from .token_edits import MergeTable
 
 logger = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class DnaTokenizer(TokenizersBackend):
         path = Path(path)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError("no such file", file=path, remedy=_REMEDY) from None
+        except UNREADABLE as error:
+            raise unreadable(path, error, _REMEDY) from None
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise InputError("is not a JSON file", file=path, remedy=_REMEDY) from error
         problem = _vocabulary_problem(content)
