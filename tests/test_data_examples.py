@@ -165,17 +165,23 @@ def test_processes_and_workers_share_without_loss_or_repeats(
     assert Counter(ours) == Counter(of_datasets) == Counter(range(len(examples.pairs)))
 
 
+@pytest.mark.parametrize("call", ["1|1", "./."])
 def test_a_gene_that_a_donor_lacks_has_no_label(
-    cohort: SmallCohort, examples: ExpressionExamples, tmp_path: Path
+    cohort: SmallCohort, examples: ExpressionExamples, tmp_path: Path, call: str
 ) -> None:
+    """Its window is deleted, or no record of it has a genotype, so that nobody knows how the donor reads there."""
     genome = cohort.world.genome
-    line = record(1_741, genome[1_740:2_960], genome[1_740], *["1|1"] * len(DONORS))
+    line = record(1_741, genome[1_740:2_960], genome[1_740], *[call] * len(DONORS))
     vcf = write_vcf(tmp_path / "deleted.vcf.gz", [line], contigs={"chr1": LENGTH, "chrX": 200}, samples=DONORS)
     predictor = cohort.world.predictor
     lacking = ExpressionExamples(
         examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
         predictor.cre_table, predictor.processor,
     )  # fmt: skip
+    genomes = DonorGenomes(cohort.world.reference.path, {"LAB": vcf})
+    genomes.check_contigs("LAB", DONORS, ["chr1"])
+    with pytest.raises(InputError, match=r"deleted\.vcf\.gz: has no record on chrX, where genes to train on lie"):
+        genomes.check_contigs("LAB", DONORS, ["chr1", "chrX"])
     pair = next(p for p in range(len(examples.pairs)) if examples.pairs.gene[p] == 0)
     example = lacking({"epoch": 0, "pair": pair})
     assert np.isnan(example["labels"]).all()

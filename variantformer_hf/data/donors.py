@@ -78,6 +78,21 @@ class DonorGenomes:
                 record=", ".join(missing[:3]), remedy="Give the file that has them, or leave them out.",
             )  # fmt: skip
 
+    def check_contigs(self, cohort: str, donors: Sequence[str], contigs: Sequence[str]) -> None:
+        """Check that the files of donors have records on contigs (by the FASTA): without, all would be the reference.
+
+        Raises:
+            InputError: one has none.
+        """
+        for donor in donors[:1] if isinstance(self._vcfs[cohort], Path) else donors:
+            person = self.genome(cohort, donor)
+            missing = [chrom for chrom in contigs if not person.has_contig(chrom)]
+            if missing:
+                raise InputError(
+                    f"has no record on {', '.join(missing)}, where genes to train on lie", file=person.path,
+                    remedy="Give a file of all chromosomes (bcftools concat), or leave out those genes.",
+                )  # fmt: skip
+
     def genome(self, cohort: str, donor: str) -> PersonalGenome:
         """A donor's genome; the last few stay open."""
         key = cohort, donor

@@ -24,6 +24,7 @@ from ..genome.stretch import union
 from ..inference.gene_regions import GeneRegions, RegionFinder
 from ..inference.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from ..inference.run_plan import covered
+from ..inference.statuses import record_use
 from ..modeling import VariantFormerProcessor
 from .activity import Activity
 from .donors import DonorGenomes
@@ -81,7 +82,11 @@ class ExpressionExamples:
         tokens = self.tokens(self.pairs.cohorts[donor], self.pairs.donors[donor], gene)
         if tokens is None:
             # Without it this process would be a step ahead of the others; a label that is not there counts nothing.
-            logger.warning("%s lacks %s: its values are not used", self.pairs.donors[donor], gene.gene_id)
+            logger.warning(
+                "%s lacks %s, or no record of it could be used: its values are not used",
+                self.pairs.donors[donor],
+                gene.gene_id,
+            )
             nothing = np.zeros(0, dtype=np.int32)
             tokens = {"cre_tokens": [nothing], "cre_class_ids": np.zeros(1, np.int64), "gene_tokens": [nothing]}
             labels = np.full_like(labels, np.nan)
@@ -95,7 +100,10 @@ class ExpressionExamples:
         return [np.zeros(0, dtype=np.int32)] if found is None else found["cre_tokens"]
 
     def tokens(self, cohort: str, donor: str, gene: Gene) -> dict[str, Any] | None:
-        """cre_tokens, cre_class_ids and gene_tokens of a donor's gene; None = the donor lacks it, or all its cCREs."""
+        """cre_tokens, cre_class_ids and gene_tokens of a donor's gene.
+
+        None = the donor lacks it, or all its cCREs, or it is not known how the donor reads there (see ``RecordUse``).
+        """
         person = self._genomes.genome(cohort, donor)
         regions = self._regions(gene)
         starts, ends = covered([regions])
@@ -103,7 +111,8 @@ class ExpressionExamples:
         if self._tokens is None:
             self._tokens = ReferenceTokens(self._processor.tokenizer, len(self._cre_table))
         found = PersonalTokens(person, stretch, [regions], self._tokens, self._processor.tokenizer).gene(regions)
-        if found.window is None or not len(found.elements):
+        is_known = record_use(person, regions.window.chrom, found.outcomes).is_known
+        if not is_known or found.window is None or not len(found.elements):
             return None
         length = self._processor.token_length
         rows = window_rows(found.window, self._processor)

@@ -66,7 +66,7 @@ def _config(model: str | Path, revision: str | None) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict) or not all(
-            isinstance(config.get(name, {}), dict) for name in ("companions", "written")
+            isinstance(config.get(name), dict | None) for name in ("companions", "written")
         ):
             raise ValueError("it is another kind of JSON")
     except (OSError, ValueError) as error:

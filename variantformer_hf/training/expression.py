@@ -100,13 +100,15 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     )
     if held_out_part is not None:
         parts["held_out"] = expression_pairs(expression, split, held_out_part, gene_table, tissues)
+    finder = RegionFinder(gene_table, cre_table, processor, genomes.reference)
+    contigs = dict.fromkeys(
+        finder.reach(gene_table.genes[gene]).chrom for gene in np.unique(parts["train"].gene).tolist()
+    )
     for cohort in dict.fromkeys(parts["train"].cohorts):
         used = {pairs.donors[donor] for pairs in parts.values() for donor in np.unique(pairs.donor).tolist()
                 if pairs.cohorts[donor] == cohort}  # fmt: skip
         genomes.check(cohort, sorted(used))
-    finder = RegionFinder(gene_table, cre_table, processor, genomes.reference)
-    for gene in np.unique(parts["train"].gene).tolist():
-        finder.reach(gene_table.genes[gene])
+        genomes.check_contigs(cohort, sorted(used), list(contigs))
     made = {
         name: ExpressionExamples(
             pairs, genomes, gene_table, cre_table, processor, n_tissues=options.n_tissues, seed=options.loop.seed
