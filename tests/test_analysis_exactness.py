@@ -56,7 +56,7 @@ def _counterfactual(scorer: VariantScorer, world: SmallWorld, folder: Path) -> p
 
 
 def _null(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
-    panel = world.person([record(snp(world).pos, snp(world).ref, snp(world).alt, "0/1")], "panel")._path
+    panel = world.person([record(snp(world).pos, snp(world).ref, snp(world).alt, "0/1")], "panel").path
     build_null(scorer, str(panel), [Background("reference", PersonalGenome(world.reference))], ["PLUS"])
 
 

@@ -27,7 +27,7 @@ class Counterfactuals:
     Attributes:
         table: one row per sample, gene and tissue.
         summary: one row per gene and tissue: mean over the carriers, with its 95 % confidence interval.
-        left_out: sample -> why it was not edited.
+        left_out: sample, or sample and gene -> why it was not edited.
     """
 
     table: "pd.DataFrame"
@@ -90,7 +90,11 @@ def counterfactual(
             if on_person is not None:
                 on_person(done, total)
             done += 1
-            parts.append(_edited_gene(scorer, person, edits, gene, tissues, observed_text))
+            found = _edited_gene(scorer, person, edits, gene, tissues, observed_text)
+            if isinstance(found, str):
+                left_out[f"{person.sample}, {gene}"] = f"{found} is in the way at the edge of a region of the gene"
+            else:
+                parts.append(found)
     if on_person is not None:
         on_person(total, total)
     if not parts:
@@ -120,12 +124,17 @@ def _edited_gene(
     gene: str,
     tissues: Sequence[str] | None,
     observed: str,
-) -> "pd.DataFrame":
+) -> "pd.DataFrame | str":
+    """A carrier's rows in one gene, or the record that is in the way of an edit there."""
     import pandas as pd
 
     regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
     in_gene = scorer.in_gene(person, regions, tissue_ids)
-    state = in_gene.gene.state(EditedGenome(in_gene.gene.person, edits))
+    edited = EditedGenome(in_gene.gene.person, edits)
+    conflict = in_gene.gene.conflict(edited)
+    if conflict is not None:
+        return conflict
+    state = in_gene.gene.state(edited)
     before, after = in_gene.outputs([GeneState(), state])
     left, right = in_gene.values(before), in_gene.values(after)
     shift = cosine = np.full(len(names), np.nan, dtype=np.float32)

@@ -58,14 +58,13 @@ def states_of(
     observed = observed_genotype(gene.person, variant, normalizer)
     if variant.chrom != gene.regions.window.chrom:
         return VariantStates(observed, "", (GeneState(),) * (len(zygosity) + 1))
-    absent = EditedGenome(gene.person, [GenotypeEdit(variant, "absent")])
-    states = [gene.state(absent) if observed != "0/0" else GeneState()]
-    conflict = ""
-    for name in zygosity:
-        edited = EditedGenome(gene.person, [GenotypeEdit(variant, name)], on_conflict="keep")
-        conflict = conflict or edited.conflict(edited.genotypes[0]) or ""
-        states.append(gene.state(edited))
-    return VariantStates(observed, conflict, () if conflict else tuple(states))
+    genomes = [EditedGenome(gene.person, [GenotypeEdit(variant, name)], on_conflict="keep")
+               for name in ("absent", *zygosity)]  # fmt: skip
+    conflict = next(filter(None, map(gene.conflict, genomes)), None)
+    if conflict is not None:
+        return VariantStates(observed, conflict, ())
+    without = gene.state(genomes[0]) if observed != "0/0" else GeneState()
+    return VariantStates(observed, "", (without, *map(gene.state, genomes[1:])))
 
 
 def changed_places(gene: PersonalGene, states: Sequence[GeneState], token_length: int) -> Places:

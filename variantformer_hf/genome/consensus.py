@@ -93,6 +93,11 @@ def is_reference_block(alt: str) -> bool:
     return alt.upper() in _REFERENCE_BLOCK
 
 
+def is_bases(allele: str) -> bool:
+    """Whether an allele is made of bases and ambiguity letters."""
+    return set(allele.upper()) <= _BITS.keys()
+
+
 def is_snp_record(alleles: Sequence[str]) -> bool:
     """Whether every ALT differs from REF in one base once what they share at both ends is taken away.
 
@@ -104,7 +109,7 @@ def is_snp_record(alleles: Sequence[str]) -> bool:
 
 def _differing_bases(ref: str, alt: str) -> int | None:
     """How many bases differ between alleles of one length, letter case included; None for anything else."""
-    if len(ref) != len(alt) or not set(alt.upper()) <= _BITS.keys():
+    if len(ref) != len(alt) or not is_bases(alt):
         return None
     return sum(left != right for left, right in zip(ref, alt, strict=True))
 
@@ -138,7 +143,7 @@ def merged_allele(alleles: Sequence[str], carried: Set[int]) -> str | None:
     Alleles with other characters than bases and ambiguity letters do not take part; when no ALT is left the first
     carried one is used as it is written.
     """
-    usable = {index: allele for index in sorted(carried) if set(allele := alleles[index].upper()) <= _BITS.keys()}
+    usable = {index: alleles[index].upper() for index in sorted(carried) if is_bases(alleles[index])}
     lengths = [len(allele) for index, allele in usable.items() if index > 0]
     if not lengths:
         others = [index for index in sorted(carried) if index > 0]

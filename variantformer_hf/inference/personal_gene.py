@@ -48,6 +48,10 @@ class PersonalGene:
         there = row < len(self.base.indices) and self.base.indices[row] == index
         return self.base.elements[row] if there else None
 
+    def conflict(self, edited: EditedGenome) -> str | None:
+        """A record that is not applied beside an edit in one of the gene's regions, or leaves it out; None = none."""
+        return edited.conflict_in(self._chrom, *covered([self.regions]))
+
     def state(self, edited: EditedGenome) -> GeneState:
         """What differs in an edited genome of this person.
 

@@ -1,6 +1,6 @@
 """An edited genome as a VCF: the person's own, with the edited variants' records replaced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ import pysam
 
 from ..errors import InputError
 from ..files import whole_file
-from ..genome.edited import EditedGenome
+from ..genome.edited import EditedGenome, RecordQueue
 from ..genome.record_columns import Record
 from ..genome.variants import VariantFile
 
@@ -23,7 +23,7 @@ class EditedVcf:
     Attributes:
         paths: the VCF and its index.
         n_records: records in it.
-        replaced: records of the person that an edit changed or took out.
+        replaced: records of the person that an edit changed, split or took out.
         added: records that edits put in.
     """
 
@@ -37,7 +37,9 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
     """Write the one person's records after the edits, sorted, bgzipped and indexed.
 
     Records that no edit is about are written as they stand; of one that holds an edited allele the genotype changes, or
-    it goes when nothing else of it is carried. Edits are records of their own, trimmed and left-aligned.
+    it goes when nothing else of it is carried. Edits are records of their own, trimmed and left-aligned, with INFO
+    ``EDITED``. Where they need room, a record is written as its smallest pieces, with INFO ``SPLIT`` and of the calls
+    what has one value.
 
     Args:
         genome: the person with the edits.
@@ -58,11 +60,14 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
     file = VariantFile(source.path, source.sample)
     try:
         with whole_indexed_vcf(path) as partial, pysam.BGZFile(str(partial), "wb") as output:
-            output.write(_header(source.path, source.sample, genome).encode())
+            with pysam.VariantFile(str(source.path)) as described:
+                header = described.header
+            output.write(_header(header, source.sample, genome).encode())
+            scalars = {name for name, field in header.formats.items() if field.number == 1}
             contigs = [*file.indexed_contigs]
             contigs += [name for name in genome.edited_contigs() if name not in contigs]
             for chrom in contigs:
-                for line in _lines(file, genome, chrom, counts):
+                for line in _lines(file, genome, chrom, scalars, counts):
                     output.write(f"{line}\n".encode())
                     counts["records"] += 1
     finally:
@@ -90,36 +95,50 @@ def whole_indexed_vcf(path: Path) -> Iterator[Path]:
         pysam.tabix_index(str(partial), preset="vcf", force=True, index=str(partial_index))
 
 
-def _lines(file: VariantFile, genome: EditedGenome, chrom: str, counts: dict[str, int]) -> Iterator[str]:
+def _lines(
+    file: VariantFile, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
+) -> Iterator[str]:
     """A contig's records after the edits, of the one sample."""
-    waiting = [(each.edit.variant.is_indel, each.edit.record()) for each in genome.records.contig_edits(chrom)
-               if each.edit.is_carried]  # fmt: skip
+    queue = RecordQueue[str]()
+    for edit in (each.edit for each in genome.records.contig_edits(chrom) if each.edit.is_carried):
+        queue.push_edit(edit, _added_line(chrom, edit.record()))
+        counts["added"] += 1
     column = _FIXED_COLUMNS + file.samples.index(str(file.sample))
     for line in file.lines(chrom):
         fields = line.split("\t", column + 1)
         position = int(fields[1]) - 1
-        while waiting and _stands_before(waiting[0], position):
-            counts["added"] += 1
-            yield _added_line(chrom, waiting.pop(0)[1])
+        yield from queue.pop_before(position)
+        if len(fields) <= column:
+            yield line  # a row of eight columns says nothing of any sample
+            continue
         kept = [*fields[:_FIXED_COLUMNS], fields[column]]
-        if genome.records.may_change(chrom, position):
-            record = file.parse(line)
-            left = genome.records.remaining(record, chrom)
-            counts["replaced"] += left is not record
-            if left is None:
-                continue
-            if left is not record:
-                kept[-1] = ":".join([_genotype(left), *kept[-1].split(":")[1:]])
-        yield "\t".join(kept)
-    for _, record in waiting:
-        counts["added"] += 1
-        yield _added_line(chrom, record)
+        if not genome.records.may_change(chrom, position):
+            yield "\t".join(kept)
+            continue
+        record = file.parse(line)
+        left = genome.records.remaining(record, chrom)
+        counts["replaced"] += left != [record]
+        for each in left:
+            changed = kept
+            if each.alleles != record.alleles or each.position != record.position:
+                changed = _piece(each, kept, scalars)
+            elif each != record:
+                changed = [*kept[:-1], ":".join([_genotype(each), *kept[-1].split(":")[1:]])]
+            if each.position == position:
+                yield "\t".join(changed)
+            else:
+                queue.push_piece(each.position, "\t".join(changed))
+    yield from queue.pop_all()
 
 
-def _stands_before(waiting: tuple[bool, Record], position: int) -> bool:
-    """Whether an edit's record comes before the person's at a position: an indel comes behind those at its own."""
-    is_indel, record = waiting
-    return record.position < position or (record.position == position and not is_indel)
+def _piece(piece: Record, fields: Sequence[str], scalars: Set[str]) -> list[str]:
+    """Columns of a piece of a record: what is said by allele, and so no more true, is left out."""
+    names, values = fields[-2].split(":"), fields[-1].split(":")
+    calls = {name: value for name, value in zip(names, values, strict=False) if name in scalars and name != "GT"}
+    return [
+        fields[0], str(piece.position + 1), fields[2], *piece.alleles, *fields[5:7], "SPLIT",
+        ":".join(["GT", *calls]), ":".join([_genotype(piece), *calls.values()]),
+    ]  # fmt: skip
 
 
 def _added_line(chrom: str, record: Record) -> str:
@@ -133,14 +152,14 @@ def _genotype(record: Record) -> str:
     return ("|" if record.phased else "/").join(alleles)
 
 
-def _header(path: Path, sample: str, genome: EditedGenome) -> str:
-    with pysam.VariantFile(str(path)) as file:
-        header = file.header
+def _header(header: pysam.VariantHeader, sample: str, genome: EditedGenome) -> str:
     lines = [line for line in str(header).splitlines() if line.startswith("##")]
     if "GT" not in header.formats:
         lines.append('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">')
     if "EDITED" not in header.info:
         lines.append('##INFO=<ID=EDITED,Number=0,Type=Flag,Description="Set by variantformer edit">')
+    if "SPLIT" not in header.info:
+        lines.append('##INFO=<ID=SPLIT,Number=0,Type=Flag,Description="Piece of a record beside an edit">')
     if "PASS" not in header.filters:
         lines.append('##FILTER=<ID=PASS,Description="All filters passed">')
     lengths = genome.reference.contigs
