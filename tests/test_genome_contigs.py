@@ -27,6 +27,10 @@ def mapped(wanted: list[str], available: list[str], *, announce: bool = True) ->
         (["chr1"], ["chr1", "1"], {"chr1": "chr1"}),
         (["scaffold_1"], ["other"], {}),
         ([], ["chr1"], {}),
+        (["chr1", "X"], ["NC_000001.11", "NC_000023.11"], {"chr1": "NC_000001.11", "X": "NC_000023.11"}),
+        (["NC_000022.11", "NC_012920.1"], ["22", "chrM"], {"NC_000022.11": "22", "NC_012920.1": "chrM"}),
+        (["MT"], ["NC_012920.1"], {"MT": "NC_012920.1"}),
+        (["chr1"], ["NC_000001.10"], {}),
     ],
 )
 def test_names_of_another_file(wanted: list[str], available: list[str], expected: dict[str, str]) -> None:
@@ -72,3 +76,19 @@ def test_no_two_assemblies_share_the_length_of_a_chromosome() -> None:
     assert [len(lengths) for lengths in tables] == [22, 22, 22]
     shared = Counter((number, length) for lengths in tables for number, length in enumerate(lengths))
     assert set(shared.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("name", "assembly"),
+    [
+        ("NC_000001.11", "GRCh38"),
+        ("NC_000024.10", "GRCh38"),
+        ("NC_000001.10", "GRCh37"),
+        ("NC_000014.8", "GRCh37"),
+        ("NC_060925.1", "T2T-CHM13v2.0"),
+        ("NC_012920.1", None),
+        ("NC_000067.7", None),
+    ],
+)
+def test_assembly_by_accessions_of_refseq(name: str, assembly: str | None) -> None:
+    assert identify_assembly({name: 0}) == assembly

@@ -1,11 +1,13 @@
 """What is said of a FASTA and a VCF that do, or do not, go together."""
 
+import gzip
 import os
 import random
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pysam
 import pytest
 from genome_files import record, write_fasta, write_vcf
 
@@ -71,7 +73,8 @@ def test_files_that_go_together(tmp_path: Path, name: str) -> None:
     assert levels(findings) == {"assembly": "warning"}
     found = by_check(findings)
     assert list(found) == [
-        "FASTA", "assembly", "VCF", "samples", "contigs", "REF alleles", "symbolic", "phasing", "windows"
+        "FASTA", "assembly", "VCF", "samples", "contigs", "REF alleles", "symbolic", "genotypes",
+        "phasing", "windows",
     ]  # fmt: skip
     assert found["FASTA"].message == "indexed, 2 contigs"
     assert found["REF alleles"].message.startswith("200 of 200 sampled records agree (100.0%)")
@@ -241,7 +244,9 @@ def test_no_file_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rec
     for name in ("ReferenceGenome", "VariantFile"):
         kind = getattr(doctor_module, name)
         monkeypatch.setattr(
-            doctor_module, name, lambda *options, kind=kind: (made := kind(*options), held.append(made))[0]
+            doctor_module,
+            name,
+            lambda *given, kind=kind, **named: (made := kind(*given, **named), held.append(made))[0],
         )
     contigs = {"ctg": 99} if "ctg" in records[0] else LENGTHS
     diagnose(*files(tmp_path, records, contigs=contigs))
@@ -302,3 +307,24 @@ def test_a_file_of_one_chromosome_names_those_without_a_record(
     assert "none on chr2: genes there are not predicted (not_in_vcf)" in finding.message
     assert finding.remedy is not None
     assert "bcftools concat" in finding.remedy
+
+
+def test_a_file_without_genotypes_is_a_problem_with_the_way_to_hard_calls(tmp_path: Path) -> None:
+    records = [record(place, GENOME["chr1"][place - 1], "N", "0.9", keys="GQ") for place in (5, 9)]
+    found = by_check(diagnose(*files(tmp_path, records)))["genotypes"]
+    assert found.level == "problem"
+    assert found.message.startswith("0 of 2 ")
+    assert found.remedy is not None
+    assert "+tag2tag" in found.remedy
+    assert "plink2" in found.remedy
+
+
+def test_two_samples_of_one_name_are_a_finding(tmp_path: Path) -> None:
+    fasta, vcf = files(tmp_path, [f"{line}\t0/0" for line in calls()], samples=["S1", "S2"])
+    text = gzip.decompress(vcf.read_bytes()).replace(b"\tS1\tS2\n", b"\tS1\tS1\n")
+    vcf.with_suffix("").write_bytes(text)
+    pysam.tabix_compress(str(vcf.with_suffix("")), str(vcf), force=True)
+    pysam.tabix_index(str(vcf), preset="vcf", force=True)
+    for asked in (None, "S1"):
+        found = by_check(diagnose(fasta, vcf, sample=asked))["VCF"]
+        assert (found.level, "two samples of the name 'S1'" in found.message) == ("problem", True)

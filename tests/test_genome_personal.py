@@ -21,6 +21,7 @@ from variantformer_hf.genome import Interval, PersonalGenome, ReferenceGenome, V
 from variantformer_hf.genome.edited import EditedGenome, GenotypeEdit
 from variantformer_hf.genome.variant import Variant
 from variantformer_hf.genome.variant_store import build_store
+from variantformer_hf.inference.people import GenotypeOptions
 
 BASES = "ACGTACGTACGTACGTACGT"
 GENOME = {"chr1": BASES, "chr2": "GGGGGCCCCC"}
@@ -377,3 +378,82 @@ def test_a_contig_that_the_file_has_no_record_of_is_told_whatever_its_header_say
     edited = EditedGenome(genome, [GenotypeEdit(Variant("chr2", 3, "G", "T"), "het")])
     assert edited.has_contig("chr1")
     assert edited.has_contig("chr2")
+
+
+@pytest.mark.parametrize("alt", ["T[chr2:9[", "]chr2:9]T", "[chr2:9[T", "T]chr2:9]", "T.", ".T"])
+@pytest.mark.parametrize("call", ["0/1", "1|1", "0/0"])
+@pytest.mark.parametrize("mode", ["iupac", "alt", "ref", "haplotype1", "haplotype2"])
+def test_a_breakend_is_left_out_and_counted_as_a_symbolic_allele(
+    tmp_path: Path, alt: str, call: str, mode: str
+) -> None:
+    records = [record(5, "A", alt, call), record(8, "T", f"A,{alt}", "0/1"), record(12, "T", "A", "1/1")]
+    genome = person(tmp_path, records, mode=mode)
+    assert genome._variants is not None
+    build_store(genome._variants.path)
+    stored = PersonalGenome(genome.reference, genome._variants.path, mode=mode)
+    for each in (genome, stored):
+        sequence, counts = outcome(each)
+        assert sequence == f"{BASES[:11]}A{BASES[12:]}"
+        assert counts["skipped"] == {"symbolic_allele": 2}
+
+
+@pytest.mark.parametrize("symbolic", ["apply", "ignore_allele"])
+def test_a_carried_breakend_is_never_text(tmp_path: Path, symbolic: str) -> None:
+    genome = person(tmp_path, [record(5, "A", "A[chr2:9[", "0/1")], symbolic=symbolic)
+    if symbolic == "ignore_allele":
+        assert genome.sequence("chr1", 0, 20) == BASES
+    else:
+        with pytest.raises(SymbolicAlleleError, match=r"the breakend A\[chr2:9\[ has no defined sequence"):
+            genome.sequence("chr1", 0, 20)
+
+
+def test_an_end_beyond_a_sequences_ref_is_a_mismatch_where_the_record_is_and_deletes_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    genome = person(tmp_path, [record(5, "ACG", "A", "1/1", info="END=12")])
+    for start in (0, 4, 5, 6):
+        with pytest.raises(ReferenceMismatchError, match="chr1:5"):
+            genome.sequence("chr1", start, 20)
+    for start in (7, 8, 11):
+        assert genome.sequence("chr1", start, 20) == BASES[start:]
+
+
+def test_a_deletion_by_svlen_is_found_as_by_the_index_however_it_is_read(tmp_path: Path) -> None:
+    genome = person(tmp_path, [record(5, "A", "<DEL>", "1/1", info="SVLEN=-6")], symbolic="apply")
+    assert genome._variants is not None
+    build_store(genome._variants.path)
+    bcf = write_vcf(tmp_path / "calls.bcf", [record(5, "A", "<DEL>", "1/1", info="SVLEN=-6")], contigs=LENGTHS)
+    windows = [("chr1", start, 20) for start in range(3, 13)]
+    expected = [BASES[start:5] + BASES[max(start, 11) :] if start != 10 else BASES[10:] for start in range(3, 13)]
+    stored = PersonalGenome(genome.reference, genome._variants.path, symbolic="apply")
+    for each in (genome, stored, PersonalGenome(genome.reference, bcf, symbolic="apply")):
+        assert each.sequences(windows) == expected
+        assert [each.sequence(*window) for window in windows] == expected
+
+
+@pytest.mark.parametrize("option", ["min_gq", "min_dp"])
+@pytest.mark.parametrize("value", [-1, float("nan")])
+def test_a_lowest_quality_below_zero_is_refused(tmp_path: Path, option: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"{option} \(--{option.replace('_', '-')}\) is {value}"):
+        person(tmp_path, [], **{option: value})
+    with pytest.raises(InputError, match=option):
+        GenotypeOptions(**{option: value})
+
+
+def test_calls_that_are_not_diploid_are_counted_on_autosomes_and_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = ["1", "0/1/1", ".", "0/1", "./././."]
+    records = [record(2 + 2 * n, BASES[1 + 2 * n], "N", call) for n, call in enumerate(calls)]
+    genome = person(tmp_path, [*records, record(3, "X", "N", "1", chrom="chrX")], genome={**GENOME, "chrX": "ACXGT"})
+    for _ in range(2):
+        genome.sequences([("chr1", 0, 20), ("chr1", 2, 6), ("chrX", 0, 5)])
+    assert genome.calls_not_diploid == 2
+    assert sum("on an autosome" in each.message for each in caplog.records) == 1
+
+
+def test_a_file_by_accessions_of_another_assembly_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(AssemblyError, match=r"contigs \(NC_000001\.10, \.\.\.\) are of GRCh37"):
+        person(tmp_path, [], contigs={"NC_000001.10": None})
+    genome = person(tmp_path, [record(5, "A", "T", "1/1", chrom="NC_000001.11")], contigs={"NC_000001.11": None})
+    assert genome.sequence("chr1", 3, 6) == "TTC"

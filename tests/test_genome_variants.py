@@ -1,6 +1,7 @@
 """One sample's records from a VCF or BCF."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pysam
@@ -8,7 +9,9 @@ import pytest
 from genome_files import record, write_vcf
 
 from variantformer_hf.errors import InputError, MissingIndexError, SampleError
-from variantformer_hf.genome.variants import Record, VariantFile
+from variantformer_hf.genome.reference import ReferenceGenome
+from variantformer_hf.genome.variant_store import VariantStore, build_store
+from variantformer_hf.genome.variants import Record, SpanKeys, VariantFile
 
 CONTIGS = {"chr1": 100_000, "chr2": 50_000}
 CALLS = [
@@ -247,3 +250,188 @@ def test_a_refused_sample_leaves_no_file_open(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SampleError):
         VariantFile(path)
     assert [file.closed for file in opened] == [True]
+
+
+def rewritten(path: Path, old: str, new: str) -> Path:
+    """The file with some text exchanged, indexed again."""
+    text = gzip.decompress(path.read_bytes()).decode()
+    assert old in text
+    path.with_suffix("").write_text(text.replace(old, new))
+    pysam.tabix_compress(str(path.with_suffix("")), str(path), force=True)
+    pysam.tabix_index(str(path), preset="vcf", force=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("calls", "problem"),
+    [
+        (["0/1", "1/1", ""], "ends before the call of the sample 'S3', the header names 3 samples"),
+        (["0/1", "", "1/1"], "has an empty call in the column of the sample 'S2'"),
+        (["", "0/1", "1/1"], "has an empty call in the column of the sample 'S1'"),
+        (["0/1", ":7", "1/1"], "has an empty call in the column of the sample 'S2'"),
+        (["0/1", "1/1"], "ends before the call of the sample 'S3'"),
+        ([""], "ends before the call of the sample 'S1'"),
+    ],
+)
+def test_an_empty_call_is_named_whoever_is_read_and_however(tmp_path: Path, calls: list[str], problem: str) -> None:
+    samples = ["S1", "S2", "S3"]
+    good = record(3, "A", "C", "0/1", "0/0", "1/1")
+    lines = [good, record(5, "A", "C", *calls, keys="GT:DP"), good.replace("\t3\t", "\t9\t")]
+    path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=CONTIGS, samples=samples)
+    message = rf"calls\.vcf\.gz: chr1:5: the record {problem}"
+    for sample in samples:
+        with pytest.raises(InputError, match=message):
+            read(path, sample=sample)
+        with pytest.raises(InputError, match=message):
+            list(VariantFile(path, sample).columns("chr1", 0, 100))
+    with pytest.raises(InputError, match=message):
+        build_store(path, tmp_path / "store")
+
+
+@pytest.mark.parametrize("cut", ["\tGT\t0/1\t1/1", "\t0/1\t1/1"])
+def test_a_row_without_calls_is_a_missing_one_and_columns_beyond_the_samples_are_none(tmp_path: Path, cut: str) -> None:
+    samples = ["S1", "S2"]
+    lines = [record(position, "A", "C", "0/1", "1/1") for position in (3, 5, 7)]
+    lines[1] = lines[1].removesuffix(cut)
+    lines[2] += "\t0/0"
+    path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=CONTIGS, samples=samples)
+    assert [found.genotype for found in read(path, sample="S2")] == [(1, 1), (), (1, 1)]
+    store = build_store(path, tmp_path / "store")
+    (part,) = VariantStore(path, store, "S2").columns("chr1", 0, 100)
+    assert [part.record(row).genotype for row in range(3)] == [(1, 1), (), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("header", "keys"),
+    [
+        ("", SpanKeys()),
+        ('##INFO=<ID=END,Number=1,Type=Integer,Description="x">', SpanKeys(end=True)),
+        ('##INFO=<ID=END,Number=1,Type=String,Description="x">', SpanKeys()),
+        ('##INFO=<Description="a,ID=SVLEN,b",Type=Integer,ID=END>', SpanKeys(end=True)),
+        ('##INFO=<ID=SVLEN,Number=.,Type=Integer,Description="x">', SpanKeys(svlen=True)),
+        ('##FORMAT=<ID=END,Number=1,Type=Integer,Description="x">', SpanKeys()),
+        ('##FORMAT=<ID=LEN,Number=1,Type=Integer,Description="x">', SpanKeys(length=True)),
+        ("##INFO=<ID=END,Type=String>\n##INFO=<ID=END,Type=Integer>", SpanKeys()),
+    ],
+)
+def test_a_key_says_how_far_a_record_spans_where_the_header_declares_it_so(header: str, keys: SpanKeys) -> None:
+    assert SpanKeys.declared(header.split("\n")) == keys
+
+
+@pytest.mark.parametrize(
+    ("alt", "info", "spanned"),
+    [
+        ("<DEL>", "SVLEN=-6", (7, 1)),
+        ("<DEL>", "END=16;SVLEN=-6", (7, 1)),
+        ("<DEL>", "END=17;SVLEN=-6", (7, 0)),
+        ("<DEL>", "SVLEN=-6;END=20", (10, 0)),
+        ("<DEL:ME>", "SVLEN=6", (7, 1)),
+        ("<del>", "SVLEN=6", (1, 0)),
+        ("<INS>", "SVLEN=6", (1, 0)),
+        ("C,<DEL>", "SVLEN=.,6", (7, 1)),
+        ("C,<DEL>", "SVLEN=6", (1, 0)),
+        ("C", "END=.;XEND=99", (1, 0)),
+        ("C", "END=3", (1, 0)),
+    ],
+)
+def test_bases_that_a_record_spans_and_is_found_by(alt: str, info: str, spanned: tuple[int, int]) -> None:
+    declared = SpanKeys(end=True, svlen=True)
+    assert declared.spanned(10, ("A", *alt.split(",")), info, None) == spanned
+    assert SpanKeys().spanned(10, ("A", *alt.split(",")), info, None) == (1, 0)
+
+
+def test_files_are_told_by_their_content_and_not_by_their_names(tmp_path: Path) -> None:
+    lines = [record(5, "A", "C", "0/1")]
+    bcf = write_vcf(tmp_path / "a.bcf", lines, contigs=CONTIGS)
+    vcf = write_vcf(tmp_path / "b.vcf.gz", lines, contigs=CONTIGS, index="csi")
+    for path, name in ((bcf, "c.vcf.gz"), (vcf, "d.bcf")):
+        other = path.rename(tmp_path / name)
+        Path(f"{path}.csi").rename(f"{other}.csi")
+        assert [found.genotype for found in read(other)] == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("calls.vcf.gz", gzip.compress(b"##fileformat=VCFv4.2\n"), r"compressed with gzip.*bgzip"),
+        ("calls.vcf", b"##fileformat=VCFv4.2\n", r"not compressed.*bgzip .*calls\.vcf && tabix"),
+        ("calls.vcf", b"\xef\xbb\xbf##fileformat=VCFv4.2\n", r"byte order mark.*sed"),
+        ("calls.bcf", b"BCF\2\2", r"BCF that is not compressed.*bcftools view -Ob"),
+        ("calls.pgen", b"\x6c\x1b\x10", r"plink2 --pfile .*calls --export vcf bgz"),
+        ("calls.bed", b"\x6c\x1b\x01", r"plink2 --bfile .*calls .*--export vcf bgz"),
+        ("calls.bgen", b"\0" * 16 + b"bgen", r"plink2 --bgen .*calls\.bgen ref-first .*--export vcf bgz"),
+        ("calls.txt", b"rs1\tA\n", r"neither a VCF nor a BCF"),
+    ],
+)
+def test_files_of_other_kinds_name_the_way_to_a_vcf(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        VariantFile(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("-", r"^-: is a stream"),
+        ("/dev/stdin", r"^/dev/stdin: is a stream"),
+        ("https://example.org/calls.vcf.gz", r"is an address.*Download it"),
+        ("s3://bucket/calls.vcf.gz", r"is an address"),
+        ("gs://bucket/calls.vcf.gz", r"is an address"),
+        (".", r"is a folder"),
+        ("nowhere/calls.vcf.gz", r"no such file"),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_what_is_no_local_file_is_told_by_its_kind(path: str, message: str, kind: type) -> None:
+    for read_by in (VariantFile, ReferenceGenome):
+        with pytest.raises(InputError, match=message):
+            read_by(kind(path))
+    assert not Path("/dev/stdin.fai").exists()
+
+
+def test_no_permission_is_not_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "calls.vcf.gz").touch()
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match="no permission to read it"):
+        VariantFile(tmp_path / "calls.vcf.gz")
+
+
+def test_a_pipe_is_a_stream(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "calls.vcf.gz")
+    with pytest.raises(InputError, match="is a stream"):
+        VariantFile(tmp_path / "calls.vcf.gz")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("S1\tS1", "two samples of the name 'S1'"), ("S1\t", "names no sample in column 11 of its #CHROM line")],
+)
+@pytest.mark.parametrize("asked", ["S1", "S2", None])
+def test_names_of_samples_that_name_no_column(tmp_path: Path, names: str, message: str, asked: str | None) -> None:
+    lines = [record(5, "A", "C", "0/1", "1/1")]
+    path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=CONTIGS, samples=["S1", "S2"])
+    with pytest.raises(SampleError, match=message):
+        VariantFile(rewritten(path, "\tS1\tS2\n", f"\t{names}\n"), asked)
+
+
+def test_a_sample_called_minus_and_one_padded_with_spaces(tmp_path: Path) -> None:
+    lines = [record(5, "A", "C", "0/1", "1/1")]
+    path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=CONTIGS, samples=["-", "S2  "])
+    assert [found.genotype for found in read(path, sample="-")] == [(0, 1)]
+    assert [found.genotype for found in read(path, sample="S2  ")] == [(1, 1)]
+    with pytest.raises(SampleError, match=r"has no sample 'S2': it has -, 'S2  '"):
+        VariantFile(path, "S2")
+
+
+def test_contigs_whose_names_look_like_regions(tmp_path: Path) -> None:
+    names = ("1", "1:1", "1:1-1", "HLA-DRB1*16:02:01")
+    lines = [record(5, "A", "C", f"{n % 2}/1", chrom=name) for n, name in enumerate(names)]
+    path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=dict.fromkeys(names, 100))
+    file = VariantFile(path)
+    assert [[found.genotype for found in file.records(name, 0, 50)] for name in names] == [
+        [(0, 1)], [(1, 1)], [(0, 1)], [(1, 1)]
+    ]  # fmt: skip
+    assert all(file.has_records(name) for name in names)

@@ -93,7 +93,7 @@ def test_names_without_chr_are_mapped(files: Path) -> None:
 
 
 def test_a_gene_beyond_the_contig_says_that_the_assemblies_differ(files: Path) -> None:
-    with pytest.raises(ContigError, match=r"genome\.fa: chr1 has 600 bases.*starts at 700.*different assemblies"):
+    with pytest.raises(ContigError, match=r"genome\.fa: chr1 has 600 bases.*ends at 900.*different assemblies"):
         finder(files, "ENSG00000000001.1,G,chr1,700,900,+\n")
 
 

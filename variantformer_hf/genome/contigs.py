@@ -26,20 +26,45 @@ _AUTOSOME_LENGTHS = {
         45090682, 51324926,
     ),
 }  # fmt: skip
+# Versions of RefSeq's accessions NC_000001 to NC_000024 (22 autosomes, X, Y) in GRCh38; GRCh37 has the one before.
+_REFSEQ_VERSIONS = (11, 12, 12, 12, 10, 12, 14, 11, 12, 11, 10, 12, 11, 9, 10, 10, 11, 10, 10, 11, 9, 11, 11, 10)
+_CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
+_REFSEQ = {
+    f"NC_{number:06d}.{version}": chrom
+    for number, (version, chrom) in enumerate(zip(_REFSEQ_VERSIONS, _CHROMOSOMES, strict=True), start=1)
+} | {"NC_012920.1": "M"}
+_ACCESSION = {chrom: accession for accession, chrom in _REFSEQ.items()}
+_REFSEQ_OF_OTHERS = {
+    f"NC_{number:06d}.{version - 1}": "GRCh37" for number, version in enumerate(_REFSEQ_VERSIONS, start=1)
+} | {f"NC_{60924 + number:06d}.1": "T2T-CHM13v2.0" for number in range(1, len(_CHROMOSOMES) + 1)}
 
 
 def identify_assembly(contigs: Mapping[str, int]) -> str | None:
     """Human assembly whose autosomes have these lengths: GRCh37, GRCh38 or T2T-CHM13v2.0; None for any other genome.
 
-    One autosome suffices: no two assemblies share a length.
+    One autosome suffices: no two assemblies share a length, nor an accession of RefSeq.
     """
     for chrom, length in contigs.items():
-        number = chrom.removeprefix("chr")
+        if chrom in _REFSEQ_OF_OTHERS:
+            return _REFSEQ_OF_OTHERS[chrom]
+        number = bare_name(chrom)
+        if chrom.startswith("NC_") and number in _CHROMOSOMES:
+            return "GRCh38"
         if number.isdecimal() and 1 <= int(number) <= 22:
             for assembly, lengths in _AUTOSOME_LENGTHS.items():
                 if lengths[int(number) - 1] == length:
                     return assembly
     return None
+
+
+def bare_name(contig: str) -> str:
+    """A contig's name without ``chr``; of a RefSeq accession of GRCh38 the chromosome's."""
+    return _REFSEQ.get(contig, contig.removeprefix("chr"))
+
+
+def is_autosome(contig: str) -> bool:
+    """Whether a contig is one of the human chromosomes 1 to 22, by its name."""
+    return bare_name(contig) in _CHROMOSOMES[:22]
 
 
 def map_contigs(
@@ -50,7 +75,8 @@ def map_contigs(
     available_file: str | PathLike[str],
     announce: bool = True,
 ) -> dict[str, str]:
-    """Name of each wanted contig in another file: the same name, else with or without ``chr`` (and M for MT).
+    """Name of each wanted contig in another file: the same name, else with or without ``chr`` (and M for MT), or as a
+    RefSeq accession of GRCh38 (``NC_000001.11``).
 
     Args:
         wanted: names in one file.
@@ -97,8 +123,9 @@ def map_contigs(
 
 
 def _spellings(name: str) -> list[str]:
-    bare = name.removeprefix("chr")
-    spellings = [name, bare if name.startswith("chr") else f"chr{name}"]
+    bare = bare_name(name)
+    spellings = [name, bare, f"chr{bare}"]
     if bare in ("M", "MT"):
         spellings += ["chrM", "MT", "M", "chrMT"]
-    return spellings
+    accession = _ACCESSION.get("M" if bare == "MT" else bare)
+    return spellings if accession is None else [*spellings, accession]

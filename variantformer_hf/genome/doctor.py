@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 from ..errors import InputError
 from .consensus import is_reference_block, is_symbolic
@@ -66,7 +65,7 @@ def reference_agreement(
         intervals: where to look, by the FASTA's contig names.
         limit: records to compare at most, shared evenly among the intervals.
     """
-    file = VariantFile(variants, _any_sample(variants))
+    file = VariantFile(variants, all_samples=True)
     try:
         return _agreement(_sampled(reference, file, intervals, limit), reference)
     finally:
@@ -100,14 +99,13 @@ def diagnose(
 def _of_variants(
     reference: ReferenceGenome, vcf: str | PathLike[str], windows: Sequence[Interval] | None, sample: str | None
 ) -> list[Finding]:
-    chosen = sample or _any_sample(vcf)
     try:
-        file = VariantFile(vcf, chosen)
+        file = VariantFile(vcf, sample, all_samples=sample is None)
     except InputError as error:
         return [_problem("VCF", error)]
     findings = [_index(file), _samples(file.samples, sample)]
     try:
-        PersonalGenome(reference, vcf, chosen).close()
+        PersonalGenome(reference, vcf, file.sample).close()
     except InputError as error:
         file.close()
         return [*findings, _problem("contigs", error)]
@@ -118,6 +116,7 @@ def _of_variants(
         findings += [
             _ref_alleles(_agreement(records, reference)),
             _gvcf([record for _, record in records]),
+            _genotypes([record for _, record in records], file),
             _phasing([record for _, record in records]),
         ]
         if windows is not None:
@@ -127,20 +126,6 @@ def _of_variants(
     finally:
         file.close()
     return findings
-
-
-def _any_sample(variants: str | PathLike[str]) -> str | None:
-    """A sample to decode where none matters: the first of the file."""
-    import pysam
-
-    path = Path(variants)
-    if not path.is_file():
-        return None
-    try:
-        with pysam.VariantFile(str(path)) as file:
-            return next(iter(file.header.samples), None)
-    except (OSError, ValueError):
-        return None
 
 
 def _sampled(
@@ -254,6 +239,24 @@ def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
     return Finding("contigs", "ok", message)
 
 
+def _genotypes(records: Sequence[Record], file: VariantFile) -> Finding:
+    """Whether records have genotypes at all; a file without samples needs none."""
+    if not file.samples:
+        return Finding("genotypes", "ok", "none needed: the file has no samples")
+    called = sum(any(allele is not None for allele in record.genotype or ()) for record in records)
+    message = f"{called} of {len(records)} sampled records have a genotype (GT)"
+    if records and not called:
+        return Finding(
+            "genotypes",
+            "problem",
+            f"{message}: nothing would be applied",
+            "Imputed dosages: make hard calls, from GP by `bcftools +tag2tag calls.vcf.gz -Oz -o hard.vcf.gz -- -r "
+            "--GP-to-GT`, from DS by `plink2 --vcf calls.vcf.gz dosage=DS --export vcf bgz --out hard`; a sample "
+            "without calls: name another with --sample.",
+        )
+    return Finding("genotypes", "ok", message)
+
+
 def _ref_alleles(agreement: Agreement) -> Finding:
     if agreement.checked == 0:
         return Finding("REF alleles", "warning", "no record to check")
@@ -276,7 +279,8 @@ def _gvcf(records: Sequence[Record]) -> Finding:
     if blocks:
         return Finding("symbolic", "problem", f"{blocks} of {len(records)} are gVCF records", "Predict with --gvcf.")
     if symbolic:
-        return Finding("symbolic", "warning", f"{symbolic} of {len(records)} have a symbolic allele and are left out")
+        message = f"{symbolic} of {len(records)} have a symbolic allele or a breakend and are left out"
+        return Finding("symbolic", "warning", message)
     return Finding("symbolic", "ok", "no symbolic allele in the sampled records")
 
 
@@ -296,10 +300,7 @@ def _in_windows(records: Sequence[tuple[str, Record]], windows: Sequence[Interva
     for window in windows:
         by_contig.setdefault(window.chrom, []).append(window)
     inside = sum(
-        any(
-            window.start < record.position + record.length and record.position < window.end
-            for window in by_contig.get(chrom, ())
-        )
+        any(window.start < record.end and record.position < window.end for window in by_contig.get(chrom, ()))
         for chrom, record in records
     )
     message = f"{inside} of {len(records)} sampled records lie where the model looks"

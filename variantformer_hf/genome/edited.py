@@ -285,6 +285,7 @@ class EditedGenome(PersonalGenome):
         self.genotypes = tuple(replace(edit, variant=normalizer(edit.variant)) for edit in edits)
         _check_once(edits, self.genotypes)
         self._contig_of = dict(person._contig_of)
+        self._not_diploid = person._not_diploid
         for edit in self.genotypes:
             self._contig_of.setdefault(edit.variant.chrom, edit.variant.chrom)
         self._on_conflict = on_conflict

@@ -1,6 +1,7 @@
 """Files that are read by region lie on a disk: what else is given in their place is told by its kind."""
 
 import re
+import stat
 from os import PathLike
 from pathlib import Path
 
@@ -29,18 +30,17 @@ def local_file(path: str | PathLike[str], kind: str) -> Path:
     if text == "-" or text.startswith(_STREAMS):
         raise _stream(text, kind)
     try:
-        with found.open("rb"):
-            pass
-        is_file = found.is_file()
-    except IsADirectoryError:
-        raise InputError(f"is a folder, not a {kind}", file=found, remedy="Name the file in it.") from None
+        mode = found.stat().st_mode
+        if stat.S_ISREG(mode):  # a stream would be waited for
+            with found.open("rb"):
+                return found
     except UNREADABLE as error:
         raise unreadable(found, error, "Check the path.") from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=found, remedy="Check the path.") from error
-    if not is_file:
-        raise _stream(text, kind)
-    return found
+    if stat.S_ISDIR(mode):
+        raise InputError(f"is a folder, not a {kind}", file=found, remedy="Name the file in it.")
+    raise _stream(text, kind)
 
 
 def _stream(text: str, kind: str) -> InputError:

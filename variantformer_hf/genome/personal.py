@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError
 from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
-from .contigs import identify_assembly, map_contigs
+from .contigs import identify_assembly, is_autosome, map_contigs
 from .held_records import HeldRecords
 from .interval import Interval
 from .provenance import content_of
@@ -82,6 +82,8 @@ class PersonalGenome:
         ):
             if value not in allowed:
                 raise InputError(f"there is no {name} {value!r}", remedy=f"Choose one of {', '.join(allowed)}.")
+        check_lowest("min_gq", min_gq)
+        check_lowest("min_dp", min_dp)
         self.reference = reference
         self.mode = mode
         self.symbolic = symbolic
@@ -96,6 +98,7 @@ class PersonalGenome:
         self._contig_of: dict[str, str] = {}
         self._file: VariantFile | VariantStore | None = None
         self._with_records: frozenset[str] | None = None
+        self._not_diploid: set[tuple[str, int, tuple[str, ...]]] = set()
         if variants is not None:
             needs_quality = min_gq is not None or min_dp is not None
             self._variants = self._file = open_variants(variants, sample, needs_quality=needs_quality)
@@ -114,6 +117,11 @@ class PersonalGenome:
     def is_reference(self) -> bool:
         """Whether this is the reference genome itself."""
         return self._variants is None
+
+    @property
+    def calls_not_diploid(self) -> int:
+        """Records read so far with a haploid or polyploid call on an autosome, each once."""
+        return len(self._not_diploid)
 
     @property
     def index_is_older(self) -> bool:
@@ -276,7 +284,25 @@ class PersonalGenome:
         sample = None if self._variants is None else self._variants.sample
         return _rebuild, (self.reference, variants, sample, self.mode, self._options())
 
+    def _note_ploidy(self, record: Record, chrom: str) -> None:
+        """Remember a call on an autosome that is not of two alleles, and warn of the first."""
+        genotype = record.genotype or ()
+        if len(genotype) in (0, 2) or all(each is None for each in genotype) or not is_autosome(chrom):
+            return
+        if not self._not_diploid:
+            logger.warning(
+                "%s: %s:%d: the sample %s has a call of %d alleles on an autosome; such calls are read by the rules of "
+                "their mode, and counted (calls_not_diploid in the report)",
+                self.path,
+                chrom,
+                record.position + 1,
+                self.sample,
+                len(genotype),
+            )
+        self._not_diploid.add((chrom, record.position, record.alleles))
+
     def _chosen(self, record: Record, chrom: str) -> Edit | Outcome:
+        self._note_ploidy(record, chrom)
         if len(record.alleles) < 2:
             return self._without_alt(record)
         alts = record.alleles[1:]
@@ -358,6 +384,19 @@ class PersonalGenome:
         return None if self._variants is None else self._variants.path
 
 
+def check_lowest(name: str, value: float | None) -> None:
+    """Refuse a lowest quality or depth that is negative or no number: it would filter nothing, or everything.
+
+    Raises:
+        InputError: it is.
+    """
+    if value is not None and not value >= 0:
+        raise InputError(
+            f"{name} (--{name.replace('_', '-')}) is {value}",
+            remedy="Give a number from 0 on, or leave it out to use every record.",
+        )
+
+
 def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
     """Indices of intervals that lie near each other on a contig."""
     order = sorted(range(len(intervals)), key=lambda index: (intervals[index].chrom, intervals[index].start))
@@ -377,6 +416,14 @@ def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
 def _matched_contigs(reference: ReferenceGenome, variants: RecordSource) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
+    theirs, ours = identify_assembly(dict.fromkeys(variants.contigs, 0)), identify_assembly(reference.contigs)
+    if variants.contigs and not mapped and theirs is not None and theirs != ours:
+        raise AssemblyError(
+            f"its contigs ({next(iter(variants.contigs))}, ...) are of {theirs}, {reference.path} is "
+            f"{ours or 'of another assembly'}",
+            file=variants.path,
+            remedy="Give the FASTA that the variants were called on, or lift them over.",
+        )
     if variants.contigs and not mapped:
         raise ContigError(
             f"shares no contig with {reference.path}: it has {', '.join(list(variants.contigs)[:3])}, "

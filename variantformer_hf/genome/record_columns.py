@@ -232,7 +232,7 @@ def of_lines(
 
     for index in np.flatnonzero(~is_plain).tolist():
         parsed = parse(lines[index])
-        position[index], length[index] = parsed.position, parsed.length
+        position[index], length[index] = parsed.position, parsed.end - parsed.position
     alleles = alleles_digest(characters, ref_start, ref_end, alt_end)
     return RecordColumns(
         position, position + length, is_snp, is_hom_ref, ref, alt, first, second, passes, alleles, record

@@ -10,6 +10,7 @@ import numpy as np
 import pysam
 
 from ..errors import ContigError, InputError, MissingIndexError
+from .local_files import local_file
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class ReferenceGenome:
     """
 
     def __init__(self, fasta: str | os.PathLike[str]) -> None:
-        self.path = Path(fasta)
+        self.path = local_file(fasta, "FASTA")
         _ensure_index(self.path, compressed=_is_compressed_fasta(self.path))
         self._file = _open(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
@@ -128,11 +129,8 @@ def _line_layout(index: Path) -> dict[str, tuple[int, int, int]]:
 
 def _is_compressed_fasta(path: Path) -> bool:
     """Whether a FASTA is bgzipped, whatever its name; anything but a FASTA is refused."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(18)
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+    with path.open("rb") as file:
+        head = file.read(18)
     if head[:2] == b"\x1f\x8b":
         if head[12:14] != b"BC":
             raise InputError(

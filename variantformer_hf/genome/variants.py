@@ -21,6 +21,7 @@ from .record_columns import Record, RecordColumns, of_lines
 _CONTIG = re.compile(r"##contig=<(.*)>")
 _FIXED_COLUMNS = 9
 _LINES_AT_ONCE = 16_384
+_BEHIND_ANY_CONTIG = (1 << 31) - 1
 # ALTs whose SVLEN htslib counts, subtypes (<DEL:ME>) included.
 _HAS_LENGTH = re.compile("<(DEL|DUP|CNV|INV)[>:]")
 _DEFINITION = re.compile(r"##(INFO|FORMAT)=<(.*)>")
@@ -121,6 +122,8 @@ class VariantFile:
                 self._vcf = pysam.TabixFile(str(self.path), index=str(self._index), encoding="utf-8")
                 header = list(self._vcf.header)
         except (OSError, ValueError, NotImplementedError) as error:
+            if hasattr(self, "_bcf"):
+                self.close()
             raise InputError(
                 "cannot be read as an indexed VCF or BCF",
                 file=self.path,
@@ -172,7 +175,7 @@ class VariantFile:
 
     def lines(self, chrom: str) -> Iterator[str]:
         """All records of a contig as text, every sample's calls included."""
-        return self._lines(chrom, None, None)
+        return self._lines(chrom, 0, _BEHIND_ANY_CONTIG)
 
     def lines_within(self, chrom: str, start: int, end: int) -> Iterator[str]:
         """Records that overlap [start, end) of a contig as text, every sample's calls included."""
@@ -180,7 +183,7 @@ class VariantFile:
 
     def has_records(self, chrom: str) -> bool:
         """Whether the file holds any record on a contig."""
-        return next(self._lines(chrom, None, None), None) is not None
+        return next(self.lines(chrom), None) is not None
 
     def records(self, chrom: str, start: int, end: int) -> Iterator[Record]:
         """Records that overlap [start, end) of a contig, in file order; those at position 0 of the file are left out.
@@ -217,8 +220,9 @@ class VariantFile:
         with suppress(OSError):
             (self._bcf if self._is_bcf else self._vcf).close()
 
-    def _lines(self, chrom: str, start: int | None, end: int | None) -> Iterator[str]:
-        if chrom not in self._indexed or (start is not None and start == end):
+    def _lines(self, chrom: str, start: int, end: int) -> Iterator[str]:
+        # By numbers: without them pysam takes a name such as `1:1` for a region.
+        if chrom not in self._indexed or start == end:
             return
         try:
             if self._is_bcf:
@@ -251,8 +255,8 @@ class VariantFile:
         alleles = (ref,) if alts == "." else (ref, *alts.split(","))
         if column is None or not self._has_calls(line):
             length, unseen = self.span_keys.spanned(position, alleles, info, None)
-            genotype = None if column is None else ()
-            return Record(position, alleles, length, genotype, False, filters, None, None, unseen=unseen)
+            nothing = None if column is None else ()
+            return Record(position, alleles, length, nothing, False, filters, None, None, unseen=unseen)
         keys, values = fields[8].split(":"), fields[column].split(":")
         if len(values) > len(keys):
             raise self._malformed(fields, f"has {len(values)} values for {len(keys)} FORMAT keys")

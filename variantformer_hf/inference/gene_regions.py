@@ -161,8 +161,8 @@ class RegionFinder:
         for gene in genes:
             if gene.chrom in self.contig_of:
                 contig, length = self._contig(gene)
-                if gene.start >= length:
-                    raise self._other_assembly(contig, length, f"{gene.gene_id} starts at {gene.start}")
+                if gene.end > length:
+                    raise self._other_assembly(contig, length, f"{gene.gene_id} ends at {gene.end}")
         for chrom, cre_contig in self._cre_contig_of.items():
             if chrom in self.contig_of:
                 contig = self.contig_of[chrom]

@@ -35,6 +35,7 @@ def match_report(
     agreement: Agreement | None,
     statuses: Mapping[str, Mapping[str, int]],
     reasons: Mapping[str, Mapping[str, int]],
+    calls_not_diploid: Mapping[str, int],
     identity: ModelIdentity,
     precision: str,
     device: str,
@@ -46,7 +47,8 @@ def match_report(
     Returns:
         package, model, inputs (with fingerprints), settings, genes and tissues (predicted, left out, rejected),
         reference_agreement, and per sample and contig the records read, in windows, REF-checked, applied and skipped
-        by reason, and how many genes have each status and reason; damage, what this process met and mended in stores.
+        by reason, calls on autosomes that this process found not diploid, and how many genes have each status and
+        reason; damage, what this process met and mended in stores.
     """
     status: Counter[str] = sum((Counter(of_sample) for of_sample in statuses.values()), Counter())
     inputs = {"fasta": fingerprint(reference.path, whole_file_checksums)}
@@ -75,6 +77,7 @@ def match_report(
         "samples": {
             sample: {
                 **tally.to_dict(),
+                "calls_not_diploid": calls_not_diploid[sample],
                 "genes_by_status": dict(statuses[sample]),
                 "genes_by_reason": {reason: count for reason, count in reasons[sample].items() if reason},
             }

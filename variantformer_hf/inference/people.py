@@ -10,7 +10,7 @@ from ..errors import AssemblyError, InputError, ReferenceMismatchError
 from ..genome.contigs import identify_assembly
 from ..genome.doctor import Agreement, reference_agreement
 from ..genome.interval import Interval
-from ..genome.personal import PersonalGenome
+from ..genome.personal import PersonalGenome, check_lowest
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
 
@@ -32,6 +32,9 @@ class GenotypeOptions:
         pass_only: use only records whose FILTER is PASS or missing.
         min_gq, min_dp: lowest genotype quality and depth; None = no such filter.
         on_ref_mismatch: ``error`` or ``skip-record``.
+
+    Raises:
+        InputError: a lowest quality or depth is negative.
     """
 
     mode: str = "iupac"
@@ -41,6 +44,10 @@ class GenotypeOptions:
     min_gq: int | None = None
     min_dp: int | None = None
     on_ref_mismatch: str = "error"
+
+    def __post_init__(self) -> None:
+        check_lowest("min_gq", self.min_gq)
+        check_lowest("min_dp", self.min_dp)
 
     def as_dict(self) -> dict[str, Any]:
         """Option -> value."""

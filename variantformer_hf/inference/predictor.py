@@ -395,6 +395,7 @@ class ExpressionPredictor:
                 options=options,
                 query=query,
                 tallies={person.sample: tally for person, tally in zip(people, tallies, strict=True)},
+                calls_not_diploid={person.sample: person.calls_not_diploid for person in people},
                 agreement=agreement,
                 statuses=_counted(predictions, "status"),
                 reasons=_counted(predictions, "reason"),
