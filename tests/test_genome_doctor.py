@@ -223,7 +223,7 @@ def test_a_fasta_cut_short_behind_its_index_is_a_finding(tmp_path: Path) -> None
     ReferenceGenome(fasta).close()
     fasta.write_bytes(fasta.read_bytes()[:2_000])
     os.utime(f"{fasta}.fai")
-    assert levels(diagnose(fasta, vcf))["records"] == "problem"
+    assert levels(diagnose(fasta, vcf)) == {"FASTA": "problem"}
 
 
 def test_missing_files_and_folders_are_findings(tmp_path: Path) -> None:
