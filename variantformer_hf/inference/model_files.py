@@ -97,16 +97,20 @@ def remembered_sha256(path: Path) -> str:
     status = path.resolve().stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
     remembered = cache_folder() / "hashes.json"
-    try:
-        hashes = json.loads(remembered.read_text())
-        found = str(hashes[key])
-        bytes.fromhex(found)
-        return found
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    known = _recalled(remembered, key)
+    if known is not None and _SHA256.fullmatch(known):
+        return known
     found = file_sha256(path)
     _remember(remembered, key, found)
     return found
+
+
+def _recalled(path: Path, key: str) -> str | None:
+    """What :func:`_remember` kept under a key, or None."""
+    try:
+        return str(json.loads(path.read_text())[key])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _remember(path: Path, key: str, value: str) -> None:
@@ -122,7 +126,7 @@ def _remember(path: Path, key: str, value: str) -> None:
         partial.write_text(json.dumps({**kept, key: value}))
         partial.replace(path)
     except OSError as error:
-        logger.info("%s cannot be written (%s): the model's files are hashed anew next time", path, error)
+        logger.info("%s cannot be written (%s): the model's files are looked at anew next time", path, error)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -194,6 +198,15 @@ def _load_strictly(
             file=model,
             remedy=_REMEDY,
         )
+    _check_finite(loaded, model, f"{model_identity(model, revision=revision).sha256}|{dtype}")
+    return loaded
+
+
+def _check_finite(loaded: PreTrainedModel, model: str | Path, content: str) -> None:
+    """Look at every weight once; that files of this content (and type) are finite is remembered in the cache folder."""
+    remembered = cache_folder() / "finite.json"
+    if _recalled(remembered, content) is not None:
+        return
     for name, tensor in loaded.state_dict().items():
         if not all_finite(tensor):
             raise InputError(
@@ -201,7 +214,7 @@ def _load_strictly(
                 file=model,
                 remedy="The file is damaged, or its training went astray: fetch or convert it again.",
             )
-    return loaded
+    _remember(remembered, content, "finite")
 
 
 def all_finite(tensor: torch.Tensor) -> bool:
