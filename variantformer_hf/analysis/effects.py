@@ -17,7 +17,7 @@ from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantNormalizer
-from ..genome.variant_table import RejectedVariant, VariantTable, read_variants
+from ..genome.variant_table import RejectedVariant, VariantTable, first_reason, read_variants
 from ..inference.engine import ExpressionEngine
 from ..inference.gene_regions import GeneRegions, RegionFinder
 from ..inference.gene_tokens import ReferenceTokens
@@ -153,8 +153,7 @@ class VariantScorer:
             variants = read_variants(variants, VariantNormalizer(reference))
         rows, rejected = self._asked_rows(variants, finder)
         if not rows:
-            reason = f"The first: {rejected[0].reason}" if rejected else "Give at least one."
-            raise InputError("no variant can be scored", file=variants.path, remedy=reason)
+            raise InputError("no variant can be scored", file=variants.path, remedy=first_reason(rejected))
         query = self._query(rows, genes, tissues, finder)
         work = EffectRequest(rows, query, zygosity, with_embeddings, phase_shifts)
         gene_finder = GeneFinder(self.predictor.gene_table, finder, self.predictor.processor)

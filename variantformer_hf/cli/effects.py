@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..analysis.backgrounds import Background
     from ..analysis.effects import EffectResult, VariantScorer
+    from ..analysis.population_scores import Frequencies
+    from ..genome.reference import ReferenceGenome
+    from ..genome.variant_table import VariantTable
 
 
 def effects(
@@ -132,6 +135,7 @@ def effects(
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
+    from ..inference.model_files import model_identity
     from ..inference.people import GenotypeOptions
     from ..inference.statuses import check_finite
 
@@ -142,16 +146,18 @@ def effects(
     backgrounds = open_backgrounds(reference, background, vcf=vcf, sample=sample, options=options)
     table = read_variants(variants, VariantNormalizer(reference))
 
-    def run(name: str, parts: str) -> "tuple[VariantScorer, EffectResult]":
-        scorer = VariantScorer.from_pretrained(
+    def load(name: str) -> VariantScorer:
+        return VariantScorer.from_pretrained(
             name,
             precision=precision,
             device=device,
             store=None if store == "none" else store,
             force_companions=force_companions,
         )
+
+    def run(scorer: VariantScorer, parts: str) -> "EffectResult":
         with progress("scoring", "genes") as on_gene:
-            return scorer, scorer.run(
+            return scorer.run(
                 table,
                 backgrounds,
                 genes=gene or "overlapping",
@@ -165,18 +171,24 @@ def effects(
                 overwrite_parts=overwrite,
             )
 
-    scorer, result = run(model, "parts")
+    # What is asked for after the scores is opened before them.
+    if second_model is not None:
+        model_identity(second_model)
+    scorer = load(model)
+    nulls = None if null is None else read_null(null, scorer)
+    frequencies = _frequencies(table, af_table, reference, n_backgrounds=len(backgrounds))
+    result = run(scorer, "parts")
     found = result.table
     other = None
     if second_model is not None:
-        other = run(second_model, "second-parts")[1]
+        other = run(load(second_model), "second-parts")
         found = add_second_model(found, other.table)
-    if null is not None:
-        found = add_quantiles(found, read_null(null, scorer))
+    if nulls is not None:
+        found = add_quantiles(found, nulls)
     metadata = _metadata(scorer, result, backgrounds)
     written = _write(found, result, out, layout, embeddings, variants, metadata)
     if len(backgrounds) > 1:
-        written.append(_write_populations(found, table, af_table, reference, out.beside("populations.tsv")))
+        written.append(_write_populations(found, frequencies, out.beside("populations.tsv")))
     written += report_rejected(table.with_rejected(result.rejected), out.beside("rejected.tsv"))
     for status, count in result.report["pairs_by_status"].items():
         typer.echo(f"{status}: {count} variant and gene pairs", err=True)
@@ -222,15 +234,31 @@ def _write(
     return written
 
 
-def _write_populations(table: "pd.DataFrame", variants: Any, af_table: Path | None, reference: Any, path: Path) -> Path:
-    from ..analysis.population_scores import frequencies_of, population_scores, read_frequencies
+def _frequencies(
+    table: "VariantTable", af_table: Path | None, reference: "ReferenceGenome", *, n_backgrounds: int
+) -> "Frequencies":
+    """Allele frequencies of the variants by population, from their own table and the one beside it."""
+    from ..analysis.population_scores import frequencies_of, read_frequencies
+    from ..errors import InputError
     from ..genome.variant import VariantNormalizer
+
+    found = frequencies_of(table)
+    if af_table is not None:
+        if n_backgrounds < 2:
+            raise InputError(
+                "frequencies weigh the scores of populations, and there are none",
+                file=af_table,
+                remedy="Give --background a YAML of populations, or leave out --af-table.",
+            )
+        for variant, of_variant in read_frequencies(af_table, VariantNormalizer(reference), table).items():
+            found.setdefault(variant, {}).update(of_variant)
+    return found
+
+
+def _write_populations(table: "pd.DataFrame", frequencies: "Frequencies", path: Path) -> Path:
+    from ..analysis.population_scores import population_scores
     from ..report.tables import write_table
 
-    frequencies = frequencies_of(variants)
-    if af_table is not None:
-        for variant, of_variant in read_frequencies(af_table, VariantNormalizer(reference), variants).items():
-            frequencies.setdefault(variant, {}).update(of_variant)
     scores = population_scores(table, frequencies)
     flagged = int((scores["af_status"] != "ok").sum())
     if flagged:

@@ -31,10 +31,12 @@ def precompute(
     from transformers.utils.logging import disable_progress_bar
 
     from ..files import check_folder
+    from ..genome.reference import ReferenceGenome
     from ..inference.precompute import precompute as run
     from ..inference.predictor import ExpressionPredictor
 
     disable_progress_bar()
+    reference = ReferenceGenome(fasta)
     predictor = ExpressionPredictor.from_pretrained(
         model, device=device, precision=precision, store=None, force_companions=force_companions
     )
@@ -42,6 +44,6 @@ def precompute(
     check_folder(store.folder)
     say_what_is_kept(lambda: f"{store.folder} keeps what is encoded: the same command goes on from there.")
     with progress("encoding", "elements") as on_elements:
-        done = run(predictor, fasta, store, on_elements=on_elements)
+        done = run(predictor, reference, store, on_elements=on_elements)
     typer.echo(f"{done.elements:,} elements, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)
     typer.echo(str(done.folder))

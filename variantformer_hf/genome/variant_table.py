@@ -246,5 +246,8 @@ def _reason(error: InputError) -> str:
 
 
 def first_reason(rejected: Sequence[RejectedVariant]) -> str:
-    """Why the first of the rows that were rejected was, as a remedy."""
-    return f"The first was rejected because {rejected[0].reason}" if rejected else "Give at least one."
+    """Which row was the first to be rejected, and why, as a remedy."""
+    if not rejected:
+        return "Give at least one."
+    first = rejected[0]
+    return f"The first, row {first.row} ({first.given[:60]}): {first.reason}"

@@ -371,6 +371,8 @@ class ExpressionPredictor:
         done = run.predictions if folder is None else folder.read(with_embeddings=with_embeddings)
         tallies = run.tallies if folder is None else [folder.tally(person) for person in range(len(people))]
         group.wait()
+        if folder is not None and group.rank == 0 and all(np.isnan(each.log1p_tpm).all() for each in done.values()):
+            folder.remove()  # there is no number in it to go on from
         for number, (person, tally) in enumerate(zip(people, tallies, strict=True)):
             person.close()
             if vcf is not None:
