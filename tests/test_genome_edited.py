@@ -141,6 +141,28 @@ def test_an_indel_written_elsewhere_in_its_repeat_is_replaced(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "variant"),
+    [
+        (record(4, "TTG", "cTG,CTG", "2/2"), "chr1:4:T>C"),  # two ALTs that differ in letter case alone
+        (record(2, "CGTT", "CGT", "1/1"), "chr1:3:GT:G"),
+    ],
+)
+def test_however_it_is_spelt_it_is_taken_out(tmp_path: Path, line: str, variant: str) -> None:
+    person = carrier(tmp_path, line)
+    assert EditedGenome(person, [edit(variant, "absent")]).sequence("chr1", 0, 30) == GENOME
+    found = observed_genotype(person, Variant.parse(variant), VariantNormalizer(person.reference))
+    assert found == "1/1"
+
+
+def test_a_padded_record_over_a_gap_is_taken_out(tmp_path: Path) -> None:
+    genome = "ACGTTGCANNCCCCTGATTACAGGGATCAA"
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": genome})
+    vcf = write_vcf(tmp_path / "p.vcf.gz", [record(7, "CANNC", "TANNC", "1/1")], contigs={"chr1": len(genome)})
+    person = PersonalGenome(ReferenceGenome(fasta), vcf)
+    assert EditedGenome(person, [edit("chr1:7:C>T", "absent")]).sequence("chr1", 0, 30) == genome
+
+
 def test_a_multiallelic_record_keeps_its_other_allele(tmp_path: Path) -> None:
     person = carrier(tmp_path, record(4, "T", "C,G", "1/2:30", keys="GT:GQ"))
     edited = EditedGenome(person, [edit("chr1:4:T>C", "absent")])

@@ -5,7 +5,7 @@ they become sequence, so that an edited genome reads as the edited VCF would, by
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from .consensus import Edit, is_symbolic
 from .edit_conflicts import Asking, Crowd, EditJudge
-from .minimal import minimal_records
+from .minimal import minimal_records, trimmed_alleles
 from .personal import PersonalGenome
 from .record_columns import Record, RecordColumns, RecordSource, of_records
 from .variant import Variant, VariantNormalizer
@@ -224,9 +224,11 @@ class EditedRecords:
         for each in self._edits.get(chrom, ()):
             if _overlaps(record, each.low, each.high):
                 is_beside |= _overlaps(record, each.edit.variant.start, each.edit.variant.end)
-                allele = same_allele(record, each.edit.variant, self._fasta_contig.get(chrom, chrom), self._normalizer)
-                if allele is not None:
-                    left = without_allele(left, allele)
+                alleles = same_alleles(
+                    record, each.edit.variant, self._fasta_contig.get(chrom, chrom), self._normalizer
+                )
+                if alleles:
+                    left = without_alleles(left, alleles)
         if left is not record and not _is_of_use(left):
             return []
         if is_beside and self._splits is not None and self._splits(left, self._fasta_contig.get(chrom, chrom)):
@@ -425,40 +427,39 @@ def observed_genotype(person: PersonalGenome, variant: Variant, normalizer: Vari
     for part in person._variants.columns(person._contig_of[variant.chrom], placed.low, placed.high):
         for row in range(len(part)):
             record = part.record(row)
-            allele = same_allele(record, variant, variant.chrom, normalizer)
-            if allele is not None and record.genotype:
-                shown = ["." if each is None else "1" if each == allele else "2" if each else "0"
+            alleles = same_alleles(record, variant, variant.chrom, normalizer)
+            if alleles and record.genotype:
+                shown = ["." if each is None else "1" if each in alleles else "2" if each else "0"
                          for each in record.genotype]  # fmt: skip
                 if "1" in shown:
                     return ("|" if record.phased else "/").join(shown)
     return "0/0"
 
 
-def same_allele(record: Record, variant: Variant, chrom: str, normalizer: VariantNormalizer) -> int | None:
-    """Which ALT of a record is a normalised variant, however it is spelt; None = none of them."""
-    ref = record.alleles[0]
+def same_alleles(record: Record, variant: Variant, chrom: str, normalizer: VariantNormalizer) -> tuple[int, ...]:
+    """Which ALTs of a record are a normalised variant, however it is spelt: none, one, or several that are alike."""
+    ref = record.alleles[0].upper()
+    found = []
     for number, alt in enumerate(record.alleles[1:], start=1):
         if len(alt) - len(ref) != len(variant.alt) - len(variant.ref) or is_symbolic(alt):
             continue
-        written = Variant(chrom, record.position + 1, ref.upper(), alt.upper())
+        offset, *alleles = trimmed_alleles(ref, alt.upper())
+        written = Variant(chrom, record.position + offset + 1, *alleles)
         if written == variant:
-            return number
-        low, high = written.changed
-        is_shifted = variant.is_indel and min(high - low, variant.end - variant.start) <= high - low
-        if not (is_shifted or (low, high) == variant.changed):
-            continue
-        try:
-            if normalizer(written) == variant:
-                return number
-        except InputError:  # another record's own fault: it is met, and named, where it is read
-            continue
-    return None
+            found.append(number)
+        elif variant.is_indel or written.changed == variant.changed:
+            try:
+                if normalizer(written) == variant:
+                    found.append(number)
+            except InputError:  # another record's own fault: it is met, and named, where it is read
+                continue
+    return tuple(found)
 
 
-def without_allele(record: Record, allele: int) -> Record:
-    """The record with one ALT's calls turned into REF; in a file without samples the first ALT is what is called."""
+def without_alleles(record: Record, alleles: Collection[int]) -> Record:
+    """The record with some ALTs' calls turned into REF; in a file without samples the first ALT is what is called."""
     called = (1,) if record.genotype is None else record.genotype
-    return replace(record, genotype=tuple(0 if each == allele else each for each in called))
+    return replace(record, genotype=tuple(0 if each in alleles else each for each in called))
 
 
 def place_edits(edits: Sequence[GenotypeEdit], normalizer: VariantNormalizer) -> list[PlacedEdit]:

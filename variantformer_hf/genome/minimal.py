@@ -6,22 +6,29 @@ from .consensus import Edit, is_bases, keeps_anchor
 from .record_columns import Record
 
 
-def minimal_alleles(ref: str, alt: str) -> list[tuple[int, str, str]]:
-    """What of REF and ALT differs: (offset in REF, ref, alt) each, in order; none where they are alike.
+def trimmed_alleles(ref: str, alt: str) -> tuple[int, str, str]:
+    """REF and ALT without the bases that they share at their ends: (offset in REF, ref, alt).
 
     Shared last bases go first, so that an insertion or deletion stands as far to the left as its alleles let it; one
-    base stays on either side. Alleles of one length are split into their differing bases.
+    base stays on either side.
     """
     tail, shortest = 0, min(len(ref), len(alt))
     while tail < shortest - 1 and ref[-1 - tail].upper() == alt[-1 - tail].upper():
         tail += 1
-    ref, alt = ref[: len(ref) - tail], alt[: len(alt) - tail]
+    head = 0
+    while head < shortest - tail - 1 and ref[head].upper() == alt[head].upper():
+        head += 1
+    return head, ref[head : len(ref) - tail], alt[head : len(alt) - tail]
+
+
+def minimal_alleles(ref: str, alt: str) -> list[tuple[int, str, str]]:
+    """What of REF and ALT differs: (offset in REF, ref, alt) each, in order; none where they are alike.
+
+    Alleles of one length are split into their differing bases; others are trimmed.
+    """
     if len(ref) == len(alt):
         return [(at, *pair) for at, pair in enumerate(zip(ref, alt, strict=True)) if pair[0].upper() != pair[1].upper()]
-    head = 0
-    while head < min(len(ref), len(alt)) - 1 and ref[head].upper() == alt[head].upper():
-        head += 1
-    return [(head, ref[head:], alt[head:])]
+    return [trimmed_alleles(ref, alt)]
 
 
 def minimal_edits(edit: Edit) -> list[Edit]:
