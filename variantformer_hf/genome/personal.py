@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError
+from ..errors import AssemblyError, ContigError, InputError, ReferenceMismatchError, SymbolicAlleleError, check_number
 from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
 from .contigs import identify_assembly, is_autosome, map_contigs
 from .held_records import HeldRecords
@@ -82,8 +82,7 @@ class PersonalGenome:
         ):
             if value not in allowed:
                 raise InputError(f"there is no {name} {value!r}", remedy=f"Choose one of {', '.join(allowed)}.")
-        check_lowest("min_gq", min_gq)
-        check_lowest("min_dp", min_dp)
+        check_lowest(min_gq, min_dp)
         self.reference = reference
         self.mode = mode
         self.symbolic = symbolic
@@ -384,17 +383,15 @@ class PersonalGenome:
         return None if self._variants is None else self._variants.path
 
 
-def check_lowest(name: str, value: float | None) -> None:
+def check_lowest(min_gq: float | None, min_dp: float | None) -> None:
     """Refuse a lowest quality or depth that is negative or no number: it would filter nothing, or everything.
 
     Raises:
-        InputError: it is.
+        InputError: one is.
     """
-    if value is not None and not value >= 0:
-        raise InputError(
-            f"{name} (--{name.replace('_', '-')}) is {value}",
-            remedy="Give a number from 0 on, or leave it out to use every record.",
-        )
+    for name, value in (("min_gq (--min-gq)", min_gq), ("min_dp (--min-dp)", min_dp)):
+        if value is not None:
+            check_number(name, value, 0)
 
 
 def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:

@@ -46,8 +46,7 @@ class GenotypeOptions:
     on_ref_mismatch: str = "error"
 
     def __post_init__(self) -> None:
-        check_lowest("min_gq", self.min_gq)
-        check_lowest("min_dp", self.min_dp)
+        check_lowest(self.min_gq, self.min_dp)
 
     def as_dict(self) -> dict[str, Any]:
         """Option -> value."""
