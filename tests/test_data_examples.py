@@ -28,6 +28,7 @@ from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.inference.gene_regions import gene_sequences
+from variantformer_hf.training.expression import _check_used
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -188,6 +189,37 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     with torch.inference_mode():
         output = predictor.model(**ExpressionCollator(predictor.processor)([example]))
     assert float(output.loss) == 0
+
+
+def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
+    cohort: SmallCohort, examples: ExpressionExamples, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file without the chromosome, and one without a genotype that could be used: no label, and the reason once."""
+    predictor = cohort.world.predictor
+    contigs = {"chr1": LENGTH, "chrX": 200}
+    genome = cohort.world.genome
+    lines = {
+        "not_in_vcf": [record(5, "A", "C", *["0|1"] * len(DONORS)).replace("chr1", "chrX")],
+        "all_skipped: missing_genotype": [
+            record(at, genome[at - 1], "A" if genome[at - 1] != "A" else "C", *["./."] * len(DONORS))
+            for at in range(20, LENGTH - 20, 50)
+        ],
+    }
+    for reason, records in lines.items():
+        vcf = write_vcf(tmp_path / f"{reason[:5]}.vcf.gz", records, contigs=contigs, samples=DONORS)
+        lacking = ExpressionExamples(
+            examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
+            predictor.cre_table, predictor.processor,
+        )  # fmt: skip
+        caplog.clear()
+        for _ in range(2):
+            assert np.isnan(lacking({"epoch": 0, "pair": 0})["labels"]).all()
+        assert list(lacking.unused.values()) == [reason]
+        assert caplog.text.count(f"is not used ({reason})") == 1
+        for pair in range(len(lacking.pairs)):
+            lacking.elements(pair)
+        with pytest.raises(InputError, match=f"none of the . genes of D. .LAB. can be used .{reason}"):
+            _check_used(lacking)
 
 
 # Stage 1 --------------------------------------------------------------------------------------------------------------

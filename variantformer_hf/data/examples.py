@@ -24,7 +24,7 @@ from ..genome.stretch import union
 from ..inference.gene_regions import GeneRegions, RegionFinder
 from ..inference.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from ..inference.run_plan import covered
-from ..inference.statuses import record_use
+from ..inference.statuses import GENE_DELETED, record_use
 from ..modeling import VariantFormerProcessor
 from .activity import Activity
 from .donors import DonorGenomes
@@ -49,6 +49,9 @@ class ExpressionExamples:
         processor: the model's.
         n_tissues: values that are drawn of a pair.
         seed: of the draw.
+
+    Attributes:
+        unused: (cohort, donor, gene id) -> why its values are not used, of those that were asked for so far.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class ExpressionExamples:
         self.pairs = pairs
         self._genomes, self._gene_table, self._cre_table = genomes, gene_table, cre_table
         self._processor, self._n_tissues, self._seed = processor, n_tissues, seed
+        self.unused: dict[tuple[str, str, str], str] = {}
         self._finder: RegionFinder | None = None
         self._tokens: ReferenceTokens | None = None
 
@@ -82,11 +86,6 @@ class ExpressionExamples:
         tokens = self.tokens(self.pairs.cohorts[donor], self.pairs.donors[donor], gene)
         if tokens is None:
             # Without it this process would be a step ahead of the others; a label that is not there counts nothing.
-            logger.warning(
-                "%s lacks %s, or no record of it could be used: its values are not used",
-                self.pairs.donors[donor],
-                gene.gene_id,
-            )
             nothing = np.zeros(0, dtype=np.int32)
             tokens = {"cre_tokens": [nothing], "cre_class_ids": np.zeros(1, np.int64), "gene_tokens": [nothing]}
             labels = np.full_like(labels, np.nan)
@@ -102,7 +101,8 @@ class ExpressionExamples:
     def tokens(self, cohort: str, donor: str, gene: Gene) -> dict[str, Any] | None:
         """cre_tokens, cre_class_ids and gene_tokens of a donor's gene.
 
-        None = the donor lacks it, or all its cCREs, or it is not known how the donor reads there (see ``RecordUse``).
+        None = the donor lacks it, or all its cCREs, or nothing that the donor's file says of it can be used: its
+        sequence is not known, and not the reference's. ``unused`` has the reason.
         """
         person = self._genomes.genome(cohort, donor)
         regions = self._regions(gene)
@@ -111,8 +111,13 @@ class ExpressionExamples:
         if self._tokens is None:
             self._tokens = ReferenceTokens(self._processor.tokenizer, len(self._cre_table))
         found = PersonalTokens(person, stretch, [regions], self._tokens, self._processor.tokenizer).gene(regions)
-        is_known = record_use(person, regions.window.chrom, found.outcomes).is_known
-        if not is_known or found.window is None or not len(found.elements):
+        use = record_use(person, regions.window.chrom, found.outcomes)
+        if found.window is None or not len(found.elements) or not use.is_known:
+            reason = GENE_DELETED if use.is_known else ": ".join(filter(None, (use.status, use.reason)))
+            key = cohort, donor, gene.gene_id
+            if key not in self.unused:
+                self.unused[key] = reason
+                logger.warning("%s of %s is not used (%s)", gene.gene_id, donor, reason)
             return None
         length = self._processor.token_length
         rows = window_rows(found.window, self._processor)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,8 @@ def train_expression(
             if accelerator.is_main_process:
                 count = vectors.encode([setup.train, *held_out], on_donor)
                 logger.info("%d elements were encoded", count)
+                for examples in (setup.train, *held_out):
+                    _check_used(examples)
         vectors.refresh()
     collate = ExpressionCollator(setup.processor, vectors)
 
@@ -235,6 +238,31 @@ def train_expression(
         on_step=on_step,
     )
     return loop.run()
+
+
+def _check_used(examples: ExpressionExamples) -> None:
+    """Say how many pairs are not used, and why, once all have been asked for.
+
+    Raises:
+        InputError: nothing of a donor is.
+    """
+    if not examples.unused:
+        return
+    of_donor = Counter((cohort, donor) for cohort, donor, _ in examples.unused)
+    pairs = examples.pairs
+    for donor, count in zip(*np.unique(pairs.donor, return_counts=True), strict=True):
+        key = pairs.cohorts[donor], pairs.donors[donor]
+        if of_donor[key] == count:
+            reasons = sorted({reason for (*found, _), reason in examples.unused.items() if tuple(found) == key})
+            raise InputError(
+                f"none of the {count} genes of {key[1]} ({key[0]}) can be used ({', '.join(reasons)})",
+                remedy="Look at the genotypes with `variantformer doctor`, or leave the donor out.",
+            )
+    counts = Counter(examples.unused.values())
+    logger.warning(
+        "%d of %d pairs are not used: %s", len(examples.unused), len(pairs),
+        ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())),
+    )  # fmt: skip
 
 
 def held_out_scores(
