@@ -291,6 +291,7 @@ def without_dropout(lab: Path, cohort: SmallCohort) -> Path:
     model = lab / "model-without-dropout"
     cohort.world.predictor.model.save_pretrained(model)
     content = json.loads((model / "config.json").read_text())
+    content.pop("written", None)  # the hash of the config that was written
     for each in (content, content["encoder_config"]):
         each |= {"hidden_dropout": 0.0, "attention_dropout": 0.0}
     (model / "config.json").write_text(json.dumps(content))
