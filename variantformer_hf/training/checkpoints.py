@@ -83,7 +83,7 @@ def kept_of_run(output: Path) -> str:
     return f"{output} keeps the state of step {max(steps)}: the same command goes on from there."
 
 
-def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
     """Write a folder under another name, and put it in the place of the one that is there.
 
     Raises:
