@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from genome_files import record, write_fasta
-from random_variants import random_bases
+from random_variants import other_base, random_bases
 from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, ReferenceGenome, Variant
@@ -260,6 +260,31 @@ def test_odd_variants_have_a_clear_outcome(world: SmallWorld, scorer: VariantSco
     asked = scorer.score([far], genome, genes=["PLUS"], zygosity=["hom"], tissues=["liver"])
     assert asked["status"].tolist() == ["no_overlap"]
     assert asked["effect"].tolist() == [0.0]
+
+
+def test_a_variant_within_the_bases_that_a_record_does_not_change_has_its_own_effect(
+    world: SmallWorld, scorer: VariantScorer
+) -> None:
+    at = 1_800
+    ref = world.genome[at : at + 3]
+    changed = other_base(ref[0]) + ref[1:]
+    person = world.person([record(at + 1, ref, f"{ref[0]},{changed}", "0/2")], "beside")
+    table = scorer.score([one(world, at + 2)], person, genes=["PLUS"], zygosity=["hom"])
+    assert set(table["status"]) == {"ok"}
+    # The same written by hand: a SNP, and the variant behind it.
+    snp = record(at + 1, ref[0], changed[0], "0/1")
+    added = record(at + 3, ref[2], one(world, at + 2).alt, "1/1")
+    before, after = (
+        world.prediction(world.person(lines, f"hand{len(lines)}"), "PLUS") for lines in ([snp], [snp, added])
+    )
+    np.testing.assert_allclose(table["effect"], after - before, atol=2e-5)
+    assert (table["effect"].abs() > 1e-4).all()
+    # A deletion behind the base that an insertion of the person stands behind, too.
+    inserted = world.person([record(at + 1, ref[0], f"{ref[0]}CA", "0/1")], "inserted")
+    table = scorer.score([Variant("chr1", at + 1, ref, ref[0])], inserted, genes=["PLUS"], zygosity=["hom"])
+    assert set(table["status"]) == {"conflict"}
+    assert set(table["conflict"]) == {f"chr1:{at + 1}:{ref[0]}:{ref[0]}CA"}
+    assert table["effect"].isna().all()
 
 
 def test_a_row_beside_a_gap_does_not_end_the_run(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
