@@ -59,7 +59,7 @@ class CheckedColumn:
             for block in (np.flatnonzero(~self._is_checked[blocks]) + blocks.start).tolist():
                 begin = block * size
                 part = self._values[begin : begin + size]
-                if xxh3_64_intdigest(part) != self._checksums[block]:
+                if xxh3_64_intdigest(part.data) != self._checksums[block]:
                     where = f"rows {begin} to {begin + len(part) - 1} of {len(self)}"
                     raise DamagedColumnError("is a damaged file of a store", file=self._path, record=where)
                 self._is_checked[block] = True
@@ -76,4 +76,4 @@ def write_column(path: Path, values: np.ndarray) -> np.ndarray:
     np.save(path, values, allow_pickle=False)
     size = _BLOCK // values.dtype.itemsize
     parts = (values[begin : begin + size] for begin in range(0, len(values), size))
-    return np.array([xxh3_64_intdigest(part) for part in parts], dtype=np.uint64)
+    return np.array([xxh3_64_intdigest(part.data) for part in parts], dtype=np.uint64)

@@ -182,12 +182,12 @@ def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
         text = _BgzippedText(path) if compressed else _PlainText(path)
         contigs: list[tuple[int, int, bytes | None]] = []
         for line in index.read_text().removesuffix("\n").split("\n"):
-            name, *numbers = line.split("\t")
+            contig, *numbers = line.split("\t")
             length, first, line_bases, line_width = map(int, numbers)
             full_lines, rest = divmod(length - 1, line_bases) if length else (0, -1)
             if length < 0 or (length and not 0 < line_bases < line_width <= line_bases + _LONGEST_LINE_END):
                 return False
-            contigs.append((first, first + full_lines * line_width + rest + 1, name.encode()))
+            contigs.append((first, first + full_lines * line_width + rest + 1, contig.encode()))
         end, has_bases = 0, False
         for first, last, name in [*sorted(contigs), (text.size, text.size, None)]:
             # What lies between two contigs: a line end, and the header; more, where the index has not all contigs.

@@ -287,7 +287,8 @@ def _open_segment(folder: Path, segment: dict[str, Any]) -> dict[str, CheckedCol
             raise ValueError("it is not what was written")
     except (OSError, ValueError, EOFError, TokenError) as error:
         raise DamagedColumnError(f"is a damaged file of a store ({error})", file=path) from error
-    columns, first = {}, 0
+    columns: dict[str, CheckedColumn] = {}
+    first = 0
     for name, kind in _ARRAYS.items():
         length = segment["lengths"][name]
         last = first + n_blocks(kind, length)
@@ -598,7 +599,7 @@ def _write_segment(segment: _Segment, folder: Path, number: int, n_samples: int)
     arrays["call_record"], arrays["call_code"] = record[order], code[order]
     arrays["first"] = np.concatenate([[0], np.cumsum(np.bincount(sample, minlength=n_samples))])
     name = f"{number:05d}"
-    columns = {array: arrays[array].astype(kind, copy=False) for array, kind in _ARRAYS.items()}
+    columns: dict[str, np.ndarray] = {array: arrays[array].astype(kind, copy=False) for array, kind in _ARRAYS.items()}
     checksums = [write_column(folder / f"{name}.{array}.npy", values) for array, values in columns.items()]
     np.save(folder / f"{name}.{_CHECKSUMS}.npy", np.concatenate(checksums), allow_pickle=False)
     return {
