@@ -189,7 +189,7 @@ def test_bad_input_is_one_line_and_no_output(
 def test_a_folder_that_is_no_model(demo: Path, tmp_path: Path) -> None:
     finished = run("predict", tmp_path, "--fasta", demo / "genome.fa", "-o", tmp_path / "out.parquet")
     assert finished.returncode == 1
-    assert "genes.parquet" in finished.stderr
+    assert "config.json" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 

@@ -288,6 +288,7 @@ class EditedGenome(PersonalGenome):
         _check_once(edits, self.genotypes)
         self._contig_of = dict(person._contig_of)
         self._not_diploid = person._not_diploid
+        self._variants: RecordSource | None = person._variants  # until the edits are in it
         for edit in self.genotypes:
             self._contig_of.setdefault(edit.variant.chrom, edit.variant.chrom)
         self._on_conflict = on_conflict
@@ -302,7 +303,7 @@ class EditedGenome(PersonalGenome):
             conflict = None
         self.conflict = None if conflict is None else conflict[1]
         self.records = self._sources[True, self._is_split]
-        self._variants: RecordSource = self.records
+        self._variants = self.records
         if on_conflict == "error":
             conflict = conflict or self._first_unlike()
             if conflict is not None:

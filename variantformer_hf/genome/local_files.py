@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UNREADABLE, InputError, unreadable
 
 # A path object has lost one of the two slashes of an address.
-_ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/")
+_ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/+")
 _STREAMS = ("/dev/", "/proc/")
 
 
@@ -25,7 +25,9 @@ def local_file(path: str | PathLike[str], kind: str) -> Path:
     text, found = str(path), Path(path)
     if _ADDRESS.match(text):
         raise InputError(
-            "is an address, and only local files are read", file=text, remedy="Download it, and its index beside it."
+            "is an address, and only local files are read",
+            file=_ADDRESS.sub(r"\1://", text, count=1),
+            remedy="Download it, and its index beside it.",
         )
     if text == "-" or text.startswith(_STREAMS):
         raise _stream(text, kind)

@@ -189,18 +189,18 @@ def _index_fits(path: Path, index: Path, *, compressed: bool) -> bool:
                 return False
             contigs.append((first, first + full_lines * line_width + rest + 1, contig.encode()))
         end, has_bases = 0, False
-        for first, last, name in [*sorted(contigs), (text.size, text.size, None)]:
+        for first, last, wanted in [*sorted(contigs), (text.size, text.size, None)]:
             # What lies between two contigs: a line end, and the header; more, where the index has not all contigs.
             between = text.read(end - has_bases, min(first, end + _LONGEST_HEADER))
             behind = between[has_bases:].lstrip(b"\r\n")[:1]
             if first < end or (has_bases and not between[:1].strip()):
                 return False
-            if name is None:
+            if wanted is None:
                 return bool(contigs) and behind in (b"", b">")
             if first > end + _LONGEST_HEADER:
                 between = text.read(first - _LONGEST_HEADER, first)
             header = between[:-1].rpartition(b"\n")[2]
-            if behind != b">" or between[-1:] != b"\n" or header[1:].split()[:1] != [name]:
+            if behind != b">" or between[-1:] != b"\n" or header[1:].split()[:1] != [wanted]:
                 return False
             end, has_bases = last, last > first
     except (OSError, ValueError, ZeroDivisionError):
