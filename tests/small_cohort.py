@@ -40,6 +40,9 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
             calls = [rng.choice(["0|0", "0|1", "1|0", "1|1"]) for _ in DONORS]
             lines.append(record(position, ref, alt, *calls))
         position += len(ref) + rng.randint(20, 120)
+    base = world.reference.sequence("chrX", 99, 100)
+    alt = "A" if base != "A" else "C"
+    lines.append(record(100, base, alt, *["0|1"] * len(DONORS)).replace("chr1", "chrX"))
     vcf = write_vcf(folder / "cohort.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200}, samples=DONORS)
     values = np.random.default_rng(seed)
     samples = [Sample(f"{donor}|{tissue}", donor, tissue) for donor in DONORS for tissue in TISSUES]

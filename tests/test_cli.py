@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import variantformer_hf
 from variantformer_hf.cli import main
+from variantformer_hf.inference.companions import write_companions
 
 COMMAND = Path(sys.executable).with_name("variantformer")
 
@@ -393,6 +395,46 @@ def test_effects_from_a_table_to_every_layout(demo: Path, variants_file: Path, t
     assert data.shape == (len(of_liver), 1)
     np.testing.assert_allclose(data.X[:, 0], of_liver["effect"], atol=1e-6)
     assert "quantile" in data.layers
+
+
+def test_a_model_whose_numbers_overflow_is_told_at_the_end(demo: Path, variants_file: Path, tmp_path: Path) -> None:
+    """Every weight is finite, what they make of a gene is not: all is written, as NaN, and the genes are named."""
+    model = tmp_path / "model"
+    shutil.copytree(demo / "model", model)
+    weights = load_file(model / "model.safetensors")
+    huge = {
+        name: np.full_like(tensor, 1e38) if name.startswith("head.") else tensor for name, tensor in weights.items()
+    }
+    save_file(huge, model / "model.safetensors", metadata={"format": "pt"})
+    write_companions(model)
+    inputs = [model, "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz", "--tissue", "liver"]
+    genes = [f"DEMO{number}" for number in range(1, 7)]
+
+    output = tmp_path / "out.parquet"
+    finished = run("predict", *inputs, "-o", output)
+    assert finished.returncode == 1
+    assert f"NaN or infinite values for 6 genes: {', '.join(genes)}. They are NaN in the output" in finished.stderr
+    table = pd.read_parquet(output)
+    assert table["gene_name"].tolist() == genes
+    assert set(table["status"]) == {"not_finite"}
+    assert table[["log1p_tpm", "tpm"]].isna().all(axis=None)
+    report = json.loads(Path(f"{output}.report.json").read_text())
+    assert report["genes"]["status"] == {"not_finite": 6}
+
+    output = tmp_path / "effects.parquet"
+    vectors = tmp_path / "vectors.safetensors"
+    finished = run("effects", *inputs, "--variants", variants_file, "-o", output, "--embeddings", vectors)
+    assert finished.returncode == 1
+    table = pd.read_parquet(output)
+    named = table.loc[table["status"] == "not_finite", "gene_name"].unique()
+    assert len(named)
+    assert f"NaN or infinite values for {len(named)} genes: {', '.join(named)}. They are NaN" in finished.stderr
+    assert table["effect"].isna().all()
+    assert vectors.is_file()
+    assert len(pd.read_csv(f"{output}.rejected.tsv", sep="\t")) == 1
+    report = json.loads(Path(f"{output}.report.json").read_text())
+    assert report["counts"]["pairs_by_status"]["not_finite"] == (table["status"] == "not_finite").sum() / 2
+    assert not list(tmp_path.glob("*.parts"))
 
 
 def test_effects_in_populations(demo: Path, variants_file: Path, tmp_path: Path) -> None:

@@ -180,9 +180,11 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
         predictor.cre_table, predictor.processor,
     )  # fmt: skip
     genomes = DonorGenomes(cohort.world.reference.path, {"LAB": vcf})
-    genomes.check_contigs("LAB", DONORS, ["chr1"])
-    with pytest.raises(InputError, match=r"deleted\.vcf\.gz: has no record on chrX, where genes to train on lie"):
-        genomes.check_contigs("LAB", DONORS, ["chr1", "chrX"])
+    genomes.check_contigs("LAB", {donor: ["chr1"] for donor in DONORS}, "genes")
+    with pytest.raises(
+        InputError, match=r"deleted\.vcf\.gz: donor D1: has no record on chrX, where genes of the donor"
+    ):
+        genomes.check_contigs("LAB", {"D0": ["chr1"], "D1": ["chr1", "chrX"]}, "genes")
     pair = next(p for p in range(len(examples.pairs)) if examples.pairs.gene[p] == 0)
     example = lacking({"epoch": 0, "pair": pair})
     assert np.isnan(example["labels"]).all()

@@ -13,9 +13,10 @@ import torch
 import yaml
 from accelerate.state import AcceleratorState
 from command_line import invoke
+from genome_files import record, write_vcf
 from safetensors import safe_open
 from small_cohort import DONORS, SmallCohort, small_cohort
-from small_model import TISSUES, SmallWorld
+from small_model import LENGTH, TISSUES, SmallWorld
 
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.data import ExpressionSource, harmonize
@@ -623,6 +624,45 @@ def test_a_damaged_file_stops_a_run_before_it_begins(lab: Path, cohort: SmallCoh
     config = expression_config(lab, cohort, tmp_path / "run", vcfs={"LAB": str(tmp_path / "cut.vcf.gz")})
     with pytest.raises(InputError, match=r"cut\.vcf\.gz"):
         expression.set_up(read_options(config, ExpressionOptions))
+
+
+def test_elements_whose_sequence_nobody_knows_are_no_examples(
+    lab: Path, cohort: SmallCohort, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A donor's file without a chromosome, or without a genotype that could be used there."""
+    contigs = {"chr1": LENGTH, "chrX": 200}
+    genome, other = cohort.world.genome, cohort.world.reference.sequence("chrX", 0, 200)
+
+    def setup(**calls: str) -> encoder.EncoderSetup:
+        """Of a run in which D0's file has these calls, by chromosome."""
+        lines = [
+            record(at, base, "A" if base != "A" else "C", call).replace("chr1", chrom)
+            for chrom, call in calls.items()
+            for at in range(20, len(genome if chrom == "chr1" else other) - 20, 20)
+            for base in [(genome if chrom == "chr1" else other)[at - 1]]
+        ]
+        vcf = write_vcf(tmp_path / "d0.vcf.gz", lines, contigs=contigs, samples=["D0"])
+        files = {donor: str(vcf if donor == "D0" else cohort.vcf) for donor in DONORS[:3]}
+        return encoder.set_up(read_options(encoder_config(lab, cohort, tmp_path / "run", vcfs=files), EncoderOptions))
+
+    whole = setup(chr1="0|1", chrX="0|0")
+    assert whole.plan["labels_not_used"] == 0
+    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: has no record on chrX, where elements of the donor"):
+        setup(chr1="0|1")
+    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: nothing of it can be used in any element: chr1 all_"):
+        setup(chr1="./.", chrX="./.")
+    caplog.clear()
+    left = setup(chr1="./.", chrX="0|1")
+    assert "the elements of D0 there are not used: chr1 all_skipped (missing_genotype)" in caplog.text
+    rows, all_rows = left.train.rows, whole.train.rows
+    assert rows.donors == ("D1", "D2")
+    assert left.plan["labels"] == len(all_rows) - len(all_rows.of_donor[0]) == len(rows)
+    assert left.plan["labels_not_used"] == len(all_rows.of_donor[0])
+    for number, mine in enumerate(rows.of_donor):
+        for name in ("element", "tissue", "label"):
+            kept, before = getattr(rows, name)[mine], getattr(all_rows, name)[all_rows.of_donor[number + 1]]
+            assert kept.tolist() == before.tolist()
+    assert len(left.held_out.rows) == len(whole.held_out.rows)
 
 
 def test_a_plan_without_training(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:

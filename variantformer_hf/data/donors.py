@@ -78,29 +78,40 @@ class DonorGenomes:
                 record=", ".join(missing[:3]), remedy="Give the file that has them, or leave them out.",
             )  # fmt: skip
 
-    def check_contigs(self, cohort: str, donors: Sequence[str], contigs: Sequence[str]) -> None:
-        """Check that the files of donors have records on contigs (by the FASTA): without, all would be the reference.
+    def check_contigs(self, cohort: str, contigs: Mapping[str, Sequence[str]], what: str) -> None:
+        """Check that the files of donors have records on contigs: without, all there would be the reference.
+
+        Args:
+            cohort: of the donors.
+            contigs: donor -> contigs, by the FASTA.
+            what: lies on them, for people: genes or elements.
 
         Raises:
             InputError: one has none.
         """
-        for donor in donors[:1] if isinstance(self._vcfs[cohort], Path) else donors:
+        checked: set[tuple[Path, str]] = set()
+        for donor, names in contigs.items():
+            path = self._path(cohort, donor)
+            wanted = [chrom for chrom in names if (path, chrom) not in checked]
+            if not wanted:
+                continue
             person = self.genome(cohort, donor)
-            missing = [chrom for chrom in contigs if not person.has_contig(chrom)]
+            missing = [chrom for chrom in wanted if not person.has_contig(chrom)]
             if missing:
                 raise InputError(
-                    f"has no record on {', '.join(missing)}, where genes to train on lie", file=person.path,
-                    remedy="Give a file of all chromosomes (bcftools concat), or leave out those genes.",
+                    f"has no record on {', '.join(missing)}, where {what} of the donor to train on lie", file=path,
+                    record=f"donor {donor}",
+                    remedy=f"Give a file of all chromosomes (bcftools concat), or leave out those {what}.",
                 )  # fmt: skip
+            checked.update((path, chrom) for chrom in wanted)
 
     def genome(self, cohort: str, donor: str) -> PersonalGenome:
         """A donor's genome; the last few stay open."""
         key = cohort, donor
         if key not in self._open:
-            entry = self._vcfs[cohort]
-            path = entry if isinstance(entry, Path) else entry[donor]
+            path = self._path(cohort, donor)
             sample: str | None = donor
-            if not isinstance(entry, Path):
+            if not isinstance(self._vcfs[cohort], Path):
                 file = VariantFile(path, all_samples=True)
                 sample = file.samples[0] if len(file.samples) == 1 else donor
                 file.close()
@@ -109,6 +120,10 @@ class DonorGenomes:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
         return self._open[key]
+
+    def _path(self, cohort: str, donor: str) -> Path:
+        entry = self._vcfs[cohort]
+        return entry if isinstance(entry, Path) else entry[donor]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reference": None, "_open": OrderedDict()}

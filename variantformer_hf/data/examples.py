@@ -8,7 +8,8 @@ what it passes over.
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..genome.stretch import union
 from ..inference.gene_regions import GeneRegions, RegionFinder
 from ..inference.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from ..inference.run_plan import covered
-from ..inference.statuses import GENE_DELETED, record_use
+from ..inference.statuses import GENE_DELETED, RecordUse, record_use
 from ..modeling import VariantFormerProcessor
 from .activity import Activity
 from .donors import DonorGenomes
@@ -211,6 +212,20 @@ class ActivityRows:
     def __len__(self) -> int:
         return len(self.element)
 
+    def only(self, is_kept: np.ndarray) -> "ActivityRows":
+        """The rows of a mask (R,), and the donors that have some."""
+        place = np.cumsum(is_kept) - 1
+        of_donor = [place[mine[is_kept[mine]]] for mine in self.of_donor]
+        there = [number for number, mine in enumerate(of_donor) if len(mine)]
+        return replace(
+            self,
+            element=self.element[is_kept],
+            tissue=self.tissue[is_kept],
+            label=self.label[is_kept],
+            donors=tuple(self.donors[number] for number in there),
+            of_donor=tuple(of_donor[number] for number in there),
+        )
+
 
 def activity_rows(
     activity: Activity, cres: CreTable, held_out: Sequence[str], *, cohort: str, inside: bool
@@ -292,6 +307,53 @@ class ActivityExamples:
             "label": self.rows.label[row].tolist(),
             "context_id": self._class_id[self.rows.element[row]].astype(int).tolist(),
         }
+
+    def contigs(self) -> dict[str, list[str]]:
+        """Donor -> contigs (by the FASTA) that its elements lie on."""
+        return {donor: list(self._elements_of(number)) for number, donor in enumerate(self.rows.donors)}
+
+    def record_uses(self) -> dict[tuple[str, str], RecordUse]:
+        """(donor, contig) -> whether what the donor's file says of its elements there could be used.
+
+        A contig is read until a genotype is found that can be.
+        """
+        return {
+            (donor, chrom): self._record_use(donor, chrom, elements)
+            for number, donor in enumerate(self.rows.donors)
+            for chrom, elements in self._elements_of(number).items()
+        }
+
+    def of_known(self, uses: Mapping[tuple[str, str], RecordUse]) -> "ActivityExamples":
+        """Those of donors' contigs that are known (see :meth:`record_uses`): a sequence that is not is no reference."""
+        is_kept = np.ones(len(self.rows), dtype=bool)
+        for donor, mine in zip(self.rows.donors, self.rows.of_donor, strict=True):
+            is_kept[mine] = [
+                uses[donor, self._contig(self._chrom[element])].is_known for element in self.rows.element[mine].tolist()
+            ]
+        known = copy(self)
+        known.rows = self.rows.only(is_kept)
+        return known
+
+    def _elements_of(self, donor: int) -> dict[str, np.ndarray]:
+        """Contig -> a donor's elements there, by their starts."""
+        elements = np.unique(self.rows.element[self.rows.of_donor[donor]])
+        elements = elements[np.argsort(self._start[elements], kind="stable")]
+        chroms = np.array([self._contig(self._chrom[element]) for element in elements.tolist()], dtype=object)
+        return {chrom: elements[chroms == chrom] for chrom in dict.fromkeys(chroms.tolist())}
+
+    def _record_use(self, donor: str, chrom: str, elements: np.ndarray) -> RecordUse:
+        person = self._genomes.genome(self.rows.cohort, donor)
+        flank, length = self._processor.cre_flank, self._genomes.reference.contigs[chrom]
+        found = np.zeros(0, dtype=np.int8)
+        for first in range(0, len(elements), _ELEMENTS_AT_ONCE):
+            some = elements[first : first + _ELEMENTS_AT_ONCE]
+            starts = np.clip(self._start[some] - flank, 0, length)
+            ends = np.clip(self._end[some] + flank, 0, length)
+            stretch = person.stretch(chrom, int(starts.min()), int(ends.max()), within=union(starts, ends))
+            found = np.concatenate([found, person.outcomes(stretch, starts, ends)[1]])
+            if len(found) and record_use(person, chrom, found).is_known:
+                break
+        return record_use(person, chrom, found)
 
     def _interval(self, element: int, flank: int) -> Interval:
         start, end = int(self._start[element]), int(self._end[element])

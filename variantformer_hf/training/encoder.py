@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,12 +79,13 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
         parts = [activity_rows(activity, cres, options.held_out, cohort=COHORT, inside=each) for each in (False, True)]
     except ValueError as error:
         raise InputError(str(error), file=options.cres, remedy="Hold out chromosomes that have labels.") from error
-    train, held_out = (ActivityExamples(rows, genomes, cres, processor) for rows in parts)
+    train, held_out = _known([ActivityExamples(rows, genomes, cres, processor) for rows in parts], genomes)
     plan = {
         "parameters": sum(each.numel() for each in model.parameters()),
-        "labels": len(parts[0]),
-        "active": float(parts[0].label.mean()),
-        "held_out_labels": len(parts[1]),
+        "labels": len(train.rows),
+        "active": float(train.rows.label.mean()),
+        "held_out_labels": len(held_out.rows),
+        "labels_not_used": sum(map(len, parts)) - len(train.rows) - len(held_out.rows),
         "donors": donors,
         "tissues": list(activity.tissues),
         "epochs": options.loop.epochs,
@@ -182,6 +183,41 @@ def held_out_scores(
     scores = activity_scores(np.array([row[1] for row in rows]), np.array([row[2] for row in rows]), names)
     result = {"loss": total / count if count else math.nan, **scores["mean"]}
     return result | {f"{name}.auroc": entry["auroc"] for name, entry in scores.items() if name != "mean"}
+
+
+def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[ActivityExamples]:
+    """The examples of which the donor's sequence is known; the others are counted.
+
+    Raises:
+        InputError: a donor's file lacks a chromosome, nothing of a donor can be used, or a part has nothing left.
+    """
+    for each in parts:
+        genomes.check_contigs(COHORT, each.contigs(), "elements")
+    uses = {key: use for each in parts for key, use in each.record_uses().items()}
+    for donor in dict.fromkeys(donor for donor, _ in uses):
+        of_donor = {chrom: use for (name, chrom), use in uses.items() if name == donor}
+        unknown = {chrom: use for chrom, use in of_donor.items() if not use.is_known}
+        if not unknown:
+            continue
+        found = ", ".join(f"{chrom} {use.status} ({use.reason})" for chrom, use in unknown.items())
+        path = genomes.genome(COHORT, donor).path
+        if len(unknown) == len(of_donor):
+            raise InputError(
+                f"nothing of it can be used in any element: {found}", file=path, record=f"donor {donor}",
+                remedy="Look at the genotypes with `variantformer doctor`, or leave the donor out.",
+            )  # fmt: skip
+        logger.warning("%s: the elements of %s there are not used: %s", path, donor, found)
+    known = [each.of_known(uses) for each in parts]
+    for all_rows, left, name in zip(parts, known, ("train on", "hold out"), strict=True):
+        if not len(left.rows):
+            raise InputError(
+                f"none of the {len(all_rows.rows)} labels to {name} can be used",
+                remedy="Look at the genotypes with `variantformer doctor`.",
+            )
+        if len(left.rows) < len(all_rows.rows):
+            count = len(all_rows.rows) - len(left.rows)
+            logger.warning("%d of the %d labels to %s are not used", count, len(all_rows.rows), name)
+    return known
 
 
 def _activity_file(number: int, entry: Any) -> ActivityFile:

@@ -109,7 +109,7 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         used = {pairs.donors[donor] for pairs in parts.values() for donor in np.unique(pairs.donor).tolist()
                 if pairs.cohorts[donor] == cohort}  # fmt: skip
         genomes.check(cohort, sorted(used))
-        genomes.check_contigs(cohort, sorted(used), list(contigs))
+        genomes.check_contigs(cohort, {donor: list(contigs) for donor in sorted(used)}, "genes")
     made = {
         name: ExpressionExamples(
             pairs, genomes, gene_table, cre_table, processor, n_tissues=options.n_tissues, seed=options.loop.seed
