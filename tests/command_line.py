@@ -1,9 +1,42 @@
 """The command line in this process."""
 
+import contextlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from unittest import mock
+
 from typer.testing import CliRunner
 
-from variantformer_hf.cli import app
+from variantformer_hf.cli import app, main
 from variantformer_hf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object) -> Finished:
+    """Run a command as the entry point does."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["variantformer", *map(str, arguments)]),
+        mock.patch.dict(os.environ, {"COLUMNS": "200"}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Finished(code, out.getvalue(), err.getvalue())
 
 
 def invoke(*arguments: object) -> str:

@@ -1,28 +1,23 @@
 """Bad inputs, over all commands: one line that names what is wrong, an exit code, no traceback, nothing left behind."""
 
-import contextlib
 import gzip
-import io
 import json
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pysam
 import pytest
 import torch
 import yaml
+from command_line import run
 from genome_files import record, write_fasta, write_vcf
 from safetensors.torch import load_file, save_file
 from small_cohort import SmallCohort
 from small_model import LENGTH, SmallWorld
 
-from variantformer_hf.cli import main
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.inference.companions import write_companions
 
@@ -951,23 +946,6 @@ def desk(world: SmallWorld, cohort: SmallCohort, model: Path, vcf: Path, tmp_pat
     return Desk(world, cohort, model, world.reference.path, vcf, folder, outputs)
 
 
-def run(arguments: list[object]) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command, as its entry point gives them."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["variantformer", *map(str, arguments)]),
-        mock.patch.dict(os.environ, {"COLUMNS": "200"}),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
-
-
 def files_in(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, indexes of a FASTA aside, which are kept on purpose."""
     return {
@@ -984,15 +962,16 @@ def test_there_are_at_least_two_hundred_cases_with_names_of_their_own() -> None:
 
 def test_the_good_files_are_good(desk: Desk) -> None:
     for arguments in (predict(desk, "--vcf", desk.vcf), [*knockout(desk, "-o", desk.out("k.csv"))]):
-        code, _, err = run(arguments)
-        assert code == 0, err
+        finished = run(*arguments)
+        assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input_is_one_line_and_leaves_nothing(case: Bad, desk: Desk) -> None:
     arguments = case.arguments(desk)
     before = files_in(desk.folder)
-    code, out, err = run(arguments)
+    finished = run(*arguments)
+    code, out, err = finished.returncode, finished.stdout, finished.stderr
     assert code == case.code, f"{out}\n{err}"
     assert "Traceback" not in err
     shown = out if arguments[0] == "doctor" else err

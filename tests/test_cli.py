@@ -1,53 +1,22 @@
 """The command line as users meet it: on the demo's files, with good and with bad input."""
 
-import contextlib
-import io
 import json
-import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pysam
 import pytest
+from command_line import run
 from safetensors.numpy import load_file, save_file
 
 import variantformer_hf
-from variantformer_hf.cli import main
 from variantformer_hf.inference.companions import write_companions
 
 COMMAND = Path(sys.executable).with_name("variantformer")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: str | Path) -> Finished:
-    """Run the command line in this process, as the entry point does."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["variantformer", *map(str, arguments)]),
-        mock.patch.dict(os.environ, {"COLUMNS": "200"}),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return Finished(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

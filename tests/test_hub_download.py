@@ -104,7 +104,7 @@ def test_revisions_tokens_and_refusals(hub: LocalHub, world: SmallWorld, tmp_pat
         refusals,
         [
             "no revision 'v9'", "that you may read.*hf auth login", "restricted access.*hf auth login",
-            "that you may read", "SHA-256 is not the one.*Remove", "no file genes.parquet", "nor the id of",
+            "that you may read", "SHA-256 is not the one.*Remove", "no file model.safetensors", "nor the id of",
         ],
         strict=True,
     ):  # fmt: skip

@@ -18,7 +18,7 @@ from variantformer_hf.demo.model import write_demo_model
 from variantformer_hf.demo.simulation import write_simulation
 
 RUNS = Path(__file__).with_name("interrupted_runs.py")
-FEW, MANY = 3, 50
+FEW, MANY = 2, 50
 KEYS = ["sample", "gene_id", "tissue", "variant", "zygosity"]
 
 

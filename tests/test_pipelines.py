@@ -13,6 +13,7 @@ from transformers import pipeline
 
 import variantformer_hf.pipelines
 from variantformer_hf.errors import InputError
+from variantformer_hf.inference.companions import write_companions
 from variantformer_hf.inference.query import RejectedQueryError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -87,6 +88,7 @@ def test_a_weight_that_is_missing_is_not_made_up(world: SmallWorld, tmp_path: Pa
     tensors = load_file(damaged / "model.safetensors")
     tensors.pop("model.tissue_embedding.weight")
     save_file(tensors, damaged / "model.safetensors", metadata={"format": "pt"})
+    write_companions(damaged)  # as if it had been written so
     with pytest.raises(ValueError, match=r"tissue_embedding\.weight"):
         pipeline(TASK, model=str(damaged), device="cpu")
 

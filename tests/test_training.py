@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -368,28 +369,42 @@ def test_without_a_validation_part_the_test_donors_choose_nothing(
     assert all(row["held_out_loss"] != row["training_loss"] for row in chosen["test"])
 
 
+@pytest.fixture
+def sharded_driver(lab: Path) -> Iterator[None]:
+    """Runs that share their parameters out, and say so."""
+    (lab / "driver.py").write_text(SHARDED)
+    yield
+    (lab / "driver.py").write_text(DRIVER)
+
+
+SHARED_OUT: dict[str, Any] = {"batch_size": 1, "gradient_accumulation": 2, "parallel": "fsdp"}
+
+
+@pytest.mark.usefixtures("sharded_driver")
 def test_parameters_shared_out_among_two_processes(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
-    """FSDP2: parameters and optimizer states are DTensors, losses those of DDP, and a killed run goes on."""
-    driver = lab / "driver.py"
-    changes: dict[str, Any] = {"batch_size": 1, "gradient_accumulation": 2}
-    plain, shared, cut = tmp_path / "ddp", tmp_path / "fsdp", tmp_path / "fsdp-cut"
-    model = without_dropout(lab, cohort)
-    finished(run(lab, "expression", expression_config(lab, cohort, plain, loop=changes, model=str(model)), processes=2))
-    changes["parallel"] = "fsdp"
-    driver.write_text(SHARDED)
-    try:
-        config = expression_config(lab, cohort, shared, loop=changes, model=str(model))
-        finished(run(lab, "expression", config, processes=2))
-        config = expression_config(lab, cohort, cut, loop=changes, model=str(model))
-        killed(run(lab, "expression", config, processes=2, killed_at=5), cut)
-        finished(run(lab, "expression", config, processes=2))
-    finally:
-        driver.write_text(DRIVER)
-    assert log_of(cut) == log_of(shared)
+    """FSDP2: parameters and optimizer states are DTensors, losses those of one process that holds all."""
+    plain, shared = tmp_path / "plain", tmp_path / "fsdp"
+    model = str(without_dropout(lab, cohort))
+    loop = {"batch_size": 1, "gradient_accumulation": 4}
+    in_process("expression", expression_config(lab, cohort, plain, loop=loop, model=model))
+    config = expression_config(lab, cohort, shared, loop=SHARED_OUT, model=model)
+    finished(run(lab, "expression", config, processes=2))
     losses = [[row["loss"] for row in log_of(folder) if "loss" in row] for folder in (plain, shared)]
     assert len(losses[0]) == 9
     np.testing.assert_allclose(losses[1], losses[0], atol=1e-4)
     ExpressionPredictor.from_pretrained(shared / "last", device="cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sharded_driver")
+def test_parameters_shared_out_and_killed(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "fsdp-whole", tmp_path / "fsdp-cut"
+    model = str(without_dropout(lab, cohort))
+    finished(run(lab, "expression", expression_config(lab, cohort, whole, loop=SHARED_OUT, model=model), processes=2))
+    config = expression_config(lab, cohort, cut, loop=SHARED_OUT, model=model)
+    killed(run(lab, "expression", config, processes=2, killed_at=5), cut)
+    finished(run(lab, "expression", config, processes=2))
+    assert log_of(cut) == log_of(whole)
 
 
 def test_one_process_has_nothing_to_share_out(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
