@@ -82,6 +82,11 @@ def test_gtex(gtex: tuple[Path, Path]) -> None:
     [
         (lambda text: text.replace("#1.2", "#hello"), "is no GCT"),
         (lambda text: text.replace("\t9\n", "\n"), "has 3 values where the header has 4"),
+        (
+            lambda text: text.replace("\t9\n", "\tnine\n"),
+            r"line 4 \(ENSG00000000000.7\): has a value that is no number",
+        ),
+        (lambda text: text.replace("\t9\n", "\t\n"), r"line 4 \(ENSG00000000000.7\): has a value that is no number"),
         (lambda text: text.replace("GTEX-C3-0001-SM", "GTEX-Z9-0001-SM"), "1 of 4 samples are not in the attributes"),
         (lambda text: text.replace("GTEX-C3-0001-SM", "GTEX-A1-0001-SM"), "has a sample twice"),
     ],
@@ -344,6 +349,7 @@ def test_a_symbol_of_one_gene_is_found(tmp_path: Path) -> None:
         (lambda: [source_of({"ENSG00000000000": [1.0]}, ["moon"])], "the tissue 'moon'"),
         (lambda: [source_of({"ENSG00000000000": [1.0]}, ["liver"])] * 2, "a sample that"),
         (lambda: [source_of({"ENSG00000000000": [-1.0]}, ["liver"])], "negative"),
+        (lambda: [source_of({"ENSG00000000000": [np.inf]}, ["liver"])], "infinite"),
         (lambda: [source_of({"ENSG00000000000": [float("nan")]}, ["liver"])], "no value is left"),
         (lambda: [source_of({"ENSG00000000000": [1.0]}, ["liver"])], "no value is left"),  # one value, 20 are needed
     ],

@@ -284,6 +284,17 @@ def test_names_that_the_fasta_refuses(normalizer: VariantNormalizer, name: str, 
     assert rejected.kind == kind
 
 
+def test_names_by_accession_beside_contigs_of_either_kind(tmp_path: Path, normalizer: VariantNormalizer) -> None:
+    asked = ["NC_000001.11:0:G:T", "NC_000001.11:g.3_5del", "NC_000023.11:g.1A>C", "NC_000001.10:g.3_5del"]
+    table = read_variants(asked, normalizer)
+    assert names(table) == ["chr1:1:G:T", "chr1:1:GATT:G", "chrX:1:A:C"]
+    assert [(each.row, each.kind) for each in table.rejected] == [(4, "assembly")]
+    fasta = write_fasta(tmp_path / "refseq.fa", {"NC_000001.11": GENOME, "NC_000023.11": "ACGT" * 5})
+    table = read_variants([*asked, "chr1:2:A:C"], VariantNormalizer(ReferenceGenome(fasta)))
+    assert names(table) == ["NC_000001.11:1:G:T", "NC_000001.11:1:GATT:G", "NC_000023.11:1:A:C", "NC_000001.11:2:A:C"]
+    assert [(each.row, each.kind) for each in table.rejected] == [(4, "assembly")]
+
+
 def test_spdi_is_not_read_as_a_vcf_would_be() -> None:
     with pytest.raises(VariantError, match="0-based"):
         Variant.parse("NC_000001.11:12344:A:G")

@@ -137,9 +137,16 @@ def read_gct(
                 continue
             fields = line.split("\t", n_names)
             name = fields[n_names - 2] if len(fields) > n_names - 2 else ""
-            row = np.fromstring(fields[-1] if len(fields) > n_names else "", dtype=np.float32, sep="\t")
-            if len(row) != len(header):
-                raise _broken_row(path, number, name, len(row), len(header))
+            texts = fields[n_names].split("\t") if len(fields) > n_names else []
+            if len(texts) != len(header):
+                raise _broken_row(path, number, name, len(texts), len(header))
+            try:
+                row = np.array(texts, dtype=np.float32)
+            except ValueError as error:
+                raise InputError(
+                    f"has a value that is no number ({error})", file=path, record=f"line {number} ({name})",
+                    remedy="Give TPM; a value that was not measured as NaN.",
+                ) from None  # fmt: skip
             yield name, row[columns]
 
     return ExpressionSource(path, cohort, tuple(samples[index] for index in kept), values, left_out)

@@ -282,8 +282,9 @@ def _mapped(source: ExpressionSource, finder: "_GeneFinder", first: int, dropped
             dropped["gene twice in the file"] += int((~np.isnan(values)).sum())
             continue
         seen.add(gene)
-        if (values < 0).any():
-            raise InputError("has a negative value", file=source.path, record=name, remedy="Give TPM, not logarithms.")
+        if (values < 0).any() or np.isinf(values).any():
+            problem = "has an infinite value" if np.isinf(values).any() else "has a negative value"
+            raise InputError(problem, file=source.path, record=name, remedy="Give TPM, not logarithms.")
         there = ~np.isnan(values)
         dropped["not measured"] += int((~there).sum())
         yield _Mapped(gene, np.flatnonzero(there) + first, values[there].astype(np.float32))
