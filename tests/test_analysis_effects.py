@@ -375,6 +375,10 @@ def test_bad_requests(world: SmallWorld, scorer: VariantScorer) -> None:
         open_backgrounds(world.reference, "people")
     with pytest.raises(InputError, match="needs a VCF"):
         open_backgrounds(world.reference, "person")
+    with pytest.raises(InputError, match=r"afr\.vcf\.gz: the background reference uses no VCF"):
+        open_backgrounds(world.reference, "reference", vcf=world.folder / "afr.vcf.gz")
+    with pytest.raises(InputError, match="the background reference uses no sample"):
+        open_backgrounds(world.reference, "reference", sample="S1")
 
 
 def test_states_that_read_the_same_are_computed_once(

@@ -55,11 +55,17 @@ def open_backgrounds(
         options: how records become sequence.
 
     Raises:
-        InputError: a VCF is missing or not asked for; the YAML cannot be read; see ``PersonalGenome``.
+        InputError: a VCF or sample is missing or not used; the YAML cannot be read; see ``PersonalGenome``.
     """
     options = options or GenotypeOptions()
     name = str(choice) if choice is not None else "person" if vcf is not None else "reference"
     if name == "reference":
+        if vcf is not None or sample is not None:
+            unused = "VCF" if vcf is not None else "sample"
+            raise InputError(
+                f"the background reference uses no {unused}", file=vcf,
+                remedy="Leave out --vcf and --sample, or name --background person.",
+            )  # fmt: skip
         return [Background(name, PersonalGenome(reference, mode=options.mode))]
     if name in CHOICES:
         if vcf is None:
