@@ -360,6 +360,13 @@ def test_files_that_are_no_tables(read, content: bytes, problem: str) -> None:  
         assert "Give a VCF" in table.rejected[0].reason
 
 
+def test_a_bed_without_a_header_is_not_read_a_base_beside(read) -> None:  # type: ignore[no-untyped-def]
+    """GENOME has T in the third and the fourth place: the FASTA would not refuse the wrong one."""
+    with pytest.raises(InputError, match=r"has no column chrom, pos, ref, alt.*Name the columns"):
+        read("chr1\t3\t4\tT\tC\n")
+    assert names(read("chr1\t3\t3\tT\tC\n")) == names(read("chr1\t3\t17\tT\tC\n")) == ["chr1:3:T:C"]
+
+
 def test_a_database_says_how_to_write_its_table(tmp_path: Path, normalizer: VariantNormalizer) -> None:
     with sqlite3.connect(tmp_path / "model.db") as database:
         database.execute("create table weights (varID)")

@@ -208,6 +208,9 @@ def _headerless(fields: Sequence[str]) -> Sequence[str] | None:
     if n == 5 and _WHOLE.fullmatch(fields[2]) and not _WHOLE.fullmatch(fields[1]) and _BASES.fullmatch(fields[4]):
         return [name for name in _BIM_COLUMNS if name != "cm"]
     if n >= 5 and _WHOLE.fullmatch(fields[1]) and _BASES.fullmatch(fields[3]) and _ALTS.fullmatch(fields[4]):
+        # The end of REF in the third column: a BED, whose start is 0-based, would be read a base too far to the left.
+        if _WHOLE.fullmatch(fields[2]) and float(fields[2]) - float(fields[1]) == len(fields[3]):
+            return None
         return [*_VCF_COLUMNS[:n], *(f"column {place}" for place in range(len(_VCF_COLUMNS) + 1, n + 1))]
     if n == 4 and _WHOLE.fullmatch(fields[1]) and _BASES.fullmatch(fields[2]) and _BASES.fullmatch(fields[3]):
         return _PLACE
