@@ -18,7 +18,14 @@ from variantformer_hf.analysis.backgrounds import Background
 from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.effects import add_second_model
 from variantformer_hf.analysis.eqtl import correlations, eqtl_benchmark
-from variantformer_hf.analysis.null_effects import add_quantiles, build_null, distance_class, null_metadata, read_null
+from variantformer_hf.analysis.null_effects import (
+    _frequency,
+    add_quantiles,
+    build_null,
+    distance_class,
+    null_metadata,
+    read_null,
+)
 from variantformer_hf.analysis.population_scores import frequencies_of, population_scores, read_frequencies
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.variant import VariantNormalizer
@@ -252,6 +259,20 @@ def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_p
 
 
 # Null effects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("info", "calls", "frequency"),
+    [
+        ("AF=0.2", [], 0.2),
+        ("NAF=1;AF=.", ["./."], None),
+        ("AF=nan", [], None),
+        ("AF=20", [], None),
+        ("AF=0.2", ["0|1", "."], 0.5),
+    ],
+)
+def test_a_frequency_is_a_number_of_0_to_1(info: str, calls: list[str], frequency: float | None) -> None:
+    assert _frequency(record(5, "A", "C", *calls, info=info).split("\t")) == frequency
 
 
 def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:

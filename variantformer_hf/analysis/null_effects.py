@@ -247,7 +247,7 @@ def _contig_in(file: VariantFile, chrom: str) -> str | None:
 
 
 def _frequency(fields: Sequence[str]) -> float | None:
-    """Frequency of ALT: of the genotypes where there are any, else of INFO AF."""
+    """Frequency of ALT: of the genotypes where there are any, else of INFO AF; None where it is no number of 0 to 1."""
     alleles = [allele for call in fields[9:] for allele in call.split(":", 1)[0].replace("|", "/").split("/")]
     called = [allele for allele in alleles if allele in ("0", "1")]
     if called:
@@ -256,7 +256,8 @@ def _frequency(fields: Sequence[str]) -> float | None:
         name, _, value = entry.partition("=")
         if name == "AF":
             try:
-                return float(value)
+                frequency = float(value)
             except ValueError:
                 return None
+            return frequency if 0 <= frequency <= 1 else None
     return None
