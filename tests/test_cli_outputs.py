@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -65,6 +66,7 @@ def raising(error: BaseException) -> Callable[[], None]:
     [
         (InputError("is bad", file="x", remedy="Do better."), 1, "error: x: is bad. Do better.\n"),
         (OSError(errno.ENOSPC, "No space", "y"), 1, "error: y: no room is left on the disk. Make room,"),
+        (OSError(errno.ENOSPC, "No space"), 1, "error: no room is left on the disk. Make room,"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "y"), 1, "error: y: No such file or directory\n"),
         (OSError("of a library,\n in two lines"), 1, "error: of a library, in two lines\n"),
         (MemoryError(), 1, "error: memory ran out"),
@@ -115,6 +117,25 @@ def test_a_signal_that_a_launcher_sends_again_does_not_disturb_the_end() -> None
     assert stop.value.exit_code == 130
 
 
+def test_a_signal_where_no_error_can_be_raised_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python swallows an error in a ``__del__``, and would print a traceback."""
+
+    class Deaf:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1_000):
+                pass
+
+    hook = sys.unraisablehook
+    with pytest.raises(Stopped) as stop, signals_raise():
+        deaf = Deaf()
+        del deaf
+        time.sleep(10)
+    assert stop.value.exit_code == 130
+    assert sys.unraisablehook is hook
+    assert capsys.readouterr().err == ""
+
+
 def test_signals_that_are_ignored_stay_so() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -122,6 +143,23 @@ def test_signals_that_are_ignored_stay_so() -> None:
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_folder_without_a_part_goes_when_the_run_ends_badly(tmp_path: Path) -> None:
+    """Nothing is kept, so that another run of the output is not refused for its sake."""
+    output = tmp_path / "out.csv"
+
+    def action() -> None:
+        claim(output, overwrite=False, parts=["parts", "second-parts"])
+        for name in ("parts", "second-parts"):
+            (tmp_path / f"out.csv.{name}").mkdir()
+            (tmp_path / f"out.csv.{name}" / "run.json").write_text("{}")
+        (tmp_path / "out.csv.second-parts" / "gene-1.parquet").touch()
+        raise OutputError("full")
+
+    said_by(action)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv.second-parts"]
+    assert len(list((tmp_path / "out.csv.second-parts").iterdir())) == 2
 
 
 def test_outputs_that_were_begun_go_and_those_of_others_stay(tmp_path: Path) -> None:

@@ -70,6 +70,16 @@ def test_a_file_of_another_model_is_refused_with_both_names(
         refresh_model_code(model)
 
 
+def test_a_config_edited_by_hand_says_so(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
+    with pytest.raises(
+        InputError, match=r"config\.json: was changed after it was written, .* Undo .*--force-companions"
+    ):
+        ExpressionPredictor.from_pretrained(model, device="cpu")
+    ExpressionPredictor.from_pretrained(model, device="cpu", force_companions=True)
+
+
 def test_a_folder_of_an_older_version_loads_with_one_warning(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = json.loads((model / "config.json").read_text())
     del config["companions"]

@@ -76,8 +76,14 @@ def writing(path: str | Path) -> Iterator[None]:
         raise output_error(path, number, str(error)) from error
 
 
-def output_error(path: str | Path, number: int | None, text: str = "") -> OutputError:
-    """The error of a path that cannot be written, from the system's error number, or the text where there is none."""
+def output_error(path: str | Path | None, number: int | None, text: str = "") -> OutputError:
+    """The error of an output that cannot be written.
+
+    Args:
+        path: which; None = the system does not say.
+        number: the system's error number; None = there is only a text.
+        text: said where there is no number.
+    """
     if number in _REASONS:
         problem, remedy = _REASONS[number]
     else:

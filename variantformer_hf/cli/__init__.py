@@ -93,10 +93,10 @@ def main() -> None:
 
 def _of_the_system(error: OSError) -> str:
     """What the system refused, in a line."""
-    if error.filename is None or error.errno is None:
-        return " ".join(str(error).split())
-    name = os.fsdecode(error.filename)
-    return str(output_error(name, error.errno)) if error.errno in OF_WRITING else f"{name}: {error.strerror}"
+    name = None if error.filename is None else os.fsdecode(error.filename)
+    if error.errno in OF_WRITING:
+        return str(output_error(name, error.errno))
+    return " ".join(str(error).split()) if name is None or error.errno is None else f"{name}: {error.strerror}"
 
 
 def _say(text: str, error: BaseException) -> None:

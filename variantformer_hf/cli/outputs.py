@@ -63,12 +63,12 @@ class Output:
         self._left_behind_ns: int | None = None
         self._is_done = False
         self.path = self._own_folder() / "stdout.csv" if self.is_stdout else path
+        self.parts = [self.beside(name) for name in parts]
         if not self.is_stdout and is_first_process():
             check_folder(self.path.parent)
             self._left_behind_ns = _locked(self.beside("lock"))
         _command.get().push(self._at_end)
         self.add([self.path])
-        self.parts = [self.beside(name) for name in parts]
         with writing(self.path):
             for folder in self.parts:
                 if folder.exists():
@@ -116,10 +116,14 @@ class Output:
         return begun is not None and path.is_file() and path.stat().st_mtime_ns >= begun
 
     def _at_end(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        from ..inference.parts import remove_empty
+
         if error is None or self._is_done or not is_first_process():
             return
         for path in self._new:
             path.unlink(missing_ok=True)
+        for folder in self.parts:
+            remove_empty(folder)
 
 
 def claim(

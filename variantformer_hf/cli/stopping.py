@@ -1,6 +1,9 @@
 """Signals that ask a command to stop: Ctrl-C, SIGTERM, SIGHUP."""
 
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +11,8 @@ from types import FrameType
 
 # A launcher sends a signal again that the terminal has sent already: within this time it is the same one.
 _SAME_SECONDS = 5.0
+# A signal that met a place where no error can be raised is sent again after this time.
+_AGAIN_SECONDS = 0.05
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -30,8 +35,13 @@ class Stopped(BaseException):
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """A block in which these signals raise :class:`Stopped`; those that whoever started this ignores stay ignored."""
+    """A block in which these signals raise :class:`Stopped`; those that whoever started this ignores stay ignored.
+
+    A signal may come while Python runs what can raise nothing (a ``__del__``, a callback of the garbage collector):
+    there the error is lost, and the signal is sent again.
+    """
     last = -_SAME_SECONDS
+    again: list[threading.Timer] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         nonlocal last
@@ -40,6 +50,18 @@ def signals_raise() -> Iterator[None]:
             last = now
             raise Stopped(number)
 
+    def lost(found: "sys.UnraisableHookArgs") -> None:
+        nonlocal last
+        if not isinstance(found.exc_value, Stopped):
+            hook(found)
+            return
+        last = time.monotonic() - _SAME_SECONDS
+        timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), found.exc_value.number))
+        timer.daemon = True
+        again.append(timer)
+        timer.start()
+
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     before = {}
     for name in _SIGNALS:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -48,5 +70,8 @@ def signals_raise() -> Iterator[None]:
     try:
         yield
     finally:
+        for timer in again:
+            timer.cancel()
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -110,15 +110,18 @@ def check_companions(model: str | Path, *, revision: str | None = None, force: b
         if found == wanted:
             continue
         problem = (
-            f"does not belong to the model {model} (it is another model's, or damaged): its SHA-256 is {found[:16]}, "
-            f"config.json has {wanted[:16]}"
+            f"was changed after it was written, by hand or by damage: its SHA-256 is {found[:16]}, it names "
+            f"{wanted[:16]} as its own"
+            if name == "config.json"
+            else f"does not belong to the model {model} (it is another model's, or damaged): its SHA-256 is "
+            f"{found[:16]}, config.json has {wanted[:16]}"
         )
         if not force:
+            what = "Undo the change" if name == "config.json" else f"Put back the {name} that came with the weights"
             raise InputError(
                 problem,
                 file=file,
-                remedy=f"Put back the {name} that came with the weights; "
-                "to go on with this one: --force-companions (force_companions=True).",
+                remedy=f"{what}; to go on with this one: --force-companions (force_companions=True).",
             )
         logger.warning("%s: %s", file, problem)
 

@@ -24,6 +24,7 @@ from safetensors.numpy import save
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 
 from ..errors import InputError
+from ..files import output_error
 from ..modeling import VariantFormerEncoderConfig
 
 logger = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class ElementStore:
             found = json.loads(path.read_bytes())
             checksum = found.pop("checksum", None)
         except OSError as error:
-            raise InputError(f"cannot be used as a store ({error.strerror})", file=self.folder) from error
+            raise output_error(self.folder, error.errno, str(error)) from error
         except (ValueError, AttributeError, TypeError):
             found, checksum = {}, None
         if checksum != _description_checksum(found):

@@ -15,6 +15,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,14 @@ class PartFolder(Parts):
                 of_contig = chroms == chrom
                 tally.add(chrom, keys[of_contig], outcomes[of_contig])
         return tally
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder of parts to which no part came, so that it does not stand in the way of another run."""
+    with suppress(OSError):  # there is none, or another process of the run has begun a part
+        if all(path.name == _RUN for path in folder.iterdir()):
+            (folder / _RUN).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def _hash(content: bytes) -> str:
