@@ -207,8 +207,9 @@ class VariantStore:
         def of_rows(name: str) -> np.ndarray:
             return arrays[name].rows(low, high)[rows - low]
 
+        # All that a record may be asked for is looked at here, so that none is met damaged later.
         text_first = arrays["text_first"].rows(low, high + 1)
-        arrays["text"].rows(int(text_first[0]), int(text_first[-1]))  # so that no record is met damaged later
+        text_first, texts = text_first - text_first[0], arrays["text"].rows(int(text_first[0]), int(text_first[-1]))
         first, last = arrays["first"].rows(self._column, self._column + 2).tolist()
         carried = arrays["call_record"].rows(first, last)
         begin, end = np.searchsorted(carried, [low, high]).tolist()
@@ -224,16 +225,21 @@ class VariantStore:
         one, two = alleles[:, 0], alleles[:, 1]
         is_snp = ((flags & _SITE) > 0) & (one >= MISSING) & (one <= 1) & (two >= MISSING) & (two <= 1)
 
+        position, end, ref, alt = (of_rows(name) for name in ("position", "end", "ref", "alt"))
+
         def record(index: int) -> Record:
-            return self._record(arrays, int(rows[index]), int(code[index]))
+            first, last = text_first[rows[index] - low : rows[index] - low + 2].tolist()
+            text = texts[first:last].tobytes().decode() or f"{chr(ref[index])}\t{chr(alt[index])}\tPASS"
+            length = int(end[index]) - int(position[index])
+            return self._record(text, int(position[index]), length, int(flags[index]), int(code[index]))
 
         return RecordColumns(
-            position=of_rows("position").astype(np.int64),
-            end=of_rows("end").astype(np.int64),
+            position=position.astype(np.int64),
+            end=end.astype(np.int64),
             is_snp=is_snp,
             is_hom_ref=((flags & _HOM_REF) > 0) & (one == 0) & (two == 0),
-            ref=of_rows("ref"),
-            alt=of_rows("alt"),
+            ref=ref,
+            alt=alt,
             first=one,
             second=two,
             passes=(flags & _PASSES) > 0,
@@ -241,27 +247,18 @@ class VariantStore:
             record=record,
         )
 
-    def _record(self, arrays: dict[str, CheckedColumn], row: int, code: int) -> Record:
-        def of_row(name: str) -> int:
-            return int(arrays[name].rows(row, row + 1)[0])
-
-        text_first, text_last = arrays["text_first"].rows(row, row + 2).tolist()
-        text = arrays["text"].rows(text_first, text_last).tobytes().decode()
-        passes = bool(of_row("flags") & _PASSES)
-        if text:
-            ref, alts, filters = text.split("\t")
-            alleles = (ref,) if alts == "." else (ref, *alts.split(","))
-        else:
-            alleles, filters = (chr(of_row("ref")), chr(of_row("alt"))), "PASS"
+    def _record(self, text: str, position: int, length: int, flags: int, code: int) -> Record:
+        """A record of its REF, ALT and FILTER, tabs between them."""
+        ref, alts, filters = text.split("\t")
         written = "0/0" if code < 0 else self._texts[code]
-        unseen = int((of_row("flags") & _LONGER) > 0)
+        unseen = int((flags & _LONGER) > 0)
         return Record(
-            position=of_row("position"),
-            alleles=alleles,
-            length=of_row("end") - of_row("position") + unseen,
+            position=position,
+            alleles=(ref,) if alts == "." else (ref, *alts.split(",")),
+            length=length + unseen,
             genotype=(0, 0) if code < 0 else self._genotypes[code],
             phased="/" not in written,
-            filters="PASS" if passes else filters,
+            filters="PASS" if flags & _PASSES else filters,
             gq=None,
             dp=None,
             unseen=unseen,
