@@ -688,6 +688,7 @@ def _(d: Desk) -> list[object]:
 def _(d: Desk) -> list[object]:
     (d.folder / "o.csv.parts").mkdir()
     d.text("o.csv.parts/run.json", '{"key": "another"}')
+    d.text("o.csv.parts/genes-1.parquet", "what another run has done")
     return predict(d, "-o", d.folder / "o.csv")
 
 

@@ -76,9 +76,8 @@ def killed(tmp_path: Path, commands: dict[str, list[str]], command: str, points:
         assert len(with_parts) > 10, len(with_parts)
 
 
-@pytest.mark.parametrize("command", ["predict", "effects"])
-def test_killed_at_some_moments(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
-    killed(tmp_path, commands, command, FEW)
+def test_killed_at_some_moments(tmp_path: Path, commands: dict[str, list[str]]) -> None:
+    killed(tmp_path, commands, "predict", FEW)
 
 
 @pytest.mark.slow
@@ -169,10 +168,10 @@ def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list
     return found
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.slow)])
-def test_training_disturbed_at_some_moments(tmp_path: Path, cohort: SmallCohort, how: str) -> None:
-    for each in training(tmp_path, cohort, how, FEW):
-        assert each["codes"][0] in (0, -9, 143)
+@pytest.mark.slow
+def test_training_stopped_at_some_moments(tmp_path: Path, cohort: SmallCohort) -> None:
+    for each in training(tmp_path, cohort, "SIGTERM", 5):
+        assert each["codes"][0] in (0, 143)
         if each["codes"][0] == 143:
             assert "the same command" in each["said"][0].strip().splitlines()[-1]
 
