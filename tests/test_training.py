@@ -189,7 +189,7 @@ def test_no_donor_path_or_value_leaves_with_a_model(lab: Path, whole: Path) -> N
         assert weights.metadata() == {"format": "pt"}
 
 
-@pytest.mark.parametrize("step", [2, 9])
+@pytest.mark.parametrize("step", [pytest.param(2, marks=pytest.mark.slow), 9])
 def test_a_killed_run_takes_the_same_steps(
     lab: Path, cohort: SmallCohort, whole: Path, tmp_path: Path, step: int
 ) -> None:
@@ -202,6 +202,7 @@ def test_a_killed_run_takes_the_same_steps(
     assert left == right
 
 
+@pytest.mark.slow
 def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole2", tmp_path / "cut2"
     changes = {"loop": {"batch_size": 1, "gradient_accumulation": 2}}
