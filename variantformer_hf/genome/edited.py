@@ -463,11 +463,6 @@ def without_alleles(record: Record, alleles: Collection[int]) -> Record:
     return replace(record, genotype=tuple(0 if each in alleles else each for each in called))
 
 
-def place_edits(edits: Sequence[GenotypeEdit], normalizer: VariantNormalizer) -> list[PlacedEdit]:
-    """Normalised edits with the stretches in which records of their variants may stand."""
-    return [_placed(replace(edit, variant=normalizer(edit.variant)), normalizer) for edit in edits]
-
-
 def _placed(edit: GenotypeEdit, normalizer: VariantNormalizer) -> PlacedEdit:
     return PlacedEdit(edit, edit.variant.start, normalizer.spellings_end(edit.variant))
 

@@ -7,13 +7,13 @@ file in their place gives numbers all the same, and wrong ones.
 import hashlib
 import json
 import logging
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from ..errors import InputError
+from ..files import whole_file
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome.provenance import file_sha256
 from ..modeling import VariantFormerProcessor
@@ -42,12 +42,8 @@ def write_companions(folder: str | Path) -> dict[str, str]:
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["companions"] = {name: file_sha256(folder / name) for name in COMPANIONS if (folder / name).is_file()}
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
+    with whole_file(path) as partial:
         partial.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     record_written(folder)
     return dict(config["companions"])
 
