@@ -25,9 +25,9 @@ from wgs_files import CONTIG_LENGTH, write_wgs_files
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.stretch import union
 from variantformer_hf.genome.variant_store import VariantStore, build_store, default_store
-from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 from variantformer_hf.inference.run_plan import covered, stretches_of
+from variantformer_hf.zoo.gene_regions import RegionFinder
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 
 SITE_SPACING = 30
 PEOPLE_MEASURED = 8

@@ -33,10 +33,10 @@ from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, 
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.stretch import PersonalStretch, union
 from variantformer_hf.genome.variant_store import build_store
-from variantformer_hf.inference.gene_regions import RegionFinder
-from variantformer_hf.inference.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 from variantformer_hf.inference.run_plan import covered
 from variantformer_hf.tokenization import merge_kernels
+from variantformer_hf.zoo.gene_regions import RegionFinder
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 
 ROUNDS = 15
 ELEMENTS_ONE_BY_ONE = 15

@@ -88,8 +88,8 @@ def main() -> None:
 
 def write_demo(arguments: argparse.Namespace) -> None:
     """Write the demo's files and model."""
-    from variantformer_hf.demo.model import write_demo_model
-    from variantformer_hf.demo.simulation import write_simulation
+    from variantformer_hf.simulation.demo_genome import write_simulation
+    from variantformer_hf.simulation.demo_model import write_demo_model
 
     write_demo_model(write_simulation(arguments.folder), arguments.folder / "model")
 
@@ -110,8 +110,8 @@ def write_full(arguments: argparse.Namespace) -> None:
         expression_config_from_released,
     )
     from variantformer_hf.conversion.names import expression_parameter_name
-    from variantformer_hf.demo.simulation import write_simulation
     from variantformer_hf.modeling import VariantFormerForExpression
+    from variantformer_hf.simulation.demo_genome import write_simulation
 
     tissues = {f"tissue {index}": index for index in range(FULL_MODEL["num_tissues"])}
     config = expression_config_from_released(FULL_MODEL, encoder_config_from_released(FULL_ENCODER), list(tissues))
@@ -153,7 +153,7 @@ def read_gct_file(arguments: argparse.Namespace) -> None:
     """Prepare it for training."""
     from variantformer_hf import GeneTable
     from variantformer_hf.data import harmonize, read_gct
-    from variantformer_hf.inference.tissues import TissueNames
+    from variantformer_hf.zoo.outputs import TissueNames
 
     folder = arguments.folder
     source = read_gct(folder / "tpm.gct", folder / "attributes.txt")

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from variantformer_hf.inference.estimate import matmul_speed
-from variantformer_hf.inference.flops import estimate_flops, flops_table
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression, choose_attention
+from variantformer_hf.zoo.variantformer.estimate import matmul_speed
+from variantformer_hf.zoo.variantformer.flops import estimate_flops, flops_table
 
 MID = Path(__file__).parent / "configs" / "mid.json"
 

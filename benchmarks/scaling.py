@@ -21,10 +21,10 @@ import pysam
 import torch
 
 from variantformer_hf import ExpressionPredictor
-from variantformer_hf.demo.model import write_demo_model
-from variantformer_hf.demo.simulation import write_simulation
-from variantformer_hf.inference.flops import estimate_flops
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
+from variantformer_hf.simulation.demo_genome import write_simulation
+from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.zoo.variantformer.flops import estimate_flops
 
 MID = Path(__file__).parent / "configs" / "mid.json"
 CRES, TISSUES, WINDOWS = (175, 350, 700, 1_400), (1, 8, 31, 62), (50, 100, 200)

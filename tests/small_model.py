@@ -9,15 +9,15 @@ from genome_files import record, write_fasta, write_vcf
 from random_variants import random_bases
 
 from variantformer_hf import CreTable, DnaTokenizer, ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome
-from variantformer_hf.demo.model import fill_weights
 from variantformer_hf.folder import CRES_FILE, GENES_FILE
-from variantformer_hf.inference.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from variantformer_hf.modeling import (
     VariantFormerConfig,
     VariantFormerEncoderConfig,
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
+from variantformer_hf.simulation.demo_model import fill_weights
+from variantformer_hf.zoo.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 
 TISSUES = ["whole blood", "liver", "thyroid"]
 LENGTH = 6_000

@@ -15,8 +15,8 @@ from variantformer_hf.analysis import VariantScorer, open_backgrounds
 from variantformer_hf.analysis.effect_table import COLUMNS, EMBEDDINGS
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
-from variantformer_hf.inference.gene_regions import GeneSequences, gene_sequences
 from variantformer_hf.inference.query import RejectedQueryError
+from variantformer_hf.zoo.gene_regions import GeneSequences, gene_sequences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

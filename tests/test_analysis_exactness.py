@@ -19,7 +19,7 @@ from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.analysis.null_effects import build_null
 from variantformer_hf.genome.interval import Interval
-from variantformer_hf.inference.exactness import exact_products
+from variantformer_hf.zoo.exactness import exact_products
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

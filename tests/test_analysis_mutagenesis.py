@@ -15,10 +15,10 @@ from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.analysis.mutagenesis import BASES, Mutagenesis, element_intervals, mutagenesis
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import Interval, reverse_complement
-from variantformer_hf.inference.gene_regions import GeneSequences, gene_sequences
 from variantformer_hf.inference.query import RejectedQueryError
 from variantformer_hf.report.mutagenesis_files import write_mutagenesis, write_tracks
 from variantformer_hf.report.plots import check_plot, knockout_plot, mutagenesis_plot
+from variantformer_hf.zoo.gene_regions import GeneSequences, gene_sequences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -19,7 +19,7 @@ from small_cohort import SmallCohort
 from small_model import LENGTH, SmallWorld
 
 from variantformer_hf.data.splits import split_donors
-from variantformer_hf.inference.companions import write_companions
+from variantformer_hf.zoo.companions import write_companions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

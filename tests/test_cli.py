@@ -14,7 +14,7 @@ from command_line import run
 from safetensors.numpy import load_file, save_file
 
 import variantformer_hf
-from variantformer_hf.inference.companions import write_companions
+from variantformer_hf.zoo.companions import write_companions
 
 COMMAND = Path(sys.executable).with_name("variantformer")
 

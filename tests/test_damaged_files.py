@@ -18,8 +18,8 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.genome.record_columns import Record
 from variantformer_hf.genome.variant_store import build_store, default_store
 from variantformer_hf.genome.variants import VariantFile
-from variantformer_hf.inference.companions import write_companions
 from variantformer_hf.inference.precompute import precompute
+from variantformer_hf.zoo.companions import write_companions
 
 # Of a FASTA the index can be held against the file, and the file against nothing: a base is as good as another.
 FILES = (

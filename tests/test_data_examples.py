@@ -27,8 +27,8 @@ from variantformer_hf.data.expression_pairs import ExpressionPairs, expression_p
 from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
-from variantformer_hf.inference.gene_regions import gene_sequences
 from variantformer_hf.training.expression import _check_used
+from variantformer_hf.zoo.gene_regions import gene_sequences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -26,7 +26,7 @@ from variantformer_hf.data.expression_sources import Sample, quantile_normalized
 from variantformer_hf.data.harmonization import Expression
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene
-from variantformer_hf.inference.tissues import TissueNames
+from variantformer_hf.zoo.outputs import TissueNames
 
 TISSUES = TissueNames(["whole blood", "liver", "lcl", "K562"])
 

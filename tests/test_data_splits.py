@@ -14,7 +14,7 @@ from variantformer_hf import CreTable
 from variantformer_hf.data.activity import ActivityFile, read_activity
 from variantformer_hf.data.splits import Split, check_donors, split_donors, split_elements, summary
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.tissues import TissueNames
+from variantformer_hf.zoo.outputs import TissueNames
 
 
 def samples(cohorts: dict[str, list[str]], lines: tuple[str, ...] = ()) -> pa.Table:

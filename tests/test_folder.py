@@ -10,8 +10,8 @@ import torch
 from small_model import SmallWorld
 
 from variantformer_hf.conversion.model_folder import write_weights
-from variantformer_hf.inference.element_store import ElementStore
 from variantformer_hf.report.tables import write_embeddings, write_json
+from variantformer_hf.zoo.variantformer.element_store import ElementStore
 
 
 @pytest.fixture(params=[0o022, 0o027])

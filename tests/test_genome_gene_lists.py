@@ -12,7 +12,7 @@ from variantformer_hf.genome.gene_lists import read_gene_names
 from variantformer_hf.genome.genes import Gene, GeneTable
 from variantformer_hf.genome.names import MOST_SUGGESTED
 from variantformer_hf.inference.query import RejectedQueryError, rejected_names
-from variantformer_hf.inference.tissues import TissueNames
+from variantformer_hf.zoo.outputs import TissueNames
 
 
 @pytest.mark.parametrize(

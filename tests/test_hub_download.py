@@ -66,7 +66,7 @@ SEVERAL = """
 import json, sys
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.model_files import model_identity
+from variantformer_hf.zoo.model_files import model_identity
 found = []
 for name, revision in json.loads(sys.argv[1]):
     try:
@@ -122,7 +122,7 @@ def world_hash(files: dict[str, bytes]) -> str:
 READ_FILES = """
 import json, sys
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.model_files import model_file
+from variantformer_hf.zoo.model_files import model_file
 try:
     print(json.dumps(["ok", [model_file("me/large", name).stat().st_size for name in sys.argv[1:]]]))
 except InputError as error:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.conversion.variantformer import convert_expression_model
-from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 
 TISSUES = ["whole blood", "brain - cortex", "K562", "liver"]
 CASES = [

@@ -14,15 +14,15 @@ import torch
 from random_variants import other_base
 
 from variantformer_hf import ExpressionPredictor, GeneTable, ReferenceGenome
-from variantformer_hf.demo.model import write_demo_model
-from variantformer_hf.demo.simulation import write_simulation
 from variantformer_hf.errors import AssemblyError, InputError, ReferenceMismatchError, SampleError
 from variantformer_hf.genome.interval import Interval, reverse_complement
 from variantformer_hf.inference import RejectedQueryError
-from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.inference.people import GenotypeOptions, check_assembly, merged, open_people
 from variantformer_hf.inference.predictor import choose_device, choose_dtype
 from variantformer_hf.inference.windows import model_windows
+from variantformer_hf.simulation.demo_genome import write_simulation
+from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 
 COLUMNS = ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
 

@@ -16,18 +16,18 @@ import pandas as pd
 import pytest
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
-from variantformer_hf.demo.model import write_demo_model
-from variantformer_hf.demo.simulation import SimulatedFiles, write_simulation
 from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.inference import run as run_module
-from variantformer_hf.inference.engine import ExpressionEngine
-from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.inference.parts import DoneGene, PartFolder
 from variantformer_hf.inference.processes import ahead
 from variantformer_hf.inference.run_plan import shares_of, stretches_of
+from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 
 KEYS = ["sample", "gene_id", "gene_name", "tissue", "status"]
 
@@ -158,8 +158,8 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 DRIVER = """
 import os, signal, sys, time
 from variantformer_hf.inference import run
-from variantformer_hf.inference.engine import ExpressionEngine
-from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.cli import main
 run._GENES_AT_ONCE = run.GENES_IN_A_PART = 1
 predict = ExpressionEngine.predict

@@ -13,8 +13,8 @@ from transformers import pipeline
 
 import variantformer_hf.pipelines
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.companions import write_companions
 from variantformer_hf.inference.query import RejectedQueryError
+from variantformer_hf.zoo.companions import write_companions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = variantformer_hf.pipelines.TASK

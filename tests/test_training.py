@@ -24,7 +24,6 @@ from variantformer_hf.data import ExpressionSource, harmonize
 from variantformer_hf.data.expression_sources import Sample
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.tissues import TissueNames
 from variantformer_hf.modeling import (
     VariantFormerEncoder,
     VariantFormerEncoderConfig,
@@ -34,6 +33,7 @@ from variantformer_hf.modeling.variantformer.modeling_variantformer import Varia
 from variantformer_hf.training import encoder, expression, parallel
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, OptimizerOptions, read_options
 from variantformer_hf.training.schedules import LearningRate, make_optimizer
+from variantformer_hf.zoo.outputs import TissueNames
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

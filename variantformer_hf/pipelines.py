@@ -14,12 +14,12 @@ from .folder import CRES_FILE, GENES_FILE
 from .genome.cres import CreTable
 from .genome.genes import GeneTable
 from .genome.reference import ReferenceGenome
-from .inference.companions import check_companions
-from .inference.model_files import load_expression_model, model_file, model_identity
 from .inference.predictor import ExpressionPredictor
 from .inference.query import RejectedQueryError, rejected_names
-from .inference.tissues import TissueNames
 from .modeling import VariantFormerForExpression, VariantFormerProcessor
+from .zoo.companions import check_companions
+from .zoo.model_files import load_expression_model, model_file, model_identity
+from .zoo.outputs import TissueNames
 
 TASK = "personal-gene-expression"
 

@@ -11,8 +11,8 @@ from ..genome.edited import EditConflictError, EditedGenome, GenotypeEdit, obser
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
-from ..inference.gene_states import GeneState
-from ..inference.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, check_used
+from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, check_used
+from ..zoo.variantformer.gene_states import GeneState
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 

@@ -11,7 +11,7 @@ from ..genome.genes import Gene
 from ..genome.variant import Variant
 from ..genome.variant_table import VariantRow
 from ..inference.query import Query
-from ..inference.tissues import Tissue
+from ..zoo.outputs import Tissue
 
 ZYGOSITIES = ("het", "hom", "haplotype1", "haplotype2")
 

@@ -9,7 +9,7 @@ import pyarrow.compute
 
 from ..genome.genes import Gene
 from ..genome.variant_table import VariantRow
-from ..inference.gene_regions import GeneRegions
+from ..zoo.gene_regions import GeneRegions
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest
 from .fold_change import log2_fold_change, log2_ratio

@@ -18,14 +18,14 @@ from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantTable, first_reason, read_variants
-from ..inference.engine import ExpressionEngine
-from ..inference.gene_regions import GeneRegions, RegionFinder
-from ..inference.gene_tokens import ReferenceTokens
 from ..inference.parts import Parts
 from ..inference.people import check_assembly
 from ..inference.predictor import ExpressionPredictor
 from ..inference.query import Query, RejectedQueryError, resolve_query
-from ..inference.statuses import check_used, warn_of_missing_contigs
+from ..zoo.gene_regions import GeneRegions, RegionFinder
+from ..zoo.statuses import check_used, warn_of_missing_contigs
+from ..zoo.variantformer.engine import ExpressionEngine
+from ..zoo.variantformer.gene_tokens import ReferenceTokens
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest, checked_zygosity, listed_names
 from .effect_table import blocks_without_gene, gene_block, joined_table, row_blocks

@@ -8,12 +8,12 @@ import numpy as np
 from ..genome.edited import observed_genotype
 from ..genome.personal import PersonalGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
-from ..inference.engine import ExpressionEngine, StreamOutput
-from ..inference.gene_regions import GeneRegions
-from ..inference.gene_states import GeneState, GeneStates, Places
-from ..inference.gene_tokens import ReferenceTokens
-from ..inference.personal_gene import PersonalGene, shifted
-from ..inference.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, is_finite, record_use
+from ..zoo.gene_regions import GeneRegions
+from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, is_finite, record_use
+from ..zoo.variantformer.engine import ExpressionEngine, StreamOutput
+from ..zoo.variantformer.gene_states import GeneState, GeneStates, Places
+from ..zoo.variantformer.gene_tokens import ReferenceTokens
+from ..zoo.variantformer.personal_gene import PersonalGene, shifted
 from .variant_genes import overlap
 from .variant_states import (
     ScoredVariant,

@@ -9,9 +9,9 @@ from ..errors import InputError, check_number
 from ..genome.cres import CRE_CLASSES
 from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
-from ..inference.gene_regions import GeneRegions
-from ..inference.gene_states import GeneState
-from ..inference.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, OK, check_used
+from ..zoo.gene_regions import GeneRegions
+from ..zoo.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, OK, check_used
+from ..zoo.variantformer.gene_states import GeneState
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .gene_scorer import GeneScorer

@@ -12,9 +12,9 @@ from ..genome.interval import Interval
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.variant import Variant
-from ..inference.gene_regions import GeneRegions
 from ..inference.parts import Parts
-from ..inference.statuses import NOT_FINITE, OK, check_used
+from ..zoo.gene_regions import GeneRegions
+from ..zoo.statuses import NOT_FINITE, OK, check_used
 from .effects import VariantScorer
 from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
 

@@ -14,9 +14,9 @@ from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..genome.variants import VariantFile
-from ..inference.gene_regions import RegionFinder
 from ..inference.query import RejectedQueryError, rejected_names
-from ..inference.statuses import check_finite
+from ..zoo.gene_regions import RegionFinder
+from ..zoo.statuses import check_finite
 from .backgrounds import Background
 from .effects import VariantScorer, check_backgrounds_used
 from .variant_genes import overlap, tss_distance

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..genome.genes import Gene, GeneTable
 from ..genome.variant import Variant
-from ..inference.gene_regions import GeneRegions, Geometry, RegionFinder
+from ..zoo.gene_regions import GeneRegions, Geometry, RegionFinder
 
 
 @dataclass(frozen=True, slots=True)

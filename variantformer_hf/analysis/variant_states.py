@@ -7,10 +7,10 @@ import numpy as np
 
 from ..genome.edited import EditedGenome, GenotypeEdit, observed_genotype
 from ..genome.variant import Variant, VariantNormalizer
-from ..inference.engine import StreamOutput
-from ..inference.gene_states import GeneState, Places
-from ..inference.personal_gene import PersonalGene, first_difference
 from ..modeling import VariantFormerProcessor
+from ..zoo.variantformer.engine import StreamOutput
+from ..zoo.variantformer.gene_states import GeneState, Places
+from ..zoo.variantformer.personal_gene import PersonalGene, first_difference
 from .variant_genes import Overlap
 
 FLAGS = ("beyond_seen_tokens", "truncated_element", "token_shift", "het_equals_hom", "crosses_edge", "below_noise")

@@ -67,7 +67,7 @@ def counterfactual(
     from ..genome.variant_table import read_variants
     from ..genome.variants import VariantFile
     from ..inference.people import GenotypeOptions, open_people
-    from ..inference.statuses import check_finite
+    from ..zoo.statuses import check_finite
 
     disable_progress_bar()
     pysam.set_verbosity(0)

@@ -26,12 +26,12 @@ def demo(
     from rich.console import Console
     from transformers.utils.logging import disable_progress_bar
 
-    from ..demo.cohort import write_demo_cohort
-    from ..demo.model import write_demo_model
-    from ..demo.simulation import write_simulation
     from ..inference.predictor import ExpressionPredictor
     from ..report.plots import check_plot, difference_heatmap
     from ..report.tables import write_json, write_table
+    from ..simulation.demo_cohort import write_demo_cohort
+    from ..simulation.demo_genome import write_simulation
+    from ..simulation.demo_model import write_demo_model
 
     disable_progress_bar()
     image = output / "person_minus_reference.png"

@@ -135,9 +135,9 @@ def effects(
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
-    from ..inference.model_files import model_identity
     from ..inference.people import GenotypeOptions
-    from ..inference.statuses import check_finite
+    from ..zoo.model_files import model_identity
+    from ..zoo.statuses import check_finite
 
     disable_progress_bar()
     pysam.set_verbosity(0)

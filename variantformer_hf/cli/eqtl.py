@@ -79,7 +79,7 @@ def eqtl(
 
     from ..analysis.backgrounds import Background
     from ..analysis.eqtl import eqtl_benchmark
-    from ..inference.statuses import check_finite
+    from ..zoo.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("scoring", "genes") as on_gene:

@@ -60,7 +60,7 @@ def knockout(
         check_plot(plot)
 
     from ..analysis.knockout import knockout as knock_out
-    from ..inference.statuses import check_finite
+    from ..zoo.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     with progress("knocking out", "elements") as on_element:

@@ -83,7 +83,7 @@ def mutagenesis(
     from ..analysis.mutagenesis import element_intervals
     from ..analysis.mutagenesis import mutagenesis as mutate
     from ..genome.interval import parse_region
-    from ..inference.statuses import check_finite
+    from ..zoo.statuses import check_finite
 
     scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]

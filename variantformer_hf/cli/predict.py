@@ -147,7 +147,7 @@ def predict(
     from ..inference.people import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
-    from ..inference.statuses import check_finite
+    from ..zoo.statuses import check_finite
 
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
     disable_progress_bar()
@@ -203,8 +203,8 @@ def predict(
 
 def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None) -> list[Path]:
     from ..inference.query import rejected_table
-    from ..inference.statuses import status_text
     from ..report.tables import write_embeddings, write_json, write_predictions, write_table
+    from ..zoo.statuses import status_text
 
     metadata = {key: result.report[key] for key in ("package", "model", "inputs", "settings", "units")}
     written = write_predictions(result.table, result.genes, out.path, layout, metadata)

@@ -15,13 +15,13 @@ from ..errors import UNREADABLE, CheckpointError, InputError, unreadable
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CRE_CLASSES, CreTable, GeneTable
 from ..genome.provenance import file_sha256
-from ..inference.companions import write_companions
 from ..modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
+from ..zoo.companions import write_companions
 from .hyperparameters import encoder_config_from_released, expression_config_from_released
 from .lightning import LightningCheckpoint, read_lightning_checkpoint
 from .model_card import model_card

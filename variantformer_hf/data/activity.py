@@ -12,7 +12,7 @@ import pyarrow as pa
 from ..errors import InputError
 from ..genome.cres import CreTable
 from ..genome.table_files import text_lines
-from ..inference.tissues import TissueNames
+from ..zoo.outputs import TissueNames
 
 ACTIVITY_SCHEMA = pa.schema(
     [

@@ -22,11 +22,11 @@ from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.interval import Interval, reverse_complement
 from ..genome.stretch import union
-from ..inference.gene_regions import GeneRegions, RegionFinder
-from ..inference.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from ..inference.run_plan import covered
-from ..inference.statuses import GENE_DELETED, RecordUse, record_use
 from ..modeling import VariantFormerProcessor
+from ..zoo.gene_regions import GeneRegions, RegionFinder
+from ..zoo.statuses import GENE_DELETED, RecordUse, record_use
+from ..zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from .activity import Activity
 from .donors import DonorGenomes
 from .expression_pairs import ExpressionPairs

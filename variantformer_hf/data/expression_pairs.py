@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..genome.genes import GeneTable
-from ..inference.tissues import TissueNames
+from ..zoo.outputs import TissueNames
 from .harmonization import Expression
 from .splits import PARTS, Split
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, unreadable
 from ..genome.genes import GeneTable
-from ..inference.tissues import TissueNames
+from ..zoo.outputs import TissueNames
 from .expression_sources import ExpressionSource
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,6 @@ from transformers import PreTrainedModel
 from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome import CreTable, GeneTable
-from ..inference.companions import check_companions, companions_of, write_companions
-from ..inference.model_files import load_activity_model, load_expression_model, load_processor, model_file
 from ..modeling import VariantFormerForExpression, VariantFormerProcessor
 from ..modeling.variantformer.custom_code_variantformer import (
     AUTO_MAPS,
@@ -25,6 +23,8 @@ from ..modeling.variantformer.custom_code_variantformer import (
     add_model_code,
     add_processor_code,
 )
+from ..zoo.companions import check_companions, companions_of, write_companions
+from ..zoo.model_files import load_activity_model, load_expression_model, load_processor, model_file
 from .card import card_problems
 
 CARD = "README.md"

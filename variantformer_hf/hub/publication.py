@@ -14,8 +14,8 @@ from huggingface_hub.utils._validators import validate_repo_id
 from .. import __version__
 from ..errors import InputError
 from ..genome.provenance import file_sha256
-from ..inference.companions import companions_of, write_companions
-from ..inference.model_files import HTTP_ERROR
+from ..zoo.companions import companions_of, write_companions
+from ..zoo.model_files import HTTP_ERROR
 from .folder_check import CARD, check_folder
 
 _GIB = 2**30

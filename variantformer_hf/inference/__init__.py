@@ -8,15 +8,15 @@ _MODULE_OF_NAME = {
     "ExpressionPredictor": ".predictor",
     "PredictionResult": ".predictor",
     "RejectedQueryError": ".query",
-    "TissueNames": ".tissues",
+    "TissueNames": "..zoo.outputs",
 }
 
 __all__ = ["ExpressionPredictor", "PredictionResult", "RejectedQueryError", "TissueNames"]
 
 if TYPE_CHECKING:
+    from ..zoo.outputs import TissueNames
     from .predictor import ExpressionPredictor, PredictionResult
     from .query import RejectedQueryError
-    from .tissues import TissueNames
 
 
 __getattr__ = lazy_names(__name__, _MODULE_OF_NAME)

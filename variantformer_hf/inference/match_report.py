@@ -15,7 +15,7 @@ from ..genome.doctor import Agreement
 from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
-from .model_files import ModelIdentity
+from ..zoo.model_files import ModelIdentity
 from .people import GenotypeOptions
 from .query import Query
 

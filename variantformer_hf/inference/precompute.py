@@ -10,10 +10,10 @@ from ..files import writing
 from ..genome.genes import Gene
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
-from .element_store import ElementStore, token_key
-from .engine import ExpressionEngine
-from .gene_regions import RegionFinder
-from .gene_tokens import ReferenceTokens
+from ..zoo.gene_regions import RegionFinder
+from ..zoo.variantformer.element_store import ElementStore, token_key
+from ..zoo.variantformer.engine import ExpressionEngine
+from ..zoo.variantformer.gene_tokens import ReferenceTokens
 from .people import check_assembly
 from .predictor import ExpressionPredictor
 from .processes import processes

@@ -24,14 +24,9 @@ from ..modeling import (
     VariantFormerProcessor,
     choose_attention,
 )
-from .companions import check_companions, companion_digests
-from .element_store import ElementStore, encoder_identity
-from .engine import ExpressionEngine
-from .estimate import RunEstimate, estimate_run
-from .gene_regions import GeneSequences, RegionFinder, gene_sequences
-from .gene_tokens import ReferenceTokens
-from .match_report import match_report
-from .model_files import (
+from ..zoo.companions import check_companions, companion_digests
+from ..zoo.gene_regions import GeneSequences, RegionFinder, gene_sequences
+from ..zoo.model_files import (
     ModelIdentity,
     load_expression_model,
     load_processor,
@@ -39,14 +34,19 @@ from .model_files import (
     model_identity,
     pinned_revision,
 )
+from ..zoo.outputs import Tissue, TissueNames
+from ..zoo.statuses import check_used, warn_of_missing_contigs
+from ..zoo.variantformer.element_store import ElementStore, encoder_identity
+from ..zoo.variantformer.engine import ExpressionEngine
+from ..zoo.variantformer.estimate import RunEstimate, estimate_run
+from ..zoo.variantformer.gene_tokens import ReferenceTokens
+from .match_report import match_report
 from .parts import DoneGene, PartFolder
 from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
 from .processes import processes
 from .query import Query, RejectedName, RejectedQueryError, rejected_names, resolve_query
 from .run import PredictionRun
 from .run_plan import shares_of, stretches_of
-from .statuses import check_used, warn_of_missing_contigs
-from .tissues import Tissue, TissueNames
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
 from ..genome.names import MOST_SUGGESTED, Rejected
-from .tissues import Tissue, TissueNames
+from ..zoo.outputs import Tissue, TissueNames
 
 if TYPE_CHECKING:
     import pandas as pd

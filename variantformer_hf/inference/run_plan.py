@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..genome.interval import Interval
-from .gene_regions import GeneRegions
+from ..zoo.gene_regions import GeneRegions
 
 # Genes whose surroundings are so near each other are read as one stretch.
 _GAP = 100_000

@@ -7,9 +7,9 @@ from ..genome.cres import CreTable
 from ..genome.genes import GeneTable
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
-from .companions import check_companions
-from .gene_regions import RegionFinder
-from .model_files import load_processor, model_file
+from ..zoo.companions import check_companions
+from ..zoo.gene_regions import RegionFinder
+from ..zoo.model_files import load_processor, model_file
 from .people import merged
 
 

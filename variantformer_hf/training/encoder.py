@@ -20,8 +20,6 @@ from ..evaluation.classification import activity_scores
 from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.provenance import content_of
-from ..inference.companions import check_companions, companion_digests, write_companions
-from ..inference.model_files import load_activity_model, load_processor, model_file
 from ..inference.parts import run_key
 from ..modeling import (
     VariantFormerEncoderConfig,
@@ -29,6 +27,8 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
+from ..zoo.companions import check_companions, companion_digests, write_companions
+from ..zoo.model_files import load_activity_model, load_processor, model_file
 from .loop import HELD_OUT_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import EncoderOptions, check_writable, run_description, without_geometry
 

@@ -22,16 +22,16 @@ from ..evaluation.correlations import as_matrix, gene_correlation, subject_corre
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
-from ..inference.companions import check_companions, companion_digests, write_companions
-from ..inference.gene_regions import RegionFinder
-from ..inference.model_files import load_encoder, load_expression_model, load_processor, model_file
 from ..inference.parts import run_key
-from ..inference.tissues import TissueNames
 from ..modeling import (
     VariantFormerConfig,
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
+from ..zoo.companions import check_companions, companion_digests, write_companions
+from ..zoo.gene_regions import RegionFinder
+from ..zoo.model_files import load_encoder, load_expression_model, load_processor, model_file
+from ..zoo.outputs import TissueNames
 from .frozen_elements import FrozenElements
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, check_writable, run_description, without_geometry

@@ -15,9 +15,9 @@ import torch
 
 from ..data.examples import ExpressionExamples
 from ..errors import InputError
-from ..inference.element_store import ElementStore, encoder_identity, token_key
-from ..inference.engine import ExpressionEngine
 from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..zoo.variantformer.element_store import ElementStore, encoder_identity, token_key
+from ..zoo.variantformer.engine import ExpressionEngine
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CRE_CLASSES, CreTable
 from ..genome.genes import GeneTable
 from ..genome.reference import ReferenceGenome
-from ..inference.companions import write_companions
 from ..modeling import (
     VariantFormerConfig,
     VariantFormerEncoderConfig,
@@ -18,7 +17,8 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
-from .simulation import SimulatedFiles
+from ..zoo.companions import write_companions
+from .demo_genome import SimulatedFiles
 
 DEMO_TISSUES = ("whole blood", "liver", "brain - cortex", "muscle - skeletal")
 VOCABULARY_SIZE = 200

@@ -6,7 +6,7 @@ Multiply-adds of matrix products count as two; everything else (norms, softmax, 
 from dataclasses import dataclass
 from typing import cast
 
-from ..modeling import VariantFormerConfig, VariantFormerEncoderConfig
+from ...modeling import VariantFormerConfig, VariantFormerEncoderConfig
 
 # Genes that an element is near, in the protein-coding table: by so much a store of elements divides the encoding.
 GENES_PER_ELEMENT = 48

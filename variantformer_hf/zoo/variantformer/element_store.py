@@ -23,9 +23,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 
-from ..errors import InputError
-from ..files import output_error
-from ..modeling import VariantFormerEncoderConfig
+from ...errors import InputError
+from ...files import output_error
+from ...modeling import VariantFormerEncoderConfig
 
 logger = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..genome.coordinate_map import CoordinateMap
-from ..genome.interval import reverse_complement
-from ..genome.personal import PersonalGenome
-from ..modeling import VariantFormerProcessor
-from .gene_regions import GeneRegions
+from ...genome.coordinate_map import CoordinateMap
+from ...genome.interval import reverse_complement
+from ...genome.personal import PersonalGenome
+from ...modeling import VariantFormerProcessor
+from ..gene_regions import GeneRegions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from variantformer_hf.errors import ContigError
 from variantformer_hf.genome import CreTable, GeneTable, ReferenceGenome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
-from variantformer_hf.inference.gene_regions import RegionFinder, gene_sequences, gene_window
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences, gene_window
 
 RELEASED = SimpleNamespace(cre_flank=50, cre_radius=1_000_000, gene_upstream=1_000, max_gene_length=300_000)
 SMALL = SimpleNamespace(cre_flank=5, cre_radius=100, gene_upstream=10, max_gene_length=60)

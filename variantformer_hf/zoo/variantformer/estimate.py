@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..modeling import VariantFormerConfig, VariantFormerProcessor
+from ...modeling import VariantFormerConfig, VariantFormerProcessor
+from ..gene_regions import GeneRegions
 from .engine import ExpressionEngine
 from .flops import estimate_flops
-from .gene_regions import GeneRegions
 
 # A token is 3.8 bases of the human genome; an element of 350 bases has about 93.
 BASES_PER_TOKEN = 3.8

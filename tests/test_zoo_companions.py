@@ -17,9 +17,9 @@ from variantformer_hf import ExpressionPredictor, GeneTable
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.errors import InputError
 from variantformer_hf.hub.folder_check import refresh_model_code
-from variantformer_hf.inference.companions import COMPANIONS, companion_digests, write_companions
-from variantformer_hf.inference.model_files import all_finite, load_encoder, load_expression_model, model_file
 from variantformer_hf.inference.windows import model_windows
+from variantformer_hf.zoo.companions import COMPANIONS, companion_digests, write_companions
+from variantformer_hf.zoo.model_files import all_finite, load_encoder, load_expression_model, model_file
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..genome.edited import EditedGenome
-from ..genome.personal import PersonalGenome
-from ..genome.stretch import union
-from ..tokenization import DnaTokenizer
-from .gene_regions import GeneRegions
+from ...genome.edited import EditedGenome
+from ...genome.personal import PersonalGenome
+from ...genome.stretch import union
+from ...inference.run_plan import covered
+from ...tokenization import DnaTokenizer
+from ..gene_regions import GeneRegions
 from .gene_states import GeneState
 from .gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
-from .run_plan import covered
 
 
 class PersonalGene:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from variantformer_hf.inference.flops import estimate_flops, estimate_released_flops, flops_table
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
+from variantformer_hf.zoo.variantformer.flops import estimate_flops, estimate_released_flops, flops_table
 
 ENCODER = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
 EXPRESSION = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 6, "intermediate_size": 160}

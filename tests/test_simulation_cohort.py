@@ -11,8 +11,8 @@ import pytest
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.data import read_tidy
 from variantformer_hf.data.activity import ActivityFile, read_activity
-from variantformer_hf.data.simulated_cohort import SimulatedCohort, simulate_cohort
 from variantformer_hf.genome.interval import reverse_complement
+from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
 
 
 @pytest.fixture(scope="module")

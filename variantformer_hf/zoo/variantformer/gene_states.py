@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..modeling import CreContexts
+from ...modeling import CreContexts
+from ..exactness import exact_products
 from .element_store import token_key
 from .engine import ExpressionEngine, GeneWork, StreamInput, StreamOutput
-from .exactness import exact_products
 from .gene_tokens import GeneTokens, window_rows
 
 # Vectors of changed elements and window rows that are kept for a gene; beyond, all are forgotten.

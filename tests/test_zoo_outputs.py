@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from variantformer_hf.inference.tissues import _TISSUES, Tissue, TissueNames
+from variantformer_hf.zoo.outputs import _TISSUES, Tissue, TissueNames
 
 NAMES = [row[0] for row in _TISSUES]
 

@@ -9,8 +9,8 @@ from genome_files import record
 from small_model import SmallWorld, random_person_lines
 
 from variantformer_hf.genome.interval import reverse_complement
-from variantformer_hf.inference.gene_places import GenePlaces
-from variantformer_hf.inference.gene_regions import gene_sequences
+from variantformer_hf.zoo.gene_regions import gene_sequences
+from variantformer_hf.zoo.variantformer.gene_places import GenePlaces
 
 
 @pytest.mark.parametrize("gene", ["PLUS", "MINUS"])

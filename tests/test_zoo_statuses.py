@@ -27,8 +27,8 @@ from variantformer_hf.genome.variant import Variant
 from variantformer_hf.genome.variant_store import build_store
 from variantformer_hf.inference.people import GenotypeOptions
 from variantformer_hf.inference.predictor import PredictionResult
-from variantformer_hf.inference.statuses import RecordUse, check_finite, check_used, record_use
 from variantformer_hf.report.tables import wide_table, write_predictions
+from variantformer_hf.zoo.statuses import RecordUse, check_finite, check_used, record_use
 
 CONTIGS = {"chr1": LENGTH, "chrX": 200}
 

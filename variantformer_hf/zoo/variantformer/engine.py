@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 
-from ..errors import InputError
-from ..modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
-from ..tokenization.token_edits import Ragged
+from ...errors import InputError
+from ...modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ...tokenization.token_edits import Ragged
+from ..exactness import exact_products
 from .element_store import ElementStore, token_key
-from .exactness import exact_products
 from .gene_tokens import GeneTokens, padded_rows, window_rows
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference.element_store import ElementStore, encoder_identity, token_key
 from variantformer_hf.modeling import VariantFormerEncoderConfig
+from variantformer_hf.zoo.variantformer.element_store import ElementStore, encoder_identity, token_key
 
 WIDTH = 4
 
@@ -259,7 +259,7 @@ def test_a_damaged_description_names_the_remedy(tmp_path: Path) -> None:
 def test_several_processes_add_at_once(tmp_path: Path) -> None:
     code = (
         "import sys, numpy as np\n"
-        "from variantformer_hf.inference.element_store import ElementStore, token_key\n"
+        "from variantformer_hf.zoo.variantformer.element_store import ElementStore, token_key\n"
         "store = ElementStore(sys.argv[1], 'encoder', 4)\n"
         "for start in range(0, 60, 6):\n"
         "    numbers = range(start, start + 10)\n"

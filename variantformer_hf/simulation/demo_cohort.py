@@ -6,11 +6,11 @@ import yaml
 
 from ..data.expression_sources import read_tidy
 from ..data.harmonization import Expression, harmonize
-from ..data.simulated_cohort import SimulatedCohort, simulate_cohort
 from ..data.splits import split_donors
 from ..genome.genes import GeneTable
-from ..inference.tissues import TissueNames
 from ..training.checkpoints import replace_folder
+from ..zoo.outputs import TissueNames
+from .cohort import SimulatedCohort, simulate_cohort
 
 COHORT = "SIM"
 GEOMETRY = {"cre_radius": 4_000, "gene_upstream": 100, "max_gene_length": 2_000, "max_gene_windows": 12}

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..genome.interval import reverse_complement
-from ..genome.personal import PersonalGenome
-from ..genome.stretch import PersonalStretch, RegionEdits
-from ..modeling import VariantFormerProcessor
-from ..tokenization import DnaTokenizer
-from ..tokenization.token_edits import Ragged, TextEdits, bounds, ragged
-from .gene_regions import GeneRegions
+from ...genome.interval import reverse_complement
+from ...genome.personal import PersonalGenome
+from ...genome.stretch import PersonalStretch, RegionEdits
+from ...modeling import VariantFormerProcessor
+from ...tokenization import DnaTokenizer
+from ...tokenization.token_edits import Ragged, TextEdits, bounds, ragged
+from ..gene_regions import GeneRegions
 
 # Tokens of reference elements that are kept; beyond, all are made anew.
 _MOST_TOKENS = 40_000_000

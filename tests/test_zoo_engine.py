@@ -11,14 +11,14 @@ import torch
 from random_variants import random_bases
 
 from variantformer_hf import DnaTokenizer, VariantFormerProcessor
-from variantformer_hf.demo.model import fill_weights
 from variantformer_hf.errors import InputError
 from variantformer_hf.inference import engine as module
-from variantformer_hf.inference.element_store import ElementStore
-from variantformer_hf.inference.engine import ExpressionEngine, GeneWork, VectorPool
-from variantformer_hf.inference.gene_tokens import GeneTokens, TokenRows, model_inputs
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
+from variantformer_hf.simulation.demo_model import fill_weights
 from variantformer_hf.tokenization.token_edits import ragged
+from variantformer_hf.zoo.variantformer.element_store import ElementStore
+from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork, VectorPool
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, TokenRows, model_inputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

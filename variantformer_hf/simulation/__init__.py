@@ -1,0 +1,1 @@
+"""Made genomes and cohorts with known answers, for the demo, tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""VariantFormer behind the interface of the zoo."""
