@@ -21,11 +21,12 @@ from small_model import SmallWorld
 
 from variantformer_hf import CreTable
 from variantformer_hf.analysis.population_scores import read_frequencies
+from variantformer_hf.applications.forests import predict_forest, read_forest
 from variantformer_hf.conversion.allele_frequencies import convert_frequencies
 from variantformer_hf.conversion.cre_maps import read_cre_maps
 from variantformer_hf.conversion.population_genomes import convert_population_genomes
 from variantformer_hf.conversion.restricted_pickle import read_npz, read_pickled_data
-from variantformer_hf.conversion.risk_forests import convert_forests, forest_arrays, predict_forest, read_forest
+from variantformer_hf.conversion.risk_forests import convert_forests, forest_arrays
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.variant import VariantNormalizer

@@ -6,8 +6,7 @@ The public names below are loaded on first use: ``import variantformer_hf`` load
 from typing import TYPE_CHECKING
 
 from .lazy_names import lazy_names
-
-__version__ = "0.1.0"
+from .version import __version__
 
 _MODULE_OF_NAME = {
     "ReferenceGenome": "variantformer_hf.genome",

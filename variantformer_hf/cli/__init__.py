@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
 from ..errors import InputError
 from ..files import OF_WRITING, output_error
 from ..inference.processes import is_first_process
+from ..version import __version__
 from .artifacts import artifacts
 from .convert import convert
 from .counterfactual import counterfactual

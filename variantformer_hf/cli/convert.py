@@ -9,7 +9,7 @@ import typer
 from .outputs import claim_folder
 
 if TYPE_CHECKING:
-    from ..conversion.variantformer import ConversionSummary
+    from ..conversion.summary import ConversionSummary
 
 
 def convert(

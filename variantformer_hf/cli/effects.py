@@ -202,7 +202,7 @@ def effects(
 def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Sequence[Background]") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from .. import __version__
+    from ..version import __version__
 
     predictor = scorer.predictor
     return {

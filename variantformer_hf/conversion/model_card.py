@@ -1,12 +1,11 @@
 """The README.md of a converted model folder: the model's card, and what the converter knows of this copy."""
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import ModelCardData
 
-if TYPE_CHECKING:
-    from .variantformer import ConversionSummary
+from .summary import ConversionSummary
 
 _MARK = "<!-- this copy -->"
 # Without the classifiers of the encoders, which an expression model does not use.
@@ -33,7 +32,7 @@ Outputs are log1p(TPM) and TPM; the tissue `blood` is on the scale of a microarr
 
 
 def model_card(
-    summary: "ConversionSummary", config: Any, *, n_genes: int | None = None, n_cres: int | None = None
+    summary: ConversionSummary, config: Any, *, n_genes: int | None = None, n_cres: int | None = None
 ) -> str:
     """Text of the card.
 
@@ -71,7 +70,7 @@ def released_card(n_parameters: int, n_genes: int | None) -> str | None:
     return "variantformer-encoder" if n_genes is None and n_parameters == _RELEASED_ENCODER_PARAMETERS else None
 
 
-def _facts(summary: "ConversionSummary", config: Any, n_genes: int | None, n_cres: int | None) -> str:
+def _facts(summary: ConversionSummary, config: Any, n_genes: int | None, n_cres: int | None) -> str:
     facts = [
         "Written by `variantformer convert`.",
         "",

@@ -1,4 +1,4 @@
-"""The released random forests of disease risk (treelite files) -> arrays in safetensors, and prediction by NumPy."""
+"""The released random forests of disease risk (treelite files) -> arrays in safetensors."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from ..applications.forests import predict_forest
 from ..errors import InputError
 from ..files import whole_file
 
@@ -94,32 +94,6 @@ def _add_tree(parts: dict[str, list[np.ndarray]], tree: Mapping[str, np.ndarray]
     parts["roots"].append(np.array([offset]))
 
 
-def predict_forest(arrays: Mapping[str, np.ndarray], features: np.ndarray) -> np.ndarray:
-    """Mean probability of the second class over the trees.
-
-    Args:
-        arrays: of :func:`forest_arrays`, or of one tissue of a converted file.
-        features: (n, features), no NaN.
-
-    Returns:
-        (n,) float64.
-
-    Raises:
-        ValueError: another number of features than the forest has.
-    """
-    if features.ndim != 2 or features.shape[1] != int(arrays["n_features"][0]):
-        raise ValueError(f"the forest has {int(arrays['n_features'][0])} features, the rows {features.shape[1:]}")
-    rows = np.arange(len(features))[:, None]
-    node = np.broadcast_to(arrays["roots"], (len(features), len(arrays["roots"]))).copy()
-    while True:
-        feature = arrays["feature"][node]
-        if (feature < 0).all():
-            return np.asarray(arrays["probability"][node].mean(axis=1))
-        goes_left = features[rows, np.maximum(feature, 0)] <= arrays["threshold"][node]
-        child = np.where(goes_left, arrays["left"][node], arrays["right"][node])
-        node = np.where(feature < 0, node, child)
-
-
 def convert_forests(
     folder: str | Path, output: str | Path, *, on_gene: Callable[[int, int], None] | None = None
 ) -> dict[str, int]:
@@ -160,19 +134,6 @@ def convert_forests(
         if on_gene is not None:
             on_gene(number, len(files))
     return {gene: len(forests) for gene, forests in files.items()}
-
-
-def read_forest(path: str | Path, tissue: int) -> dict[str, np.ndarray]:
-    """One tissue's forest from a converted file.
-
-    Raises:
-        InputError: the file has none of this tissue.
-    """
-    with safe_open(path, framework="np") as file:
-        names = [name for name in file.keys() if name.startswith(f"{tissue}/")]  # noqa: SIM118 -- not a dict
-        if not names:
-            raise InputError(f"has no forest of tissue {tissue}", file=path)
-        return {name.partition("/")[2]: file.get_tensor(name) for name in names}
 
 
 def _check_equal(arrays: Mapping[str, np.ndarray], model: Any, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +26,9 @@ from .lightning import LightningCheckpoint, read_lightning_checkpoint
 from .model_card import model_card
 from .model_folder import new_folder, write_weights
 from .names import encoder_parameter_name, expression_parameter_name
+from .summary import ConversionSummary
 
 _WEIGHT_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-
-
-@dataclass(frozen=True)
-class ConversionSummary:
-    """What a conversion wrote and what it left out.
-
-    Attributes:
-        output: the model folder.
-        architecture: the model class that reads it.
-        n_parameters: numbers in the weight files.
-        dropped: reason -> tensors of the checkpoint that were left out by name.
-        files: names of the weight files.
-        sha256: name of a weight file -> its hash.
-        source_sha256: name of a released file -> its hash.
-        parity: what was compared with the checkpoint after writing.
-    """
-
-    output: Path
-    architecture: str
-    n_parameters: int
-    dropped: dict[str, int] = field(default_factory=dict)
-    files: list[str] = field(default_factory=list)
-    sha256: dict[str, str] = field(default_factory=dict)
-    source_sha256: dict[str, str] = field(default_factory=dict)
-    parity: str = ""
 
 
 def convert_expression_model(

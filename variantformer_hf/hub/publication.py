@@ -11,9 +11,9 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from huggingface_hub.utils import get_session, hf_raise_for_status  # type: ignore[attr-defined]
 from huggingface_hub.utils._validators import validate_repo_id
 
-from .. import __version__
 from ..errors import InputError
 from ..genome.provenance import file_sha256
+from ..version import __version__
 from ..zoo.companions import companions_of, write_companions
 from ..zoo.model_files import HTTP_ERROR
 from .folder_check import CARD, check_folder

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 import transformers
 
-from .. import __version__
 from ..genome.doctor import Agreement
 from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
+from ..version import __version__
 from ..zoo.model_files import ModelIdentity
 from .people import GenotypeOptions
 from .query import Query

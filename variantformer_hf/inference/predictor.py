@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from .. import __version__
 from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE, cache_folder
 from ..genome.cres import CreTable
@@ -24,6 +23,7 @@ from ..modeling import (
     VariantFormerProcessor,
     choose_attention,
 )
+from ..version import __version__
 from ..zoo.companions import check_companions, companion_digests
 from ..zoo.gene_regions import GeneSequences, RegionFinder, gene_sequences
 from ..zoo.model_files import (

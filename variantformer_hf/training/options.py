@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from .. import __version__
 from ..errors import InputError
+from ..version import __version__
 from ..yaml_file import read_yaml
 
 Options = TypeVar("Options")
