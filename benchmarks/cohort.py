@@ -23,10 +23,11 @@ from inputs import tokenizer_of
 from wgs_files import CONTIG_LENGTH, write_wgs_files
 
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
-from variantformer_hf.genome.stretch import union
-from variantformer_hf.genome.variant_store import VariantStore, build_store, default_store
-from variantformer_hf.inference.run_plan import covered, stretches_of
-from variantformer_hf.zoo.gene_regions import RegionFinder
+from variantformer_hf.genome.intervals import union
+from variantformer_hf.genome.person_records import PersonRecords
+from variantformer_hf.genome.variant_store import build_store, default_store
+from variantformer_hf.inference.run_plan import stretches_of
+from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 
 SITE_SPACING = 30
@@ -84,7 +85,8 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
     times = []
     for number in range(min(PEOPLE_MEASURED, n_people)):
         person = PersonalGenome(reference, vcf, f"P{number}")
-        assert isinstance(person._variants, VariantStore)
+        assert isinstance(person.records, PersonRecords)
+        assert person.records.is_ingested
         start = time.perf_counter()
         found = inputs_of(person)
         times.append((time.perf_counter() - start) / n_genes)

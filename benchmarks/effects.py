@@ -42,11 +42,10 @@ from variantformer_hf import (
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.genome.interval import Interval
-from variantformer_hf.genome.stretch import union
+from variantformer_hf.genome.intervals import union
 from variantformer_hf.inference.predictor import choose_device
-from variantformer_hf.inference.run_plan import covered
 from variantformer_hf.simulation.demo_model import fill_weights
-from variantformer_hf.zoo.gene_regions import GeneRegions
+from variantformer_hf.zoo.gene_regions import GeneRegions, covered
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork
 from variantformer_hf.zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens
 

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
-from variantformer_hf.genome.stretch import union
+from variantformer_hf.genome.intervals import union
 from variantformer_hf.inference.precompute import precompute
-from variantformer_hf.inference.run_plan import covered, stretches_of
+from variantformer_hf.inference.run_plan import stretches_of
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
 from variantformer_hf.report.tables import write_table
 from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.demo_model import fill_weights, write_demo_model
-from variantformer_hf.zoo.gene_regions import RegionFinder
+from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens
 
 PROTEIN_CODING_GENES = 18_439

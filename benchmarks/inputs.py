@@ -31,11 +31,11 @@ from wgs_files import WgsFiles, write_wgs_files
 
 from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.interval import reverse_complement
-from variantformer_hf.genome.stretch import PersonalStretch, union
+from variantformer_hf.genome.intervals import union
+from variantformer_hf.genome.stretch import PersonalStretch
 from variantformer_hf.genome.variant_store import build_store
-from variantformer_hf.inference.run_plan import covered
 from variantformer_hf.tokenization import merge_kernels
-from variantformer_hf.zoo.gene_regions import RegionFinder
+from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 
 ROUNDS = 15

@@ -10,6 +10,7 @@ from random_variants import random_bases
 
 from variantformer_hf import CreTable, DnaTokenizer, ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.folder import CRES_FILE, GENES_FILE
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.modeling import (
     VariantFormerConfig,
     VariantFormerEncoderConfig,
@@ -57,7 +58,7 @@ class SmallWorld:
 
     def person(self, lines: list[str], name: str = "person", **options: object) -> PersonalGenome:
         path = write_vcf(self.folder / f"{name}.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200})
-        return PersonalGenome(self.reference, path, **options)  # type: ignore[arg-type]
+        return PersonalGenome(self.reference, path, options=GenotypeOptions(**options))  # type: ignore[arg-type]
 
 
 def small_world(folder: Path, seed: int = 0, **config: object) -> SmallWorld:

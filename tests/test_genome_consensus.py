@@ -29,6 +29,7 @@ from variantformer_hf.genome.consensus import (
     keeps_anchor,
     merged_allele,
 )
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variants import VariantFile
 
 
@@ -49,7 +50,7 @@ def compare(rng: random.Random, n_regions: int) -> int:
                 regions.append((start, end))
         expected = bcftools_sequences(folder, genome, vcf, regions, mode, exclude_symbolic=exclude_symbolic)
         symbolic = "exclude_record" if exclude_symbolic else "apply"
-        person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, symbolic=symbolic)
+        person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(mode=mode, symbolic=symbolic))
         if None not in expected:
             assert person.sequences([(CONTIG, *region) for region in regions]) == expected
         for (start, end), wanted in zip(regions, expected, strict=True):
@@ -81,7 +82,7 @@ def test_many_intervals_at_once_equal_each_alone(tmp_path: Path) -> None:
     rng = random.Random(7)
     genome = random_genome(rng, 400)
     fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 6))
-    person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
+    person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(on_ref_mismatch="skip-record"))
     intervals = [(CONTIG, start, min(400, start + rng.randint(1, 90))) for start in rng.sample(range(390), 60)]
     assert person.sequences(intervals) == [person.sequence(*interval) for interval in intervals]
 

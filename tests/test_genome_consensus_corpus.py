@@ -11,6 +11,7 @@ import pytest
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome.options import GenotypeOptions
 
 pytestmark = pytest.mark.shared
 
@@ -56,9 +57,11 @@ def answers(case: dict[str, Any], folder: Path) -> list[str | None]:
             person = PersonalGenome(
                 ReferenceGenome(fasta),
                 vcf,
-                mode=MODES[case["mode"]],
-                symbolic="exclude_record" if case["exclude_symbolic"] else "apply",
-                snps_only="exclude_expr" in case,
+                options=GenotypeOptions(
+                    mode=MODES[case["mode"]],
+                    symbolic="exclude_record" if case["exclude_symbolic"] else "apply",
+                    snps_only="exclude_expr" in case,
+                ),
                 refuse_gvcf=False,
             )
             found.append(person.sequence(chrom, start, end))

@@ -24,6 +24,7 @@ from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Referen
 from variantformer_hf.errors import ReferenceMismatchError
 from variantformer_hf.genome.edited import EditConflictError
 from variantformer_hf.genome.minimal import minimal_alleles
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.report.edited_vcf import write_edited_vcf
@@ -95,7 +96,8 @@ def check(seed: int, counts: Counter[str]) -> None:
         _, absent_vcf = write_case(folder / "absent", genome, without(lines, genome.upper(), variant))
         records = list(VariantFile(absent_vcf).records(CONTIG, 0, len(genome)))
         for mode in BCFTOOLS_MODES:
-            person = PersonalGenome(reference, vcf, mode=mode, symbolic="apply").holding(CONTIG, 0, len(genome))
+            how = GenotypeOptions(mode=mode, symbolic="apply")
+            person = PersonalGenome(reference, vcf, options=how).holding(CONTIG, 0, len(genome))
             regions = [(0, len(genome))]
             for _ in range(3):
                 start = max(0, variant.start - rng.choice([0, 1, 2, 10, 30]))
@@ -163,7 +165,7 @@ GENOME = "ACGTTGCAGACCCCTGATTACAGGGATCAA"
 def carrier(folder: Path, *lines: str, genome: str = GENOME, **options: object) -> PersonalGenome:
     fasta = write_fasta(folder / "genome.fa", {"chr1": genome})
     vcf = write_vcf(folder / "p.vcf.gz", lines, contigs={"chr1": len(genome)})
-    return PersonalGenome(ReferenceGenome(fasta), vcf, **options)  # type: ignore[arg-type]
+    return PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from random_variants import (
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.edited import EditConflictError, observed_genotype
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.report.edited_vcf import write_edited_vcf
@@ -65,7 +66,7 @@ def test_edited_genomes_equal_bcftools_on_the_edited_vcf(seed: int) -> None:
         folder = Path(name)
         lines = random_records(rng, genome, rng.choice([3, 6, 15, 40]))
         fasta, vcf = write_case(folder, genome, lines)
-        person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, symbolic="apply")
+        person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(mode=mode, symbolic="apply"))
         edits = random_edits(rng, genome, lines, VariantNormalizer(person.reference))
         edited = EditedGenome(person, edits, on_conflict="keep")
         merged = folder / "merged.vcf.gz"
@@ -99,7 +100,7 @@ GENOME = "ACGTTGCAACCCCCTGATTACAGGGATCAA"
 def carrier(folder: Path, *lines: str, **options: object) -> PersonalGenome:
     fasta = write_fasta(folder / "genome.fa", {"chr1": GENOME, "chr2": GENOME})
     vcf = write_vcf(folder / "p.vcf.gz", lines, contigs={"chr1": len(GENOME), "chr2": len(GENOME)})
-    return PersonalGenome(ReferenceGenome(fasta), vcf, **options)  # type: ignore[arg-type]
+    return PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(**options))  # type: ignore[arg-type]
 
 
 def edit(text: str, genotype: str) -> GenotypeEdit:

@@ -19,10 +19,11 @@ from variantformer_hf.errors import (
     SymbolicAlleleError,
 )
 from variantformer_hf.genome import Interval, PersonalGenome, ReferenceGenome, VariantTally
-from variantformer_hf.genome.edited import EditedGenome, GenotypeEdit
+from variantformer_hf.genome.edited import EditedGenome
+from variantformer_hf.genome.genotype_edits import GenotypeEdit
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import Variant
 from variantformer_hf.genome.variant_store import build_store
-from variantformer_hf.inference.people import GenotypeOptions
 
 BASES = "ACGTACGTACGTACGTACGT"
 GENOME = {"chr1": BASES, "chr2": "GGGGGCCCCC"}
@@ -36,12 +37,14 @@ def person(
     genome: Mapping[str, str] = GENOME,
     contigs: Mapping[str, int | None] | None = None,
     samples: Sequence[str] = ("S1",),
+    sample: str | None = None,
+    refuse_gvcf: bool = True,
     **options: Any,
 ) -> PersonalGenome:
     lengths = {name: len(bases) for name, bases in genome.items()} if contigs is None else contigs
     reference = ReferenceGenome(write_fasta(tmp_path / "genome.fa", genome))
     path = write_vcf(tmp_path / "calls.vcf.gz", records, contigs=lengths, samples=samples)
-    return PersonalGenome(reference, path, **options)
+    return PersonalGenome(reference, path, sample, GenotypeOptions(**options), refuse_gvcf=refuse_gvcf)
 
 
 def outcome(genome: PersonalGenome, start: int = 0, end: int = 20) -> tuple[str, dict[str, Any]]:
@@ -264,6 +267,18 @@ def test_options_that_do_not_exist(tmp_path: Path, option: str, value: str) -> N
         person(tmp_path, [record(5, "A", "T", "1/1")], **{option: value})
 
 
+def test_options_are_one_value_that_edited_genomes_are_handed_too(tmp_path: Path) -> None:
+    options = GenotypeOptions(mode="haplotype1", pass_only=True)
+    genome = person(tmp_path, [record(5, "A", "T", "1|0"), record(9, "A", "C", "1|1", filters="q10")], mode="alt")
+    genome = PersonalGenome(genome.reference, genome.path, None, options)
+    edited = EditedGenome(genome, [GenotypeEdit(Variant("chr1", 13, "A", "G"), "0|1")])
+    assert genome.options == edited.options == options
+    assert edited.sequence("chr1", 0, 20) == genome.sequence("chr1", 0, 20) == f"{BASES[:4]}T{BASES[5:]}"
+    assert edited.rules is genome.rules
+    assert genome.description() | {"vcf": None} == {"vcf": None, **options.as_dict(), "refuse_gvcf": True}
+    assert edited.description() == {**genome.description(), "edits": ["chr1:13:A:G=0|1"]}
+
+
 def test_a_file_without_samples_applies_the_first_alt_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -323,13 +338,14 @@ def test_without_variants_it_is_the_reference(tmp_path: Path) -> None:
 
 
 def test_a_pickled_person_reads_the_same(tmp_path: Path) -> None:
-    options = {"mode": "haplotype2", "pass_only": True, "min_dp": 3, "symbolic": "ignore_allele", "sample": "S2"}
-    options |= {"on_ref_mismatch": "skip-record", "refuse_gvcf": False, "snps_only": True, "min_gq": 2.5}
+    options: dict[str, Any] = {"mode": "haplotype2", "pass_only": True, "min_dp": 3, "symbolic": "ignore_allele"}
+    options |= {"on_ref_mismatch": "skip-record", "snps_only": True, "min_gq": 2.5}
     calls = [record(5, "A", "T,<*>", "0|1:9:9", "0|1:9:9", keys="GT:GQ:DP"), record(9, "C", "T", "1|1", "1|1")]
-    genome = person(tmp_path, calls, samples=["S1", "S2"], **options)
+    genome = person(tmp_path, calls, samples=["S1", "S2"], sample="S2", refuse_gvcf=False, **options)
     copy = pickle.loads(pickle.dumps(genome))
     assert outcome(copy) == outcome(genome)
-    assert {name: getattr(copy, name) for name in options} == options
+    assert copy.options == GenotypeOptions(**options)
+    assert (copy.sample, copy.rules.refuse_gvcf) == ("S2", False)
     genome.close()
     genome.reference.close()
     assert copy.sequence("chr1", 3, 6) == "TTC"
@@ -367,8 +383,8 @@ def test_a_contig_that_the_file_has_no_record_of_is_told_whatever_its_header_say
     tmp_path: Path, ingested: bool
 ) -> None:
     genome = person(tmp_path, [record(3, "G", "T", "0/1")])
-    assert genome._variants is not None
-    path = genome._variants.path
+    assert genome.path is not None
+    path = genome.path
     if ingested:
         build_store(path)
     people = [genome, PersonalGenome(genome.reference, path), pickle.loads(pickle.dumps(genome))]
@@ -389,9 +405,9 @@ def test_a_breakend_is_left_out_and_counted_as_a_symbolic_allele(
 ) -> None:
     records = [record(5, "A", alt, call), record(8, "T", f"A,{alt}", "0/1"), record(12, "T", "A", "1/1")]
     genome = person(tmp_path, records, mode=mode)
-    assert genome._variants is not None
-    build_store(genome._variants.path)
-    stored = PersonalGenome(genome.reference, genome._variants.path, mode=mode)
+    assert genome.path is not None
+    build_store(genome.path)
+    stored = PersonalGenome(genome.reference, genome.path, options=GenotypeOptions(mode=mode))
     for each in (genome, stored):
         sequence, counts = outcome(each)
         assert sequence == f"{BASES[:11]}A{BASES[12:]}"
@@ -421,15 +437,15 @@ def test_an_end_beyond_a_sequences_ref_is_a_mismatch_where_the_record_is_and_del
 
 def test_a_deletion_by_svlen_is_found_as_by_the_index_however_it_is_read(tmp_path: Path) -> None:
     genome = person(tmp_path, [record(5, "A", "<DEL>", "1/1", info="SVLEN=-6")], symbolic="apply")
-    assert genome._variants is not None
-    build_store(genome._variants.path)
+    assert genome.path is not None
+    build_store(genome.path)
     bcf = tmp_path / "calls.bcf"  # not by pysam's own writer, which puts an END in
-    bcftools.view("-Ob", "-o", str(bcf), str(genome._variants.path), catch_stdout=False)
+    bcftools.view("-Ob", "-o", str(bcf), str(genome.path), catch_stdout=False)
     bcftools.index(str(bcf), catch_stdout=False)
     windows = [("chr1", start, 20) for start in range(3, 13)]
     expected = [BASES[start:5] + BASES[max(start, 11) :] if start != 10 else BASES[10:] for start in range(3, 13)]
-    stored = PersonalGenome(genome.reference, genome._variants.path, symbolic="apply")
-    for each in (genome, stored, PersonalGenome(genome.reference, bcf, symbolic="apply")):
+    stored = PersonalGenome(genome.reference, genome.path, options=GenotypeOptions(symbolic="apply"))
+    for each in (genome, stored, PersonalGenome(genome.reference, bcf, options=GenotypeOptions(symbolic="apply"))):
         assert each.sequences(windows) == expected
         assert [each.sequence(*window) for window in windows] == expected
 

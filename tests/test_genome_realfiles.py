@@ -16,6 +16,8 @@ from random_variants import BCFTOOLS_MODES
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome
+from variantformer_hf.genome.options import GenotypeOptions
+from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.variant_store import VariantStore, build_store
 from variantformer_hf.genome.variants import VariantFile
 
@@ -138,7 +140,8 @@ def compared(path: Path, folder: Path, *, n_windows: int, modes: Sequence[str]) 
         ]
         for (mode, symbolic), row in zip(choices, consensus(vcf, asked, small.contigs, options), strict=True):
             try:
-                person = PersonalGenome(reference, vcf, sample, mode, symbolic=symbolic, refuse_gvcf=False)
+                how = GenotypeOptions(mode=mode, symbolic=symbolic)
+                person = PersonalGenome(reference, vcf, sample, how, refuse_gvcf=False)
             except InputError as error:
                 kinds["file refused"].append(str(error))
                 continue
@@ -152,8 +155,9 @@ def compared(path: Path, folder: Path, *, n_windows: int, modes: Sequence[str]) 
             except InputError as error:  # a record that cannot be read lies between the windows
                 kinds["not together"].append(str(error))
             if store is not None:
-                person._variants = VariantStore(vcf, store, sample)
-                assert [ours(person, window) for window in asked] == alone
+                stored = PersonRecords(reference, VariantStore(vcf, store, sample))
+                ingested = PersonalGenome(reference, stored, sample, how, refuse_gvcf=False)
+                assert [ours(ingested, window) for window in asked] == alone
     return kinds
 
 

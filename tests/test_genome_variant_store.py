@@ -22,6 +22,8 @@ from variantformer_hf.errors import InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
 from variantformer_hf.genome import variant_store as module
 from variantformer_hf.genome.checked_columns import CheckedColumn, DamagedColumnError, write_column
+from variantformer_hf.genome.options import GenotypeOptions
+from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.variant_store import (
     VariantStore,
     build_store,
@@ -78,20 +80,21 @@ def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFa
         patch.setenv("VARIANTFORMER_CACHE", str(folder / "cache"))
         patch.setattr(module, "_RECORDS_IN_A_SEGMENT", rng.choice([5, 10**6]))
         patch.setattr(module, "_TEXT_AT_ONCE", rng.choice([1, 8 << 20]))
-        options = {
-            "mode": rng.choice(list(BCFTOOLS_MODES)),
-            "pass_only": rng.random() < 0.3,
-            "snps_only": rng.random() < 0.2,
-            "symbolic": rng.choice(["exclude_record", "apply", "ignore_allele"]),
-            "on_ref_mismatch": rng.choice(["error", "skip-record"]),
-        }
+        options = GenotypeOptions(
+            mode=rng.choice(list(BCFTOOLS_MODES)),
+            pass_only=rng.random() < 0.3,
+            snps_only=rng.random() < 0.2,
+            symbolic=rng.choice(["exclude_record", "apply", "ignore_allele"]),
+            on_ref_mismatch=rng.choice(["error", "skip-record"]),
+        )
         starts = [rng.randrange(len(genome)) for _ in range(6)]
         regions = [(CONTIG, start, min(len(genome), start + rng.choice([1, 10, 200]))) for start in starts]
-        expected = [read(PersonalGenome(reference, vcf, sample, **options), regions) for sample in SAMPLES]
+        expected = [read(PersonalGenome(reference, vcf, sample, options), regions) for sample in SAMPLES]
         build_store(vcf)
         for sample, wanted in zip(SAMPLES, expected, strict=True):
-            person = PersonalGenome(reference, vcf, sample, **options)
-            assert isinstance(person._variants, VariantStore)
+            person = PersonalGenome(reference, vcf, sample, options)
+            assert isinstance(person.records, PersonRecords)
+            assert person.records.is_ingested
             assert read(person, regions) == wanted
 
 

@@ -15,9 +15,11 @@ from random_variants import other_base
 
 from variantformer_hf import ExpressionPredictor, GeneTable, ReferenceGenome
 from variantformer_hf.errors import AssemblyError, InputError, ReferenceMismatchError, SampleError
-from variantformer_hf.genome.interval import Interval, reverse_complement
+from variantformer_hf.genome.interval import reverse_complement
+from variantformer_hf.genome.intervals import merged
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.inference import RejectedQueryError
-from variantformer_hf.inference.people import GenotypeOptions, check_assembly, merged, open_people
+from variantformer_hf.inference.people import check_assembly, open_people
 from variantformer_hf.inference.predictor import choose_device, choose_dtype
 from variantformer_hf.inference.windows import model_windows
 from variantformer_hf.simulation.demo_genome import write_simulation
@@ -238,17 +240,6 @@ def test_devices_and_precisions() -> None:
     for bad in (lambda: choose_device("tpu"), lambda: choose_dtype("float16", torch.device("cpu"))):
         with pytest.raises(InputError, match="Choose"):
             bad()
-
-
-def test_merged_intervals() -> None:
-    given = [
-        Interval("b", 5, 9),
-        Interval("a", 3, 8),
-        Interval("a", 8, 10),
-        Interval("a", 20, 30),
-        Interval("a", 22, 25),
-    ]
-    assert merged(given) == [Interval("a", 3, 10), Interval("a", 20, 30), Interval("b", 5, 9)]
 
 
 def test_windows_of_a_model_cover_every_region(files: Files, predictor: ExpressionPredictor) -> None:

@@ -12,6 +12,7 @@ from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenom
 from variantformer_hf.data import read_tidy
 from variantformer_hf.data.activity import ActivityFile, read_activity
 from variantformer_hf.genome.interval import reverse_complement
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
 
 
@@ -79,7 +80,8 @@ def test_the_truth_is_what_expression_follows_from(cohort: SimulatedCohort) -> N
     assert np.mean(explained) == pytest.approx(0.5, abs=0.08)
     reference = ReferenceGenome(cohort.fasta)
     genes = GeneTable.read(cohort.genes).genes
-    people = [PersonalGenome(reference, cohort.vcf, donor, mode="haplotype1") for donor in cohort.donors[:12]]
+    first_haplotype = GenotypeOptions(mode="haplotype1")
+    people = [PersonalGenome(reference, cohort.vcf, donor, first_haplotype) for donor in cohort.donors[:12]]
     broken = 0
     for each in truth["causal"]:
         at = each["position"] - 1

@@ -16,6 +16,7 @@ from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.consensus import OUTCOME_CODE, Outcome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.inference import gene_tokens as module
 from variantformer_hf.zoo.gene_regions import GeneRegions, gene_sequences
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
@@ -70,7 +71,9 @@ def test_edited_tokens_equal_those_of_the_sequences(seed: int, compiled: bool) -
         with tempfile.TemporaryDirectory() as name:
             fasta, vcf = write_case(Path(name), genome, random_records(rng, genome, rng.choice([3, 10, 40])))
             mode = rng.choice(["iupac", "alt", "haplotype1"])
-            person = PersonalGenome(ReferenceGenome(fasta), vcf, mode=mode, on_ref_mismatch="skip-record")
+            person = PersonalGenome(
+                ReferenceGenome(fasta), vcf, options=GenotypeOptions(mode=mode, on_ref_mismatch="skip-record")
+            )
             stretch = person.stretch(CONTIG, 0, len(genome))
             genes = random_genes(rng, len(genome))
             reference = ReferenceTokens(PROCESSOR.tokenizer, 12)
@@ -130,7 +133,7 @@ def test_a_persons_element_is_edited_once_for_all_genes(tmp_path: Path, monkeypa
     rng = random.Random(3)
     genome = random_bases(rng, 800)
     fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 30))
-    person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
+    person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(on_ref_mismatch="skip-record"))
     genes = [each for each in random_genes(random.Random(8), 800) if each.gene.strand == "+"] * 3
     tokens = PersonalTokens(
         person, person.stretch(CONTIG, 0, 800), genes, ReferenceTokens(PROCESSOR.tokenizer, 12), PROCESSOR.tokenizer
@@ -148,7 +151,7 @@ def test_more_tokens_than_are_kept_are_made_anew(tmp_path: Path, monkeypatch: py
     rng = random.Random(1)
     genome = random_bases(rng, 600)
     fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 40))
-    person = PersonalGenome(ReferenceGenome(fasta), vcf, on_ref_mismatch="skip-record")
+    person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(on_ref_mismatch="skip-record"))
     stretch = person.stretch(CONTIG, 0, len(genome))
     reference = ReferenceTokens(PROCESSOR.tokenizer, 12)
     genes = random_genes(random.Random(4), len(genome))

@@ -21,11 +21,11 @@ from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.errors import InputError
-from variantformer_hf.genome.edited import GenotypeEdit
+from variantformer_hf.genome.genotype_edits import GenotypeEdit
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import Variant
 from variantformer_hf.genome.variant_store import build_store
-from variantformer_hf.inference.people import GenotypeOptions
 from variantformer_hf.inference.predictor import PredictionResult
 from variantformer_hf.report.tables import wide_table, write_predictions
 from variantformer_hf.zoo.statuses import RecordUse, check_finite, check_used, record_use
@@ -186,7 +186,7 @@ def test_a_gene_is_known_exactly_where_one_of_its_records_is(tmp_path: Path, see
         lines.append(record(place + 1, genome[place], alt or other_base(genome[place]), call, keys="GT:GQ:DP"))
         kinds.append(is_read)
     vcf = write_vcf(tmp_path / "p.vcf.gz", lines, contigs={"chr1": 400, "chr2": 50})
-    person = PersonalGenome(reference, vcf, min_gq=20, min_dp=5)
+    person = PersonalGenome(reference, vcf, options=GenotypeOptions(min_gq=20, min_dp=5))
     starts, ends = np.array([0, 210]), np.array([200, 400])
     inside = [kind for place, kind in zip(places, kinds, strict=True) if place < 200 or place >= 210]
     _, outcomes = person.outcomes(person.stretch("chr1", 0, 400), starts, ends)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
-from ..inference.people import GenotypeOptions
 from ..yaml_file import read_yaml
 
 CHOICES = ("person", "person-snps", "reference")
@@ -66,12 +66,12 @@ def open_backgrounds(
                 f"the background reference uses no {unused}", file=vcf,
                 remedy="Leave out --vcf and --sample, or name --background person.",
             )  # fmt: skip
-        return [Background(name, PersonalGenome(reference, mode=options.mode))]
+        return [Background(name, PersonalGenome(reference, options=GenotypeOptions(mode=options.mode)))]
     if name in CHOICES:
         if vcf is None:
             raise InputError(f"the background {name} needs a VCF", remedy="Give --vcf, or --background reference.")
         chosen = replace(options, snps_only=options.snps_only or name == "person-snps")
-        return [Background(name, PersonalGenome(reference, vcf, sample, **chosen.as_dict()))]
+        return [Background(name, PersonalGenome(reference, vcf, sample, chosen))]
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(
@@ -96,5 +96,5 @@ def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOption
         vcf = path.parent / str(entry["vcf"])
         chosen = replace(options, snps_only=bool(entry.get("snps_only", options.snps_only)))
         sample = None if entry.get("sample") is None else str(entry["sample"])
-        found.append(Background(str(name), PersonalGenome(reference, vcf, sample, **chosen.as_dict())))
+        found.append(Background(str(name), PersonalGenome(reference, vcf, sample, chosen)))
     return found

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..genome.edited import EditConflictError, EditedGenome, GenotypeEdit, observed_genotype
+from ..genome.edited import EditConflictError, EditedGenome, observed_genotype
+from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..genome.edited import GENOTYPES
 from ..genome.genes import Gene
+from ..genome.genotype_edits import GENOTYPES
 from ..genome.variant import Variant
 from ..genome.variant_table import VariantRow
 from ..inference.query import Query

@@ -13,6 +13,7 @@ import pyarrow.compute
 from ..errors import InputError, check_number
 from ..genome.genes import Gene
 from ..genome.names import MOST_SUGGESTED
+from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
@@ -343,7 +344,7 @@ class VariantScorer:
     ) -> Iterator[dict[str, Any]]:
         """Columns of the table, for each row of one gene in each background."""
         first = backgrounds[0].genome
-        plain = PersonalGenome(first.reference, mode=first.mode)
+        plain = PersonalGenome(first.reference, options=GenotypeOptions(mode=first.options.mode))
         # What the released score divides by.
         baseline = None if first.is_reference else self.in_gene(plain, regions, work.tissue_ids).base()
         variants = list(dict.fromkeys(work.rows[index].variant for index in members))
@@ -409,7 +410,7 @@ def _backgrounds(genome: "PersonalGenome | ReferenceGenome | Sequence[Background
     if isinstance(genome, ReferenceGenome):
         return [Background("reference", PersonalGenome(genome))]
     if isinstance(genome, PersonalGenome):
-        name = "reference" if genome.is_reference else "person-snps" if genome.snps_only else "person"
+        name = "reference" if genome.is_reference else "person-snps" if genome.options.snps_only else "person"
         return [Background(name, genome)]
     if not genome:
         raise InputError("no background is given", remedy="Give a genome, or backgrounds.")

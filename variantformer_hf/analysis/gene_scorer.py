@@ -176,7 +176,7 @@ class GeneScorer:
         flags = tuple(
             ";".join(token_flags(gene, found.states[0], alt, where, self._processor)) for alt in found.states[1:]
         )
-        if variant.is_indel and gene.person.mode == "iupac":
+        if variant.is_indel and gene.person.options.mode == "iupac":
             flags = tuple(
                 flag if name == "hom" else with_flag(flag, "het_equals_hom")
                 for flag, name in zip(flags, zygosity, strict=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..genome.edited import EditedGenome, GenotypeEdit, observed_genotype
+from ..genome.edited import EditedGenome, observed_genotype
+from ..genome.genotype_edits import GenotypeEdit
 from ..genome.variant import Variant, VariantNormalizer
 from ..modeling import VariantFormerProcessor
 from ..zoo.variantformer.engine import StreamOutput

@@ -62,11 +62,12 @@ def counterfactual(
 
     from ..analysis.counterfactual import counterfactual as compare
     from ..analysis.effects import VariantScorer
+    from ..genome.options import GenotypeOptions
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
     from ..genome.variants import VariantFile
-    from ..inference.people import GenotypeOptions, open_people
+    from ..inference.people import open_people
     from ..zoo.statuses import check_finite
 
     disable_progress_bar()

@@ -132,10 +132,10 @@ def effects(
     from ..analysis.backgrounds import open_backgrounds
     from ..analysis.effects import VariantScorer, add_second_model
     from ..analysis.null_effects import add_quantiles, read_null
+    from ..genome.options import GenotypeOptions
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
-    from ..inference.people import GenotypeOptions
     from ..zoo.model_files import model_identity
     from ..zoo.statuses import check_finite
 

@@ -85,8 +85,8 @@ def open_one(
     from ..analysis.backgrounds import open_backgrounds
     from ..analysis.effects import VariantScorer
     from ..errors import InputError
+    from ..genome.options import GenotypeOptions
     from ..genome.reference import ReferenceGenome
-    from ..inference.people import GenotypeOptions
 
     disable_progress_bar()
     pysam.set_verbosity(0)

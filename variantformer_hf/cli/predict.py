@@ -144,7 +144,7 @@ def predict(
     from transformers.utils.logging import disable_progress_bar
 
     from ..genome.gene_lists import read_gene_names
-    from ..inference.people import GenotypeOptions
+    from ..genome.options import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
     from ..zoo.statuses import check_finite

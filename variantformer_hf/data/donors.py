@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.variants import VariantFile
-from ..inference.people import GenotypeOptions
 
 # Donors whose files stay open.
 _MOST_OPEN = 64
@@ -115,7 +115,7 @@ class DonorGenomes:
                 file = VariantFile(path, all_samples=True)
                 sample = file.samples[0] if len(file.samples) == 1 else donor
                 file.close()
-            self._open[key] = PersonalGenome(self.reference, path, sample, **self._options.as_dict())
+            self._open[key] = PersonalGenome(self.reference, path, sample, self._options)
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)

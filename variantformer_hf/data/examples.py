@@ -21,10 +21,9 @@ from ..genome.contigs import map_contigs
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
 from ..genome.interval import Interval, reverse_complement
-from ..genome.stretch import union
-from ..inference.run_plan import covered
+from ..genome.intervals import union
 from ..modeling import VariantFormerProcessor
-from ..zoo.gene_regions import GeneRegions, RegionFinder
+from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
 from ..zoo.statuses import GENE_DELETED, RecordUse, record_use
 from ..zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
 from .activity import Activity

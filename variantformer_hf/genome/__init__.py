@@ -11,7 +11,8 @@ _MODULE_OF_NAME = {
     "EditedGenome": ".edited",
     "Gene": ".genes",
     "GeneTable": ".genes",
-    "GenotypeEdit": ".edited",
+    "GenotypeEdit": ".genotype_edits",
+    "GenotypeOptions": ".options",
     "Interval": ".interval",
     "PersonalGenome": ".personal",
     "ReferenceGenome": ".reference",
@@ -29,6 +30,7 @@ __all__ = [
     "Gene",
     "GeneTable",
     "GenotypeEdit",
+    "GenotypeOptions",
     "Interval",
     "PersonalGenome",
     "ReferenceGenome",
@@ -40,9 +42,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .cres import CRE_CLASSES, CreTable
-    from .edited import EditConflictError, EditedGenome, GenotypeEdit
+    from .edited import EditConflictError, EditedGenome
     from .genes import Gene, GeneTable
+    from .genotype_edits import GenotypeEdit
     from .interval import Interval, parse_region
+    from .options import GenotypeOptions
     from .personal import PersonalGenome
     from .reference import ReferenceGenome
     from .tally import VariantTally

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .sorted_intervals import SortedIntervals
+from .intervals import SortedIntervals
 from .table_files import read_parquet, read_text_bytes, write_parquet
 
 if TYPE_CHECKING:

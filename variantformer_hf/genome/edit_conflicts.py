@@ -5,12 +5,15 @@ records are cut. So it is the resolver that is asked, and its text that is judge
 records and the edits write together (see ``superposition``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from .consensus import Edit, Outcome, apply_edits
+from .edited_records import EditedRecords
+from .genotype_edits import PlacedEdit
 from .record_columns import Record, RecordSource
+from .record_rules import RecordRules
 from .reference import ReferenceGenome
 from .superposition import Change, changes_of, superposed
 from .variant import Variant
@@ -46,23 +49,39 @@ class EditJudge:
 
     Args:
         reference: the FASTA.
-        asking: source, contig, start, end -> its records that overlap the stretch and ask for an edit.
+        rules: by which the person's records are read.
         person: the person's records; None = there are none.
         sources: (whether the edits are in, or all their variants absent; whether the person's records beside them are
             split into their smallest pieces) -> the records.
-        remaining: record, contig -> what of it is left where the edited variants are absent.
     """
 
     def __init__(
         self,
         reference: ReferenceGenome,
-        asking: Callable[[RecordSource | None, str, int, int], list[Asking]],
+        rules: RecordRules,
         person: RecordSource | None,
-        sources: Mapping[tuple[bool, bool], RecordSource],
-        remaining: Callable[[Record, str], list[Record]],
+        sources: Mapping[tuple[bool, bool], EditedRecords],
     ) -> None:
-        self._reference, self._asking, self._remaining = reference, asking, remaining
+        self._reference, self._rules = reference, rules
         self._person, self._sources = person, sources
+
+    def crowds(self, edits: Sequence[PlacedEdit]) -> list[Crowd]:
+        """Stretches around edits that have other records in them, as wide as records that overlap reach."""
+        crowds: dict[tuple[str, int, int], Crowd] = {}
+        for placed in edits:
+            variant, (start, end) = placed.edit.variant, (placed.low, placed.high)
+            asking: list[Asking] = []
+            while True:
+                n_before = len(asking)
+                asking = [each for source in (self._person, self._sources[True, False])
+                          for each in self._asking(source, variant.chrom, start, end)]  # fmt: skip
+                start = min([start, *(each.edit.position for each in asking)])
+                end = max([end, *(each.edit.end for each in asking)])
+                if len(asking) == n_before:
+                    break
+            if not all(self._is_about(each.record, variant) for each in asking):
+                crowds.setdefault((variant.chrom, start, end), Crowd(variant, start, end))
+        return list(crowds.values())
 
     def conflict(self, crowd: Crowd, start: int, end: int, *, split: bool) -> str | None:
         """A record of the person, or another edit, that is not applied beside an edit in a region, or leaves it out.
@@ -123,6 +142,26 @@ class EditJudge:
     def _mismatches(self, crowd: Crowd, start: int, text: str) -> int:
         """Records of the person whose REF is not what is there when their turn comes."""
         return self._resolved(self._person, crowd, start, text)[2].count(Outcome.REF_MISMATCH)
+
+    def _asking(self, source: RecordSource | None, chrom: str, start: int, end: int) -> list[Asking]:
+        """Records that overlap a stretch and ask for an edit, in order."""
+        found = []
+        for part in () if source is None else source.columns(chrom, start, end):
+            for record in map(part.record, range(len(part))):
+                choice = self._rules.chosen(record, chrom)
+                if isinstance(choice, Edit):
+                    found.append(Asking(record, choice))
+        return found
+
+    def _is_about(self, record: Record, variant: Variant) -> bool:
+        """Whether a record says nothing but an edit's variant."""
+        if record.is_edit:
+            return (record.position, record.alleles) == (variant.start, (variant.ref, variant.alt))
+        return not self._remaining(record, variant.chrom)
+
+    def _remaining(self, record: Record, chrom: str) -> list[Record]:
+        """What of a record is left where the edited variants are absent."""
+        return self._sources[False, False].remaining(record, chrom)
 
     def _resolved(
         self, source: RecordSource | None, crowd: Crowd, start: int, text: str

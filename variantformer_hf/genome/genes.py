@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..errors import InputError
+from .intervals import SortedIntervals
 from .names import MOST_SUGGESTED, Rejected, similar_names
-from .sorted_intervals import SortedIntervals
 from .table_files import read_parquet, text_lines, write_parquet
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ other record, and every line that is in any way unusual, is parsed on its own wh
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -103,24 +103,36 @@ class RecordColumns:
 
 
 class RecordSource(Protocol):
-    """Where a person's records come from: a file, its store, or one of these with edits.
+    """A person's records by the FASTA's contig names: those of the file, held in memory, or with edits.
 
     Attributes:
-        path, samples, sample, contigs: as of ``VariantFile``.
+        path: of the file.
+        sample: the person in it; None in a file without samples.
     """
 
     path: Path
-    samples: tuple[str, ...]
     sample: str | None
-    contigs: dict[str, int | None]
-
-    def columns(self, chrom: str, start: int, end: int, *, needs_quality: bool = False) -> Iterator[RecordColumns]:
-        """Records that overlap [start, end) of a contig, in file order, some at a time."""
-        ...
 
     @property
     def index_is_older(self) -> bool:
         """Whether the file was written after its index."""
+        ...
+
+    @property
+    def damage(self) -> list[str]:
+        """What was found damaged in the file's store, a sentence each."""
+        ...
+
+    def file_contig(self, chrom: str) -> str:
+        """How the file calls a contig of the FASTA; one that it lacks, as the FASTA does."""
+        ...
+
+    def has_contig(self, chrom: str) -> bool:
+        """Whether there is any record, of anybody, on a contig."""
+        ...
+
+    def columns(self, chrom: str, start: int, end: int) -> Iterable[RecordColumns]:
+        """Records that overlap [start, end) of a contig, in file order, some at a time."""
         ...
 
     def close(self) -> None:

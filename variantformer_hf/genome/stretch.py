@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .consensus import OUTCOME_CODE, Edit, Outcome, apply_alone, apply_edits
+from .intervals import overlaps, union
 from .record_columns import MISSING, RecordColumns
 from .reference import ReferenceGenome
 
@@ -142,7 +143,7 @@ class PersonalStretch:
         read = 0
         for part in parts:
             outcome, letter = _decided_snps(part, mode=mode, pass_only=pass_only, snps_only=snps_only)
-            inside = _overlap(part.position, part.end, within)
+            inside = overlaps(part.position, part.end, within)
             found_to, edit_end = part.end.copy(), part.end.copy()
             for index in np.flatnonzero(inside & (outcome == _UNDECIDED)).tolist():
                 choice = chosen(part, index)
@@ -491,28 +492,3 @@ def _record_keys(position: np.ndarray, alleles: np.ndarray) -> np.ndarray:
         seen[key] = seen.get(key, -1) + 1
         copies[index] = seen[key]
     return (keys << _COPY_BITS) | (copies & ((1 << _COPY_BITS) - 1))
-
-
-def union(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """(U, 2) sorted union of intervals; empty ones have no part in it."""
-    kept = ends > starts
-    starts, ends = starts[kept], ends[kept]
-    if not len(starts):
-        return np.zeros((0, 2), dtype=np.int64)
-    order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], ends[order]
-    furthest = np.maximum.accumulate(ends)
-    begins = np.append(True, starts[1:] > furthest[:-1])
-    first = np.flatnonzero(begins)
-    return np.stack([starts[first], furthest[np.append(first[1:], len(starts)) - 1]], axis=1)
-
-
-def _overlap(start: np.ndarray, end: np.ndarray, covered: np.ndarray | None) -> np.ndarray:
-    """Which intervals share a base with a union of intervals; all where there is none."""
-    if covered is None:
-        return np.ones(len(start), dtype=bool)
-    if not len(covered):
-        return np.zeros(len(start), dtype=bool)
-    place = np.searchsorted(covered[:, 1], start, side="right")
-    is_before_end = place < len(covered)
-    return is_before_end & (covered[np.minimum(place, len(covered) - 1), 0] < end)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .edited import GENOTYPES, GenotypeEdit
+from .genotype_edits import GENOTYPES, GenotypeEdit
 from .variant import Variant, VariantError, VariantNormalizer
 from .variant_names import Replacement, parse_name
 from .variant_rows import AskedVariant, rows_of_file, rows_of_list

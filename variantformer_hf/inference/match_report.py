@@ -11,12 +11,12 @@ import torch
 import transformers
 
 from ..genome.doctor import Agreement
+from ..genome.options import GenotypeOptions
 from ..genome.provenance import fingerprint
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
 from ..version import __version__
 from ..zoo.model_files import ModelIdentity
-from .people import GenotypeOptions
 from .query import Query
 
 UNITS = {

@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import AssemblyError, InputError, ReferenceMismatchError
 from ..genome.contigs import identify_assembly
 from ..genome.doctor import Agreement, reference_agreement
 from ..genome.interval import Interval
-from ..genome.personal import PersonalGenome, check_lowest
+from ..genome.intervals import merged
+from ..genome.options import GenotypeOptions
+from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
 
@@ -19,38 +19,6 @@ logger = logging.getLogger(__name__)
 MODEL_ASSEMBLY = "GRCh38"
 MINIMUM_AGREEMENT = 0.95
 _AGREEMENT_SAMPLE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class GenotypeOptions:
-    """How a person's records become sequence; the defaults are the released pipeline's.
-
-    Attributes:
-        mode: ``iupac``, ``alt``, ``ref``, ``haplotype1`` or ``haplotype2``.
-        symbolic: ``exclude_record``, ``apply`` or ``ignore_allele`` (gVCF).
-        snps_only: use only records whose every ALT is a SNP.
-        pass_only: use only records whose FILTER is PASS or missing.
-        min_gq, min_dp: lowest genotype quality and depth; None = no such filter.
-        on_ref_mismatch: ``error`` or ``skip-record``.
-
-    Raises:
-        InputError: a lowest quality or depth is negative.
-    """
-
-    mode: str = "iupac"
-    symbolic: str = "exclude_record"
-    snps_only: bool = False
-    pass_only: bool = False
-    min_gq: int | None = None
-    min_dp: int | None = None
-    on_ref_mismatch: str = "error"
-
-    def __post_init__(self) -> None:
-        check_lowest(self.min_gq, self.min_dp)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Option -> value."""
-        return asdict(self)
 
 
 def check_assembly(reference: ReferenceGenome) -> None:
@@ -83,7 +51,7 @@ def open_people(
             raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
         return [PersonalGenome(reference)]
     asked = list(dict.fromkeys(samples)) if samples else [None]
-    people = [PersonalGenome(reference, vcf, sample, **options.as_dict()) for sample in asked]
+    people = [PersonalGenome(reference, vcf, sample, options) for sample in asked]
     if people[0].index_is_older:
         logger.warning("%s: its index is older than the file; if that changed since, index it anew", vcf)
     return people
@@ -127,17 +95,6 @@ def check_person_agreement(tally: VariantTally, vcf: str | Path, sample: str) ->
     """
     total = tally.total()
     _require_agreement(total.ref_checked, total.ref_checked - total.ref_mismatched, vcf, f"sample {sample}")
-
-
-def merged(intervals: Sequence[Interval]) -> list[Interval]:
-    """The union of intervals, sorted, without overlaps."""
-    union: list[Interval] = []
-    for interval in sorted(intervals):
-        if union and union[-1].chrom == interval.chrom and interval.start <= union[-1].end:
-            union[-1] = Interval(interval.chrom, union[-1].start, max(union[-1].end, interval.end))
-        else:
-            union.append(interval)
-    return union
 
 
 def _require_agreement(checked: int, matched: int, vcf: str | Path, record: str | None) -> None:

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..folder import CRES_FILE, GENES_FILE, cache_folder
 from ..genome.cres import CreTable
 from ..genome.genes import Gene, GeneTable
+from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
@@ -42,7 +43,7 @@ from ..zoo.variantformer.estimate import RunEstimate, estimate_run
 from ..zoo.variantformer.gene_tokens import ReferenceTokens
 from .match_report import match_report
 from .parts import DoneGene, PartFolder
-from .people import GenotypeOptions, check_assembly, check_person_agreement, check_records, open_people
+from .people import check_assembly, check_person_agreement, check_records, open_people
 from .processes import processes
 from .query import Query, RejectedName, RejectedQueryError, rejected_names, resolve_query
 from .run import PredictionRun

@@ -8,17 +8,18 @@ import numpy as np
 
 from ..genome.consensus import OUTCOME_CODE, Outcome
 from ..genome.genes import Gene
+from ..genome.intervals import union
 from ..genome.personal import PersonalGenome
-from ..genome.stretch import PersonalStretch, union
+from ..genome.stretch import PersonalStretch
 from ..genome.tally import VariantTally
 from ..modeling import VariantFormerProcessor
-from ..zoo.gene_regions import GeneRegions, RegionFinder
+from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
 from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, RecordUse, is_finite, record_use
 from ..zoo.variantformer.engine import ExpressionEngine, GeneWork
 from ..zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 from .parts import DoneGene, PartFolder
 from .processes import ahead
-from .run_plan import Share, Stretch, covered
+from .run_plan import Share, Stretch
 
 # A run's predictions are written this often, or when there are so many.
 SECONDS_BETWEEN_PARTS = 20.0

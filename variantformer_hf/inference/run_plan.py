@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..genome.interval import Interval
-from ..zoo.gene_regions import GeneRegions
 
 # Genes whose surroundings are so near each other are read as one stretch.
 _GAP = 100_000
@@ -71,10 +70,3 @@ def shares_of(costs: np.ndarray, n_people: int, n_processes: int) -> list[Share]
     bounds = np.searchsorted(total, whole * np.arange(1, n_processes) / n_processes, side="right")
     edges = [0, *(int(bound) for bound in bounds), len(total)]
     return [Share(rank, n_processes, edges[rank], edges[rank + 1]) for rank in range(n_processes)]
-
-
-def covered(regions: Sequence[GeneRegions]) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends of all regions of some genes, (R,) int64 each."""
-    starts = [np.append(each.starts, each.window.start) for each in regions]
-    ends = [np.append(each.ends, each.window.end) for each in regions]
-    return np.concatenate([np.zeros(0, np.int64), *starts]), np.concatenate([np.zeros(0, np.int64), *ends])

@@ -6,11 +6,11 @@ from ..folder import CRES_FILE, GENES_FILE
 from ..genome.cres import CreTable
 from ..genome.genes import GeneTable
 from ..genome.interval import Interval
+from ..genome.intervals import merged
 from ..genome.reference import ReferenceGenome
 from ..zoo.companions import check_companions
 from ..zoo.gene_regions import RegionFinder
 from ..zoo.model_files import load_processor, model_file
-from .people import merged
 
 
 def model_windows(model: str | Path, fasta: str | Path, *, force_companions: bool = False) -> list[Interval]:

@@ -9,7 +9,8 @@ import pysam
 
 from ..errors import InputError
 from ..files import whole_file
-from ..genome.edited import EditedGenome, RecordQueue
+from ..genome.edited import EditedGenome
+from ..genome.edited_records import RecordQueue
 from ..genome.record_columns import Record
 from ..genome.variants import VariantFile
 
@@ -50,7 +51,7 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
     """
     path = Path(path)
     check_vcf_name(path)
-    source = genome.records
+    source = genome.edited_records
     if genome.person.is_reference or source.sample is None:
         raise InputError(
             "has no genotypes to edit", file=None if genome.person.is_reference else source.path,
@@ -99,8 +100,10 @@ def _lines(
     file: VariantFile, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
 ) -> Iterator[str]:
     """A contig's records after the edits, of the one sample."""
+    records, edited_contig = genome.edited_records, genome.edited_contigs().get(chrom)
     queue = RecordQueue[str]()
-    for edit in (each.edit for each in genome.records.contig_edits(chrom) if each.edit.is_carried):
+    placed = [] if edited_contig is None else records.contig_edits(edited_contig)
+    for edit in (each.edit for each in placed if each.edit.is_carried):
         queue.push_edit(edit, _added_line(chrom, edit.record()))
         counts["added"] += 1
     column = _FIXED_COLUMNS + file.samples.index(str(file.sample))
@@ -112,11 +115,11 @@ def _lines(
             yield line  # a row of eight columns says nothing of any sample
             continue
         kept = [*fields[:_FIXED_COLUMNS], fields[column]]
-        if not genome.records.may_change(chrom, position):
+        if edited_contig is None or not records.may_change(edited_contig, position):
             yield "\t".join(kept)
             continue
         record = file.parse(line)
-        left = genome.records.remaining(record, chrom)
+        left = records.remaining(record, edited_contig)
         counts["replaced"] += left != [record]
         for each in left:
             changed = kept

@@ -58,6 +58,13 @@ class GeneRegions:
         return [*self.cres, self.window]
 
 
+def covered(regions: Sequence[GeneRegions]) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends of all regions of some genes, (R,) int64 each."""
+    starts = [np.append(each.starts, each.window.start) for each in regions]
+    ends = [np.append(each.ends, each.window.end) for each in regions]
+    return np.concatenate([np.zeros(0, np.int64), *starts]), np.concatenate([np.zeros(0, np.int64), *ends])
+
+
 @dataclass(frozen=True, slots=True)
 class GeneSequences:
     """One person's sequences of one gene, in the gene's orientation; an element that the person lacks is ""."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...genome.edited import EditedGenome
+from ...genome.intervals import union
 from ...genome.personal import PersonalGenome
-from ...genome.stretch import union
-from ...inference.run_plan import covered
 from ...tokenization import DnaTokenizer
-from ..gene_regions import GeneRegions
+from ..gene_regions import GeneRegions, covered
 from .gene_states import GeneState
 from .gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
 

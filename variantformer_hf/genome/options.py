@@ -1,0 +1,60 @@
+"""How a person's records become sequence: the one place of genotype options."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import InputError, check_number
+
+MODES = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
+SYMBOLIC = ("exclude_record", "apply", "ignore_allele")
+ON_REF_MISMATCH = ("error", "skip-record")
+
+
+@dataclass(frozen=True, slots=True)
+class GenotypeOptions:
+    """How a person's records become sequence; the defaults are the released pipeline's.
+
+    Attributes:
+        mode: ``iupac`` (heterozygous SNPs as ambiguity letters; ``bcftools consensus -H I``), ``alt`` (``-H A``),
+            ``ref`` (``-H R``), ``haplotype1`` and ``haplotype2`` (``-H 1``, ``-H 2``).
+        symbolic: ``exclude_record`` leaves out records with any symbolic allele (``-e 'ALT~"<.*>"'``, the released
+            pipeline's choice); ``apply`` applies ``<DEL>`` and refuses others; ``ignore_allele`` drops only the
+            ``<NON_REF>`` or ``<*>`` of a gVCF's records, and leaves out records with another symbolic allele.
+        snps_only: use only records whose every ALT is a SNP.
+        pass_only: use only records whose FILTER is PASS or missing.
+        min_gq, min_dp: use only records with at least this GQ or DP; a record without the value is left out. None = no
+            such filter.
+        on_ref_mismatch: ``error``, or ``skip-record`` to leave out records whose REF is not what the FASTA holds.
+
+    Raises:
+        InputError: a choice that does not exist; a lowest quality or depth that is negative or no number.
+    """
+
+    mode: str = "iupac"
+    symbolic: str = "exclude_record"
+    snps_only: bool = False
+    pass_only: bool = False
+    min_gq: float | None = None
+    min_dp: float | None = None
+    on_ref_mismatch: str = "error"
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("mode", self.mode, MODES),
+            ("symbolic", self.symbolic, SYMBOLIC),
+            ("on_ref_mismatch", self.on_ref_mismatch, ON_REF_MISMATCH),
+        ):
+            if value not in allowed:
+                raise InputError(f"there is no {name} {value!r}", remedy=f"Choose one of {', '.join(allowed)}.")
+        for name, lowest in (("min_gq (--min-gq)", self.min_gq), ("min_dp (--min-dp)", self.min_dp)):
+            if lowest is not None:
+                check_number(name, lowest, 0)
+
+    @property
+    def needs_quality(self) -> bool:
+        """Whether records are asked for GQ or DP."""
+        return self.min_gq is not None or self.min_dp is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Option -> value."""
+        return asdict(self)
