@@ -17,8 +17,8 @@ from variantformer_hf.genome.consensus import OUTCOME_CODE, Outcome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.options import GenotypeOptions
-from variantformer_hf.inference import gene_tokens as module
 from variantformer_hf.zoo.gene_regions import GeneRegions, gene_sequences
+from variantformer_hf.zoo.variantformer import gene_tokens as module
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
 
 LENGTH = 12
