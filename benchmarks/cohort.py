@@ -28,7 +28,9 @@ from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.variant_store import build_store, default_store
 from variantformer_hf.inference.run_plan import stretches_of
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered
-from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens
+from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
+from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
 SITE_SPACING = 30
 PEOPLE_MEASURED = 8

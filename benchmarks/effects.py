@@ -47,7 +47,8 @@ from variantformer_hf.inference.predictor import choose_device
 from variantformer_hf.simulation.demo_model import fill_weights
 from variantformer_hf.zoo.gene_regions import GeneRegions, covered
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork
-from variantformer_hf.zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens
+from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
+from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
 TISSUES = ["tissue 0", "tissue 1"]
 

@@ -36,7 +36,9 @@ from variantformer_hf.genome.stretch import PersonalStretch
 from variantformer_hf.genome.variant_store import build_store
 from variantformer_hf.tokenization import merge_kernels
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered
-from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens, model_inputs
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, model_inputs
+from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
+from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
 ROUNDS = 15
 ELEMENTS_ONE_BY_ONE = 15

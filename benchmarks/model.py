@@ -103,8 +103,8 @@ def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtyp
     encoded = timed("windows", lambda: model.model.gene_encoder(windows).pooler_output)
 
     def streams(count: int) -> torch.Tensor:
-        given = {"cre_embeds": vectors[None], "gene_embeds": encoded[None], "cre_class_ids": classes}
-        return model(**given, tissue_ids=tissues(count)).logits
+        output = model.model.run_streams(vectors[None], encoded[None], classes, tissues(count))
+        return model.read_out(output.embeddings, tissues(count))
 
     timed("one", lambda: streams(1))
     timed("all", lambda: streams(n_tissues))

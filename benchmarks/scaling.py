@@ -60,14 +60,14 @@ def fitted_model(config: VariantFormerConfig) -> tuple[pd.DataFrame, str]:
         [(n, 62, 200) for n in CRES] + [(1_400, n, 200) for n in TISSUES[:-1]] + [(1_400, 62, n) for n in WINDOWS[:-1]]
     )
     for n_cres, n_tissues, n_windows in sizes:
-        given = {
-            "cre_embeds": torch.randn(1, n_cres, encoder.hidden_size),
-            "gene_embeds": torch.randn(1, n_windows, encoder.hidden_size),
-            "cre_class_ids": torch.randint(0, 9, (1, n_cres)),
-            "tissue_ids": torch.arange(n_tissues)[None],
-        }
+        given = (
+            torch.randn(1, n_cres, encoder.hidden_size),
+            torch.randn(1, n_windows, encoder.hidden_size),
+            torch.randint(0, 9, (1, n_cres)),
+            torch.arange(n_tissues)[None],
+        )
         tokens = torch.randint(18, 500, (n_windows, encoder.token_length))
-        seconds = best(lambda given=given: model(**given)) + best(
+        seconds = best(lambda given=given: model.read_out(model.model.run_streams(*given).embeddings, given[3])) + best(
             lambda tokens=tokens: model.model.gene_encoder(tokens)
         )
         flops = estimate_flops(config, n_cres, n_tissues=n_tissues, n_windows=n_windows, encoded_cres=0).total

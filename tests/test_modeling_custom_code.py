@@ -24,10 +24,15 @@ from variantformer_hf.modeling import VariantFormerEncoderConfig, VariantFormerF
 
 CODE = {
     "attention_variantformer.py",
+    "chromatin_activity_variantformer.py",
     "configuration_variantformer.py",
     "custom_code_variantformer.py",
+    "encoder_variantformer.py",
+    "layers_variantformer.py",
     "modeling_variantformer.py",
+    "pretrained_variantformer.py",
     "processing_variantformer.py",
+    "streams_variantformer.py",
 }
 
 READ_WITHOUT_THE_PACKAGE = """

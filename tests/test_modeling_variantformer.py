@@ -17,8 +17,9 @@ from variantformer_hf.modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
 )
-from variantformer_hf.modeling.variantformer import modeling_variantformer
+from variantformer_hf.modeling.variantformer import layers_variantformer
 from variantformer_hf.modeling.variantformer.attention_variantformer import alibi_slopes
+from variantformer_hf.modeling.variantformer.streams_variantformer import StreamQuery
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -214,7 +215,17 @@ def test_the_encoders_vectors_in_place_of_tokens() -> None:
     expected = model(**inputs)
     cres = model.model.cre_encoder(inputs.pop("cre_input_ids"), inputs.pop("cre_attention_mask")).pooler_output
     windows = model.model.gene_encoder(inputs.pop("gene_input_ids"), inputs.pop("gene_attention_mask")).pooler_output
-    found = model(**inputs, cre_embeds=cres, gene_embeds=windows)
+    found = model.model.run_streams(cres, windows, inputs["cre_class_ids"], inputs["tissue_ids"])
+    assert torch.equal(model.read_out(found.embeddings, inputs["tissue_ids"]), expected.logits)
+    assert torch.equal(found.embeddings, expected.embeddings)
+
+
+def test_a_frozen_encoders_vectors_in_place_of_tokens() -> None:
+    model = expression_model()
+    inputs = gene_inputs(3, 5, 4)
+    expected = model(**inputs)
+    cres = model.model.cre_encoder(inputs.pop("cre_input_ids"), inputs.pop("cre_attention_mask")).pooler_output
+    found = model(**inputs, cre_embeds=cres)
     assert torch.equal(found.logits, expected.logits)
     assert torch.equal(found.embeddings, expected.embeddings)
 
@@ -298,7 +309,7 @@ def test_tissues_in_small_blocks_change_nothing(
         return found | {"logits": output.logits, "attentions": output.tissue_attentions}
 
     whole = run()
-    monkeypatch.setattr(modeling_variantformer, "SHARED_CONTEXT_TOKENS", tokens)
+    monkeypatch.setattr(layers_variantformer, "SHARED_CONTEXT_TOKENS", tokens)
     in_blocks = run()
     assert whole.keys() == in_blocks.keys()
     for name, value in whole.items():
@@ -308,7 +319,7 @@ def test_tissues_in_small_blocks_change_nothing(
 
 
 def test_keys_and_values_of_the_cres_are_made_once_for_all_tissues(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(modeling_variantformer, "SHARED_CONTEXT_TOKENS", 4)
+    monkeypatch.setattr(layers_variantformer, "SHARED_CONTEXT_TOKENS", 4)
     model = expression_model()
     shapes = []
     projection = model.model.gene_layers[1].cross_attention.key_value
@@ -633,13 +644,13 @@ def test_kept_contexts_serve_other_windows_of_the_gene(options: dict[str, Any], 
     with torch.inference_mode():
         vectors = model.model.cre_encoder(base["cre_input_ids"], base["cre_attention_mask"]).pooler_output
         contexts = model.model.cre_contexts(vectors, base["cre_class_ids"], mask)
-        together = model(
-            gene_input_ids=torch.cat([each["gene_input_ids"] for each in others]),
-            gene_attention_mask=torch.cat([each["gene_attention_mask"] for each in others]),
-            tissue_ids=tissues.expand(3, -1),
-            cre_contexts=contexts,
-            **{name: places.expand(3, -1) for name, places in asked.items()},
-        )
+        windows = model.model.gene_encoder(
+            torch.cat([each["gene_input_ids"] for each in others]),
+            torch.cat([each["gene_attention_mask"] for each in others]),
+        ).pooler_output
+        query = StreamQuery(**{name: places.expand(3, -1) for name, places in asked.items()})
+        together = model.model.run_gene_stream(contexts, windows, tissues.expand(3, -1), query=query)
+        together["logits"] = model.read_out(together.embeddings, tissues.expand(3, -1))
         for row, other in enumerate(others):
             whole = {**base, **{name: other[name] for name in ("gene_input_ids", "gene_attention_mask")}}
             alone = model(**whole, cre_mask=mask, **asked)
@@ -656,9 +667,8 @@ def test_contexts_that_cannot_be_kept() -> None:
     with pytest.raises(ValueError, match="one by one"):
         model.model.cre_contexts(vectors.expand(2, -1, -1), inputs["cre_class_ids"].expand(2, -1))
     contexts = model.model.cre_contexts(vectors, inputs["cre_class_ids"])
-    gene = {name: inputs[name] for name in ("gene_input_ids", "gene_attention_mask", "tissue_ids")}
-    with pytest.raises(ValueError, match="no window may be absent"):
-        model(**gene, cre_contexts=contexts, gene_mask=torch.tensor([[1, 1, 0]]))
+    with pytest.raises(ValueError, match="tissue_ids has shape"):
+        model.model.run_gene_stream(contexts, vectors.expand(2, -1, -1), inputs["tissue_ids"])
 
 
 @pytest.mark.parametrize("options", [{}, {"multi_head": True}])

@@ -29,7 +29,7 @@ from variantformer_hf.modeling import (
     VariantFormerEncoderConfig,
     VariantFormerForChromatinActivity,
 )
-from variantformer_hf.modeling.variantformer.modeling_variantformer import VariantFormerLayer
+from variantformer_hf.modeling.variantformer.layers_variantformer import VariantFormerLayer
 from variantformer_hf.training import encoder, expression, parallel
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, OptimizerOptions, read_options
 from variantformer_hf.training.schedules import LearningRate, make_optimizer
@@ -41,7 +41,7 @@ CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
 DRIVER = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
-from variantformer_hf.modeling.variantformer.modeling_variantformer import VariantFormerLayer
+from variantformer_hf.modeling.variantformer.layers_variantformer import VariantFormerLayer
 from variantformer_hf.training import encoder, expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
 stage, path, last = sys.argv[1], sys.argv[2], int(sys.argv[3])

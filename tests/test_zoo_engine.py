@@ -2,6 +2,7 @@
 
 import logging
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from random_variants import random_bases
 
 from variantformer_hf import DnaTokenizer, VariantFormerProcessor
 from variantformer_hf.errors import InputError
-from variantformer_hf.inference import engine as module
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
 from variantformer_hf.simulation.demo_model import fill_weights
 from variantformer_hf.tokenization.token_edits import ragged
 from variantformer_hf.zoo.variantformer.element_store import ElementStore
-from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork, VectorPool
-from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, TokenRows, model_inputs
+from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, model_inputs
+from variantformer_hf.zoo.variantformer.token_rows import TokenRows
+from variantformer_hf.zoo.variantformer.vector_pool import VectorPool
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -112,9 +114,11 @@ def test_batches_equal_one_at_a_time(model: Any, processor: Any, monkeypatch: py
     expected = one_at_a_time(model, processor, GENES)
     engine = ExpressionEngine(model, processor, N_ROWS)
     shapes = []
-    forward = model.forward
+    streams = model.model.run_streams
     monkeypatch.setattr(
-        model, "forward", lambda **inputs: (shapes.append(inputs["cre_embeds"].shape[:2]), forward(**inputs))[1]
+        model.model,
+        "run_streams",
+        lambda vectors, *rest, **options: (shapes.append(vectors.shape[:2]), streams(vectors, *rest, **options))[1],
     )
     check(engine.predict(GENES, TISSUES), expected)
     assert shapes == [(3, 8), (2, 30), (1, 1), (2, 12), (1, 50), (1, 13)]
@@ -150,18 +154,22 @@ def test_a_store_changes_nothing_and_saves_the_encoding(model: Any, processor: A
 
 
 class Scarce:
-    """A module that runs out of memory above a number of rows, or of rows times tissues."""
+    """A method that runs out of memory above a size of its arguments."""
 
-    def __init__(self, module: Any, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.rows, self.forward, self.calls = rows, module.forward, 0
-        monkeypatch.setattr(module, "forward", self)
+    def __init__(self, owner: Any, name: str, rows: int, size: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows, self.method, self.size, self.calls = rows, getattr(owner, name), size, 0
+        monkeypatch.setattr(owner, name, self)
 
-    def __call__(self, *args: Any, **inputs: Any) -> Any:
-        size = len(args[0]) if args else inputs["tissue_ids"].numel()
-        if size > self.rows:
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if self.size(*args) > self.rows:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.calls += 1
-        return self.forward(*args, **inputs)
+        return self.method(*args, **options)
+
+
+def scarce_streams(model: Any, values: int, monkeypatch: pytest.MonkeyPatch) -> Scarce:
+    """Memory for so many genes times tissues."""
+    return Scarce(model.model, "run_streams", values, lambda *args: args[3].numel(), monkeypatch)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
@@ -169,7 +177,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rows: int
 ) -> None:
     expected = one_at_a_time(model, processor, GENES)
-    scarce = Scarce(model, rows, monkeypatch)
+    scarce = scarce_streams(model, rows, monkeypatch)
     engine = ExpressionEngine(model, processor, N_ROWS)
     with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         check(engine.predict(GENES, TISSUES), expected)
@@ -179,25 +187,25 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
 
 def test_out_of_memory_while_encoding(model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_at_a_time(model, processor, GENES[:3])
-    Scarce(model.model.cre_encoder, 5, monkeypatch)
+    Scarce(model.model.cre_encoder, "forward", 5, lambda ids, *_: len(ids), monkeypatch)
     check(ExpressionEngine(model, processor, N_ROWS).predict(GENES[:3], TISSUES), expected)
 
 
 def test_where_nothing_can_be_halved_the_error_says_so(
     model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Scarce(model, 0, monkeypatch)
+    scarce_streams(model, 0, monkeypatch)
     with pytest.raises(InputError, match="memory does not suffice"):
         ExpressionEngine(model, processor, N_ROWS).predict(GENES[:1], TISSUES)
 
 
-def test_batches_hold_genes_of_like_size(model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_hold_genes_of_like_size(model: Any, processor: Any) -> None:
     engine = ExpressionEngine(model, processor, N_ROWS)
     assert engine.batches([]) == []
     assert engine.batches([9_000, 9_000]) == [slice(0, 1), slice(1, 2)]
     sizes = [100] * 70
     assert [batch.stop - batch.start for batch in engine.batches(sizes)] == [32, 32, 6]
-    monkeypatch.setattr(engine, "_scores_at_once", 3 * 100**2)
+    engine = ExpressionEngine(model, processor, N_ROWS, limits=replace(engine.limits, scores=3 * 100**2))
     assert [batch.stop - batch.start for batch in engine.batches(sizes[:7])] == [3, 3, 1]
-    assert module._LEAST_SHARE == 0.75
+    assert engine.limits.least_share == 0.75
     assert engine.batches([40, 30, 29]) == [slice(0, 2), slice(2, 3)]

@@ -26,7 +26,7 @@ from ..inference.query import Query, RejectedQueryError, resolve_query
 from ..zoo.gene_regions import GeneRegions, RegionFinder
 from ..zoo.statuses import check_used, warn_of_missing_contigs
 from ..zoo.variantformer.engine import ExpressionEngine
-from ..zoo.variantformer.gene_tokens import ReferenceTokens
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest, checked_zygosity, listed_names
 from .effect_table import blocks_without_gene, gene_block, joined_table, row_blocks

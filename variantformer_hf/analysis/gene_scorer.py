@@ -12,8 +12,8 @@ from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, is_finite, record_use
 from ..zoo.variantformer.engine import ExpressionEngine, StreamOutput
 from ..zoo.variantformer.gene_states import GeneState, GeneStates, Places
-from ..zoo.variantformer.gene_tokens import ReferenceTokens
 from ..zoo.variantformer.personal_gene import PersonalGene, shifted
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .variant_genes import overlap
 from .variant_states import (
     ScoredVariant,

@@ -25,7 +25,9 @@ from ..genome.intervals import union
 from ..modeling import VariantFormerProcessor
 from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
 from ..zoo.statuses import GENE_DELETED, RecordUse, record_use
-from ..zoo.variantformer.gene_tokens import PersonalTokens, ReferenceTokens, window_rows
+from ..zoo.variantformer.personal_tokens import PersonalTokens
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
+from ..zoo.variantformer.token_rows import window_rows
 from .activity import Activity
 from .donors import DonorGenomes
 from .expression_pairs import ExpressionPairs

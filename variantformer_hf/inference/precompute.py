@@ -13,7 +13,7 @@ from ..genome.reference import ReferenceGenome
 from ..zoo.gene_regions import RegionFinder
 from ..zoo.variantformer.element_store import ElementStore, token_key
 from ..zoo.variantformer.engine import ExpressionEngine
-from ..zoo.variantformer.gene_tokens import ReferenceTokens
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .people import check_assembly
 from .predictor import ExpressionPredictor
 from .processes import processes

@@ -40,7 +40,7 @@ from ..zoo.statuses import check_used, warn_of_missing_contigs
 from ..zoo.variantformer.element_store import ElementStore, encoder_identity
 from ..zoo.variantformer.engine import ExpressionEngine
 from ..zoo.variantformer.estimate import RunEstimate, estimate_run
-from ..zoo.variantformer.gene_tokens import ReferenceTokens
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .match_report import match_report
 from .parts import DoneGene, PartFolder
 from .people import check_assembly, check_person_agreement, check_records, open_people

@@ -16,7 +16,9 @@ from ..modeling import VariantFormerProcessor
 from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
 from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, RecordUse, is_finite, record_use
 from ..zoo.variantformer.engine import ExpressionEngine, GeneWork
-from ..zoo.variantformer.gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
+from ..zoo.variantformer.gene_tokens import GeneTokens
+from ..zoo.variantformer.personal_tokens import PersonalTokens
+from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .parts import DoneGene, PartFolder
 from .processes import ahead
 from .run_plan import Share, Stretch

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 
 from ..errors import InputError
 from ..folder import as_new_file
-from ..modeling.variantformer.modeling_variantformer import VariantFormerLayer
+from ..modeling.variantformer.layers_variantformer import VariantFormerLayer
 
 
 class Parallel(Protocol):

@@ -14,9 +14,14 @@ from typing import Any
 CODE_FOLDER = Path(__file__).resolve().parent
 MODEL_FILES = (
     "attention_variantformer.py",
+    "chromatin_activity_variantformer.py",
     "configuration_variantformer.py",
     "custom_code_variantformer.py",
+    "encoder_variantformer.py",
+    "layers_variantformer.py",
     "modeling_variantformer.py",
+    "pretrained_variantformer.py",
+    "streams_variantformer.py",
 )
 PROCESSOR_FILES = ("configuration_variantformer.py", "custom_code_variantformer.py", "processing_variantformer.py")
 PROCESSOR_AUTO_MAP = {"AutoProcessor": "processing_variantformer.VariantFormerProcessor"}

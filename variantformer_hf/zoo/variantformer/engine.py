@@ -7,35 +7,25 @@ an earlier one, is looked up. Genes of like size share a batch; when memory runs
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 
 from ...errors import InputError
 from ...modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ...modeling.variantformer.streams_variantformer import StreamQuery, VariantFormerModelOutput
 from ...tokenization.token_edits import Ragged
 from ..exactness import exact_products
-from .element_store import ElementStore, token_key
-from .gene_tokens import GeneTokens, padded_rows, window_rows
+from ..memory import halved, run_in_halves
+from .batch_limits import BatchLimits
+from .element_store import ElementStore
+from .gene_tokens import GeneTokens
+from .token_rows import padded_rows, window_rows
+from .vector_pool import VectorPool
 
 logger = logging.getLogger(__name__)
-
-# Vectors kept in memory; at the released width a million takes 2 GB.
-MOST_VECTORS = 400_000
-# Elements handed to the encoder at a time, on the CPU and elsewhere.
-_ELEMENTS_AT_ONCE = {"cpu": 2_048}
-_ELEMENTS_AT_ONCE_ON_GPU = 8_192
-# Genes share a batch while the scores of their cCREs, all to all, are at most so many.
-_SCORES_AT_ONCE = {"cpu": 600_000}
-_SCORES_AT_ONCE_ON_GPU = 8_000_000
-_MOST_GENES = 32
-# Rows of the gene stream, tissues and all, that variants of a gene share a batch with.
-_ROWS_AT_ONCE = {"cpu": 32_768}
-_ROWS_AT_ONCE_ON_GPU = 262_144
-# Within a batch the shortest gene has at least this share of the longest one's cCREs: the rest is padding.
-_LEAST_SHARE = 0.75
 
 _Item = TypeVar("_Item")
 
@@ -88,68 +78,6 @@ class StreamOutput:
     window_embeddings: np.ndarray
 
 
-class VectorPool:
-    """Vectors of elements in memory, by content; those of the reference also by their place in the cCRE table.
-
-    Args:
-        n_elements: rows of the cCRE table.
-        width: numbers in a vector.
-        most: vectors that are kept; beyond, all are forgotten.
-    """
-
-    def __init__(self, n_elements: int, width: int, most: int = MOST_VECTORS) -> None:
-        self._most = most
-        self._row_of_reference = np.full((2, n_elements), -1, dtype=np.int64)
-        self._row_of_key: dict[bytes, int] = {}
-        self._vectors = np.empty((1_024, width), dtype=np.float32)
-
-    def __len__(self) -> int:
-        return len(self._row_of_key)
-
-    @property
-    def vectors(self) -> np.ndarray:
-        """(n, width) float32."""
-        return self._vectors[: len(self)]
-
-    def rows(self, work: GeneWork, token_length: int, wanted: dict[bytes, np.ndarray]) -> list[bytes] | np.ndarray:
-        """Rows of a gene's elements, (N,) int64; or where some are not there, their keys, which go to ``wanted``."""
-        tokens, strand = work.tokens, int(work.reverse)
-        rows = np.where(tokens.differs, -1, self._row_of_reference[strand, tokens.cre_rows])
-        unknown = np.flatnonzero(rows < 0)
-        if not len(unknown):
-            return rows
-        keys = {}
-        for index in unknown.tolist():
-            kept = tokens.elements[index][:token_length]
-            key = token_key(kept)
-            keys[index] = key
-            if key not in self._row_of_key:
-                wanted[key] = kept
-        if any(key in wanted for key in keys.values()):
-            return list(keys.values())
-        rows[unknown] = [self._row_of_key[key] for key in keys.values()]
-        same = unknown[~tokens.differs[unknown]]
-        self._row_of_reference[strand, tokens.cre_rows[same]] = rows[same]
-        return rows
-
-    def add(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
-        """Keep vectors (n, width) float32."""
-        first, last = len(self), len(self) + len(keys)
-        if last > len(self._vectors):
-            grown = np.empty((2 * last, self._vectors.shape[1]), dtype=np.float32)
-            grown[:first] = self._vectors[:first]
-            self._vectors = grown
-        self._vectors[first:last] = vectors
-        self._row_of_key.update(zip(keys, range(first, last), strict=True))
-
-    def make_room(self) -> None:
-        """Forget all, where there are more than are to be kept."""
-        if len(self) > self._most:
-            self._row_of_key.clear()
-            self._row_of_reference[:] = -1
-            self._vectors = np.empty((1_024, self._vectors.shape[1]), dtype=np.float32)
-
-
 class ExpressionEngine:
     """A model at work.
 
@@ -158,8 +86,10 @@ class ExpressionEngine:
         processor: its lengths and its tokenizer's padding.
         n_elements: rows of the cCRE table.
         store: vectors on disk, looked into and added to; None = none.
+        limits: how much goes through the model at a time; None = what suits its device.
 
     Attributes:
+        limits: halved whenever memory ran out.
         width: numbers in an element's vector.
         elements_encoded, elements_found: how many elements were encoded, and how many looked up in the store.
     """
@@ -170,33 +100,20 @@ class ExpressionEngine:
         processor: VariantFormerProcessor,
         n_elements: int,
         store: ElementStore | None = None,
+        limits: BatchLimits | None = None,
     ) -> None:
         self.model = model
         self.processor = processor
         self.store = store
         self.elements_encoded = self.elements_found = 0
-        kind = model.device.type
-        self._elements_at_once = _ELEMENTS_AT_ONCE.get(kind, _ELEMENTS_AT_ONCE_ON_GPU)
-        self._scores_at_once = _SCORES_AT_ONCE.get(kind, _SCORES_AT_ONCE_ON_GPU)
-        self._rows_at_once = _ROWS_AT_ONCE.get(kind, _ROWS_AT_ONCE_ON_GPU)
+        self.limits = limits or BatchLimits.of_device(model.device.type)
         self.width = cast(VariantFormerEncoderConfig, model.config.encoder_config).hidden_size
         self._pool = VectorPool(n_elements, self.width)
         self._unsaved: list[tuple[list[bytes], np.ndarray]] = []
 
     def batches(self, sizes: Sequence[int]) -> list[slice]:
         """Split genes, by their numbers of cCREs, into runs of neighbours that go through the model together."""
-        batches: list[slice] = []
-        first = 0
-        for end in range(1, len(sizes) + 1):
-            if end == len(sizes) or not self._fit(sizes[first : end + 1]):
-                batches.append(slice(first, end))
-                first = end
-        return batches
-
-    def _fit(self, sizes: Sequence[int]) -> bool:
-        longest = max(sizes)
-        few = len(sizes) <= _MOST_GENES and len(sizes) * longest**2 <= self._scores_at_once
-        return few and min(sizes) >= _LEAST_SHARE * longest
+        return self.limits.batches(sizes)
 
     def predict(self, work: Sequence[GeneWork], tissue_ids: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Predict genes.
@@ -212,7 +129,7 @@ class ExpressionEngine:
         results: list[tuple[np.ndarray, np.ndarray]] = []
         for batch in self.batches([len(each) for each in rows]):
             genes = [(gene, self._pool.vectors[each]) for gene, each in zip(work[batch], rows[batch], strict=True)]
-            found = self._in_halves(self._predicted, genes, list(tissue_ids), "genes in a batch")
+            found = self._in_halves(self._predicted, genes, tissue_ids)
             results += [(each.log1p_tpm, each.embeddings) for each in found]
         return results
 
@@ -235,7 +152,7 @@ class ExpressionEngine:
         """
         results: list[StreamOutput] = []
         for batch in self.batches([len(each.cre_vectors) for each in inputs]):
-            results += self._in_halves(self._both_streams, inputs[batch], list(tissue_ids), "genes in a batch")
+            results += self._in_halves(self._both_streams, inputs[batch], tissue_ids)
         return results
 
     @torch.inference_mode()
@@ -263,14 +180,14 @@ class ExpressionEngine:
         for index, each in enumerate(inputs):
             by_size.setdefault(len(each.window_vectors), []).append(index)
         for size, members in by_size.items():
-            at_once = max(1, self._rows_at_once // (len(tissue_ids) * (size + 1)))
+            at_once = max(1, self.limits.rows // (len(tissue_ids) * (size + 1)))
             for first in range(0, len(members), at_once):
                 part = members[first : first + at_once]
 
-                def run(genes: Sequence[StreamInput], tissues: list[int]) -> list[StreamOutput]:
+                def run(genes: Sequence[StreamInput], tissues: Sequence[int]) -> list[StreamOutput]:
                     return self._gene_stream(contexts, genes, tissues)
 
-                found = self._in_halves(run, [inputs[index] for index in part], list(tissue_ids), "variants in a batch")
+                found = self._in_halves(run, [inputs[index] for index in part], tissue_ids, "variants in a batch")
                 results.update(zip(part, found, strict=True))
         return [results[index] for index in range(len(inputs))]
 
@@ -290,12 +207,12 @@ class ExpressionEngine:
         order = np.argsort(lengths, kind="stable")
         first = 0
         while first < len(order):
-            part = order[first : first + self._elements_at_once]
+            part = order[first : first + self.limits.elements]
             tokens = _ragged([elements[index] for index in part])
             try:
                 vectors[part] = self._encoded(self.model.model.cre_encoder, tokens, max(1, int(lengths[part].max())))
             except torch.OutOfMemoryError as error:
-                self._elements_at_once = _halved(len(part), "elements in a batch", error)
+                self.limits = replace(self.limits, elements=halved(len(part), "elements in a batch", error))
                 continue
             first += len(part)
         self.elements_encoded += len(elements)
@@ -315,11 +232,11 @@ class ExpressionEngine:
         """Rows of each gene's elements in the pool, where all are afterwards."""
         length = self.processor.token_length
         wanted: dict[bytes, np.ndarray] = {}
-        rows = [self._pool.rows(gene, length, wanted) for gene in work]
+        rows = [self._pool.rows(gene.tokens, length, wanted, reverse=gene.reverse) for gene in work]
         if wanted:
             self._fetch(wanted)
             rows = [
-                self._pool.rows(gene, length, {}) if isinstance(found, list) else found
+                self._pool.rows(gene.tokens, length, {}, reverse=gene.reverse) if isinstance(found, list) else found
                 for gene, found in zip(work, rows, strict=True)
             ]
         return [found for found in rows if isinstance(found, np.ndarray)]
@@ -346,28 +263,17 @@ class ExpressionEngine:
 
     def _in_halves(
         self,
-        run: Callable[[Sequence[_Item], list[int]], list[StreamOutput]],
+        run: Callable[[Sequence[_Item], Sequence[int]], list[StreamOutput]],
         items: Sequence[_Item],
-        tissue_ids: list[int],
-        what: str,
+        tissue_ids: Sequence[int],
+        what: str = "genes in a batch",
     ) -> list[StreamOutput]:
-        """Run a batch; in halves, of its items and then of the tissues, where memory runs out."""
-        try:
-            return run(items, tissue_ids)
-        except torch.OutOfMemoryError as error:
-            if self.model.device.type == "cuda":
-                torch.cuda.empty_cache()
-            if len(items) > 1:
-                half = _halved(len(items), what, error)
-                self._scores_at_once = max(1, self._scores_at_once // 2)
-                self._rows_at_once = max(1, self._rows_at_once // 2)
-                parts = [self._in_halves(run, part, tissue_ids, what) for part in (items[:half], items[half:])]
-                return parts[0] + parts[1]
-            half = _halved(len(tissue_ids), "tissues of a gene", error)
-            both = [self._in_halves(run, items, part, what)[0] for part in (tissue_ids[:half], tissue_ids[half:])]
-            return [_joined(*both)]
+        return run_in_halves(run, items, list(tissue_ids), _joined, what=what, on_halved=self._shrink)
 
-    def _predicted(self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: list[int]) -> list[StreamOutput]:
+    def _shrink(self) -> None:
+        self.limits = self.limits.for_less_memory()
+
+    def _predicted(self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: Sequence[int]) -> list[StreamOutput]:
         windows = [_windows_of(work, self.processor) for work, _ in genes]
         encoded = self.encode_windows([each[row] for each in windows for row in range(len(each))])
         of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
@@ -376,41 +282,51 @@ class ExpressionEngine:
         return self._both_streams(inputs, tissue_ids)
 
     @torch.inference_mode()
-    def _both_streams(self, inputs: Sequence[StreamInput], tissue_ids: list[int]) -> list[StreamOutput]:
+    def _both_streams(self, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]) -> list[StreamOutput]:
         device = self.model.device
-        cre_embeds, cre_mask = _stacked([each.cre_vectors for each in inputs])
+        cre_vectors, cre_mask = _stacked([each.cre_vectors for each in inputs])
         class_ids, _ = _stacked([each.class_ids for each in inputs])
-        gene_embeds, gene_mask = _stacked([each.window_vectors for each in inputs])
-        return self._outputs(
-            inputs,
-            tissue_ids,
-            cre_embeds=cre_embeds.to(device),
-            cre_class_ids=class_ids.to(device),
+        window_vectors, gene_mask = _stacked([each.window_vectors for each in inputs])
+        output = self.model.model.run_streams(
+            cre_vectors.to(device),
+            window_vectors.to(device),
+            class_ids.to(device),
+            self._tissues(inputs, tissue_ids),
             cre_mask=None if cre_mask is None else cre_mask.to(device),
-            gene_embeds=gene_embeds.to(device),
             gene_mask=None if gene_mask is None else gene_mask.to(device),
+            query=self._query(inputs),
         )
+        return self._outputs(inputs, tissue_ids, output)
 
     @torch.inference_mode()
     def _gene_stream(
-        self, contexts: CreContexts, inputs: Sequence[StreamInput], tissue_ids: list[int]
+        self, contexts: CreContexts, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]
     ) -> list[StreamOutput]:
-        gene_embeds = torch.from_numpy(np.stack([each.window_vectors for each in inputs])).to(self.model.device)
-        return self._outputs(inputs, tissue_ids, gene_embeds=gene_embeds, cre_contexts=contexts)
-
-    def _outputs(self, inputs: Sequence[StreamInput], tissue_ids: list[int], **given: Any) -> list[StreamOutput]:
-        device = self.model.device
-        places = {
-            "cre_positions": [each.cre_position for each in inputs],
-            "gene_positions": [each.window_position for each in inputs],
-        }
-        for name, positions in places.items():
-            if max(positions) >= 0:
-                given[name] = torch.tensor(positions, device=device)[:, None]
-        output = self.model(
-            tissue_ids=torch.tensor([tissue_ids] * len(inputs), device=device), return_dict=True, **given
+        window_vectors = torch.from_numpy(np.stack([each.window_vectors for each in inputs])).to(self.model.device)
+        output = self.model.model.run_gene_stream(
+            contexts, window_vectors, self._tissues(inputs, tissue_ids), query=self._query(inputs)
         )
-        values, embeddings = output.logits.float().cpu().numpy(), output.embeddings.float().cpu().numpy()
+        return self._outputs(inputs, tissue_ids, output)
+
+    def _tissues(self, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]) -> torch.Tensor:
+        """(B, T), the tissues of each gene."""
+        return torch.tensor([list(tissue_ids)] * len(inputs), device=self.model.device)
+
+    def _query(self, inputs: Sequence[StreamInput]) -> StreamQuery:
+        """Which final vectors are wanted."""
+        cres, windows = [each.cre_position for each in inputs], [each.window_position for each in inputs]
+        device = self.model.device
+        return StreamQuery(
+            cre_positions=torch.tensor(cres, device=device)[:, None] if max(cres) >= 0 else None,
+            gene_positions=torch.tensor(windows, device=device)[:, None] if max(windows) >= 0 else None,
+        )
+
+    def _outputs(
+        self, inputs: Sequence[StreamInput], tissue_ids: Sequence[int], output: VariantFormerModelOutput
+    ) -> list[StreamOutput]:
+        assert output.embeddings is not None
+        logits = self.model.read_out(output.embeddings, self._tissues(inputs, tissue_ids))
+        values, embeddings = logits.float().cpu().numpy(), output.embeddings.float().cpu().numpy()
         nowhere = np.full_like(embeddings, np.nan)
         of_cre, of_window = nowhere[:, 0], nowhere
         if output.cre_token_embeddings is not None:
@@ -449,18 +365,3 @@ def _stacked(arrays: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor |
         stacked[row, : len(array)] = array
     mask = None if min(lengths) == longest else np.arange(longest) < np.array(lengths)[:, None]
     return torch.from_numpy(stacked), None if mask is None else torch.from_numpy(mask)
-
-
-def _halved(size: int, what: str, error: Exception) -> int:
-    """Half of a size, with a word in the log; where there is nothing to halve, the end.
-
-    Raises:
-        InputError: the size is one.
-    """
-    if size < 2:
-        raise InputError(
-            "memory does not suffice for one gene in one tissue",
-            remedy="Use a device with more memory, or --precision bfloat16.",
-        ) from error
-    logger.warning("out of memory with %d %s: going on with %d", size, what, size // 2)
-    return size // 2

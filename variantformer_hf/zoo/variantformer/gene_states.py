@@ -16,7 +16,8 @@ from ...modeling import CreContexts
 from ..exactness import exact_products
 from .element_store import token_key
 from .engine import ExpressionEngine, GeneWork, StreamInput, StreamOutput
-from .gene_tokens import GeneTokens, window_rows
+from .gene_tokens import GeneTokens
+from .token_rows import window_rows
 
 # Vectors of changed elements and window rows that are kept for a gene; beyond, all are forgotten.
 _MOST_VECTORS = 50_000

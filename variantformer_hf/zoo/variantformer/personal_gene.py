@@ -10,7 +10,9 @@ from ...genome.personal import PersonalGenome
 from ...tokenization import DnaTokenizer
 from ..gene_regions import GeneRegions, covered
 from .gene_states import GeneState
-from .gene_tokens import GeneTokens, PersonalTokens, ReferenceTokens
+from .gene_tokens import GeneTokens
+from .personal_tokens import PersonalTokens
+from .reference_tokens import ReferenceTokens
 
 
 class PersonalGene:

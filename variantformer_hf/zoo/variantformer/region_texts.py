@@ -1,0 +1,106 @@
+"""The bases of regions in a gene's orientation, their edits, and their tokens before and after."""
+
+import numpy as np
+
+from ...genome.interval import reverse_complement
+from ...genome.stretch import PersonalStretch, RegionEdits
+from ...tokenization import DnaTokenizer
+from ...tokenization.token_edits import Ragged, TextEdits, bounds, ragged
+
+_COMPLEMENT = np.arange(256, dtype=np.uint8)
+for _letter in "ACGTRYSWKMBDHV":
+    _COMPLEMENT[ord(_letter)] = ord(reverse_complement(_letter))
+    _COMPLEMENT[ord(_letter.lower())] = ord(reverse_complement(_letter).lower())
+
+
+def region_texts(stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray, *, reverse: bool) -> Ragged:
+    """Reference bases of regions, in the orientation asked for."""
+    if not len(starts):
+        return ragged([], np.uint8)
+    low = int(starts.min())
+    bases = stretch.bases(low, int(ends.max()))
+    places = zip((starts - low).tolist(), (ends - low).tolist(), strict=True)
+    step = -1 if reverse else 1
+    texts = ragged([bases[start:end][::step] for start, end in places], np.uint8)
+    return Ragged(_COMPLEMENT[texts.values], texts.first) if reverse else texts
+
+
+def encoded_texts(tokenizer: DnaTokenizer, texts: Ragged) -> Ragged:
+    """Tokens of texts."""
+    sequences = [texts[row].tobytes().decode("latin-1") for row in range(len(texts))]
+    return ragged(tokenizer.encode_sequences(sequences), np.int32)
+
+
+def oriented_edits(edits: RegionEdits, rows: np.ndarray, texts: Ragged, *, reverse: bool) -> TextEdits:
+    """The edits of some regions, by their places in the regions' oriented texts."""
+    counts = np.diff(edits.offsets)[rows]
+    first = bounds(counts)
+    row = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(first[-1]) - first[row]
+    spans = edits.offsets[rows][row] + (counts[row] - 1 - within if reverse else within)
+    start, end = edits.span_start[spans], edits.span_end[spans]
+    alt_start, alt_end, alts = edits.alt_start[spans], edits.alt_end[spans], edits.alts
+    origin = texts.first[row]
+    if reverse:
+        ends = edits.ends[rows][row]
+        start, end = origin + ends - end, origin + ends - start
+        alt_start, alt_end, alts = len(alts) - alt_end, len(alts) - alt_start, _COMPLEMENT[alts[::-1]]
+    else:
+        starts = edits.starts[rows][row]
+        start, end = origin + start - starts, origin + end - starts
+    return TextEdits(first, start, end, alt_start, alt_end, alts)
+
+
+def removed_letters(edits: TextEdits, tokenizer: DnaTokenizer) -> np.ndarray:
+    """Which texts get a character that the tokenizer removes."""
+    removed = bounds(tokenizer.merge_table.letter_ids[edits.alts] == 0)
+    of_span = bounds(removed[edits.alt_end] - removed[edits.alt_start])
+    return of_span[edits.first[1:]] > of_span[edits.first[:-1]]
+
+
+def edited_tokens(
+    texts: Ragged, tokens: Ragged, edits: TextEdits, whole: np.ndarray, tokenizer: DnaTokenizer
+) -> Ragged:
+    """Tokens after the edits; texts that are ``whole``, or that editing gives up on, are encoded anew."""
+    if whole.any():
+        done = np.flatnonzero(~whole)
+        after, given_up = tokenizer.merge_table.edit(*_of_texts(texts, tokens, edits, done))
+        again = np.sort(np.concatenate([np.flatnonzero(whole), done[given_up]]))
+        rows = dict(zip(done.tolist(), range(len(done)), strict=True))
+    else:
+        after, given_up = tokenizer.merge_table.edit(texts, tokens, edits)
+        again = np.flatnonzero(given_up)
+        if not len(again):
+            return after
+        rows = {row: row for row in range(len(texts))}
+    encoded = dict(
+        zip(again.tolist(), tokenizer.encode_sequences([_written(texts, edits, row) for row in again]), strict=True)
+    )
+    return ragged([encoded[row] if row in encoded else after[rows[row]] for row in range(len(texts))], np.int32)
+
+
+def _of_texts(texts: Ragged, tokens: Ragged, edits: TextEdits, rows: np.ndarray) -> tuple[Ragged, Ragged, TextEdits]:
+    """Some of the texts, with their tokens and edits."""
+    kept = texts.take(rows)
+    counts = np.diff(edits.first)[rows]
+    first = bounds(counts)
+    spans = np.arange(first[-1]) + np.repeat(edits.first[rows] - first[:-1], counts)
+    shift = np.repeat(kept.first[:-1] - texts.first[rows], counts)
+    chosen = TextEdits(
+        first,
+        edits.start[spans] + shift,
+        edits.end[spans] + shift,
+        edits.alt_start[spans],
+        edits.alt_end[spans],
+        edits.alts,
+    )
+    return kept, tokens.take(rows), chosen
+
+
+def _written(texts: Ragged, edits: TextEdits, row: int) -> str:
+    """One text after its edits."""
+    pieces, cursor = [], int(texts.first[row])
+    for span in range(int(edits.first[row]), int(edits.first[row + 1])):
+        pieces += [texts.values[cursor : edits.start[span]], edits.alts[edits.alt_start[span] : edits.alt_end[span]]]
+        cursor = int(edits.end[span])
+    return np.concatenate([*pieces, texts.values[cursor : texts.first[row + 1]]]).tobytes().decode("latin-1")
