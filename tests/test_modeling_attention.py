@@ -214,6 +214,30 @@ def test_compiled_layers_give_the_same(backend: str) -> None:
             assert torch.allclose(compiled(**gene).logits, plain(**gene).logits, atol=2e-5, rtol=0)
 
 
+def test_flex_scores_of_absent_keys_are_finite_in_16_bits() -> None:
+    present = torch.tensor([[True, False]])
+    change = backends._score_mod(score_bias(HALF, key_mask=present), torch.zeros(1, 2, 1, 8, dtype=HALF))
+    first, second = (
+        change(torch.tensor(1.5, dtype=HALF), *(torch.tensor(at) for at in (0, 0, 0, key))) for key in (0, 1)
+    )
+    assert (float(first), first.dtype, second.dtype) == (1.5, HALF, HALF)
+    assert -torch.inf < float(second) < -1e38
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_flex_attention_on_a_gpu_equals_sdpa_in_float32() -> None:
+    genes = [gene_inputs(1, 5, 3), gene_inputs(2, 3, 4)]
+    batch = {name: torch.cat([padded(gene, 6, 5)[name] for gene in genes]).cuda() for name in padded(genes[0], 6, 5)}
+    encoder = expression_model().config.encoder_config
+    encoder.hidden_size, encoder.num_attention_heads = 64, 2
+    options = {"encoder_config": encoder, "hidden_size": 96, "num_attention_heads": 3}
+    with torch.inference_mode():
+        expected = with_attention("sdpa", options).to("cuda")(**batch).logits
+        found = with_attention("variantformer_flex", options).to("cuda")(**batch).logits
+    assert torch.allclose(found, expected, atol=2e-5, rtol=0)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", ["variantformer_varlen", "variantformer_flex"])

@@ -123,7 +123,7 @@ def _score_mod(bias: ScoreBias | None, query: torch.Tensor) -> Any:
             right = key_ranks[b if len(key_ranks) > 1 else 0, k]
             score = score - slopes[h] * (left - right).abs().to(torch.float32)
         if mask is not None:
-            score = torch.where(mask[b, k], score, torch.finfo(torch.float32).min)
+            score = torch.where(mask[b, k], score, torch.finfo(score.dtype).min)
         return score
 
     return change
