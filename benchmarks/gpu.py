@@ -306,7 +306,7 @@ def timed(work: Callable[[], Any], device: Any, *, rounds: int) -> tuple[Any, fl
 
 def as_table(report: dict[str, Any]) -> str:
     """The table of docs/performance.md: a line a number, failures too."""
-    versions = ", ".join(f"{name} {value}" for name, value in report["machine"].items() if value is not None)
+    versions = ", ".join(f"{name} {shown(value)}" for name, value in report["machine"].items() if value is not None)
     lines = [f"Measured by `bash benchmarks/gpu.sh`: {versions}.", "", "| step | what | measured |", "|---|---|---|"]
     for step, result in report["steps"].items():
         rows = dict(flat(result.get("found", {})))
