@@ -21,12 +21,12 @@ import numpy as np
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.genome.checked_columns import CheckedColumn
 from variantformer_hf.genome.variant_store import build_store
-from variantformer_hf.inference import element_store
 from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
-from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
-from variantformer_hf.simulation.demo_model import fill_weights, write_demo_model
+from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.model import fill_weights, write_demo_model
 from variantformer_hf.zoo.companions import write_companions
+from variantformer_hf.zoo.variantformer import element_store
 
 WIDTH = 512
 AT_ONCE = 65_536

@@ -44,7 +44,7 @@ from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.intervals import union
 from variantformer_hf.inference.predictor import choose_device
-from variantformer_hf.simulation.demo_model import fill_weights
+from variantformer_hf.simulation.model import fill_weights
 from variantformer_hf.zoo.gene_regions import GeneRegions, covered
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens

@@ -23,8 +23,8 @@ from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.inference.run_plan import stretches_of
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
 from variantformer_hf.report.tables import write_table
-from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
-from variantformer_hf.simulation.demo_model import fill_weights, write_demo_model
+from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.model import fill_weights, write_demo_model
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens

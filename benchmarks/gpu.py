@@ -171,7 +171,7 @@ def attention(cpu: bool) -> dict[str, Any]:
     import torch
     from model import random_model
 
-    from variantformer_hf.simulation.demo_model import fill_weights
+    from variantformer_hf.simulation.model import fill_weights
 
     device, dtype = place(cpu), torch.float32 if cpu else torch.bfloat16
     torch.manual_seed(0)

@@ -29,7 +29,7 @@ from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.data.splits import Split
 from variantformer_hf.evaluation import gene_correlation
 from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
-from variantformer_hf.simulation.demo_cohort import COHORT, GEOMETRY, prepare, write_configs
+from variantformer_hf.simulation.training_files import COHORT, GEOMETRY, prepare, write_configs
 from variantformer_hf.training.encoder import train_encoder
 from variantformer_hf.training.expression import train_expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options

@@ -88,8 +88,8 @@ def main() -> None:
 
 def write_demo(arguments: argparse.Namespace) -> None:
     """Write the demo's files and model."""
-    from variantformer_hf.simulation.demo_genome import write_simulation
-    from variantformer_hf.simulation.demo_model import write_demo_model
+    from variantformer_hf.simulation.genome import write_simulation
+    from variantformer_hf.simulation.model import write_demo_model
 
     write_demo_model(write_simulation(arguments.folder), arguments.folder / "model")
 
@@ -111,7 +111,7 @@ def write_full(arguments: argparse.Namespace) -> None:
     )
     from variantformer_hf.conversion.names import expression_parameter_name
     from variantformer_hf.modeling import VariantFormerForExpression
-    from variantformer_hf.simulation.demo_genome import write_simulation
+    from variantformer_hf.simulation.genome import write_simulation
 
     tissues = {f"tissue {index}": index for index in range(FULL_MODEL["num_tissues"])}
     config = expression_config_from_released(FULL_MODEL, encoder_config_from_released(FULL_ENCODER), list(tissues))

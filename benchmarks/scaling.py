@@ -22,8 +22,8 @@ import torch
 
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
-from variantformer_hf.simulation.demo_genome import write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo.variantformer.flops import estimate_flops
 
 MID = Path(__file__).parent / "configs" / "mid.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from variantformer_hf.simulation.demo_genome import simulate_genome, simulate_person
+from variantformer_hf.simulation.genome import simulate_genome, simulate_person
 
 CONTIG_LENGTH = 5_000_000
 FILLER_CONTIGS = {f"chr{number}": 250_000_000 for number in range(2, 23)}

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pysam
 
-_HEADER = """##fileformat=VCFv4.2
-##FILTER=<ID=q10,Description="Low quality">
+from variantformer_hf.simulation import writers
+
+META = """##FILTER=<ID=q10,Description="Low quality">
 ##INFO=<ID=END,Number=1,Type=Integer,Description="End">
 ##INFO=<ID=SVLEN,Number=A,Type=Integer,Description="Length">
 ##INFO=<ID=NOTE,Number=1,Type=String,Description="Free text">
@@ -20,13 +21,8 @@ _HEADER = """##fileformat=VCFv4.2
 
 
 def write_fasta(path: Path, contigs: Mapping[str, str], width: int = 10) -> Path:
-    path.write_text(
-        "".join(
-            f">{name}\n" + "".join(f"{bases[i : i + width]}\n" for i in range(0, len(bases), width))
-            for name, bases in contigs.items()
-        )
-    )
-    return path
+    """A FASTA without an index."""
+    return writers.write_fasta(path, contigs, width=width, index=False)
 
 
 def record(
@@ -51,30 +47,14 @@ def write_vcf(
     samples: Sequence[str] = ("S1",),
     index: str | None = "tbi",
 ) -> Path:
-    """Write PATH by its suffix (.vcf, .vcf.gz, .bcf), with an index (tbi, csi) or None."""
-    lengths = {name: "" if length is None else f",length={length}" for name, length in contigs.items()}
-    header = _HEADER + "".join(f"##contig=<ID={name}{length}>\n" for name, length in lengths.items())
-    columns = [
-        "#CHROM",
-        "POS",
-        "ID",
-        "REF",
-        "ALT",
-        "QUAL",
-        "FILTER",
-        "INFO",
-        *(["FORMAT", *samples] if samples else []),
-    ]
-    text = path.with_name(path.name.removesuffix(".gz").removesuffix(".bcf").removesuffix(".vcf") + ".vcf")
-    text.write_text(header + "\t".join(columns) + "\n" + "".join(f"{line}\n" for line in records))
-    if path.suffix == ".bcf":
-        with pysam.VariantFile(str(text)) as source, pysam.VariantFile(str(path), "wb", header=source.header) as copy:
-            for entry in source:
-                copy.write(entry)
-        if index is not None:
-            pysam.tabix_index(str(path), preset="bcf", force=True)
-    elif path.suffix == ".gz":
-        pysam.tabix_compress(str(text), str(path), force=True)
-        if index is not None:
-            pysam.tabix_index(str(path), preset="vcf", force=True, csi=index == "csi")
+    """Write PATH by its suffix (.vcf, .vcf.gz, .bcf), with an index (tbi, csi) or None; the header declares much."""
+    meta = [*META.splitlines(), *writers.contig_lines(contigs)]
+    return writers.write_vcf(path, records, meta=meta, samples=samples, index=index)
+
+
+def write_indexed(path: Path, text: str | bytes) -> Path:
+    """Any text as a bgzipped and indexed VCF."""
+    with pysam.BGZFile(str(path), "w") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    writers.index_vcf(path)
     return path

@@ -9,14 +9,15 @@ from pysam import bcftools
 
 from variantformer_hf.genome.consensus import Edit, chosen_edit
 from variantformer_hf.genome.record_columns import Record
+from variantformer_hf.simulation.writers import GENOTYPES, contig_lines, write_fasta, write_vcf
 
 BCFTOOLS_MODES = {"iupac": "I", "alt": "A", "ref": "R", "haplotype1": "1", "haplotype2": "2"}
 CONTIG = "c"
-_HEADER = """##fileformat=VCFv4.2
-##INFO=<ID=END,Number=1,Type=Integer,Description="End">
-##ALT=<ID=DEL,Description="Deletion">
-##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
-"""
+META = [
+    '##INFO=<ID=END,Number=1,Type=Integer,Description="End">',
+    '##ALT=<ID=DEL,Description="Deletion">',
+    GENOTYPES,
+]
 
 
 def random_bases(rng: random.Random, length: int, letters: str = "ACGT") -> str:
@@ -73,21 +74,16 @@ def random_records(rng: random.Random, genome: str, spacing: int) -> list[str]:
         if rng.random() < 0.05:
             ref = ref.lower()
         genotype = random_genotype(rng, len(alts))
-        lines.append(f"{CONTIG}\t{position + 1}\t.\t{ref}\t{','.join(alts)}\t.\tPASS\t{info}\tGT\t{genotype}\n")
+        lines.append(f"{CONTIG}\t{position + 1}\t.\t{ref}\t{','.join(alts)}\t.\tPASS\t{info}\tGT\t{genotype}")
         position += rng.choice([0, 0, 1, 1, 2, *range(1, 2 * spacing)])
     return lines
 
 
 def write_case(folder: Path, genome: str, records: Sequence[str]) -> tuple[Path, Path]:
     """Write and index genome.fa and sample.vcf.gz."""
-    fasta, vcf = folder / "genome.fa", folder / "sample.vcf"
-    fasta.write_text(f">{CONTIG}\n" + "".join(f"{genome[i : i + 60]}\n" for i in range(0, len(genome), 60)))
-    pysam.faidx(str(fasta))
-    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n"
-    vcf.write_text(f"{_HEADER}##contig=<ID={CONTIG},length={len(genome)}>\n{columns}{''.join(records)}")
-    pysam.tabix_compress(str(vcf), f"{vcf}.gz", force=True)
-    pysam.tabix_index(f"{vcf}.gz", preset="vcf", force=True)
-    return fasta, Path(f"{vcf}.gz")
+    fasta = write_fasta(folder / "genome.fa", {CONTIG: genome})
+    meta = [*META, *contig_lines({CONTIG: len(genome)})]
+    return fasta, write_vcf(folder / "sample.vcf.gz", records, meta=meta, samples=["S1"])
 
 
 def bcftools_sequences(

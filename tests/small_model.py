@@ -17,7 +17,7 @@ from variantformer_hf.modeling import (
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
-from variantformer_hf.simulation.demo_model import fill_weights
+from variantformer_hf.simulation.model import fill_weights
 from variantformer_hf.zoo.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 
 TISSUES = ["whole blood", "liver", "thyroid"]

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pysam
 import pytest
 import torch
 import yaml
 from command_line import run
-from genome_files import record, write_fasta, write_vcf
+from genome_files import record, write_fasta, write_indexed, write_vcf
 from safetensors.torch import load_file, save_file
 from small_cohort import SmallCohort
 from small_model import LENGTH, SmallWorld
@@ -52,10 +51,7 @@ class Desk:
 
     def indexed(self, text: str | bytes, name: str = "bad.vcf.gz") -> Path:
         """Any text as a compressed and indexed VCF."""
-        plain = self.text(name.removesuffix(".gz"), text)
-        pysam.tabix_compress(str(plain), str(self.folder / name), force=True)
-        pysam.tabix_index(str(self.folder / name), preset="vcf", force=True)
-        return self.folder / name
+        return write_indexed(self.folder / name, text)
 
     def replaced(self, old: str, new: str, count: int = 1) -> Path:
         """The good VCF with some text replaced."""

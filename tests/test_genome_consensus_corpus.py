@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pysam
 import pytest
+from genome_files import write_fasta, write_indexed
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.errors import InputError
@@ -35,17 +35,12 @@ def cases(path: Path) -> Iterator[dict[str, Any]]:
 
 def write_files(case: dict[str, Any], folder: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    fasta, vcf = folder / "genome.fa", folder / "sample.vcf"
-    with fasta.open("w") as file:
-        for name, bases in case["contigs"].items():
-            file.write(f">{name}\n" + "".join(f"{bases[i : i + 60]}\n" for i in range(0, len(bases), 60)))
-    vcf.write_text(case["vcf"])
-    pysam.tabix_compress(str(vcf), f"{vcf}.gz", force=True)
+    fasta, vcf = write_fasta(folder / "genome.fa", case["contigs"], width=60), folder / "sample.vcf.gz"
     try:
-        pysam.tabix_index(f"{vcf}.gz", preset="vcf", force=True)
+        write_indexed(vcf, case["vcf"])
     except OSError:
-        Path(f"{vcf}.gz.tbi").unlink(missing_ok=True)  # not sorted: such a file has no index
-    return fasta, Path(f"{vcf}.gz")
+        Path(f"{vcf}.tbi").unlink(missing_ok=True)  # not sorted: such a file has no index
+    return fasta, vcf
 
 
 def answers(case: dict[str, Any], folder: Path) -> list[str | None]:

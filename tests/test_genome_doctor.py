@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pysam
 import pytest
-from genome_files import record, write_fasta, write_vcf
+from genome_files import record, write_fasta, write_indexed, write_vcf
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import Interval, ReferenceGenome
@@ -322,9 +321,7 @@ def test_a_file_without_genotypes_is_a_problem_with_the_way_to_hard_calls(tmp_pa
 def test_two_samples_of_one_name_are_a_finding(tmp_path: Path) -> None:
     fasta, vcf = files(tmp_path, [f"{line}\t0/0" for line in calls()], samples=["S1", "S2"])
     text = gzip.decompress(vcf.read_bytes()).replace(b"\tS1\tS2\n", b"\tS1\tS1\n")
-    vcf.with_suffix("").write_bytes(text)
-    pysam.tabix_compress(str(vcf.with_suffix("")), str(vcf), force=True)
-    pysam.tabix_index(str(vcf), preset="vcf", force=True)
+    write_indexed(vcf, text)
     for asked in (None, "S1"):
         found = by_check(diagnose(fasta, vcf, sample=asked))["VCF"]
         assert (found.level, "two samples of the name 'S1'" in found.message) == ("problem", True)

@@ -67,14 +67,14 @@ def without(lines: list[str], genome: str, variant: Variant) -> list[str]:
     wanted = haplotype(variant.start, variant.ref, variant.alt)
     kept = []
     for line in lines:
-        fields = line.rstrip("\n").split("\t")
+        fields = line.split("\t")
         alleles = [fields[3], *fields[4].split(",")]
         calls = fields[9]
         for number in range(1, len(alleles)):
             if haplotype(int(fields[1]) - 1, fields[3].upper(), alleles[number].upper()) == wanted:
                 separator = "|" if "|" in calls else "/"
                 calls = separator.join("0" if each == str(number) else each for each in calls.split(separator))
-        kept.append("\t".join([*fields[:9], calls]) + "\n")
+        kept.append("\t".join([*fields[:9], calls]))
     return kept
 
 

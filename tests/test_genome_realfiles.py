@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pysam
 import pytest
 from bcftools_process import ABORTED, consensus
-from genome_files import write_fasta
+from genome_files import write_fasta, write_indexed
 from random_variants import BCFTOOLS_MODES
 
 from variantformer_hf.errors import InputError
@@ -121,9 +120,7 @@ def compared(path: Path, folder: Path, *, n_windows: int, modes: Sequence[str]) 
     rng = random.Random(path.name)
     small = closed_up(content(path), rng)
     vcf, kinds = folder / "calls.vcf.gz", defaultdict[str, list[str]](list)
-    (folder / "calls.vcf").write_text("".join(f"{line}\n" for line in small.lines))
-    pysam.tabix_compress(str(folder / "calls.vcf"), str(vcf), force=True)
-    pysam.tabix_index(str(vcf), preset="vcf", force=True)
+    write_indexed(vcf, "".join(f"{line}\n" for line in small.lines))
     reference = ReferenceGenome(write_fasta(folder / "genome.fa", small.contigs, width=60))
     asked = windows(small, rng, n_windows)
     store = None

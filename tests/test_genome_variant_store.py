@@ -47,7 +47,7 @@ def cohort(rng: random.Random, genome: str) -> list[str]:
     """Records with three samples' calls, some with further values behind the genotype."""
     lines = []
     for line in random_records(rng, genome, rng.choice([3, 8, 30])):
-        fields = line.rstrip("\n").split("\t")
+        fields = line.split("\t")
         n_alts = fields[4].count(",") + 1
         calls = [rng.choice(["0/0", "0|0", "0/0:5", random_genotype(rng, n_alts)]) for _ in SAMPLES]
         if any(":" in call for call in calls):

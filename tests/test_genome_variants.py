@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pysam
 import pytest
-from genome_files import record, write_vcf
+from genome_files import record, write_indexed, write_vcf
 
 from variantformer_hf.errors import InputError, MissingIndexError, SampleError
 from variantformer_hf.genome.reference import ReferenceGenome
@@ -256,10 +256,7 @@ def rewritten(path: Path, old: str, new: str) -> Path:
     """The file with some text exchanged, indexed again."""
     text = gzip.decompress(path.read_bytes()).decode()
     assert old in text
-    path.with_suffix("").write_text(text.replace(old, new))
-    pysam.tabix_compress(str(path.with_suffix("")), str(path), force=True)
-    pysam.tabix_index(str(path), preset="vcf", force=True)
-    return path
+    return write_indexed(path, text.replace(old, new))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
 from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.inference.predictor import choose_device
-from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo import model_files
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 from variantformer_hf.zoo.variantformer.estimate import RunEstimate, matmul_speed

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pysam
 import pytest
 import torch
+from genome_files import record, write_vcf
 from random_variants import other_base
 
 from variantformer_hf import ExpressionPredictor, GeneTable, ReferenceGenome
@@ -22,8 +22,8 @@ from variantformer_hf.inference import RejectedQueryError
 from variantformer_hf.inference.people import check_assembly, open_people
 from variantformer_hf.inference.predictor import choose_device, choose_dtype
 from variantformer_hf.inference.windows import model_windows
-from variantformer_hf.simulation.demo_genome import write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 
 COLUMNS = ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
@@ -51,17 +51,12 @@ def predictor(files: Files) -> ExpressionPredictor:
     return ExpressionPredictor.from_pretrained(files.model, device="cpu")
 
 
-def write_vcf(path: Path, records: Sequence[tuple[str, int, str, str, str]], samples: Sequence[str] = ("S1",)) -> Path:
+def write_people(
+    path: Path, records: Sequence[tuple[str, int, str, str, str]], samples: Sequence[str] = ("S1",)
+) -> Path:
     """Records (chrom, 1-based position, REF, ALT, genotypes joined by tabs), bgzipped and indexed."""
-    text = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=400000>\n##contig=<ID=chr2,length=250000>\n"
-    text += '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
-    text += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t" + "\t".join(samples) + "\n"
-    text += "".join(f"{c}\t{p}\t.\t{r}\t{a}\t.\tPASS\t.\tGT\t{g}\n" for c, p, r, a, g in sorted(records))
-    plain = path.with_suffix("")
-    plain.write_text(text)
-    pysam.tabix_compress(str(plain), str(path), force=True)
-    pysam.tabix_index(str(path), preset="vcf", force=True)
-    return path
+    lines = [record(p, r, a, *g.split("\t"), chrom=c) for c, p, r, a, g in sorted(records)]
+    return write_vcf(path, lines, contigs={"chr1": 400_000, "chr2": 250_000}, samples=samples)
 
 
 def base_at(files: Files, chrom: str, position: int, length: int = 1) -> str:
@@ -118,7 +113,7 @@ def test_a_gene_on_a_sex_chromosome_is_rejected_by_name(files: Files, predictor:
 def test_several_samples_of_one_file(files: Files, predictor: ExpressionPredictor, tmp_path: Path) -> None:
     gene = predictor.gene_table.get("DEMO1")
     ref = base_at(files, "chr1", gene.start + 50)
-    vcf = write_vcf(
+    vcf = write_people(
         tmp_path / "two.vcf.gz",
         [("chr1", gene.start + 50, ref, other_base(ref), "1|1\t0|0")],
         samples=("carrier", "not"),
@@ -146,7 +141,7 @@ def test_a_deleted_gene_and_a_gene_without_elements_are_nan(
     window = regions.find(predictor.gene_table.get("DEMO1")).window
     start, length = window.start - 10, window.end - window.start + 10
     ref = base_at(files, "chr1", start + 1, length)
-    vcf = write_vcf(tmp_path / "deleted.vcf.gz", [("chr1", start + 1, ref, ref[0], "1|1")])
+    vcf = write_people(tmp_path / "deleted.vcf.gz", [("chr1", start + 1, ref, ref[0], "1|1")])
     table = predictor.predict(files.fasta, vcf, genes=["DEMO1", "DEMO2"], tissues=["liver"])
     assert list(table["status"]) == ["gene_deleted", "ok"]
     assert table["log1p_tpm"].isna().tolist() == [True, False]
@@ -161,7 +156,7 @@ def test_a_vcf_of_another_genome_stops_before_anything_is_computed(
     for position in range(1_000, 300_000, 1_000):
         ref = str(rng.choice(list("ACGT")))
         records.append(("chr1", position, ref, other_base(ref), "0|1"))
-    vcf = write_vcf(tmp_path / "wrong.vcf.gz", records)
+    vcf = write_people(tmp_path / "wrong.vcf.gz", records)
     with pytest.raises(ReferenceMismatchError, match=r"wrong\.vcf\.gz.*only \d+ of \d+ records.*another assembly"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
 
@@ -175,7 +170,7 @@ def test_one_wrong_record_is_named_or_skipped(files: Files, predictor: Expressio
     chrom, position, ref, *_ = records[7]
     wrong = other_base(ref)
     records[7] = (chrom, position, wrong, "T" if wrong != "T" else "G", "0|1")
-    vcf = write_vcf(tmp_path / "one.vcf.gz", records)
+    vcf = write_people(tmp_path / "one.vcf.gz", records)
     with pytest.raises(ReferenceMismatchError, match=rf"one\.vcf\.gz: chr1:{position}: REF is {wrong}"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
     options = GenotypeOptions(on_ref_mismatch="skip-record")
@@ -190,7 +185,7 @@ def test_a_vcf_without_records_on_the_asked_chromosomes_stops(
     files: Files, predictor: ExpressionPredictor, tmp_path: Path
 ) -> None:
     ref = base_at(files, "chr2", 5_000)
-    vcf = write_vcf(tmp_path / "chr2.vcf.gz", [("chr2", 5_000, ref, other_base(ref), "0|1")])
+    vcf = write_people(tmp_path / "chr2.vcf.gz", [("chr2", 5_000, ref, other_base(ref), "0|1")])
     with pytest.raises(InputError, match=r"no record on any of the chromosomes asked for \(chr1\)"):
         predictor.predict(files.fasta, vcf, genes=["DEMO1"])
     assert len(predictor.predict(files.fasta, vcf, genes=["DEMO1", "DEMO4"], tissues=["liver"])) == 2
@@ -199,7 +194,7 @@ def test_a_vcf_without_records_on_the_asked_chromosomes_stops(
 def test_an_index_older_than_the_vcf_is_said_once(
     files: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vcf = write_vcf(tmp_path / "two.vcf.gz", [("chr1", 5, base_at(files, "chr1", 5), "*", "0|0\t0|0")], ("A", "B"))
+    vcf = write_people(tmp_path / "two.vcf.gz", [("chr1", 5, base_at(files, "chr1", 5), "*", "0|0\t0|0")], ("A", "B"))
     os.utime(f"{vcf}.tbi", (0, 0))
     with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         open_people(ReferenceGenome(files.fasta), vcf, ["A", "B"], GenotypeOptions())

@@ -24,8 +24,8 @@ from variantformer_hf.inference import run as run_module
 from variantformer_hf.inference.parts import DoneGene, PartFolder
 from variantformer_hf.inference.processes import ahead
 from variantformer_hf.inference.run_plan import shares_of, stretches_of
-from variantformer_hf.simulation.demo_genome import SimulatedFiles, write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 

@@ -14,8 +14,8 @@ import yaml
 from small_cohort import SmallCohort
 
 from variantformer_hf.data.splits import split_donors
-from variantformer_hf.simulation.demo_genome import write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 
 RUNS = Path(__file__).with_name("interrupted_runs.py")
 FEW, MANY = 2, 50

@@ -14,7 +14,7 @@ from random_variants import random_bases
 from variantformer_hf import DnaTokenizer, VariantFormerProcessor
 from variantformer_hf.errors import InputError
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
-from variantformer_hf.simulation.demo_model import fill_weights
+from variantformer_hf.simulation.model import fill_weights
 from variantformer_hf.tokenization.token_edits import ragged
 from variantformer_hf.zoo.variantformer.element_store import ElementStore
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork

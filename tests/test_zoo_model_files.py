@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
-from variantformer_hf.simulation.demo_genome import write_simulation
-from variantformer_hf.simulation.demo_model import write_demo_model
+from variantformer_hf.simulation.genome import write_simulation
+from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo.model_files import model_identity
 
 

@@ -29,9 +29,9 @@ def demo(
     from ..inference.predictor import ExpressionPredictor
     from ..report.plots import check_plot, difference_heatmap
     from ..report.tables import write_json, write_table
-    from ..simulation.demo_cohort import write_demo_cohort
-    from ..simulation.demo_genome import write_simulation
-    from ..simulation.demo_model import write_demo_model
+    from ..simulation.genome import write_simulation
+    from ..simulation.model import write_demo_model
+    from ..simulation.training_files import write_demo_cohort
 
     disable_progress_bar()
     image = output / "person_minus_reference.png"

@@ -22,7 +22,8 @@ from transformers import PreTrainedModel
 from ..data.examples import Share
 from ..errors import InputError
 from ..files import whole_file, writing
-from .checkpoints import STATES, Checkpoints, replace_folder, restore_folder
+from ..whole_folders import replace_folder, restore_folder
+from .checkpoints import STATES, Checkpoints
 from .options import LoopOptions
 from .parallel import Parallel, Replicated, Sharded
 from .schedules import LearningRate, make_optimizer

@@ -18,7 +18,7 @@ from ..modeling import (
 )
 from ..tokenization import DnaTokenizer
 from ..zoo.companions import write_companions
-from .demo_genome import SimulatedFiles
+from .genome import SimulatedFiles
 
 DEMO_TISSUES = ("whole blood", "liver", "brain - cortex", "muscle - skeletal")
 VOCABULARY_SIZE = 200

@@ -8,7 +8,7 @@ from ..data.expression_sources import read_tidy
 from ..data.harmonization import Expression, harmonize
 from ..data.splits import split_donors
 from ..genome.genes import GeneTable
-from ..training.checkpoints import replace_folder
+from ..whole_folders import replace_folder
 from ..zoo.outputs import TissueNames
 from .cohort import SimulatedCohort, simulate_cohort
 

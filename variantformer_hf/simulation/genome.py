@@ -1,17 +1,16 @@
-"""A synthetic genome with genes, cCREs and one phased person, the same for the same seed."""
+"""A made genome with genes, cCREs and one phased person, the same for the same seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pysam
 
 from ..genome.cres import CRE_CLASSES
 from ..genome.genes import Gene
+from .writers import GENOTYPES, contig_lines, cre_line, write_fasta, write_genes, write_vcf
 
 _BASES = np.frombuffer(b"ACGT", dtype=np.uint8)
-_FASTA_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,42 +111,12 @@ def write_simulation(
     lengths = lengths or {"chr1": 400_000, "chr2": 250_000}
     genome = simulate_genome(rng, lengths)
     files = SimulatedFiles(folder / "genome.fa", folder / f"{sample}.vcf.gz", folder / "genes.csv", folder / "cres.bed")
-    _write_fasta(genome, files.fasta)
-    _write_genes(simulate_genes(lengths, genes_per_contig), files.genes)
-    _write_cres(simulate_cres(rng, lengths, cre_spacing), files.cres)
-    _write_vcf(list(simulate_person(rng, genome, record_spacing)), lengths, sample, files.vcf)
+    write_fasta(files.fasta, genome)
+    write_genes(files.genes, simulate_genes(lengths, genes_per_contig))
+    cres = enumerate(simulate_cres(rng, lengths, cre_spacing), start=1)
+    lines = [cre_line(chrom, start, end, f"DEMO{number:07d}", kind) for number, (chrom, start, end, kind) in cres]
+    files.cres.write_text("".join(lines))
+    records = simulate_person(rng, genome, record_spacing)
+    calls = (f"{r.chrom}\t{r.position + 1}\t.\t{r.ref}\t{r.alt}\t50\tPASS\t.\tGT\t{r.genotype}" for r in records)
+    write_vcf(files.vcf, calls, meta=[*contig_lines(lengths), GENOTYPES], samples=[sample])
     return files
-
-
-def _write_fasta(genome: dict[str, str], path: Path) -> None:
-    with path.open("w") as file:
-        for chrom, sequence in genome.items():
-            file.write(f">{chrom}\n")
-            file.writelines(f"{sequence[i : i + _FASTA_WIDTH]}\n" for i in range(0, len(sequence), _FASTA_WIDTH))
-    pysam.faidx(str(path))
-
-
-def _write_genes(genes: Sequence[Gene], path: Path) -> None:
-    rows = [(g.gene_id, g.gene_name, g.chrom, str(g.start), str(g.end), g.strand, g.gene_type or "") for g in genes]
-    header = "gene_id,gene_name,chromosome,start,end,strand,gene_type"
-    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
-
-
-def _write_cres(cres: Iterator[tuple[str, int, int, str]], path: Path) -> None:
-    with path.open("w") as file:
-        for number, (chrom, start, end, name) in enumerate(cres, start=1):
-            file.write(f"{chrom}\t{start}\t{end}\tDEMO{number:07d}\t0\t.\t{start}\t{end}\t0,0,0\t{name}\n")
-
-
-def _write_vcf(records: Sequence[SimulatedRecord], lengths: dict[str, int], sample: str, path: Path) -> None:
-    plain = path.with_suffix("")
-    with plain.open("w") as file:
-        file.write("##fileformat=VCFv4.2\n")
-        file.writelines(f"##contig=<ID={chrom},length={length}>\n" for chrom, length in lengths.items())
-        file.write('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n')
-        file.write(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}\n")
-        for r in records:
-            file.write(f"{r.chrom}\t{r.position + 1}\t.\t{r.ref}\t{r.alt}\t50\tPASS\t.\tGT\t{r.genotype}\n")
-    pysam.tabix_compress(str(plain), str(path), force=True)
-    pysam.tabix_index(str(path), preset="vcf", force=True)
-    plain.unlink()

@@ -1,0 +1,81 @@
+"""Variants of a made cohort: linked as a population's are, most of them rare, some in motifs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .genealogy import FOUNDERS, Genealogy, Mosaic
+from .motifs import MOTIF_LENGTH, MotifWorld, letters_of
+
+# Founders have one genealogy from one hotspot of recombination to the next: variants there are linked.
+_HOTSPOT_STEP = 4_000
+# Mutations younger than the founders' copies: one to three haplotypes have them.
+_RECENT = 0.4
+_VARIANT_STEP = 150
+
+
+@dataclass(frozen=True, slots=True)
+class CohortVariant:
+    contig: str
+    position: int
+    ref: str
+    alt: str
+    carriers: np.ndarray  # (donors, 2) bool
+
+
+def simulate_variants(
+    rng: np.random.Generator, world: MotifWorld, motifs: list[str], donors: int
+) -> tuple[list[CohortVariant], list[dict[str, Any]]]:
+    """Variants of all donors, sorted; those that break a motif of a gene, named."""
+    variants: list[CohortVariant] = []
+    causal: list[dict[str, Any]] = []
+    of_contig: dict[str, set[int]] = {}
+    for region in world.regions:
+        for motif, at in region.motifs:
+            # Genes' motifs are broken by common variants, some; others' seldom, for the encoder to see.
+            if rng.random() < (0.6 if region.gene is not None else 0.3):
+                place = at + int(rng.integers(2, MOTIF_LENGTH - 2))
+                of_contig.setdefault(region.contig, set()).add(place)
+                if region.gene is not None:
+                    causal.append({"contig": region.contig, "position": place + 1, "gene": region.gene,
+                                   "motif": motif, "change": -1.0, "in_element": region.is_element})  # fmt: skip
+    named = {(each["contig"], each["position"] - 1): each for each in causal}
+    for contig, text in world.contigs.items():
+        mosaic = Mosaic(rng, len(text), donors)
+        genealogies = [Genealogy(rng, FOUNDERS) for _ in range(1 + len(text) // _HOTSPOT_STEP)]
+        places = set(of_contig.get(contig, set()))
+        near = {place + shift for place in places for shift in range(-12, 13)}
+        protected = {at + shift for region in world.regions if region.contig == contig
+                     for _, at in region.motifs for shift in range(-2, MOTIF_LENGTH + 2)}  # fmt: skip
+        count = len(text) // _VARIANT_STEP
+        for place in rng.integers(20, len(text) - 40, count).tolist():
+            if place not in near and place not in protected:
+                places.add(place)
+        last = -10
+        for place in sorted(places):
+            key = (contig, place)
+            if place - last < 8 and key not in named:
+                continue
+            common = place in of_contig.get(contig, set())
+            if not common and rng.random() < _RECENT:
+                carriers = np.zeros((donors, 2), dtype=bool)
+                carriers.flat[rng.integers(0, 2 * donors, int(rng.integers(1, 4)))] = True
+            else:
+                carriers = mosaic.carriers(place, genealogies[place // _HOTSPOT_STEP].mutation(rng, common))
+            if not carriers.any() or carriers.all():
+                continue
+            ref = text[place]
+            alt = str(rng.choice([base for base in "ACGT" if base != ref]))
+            if not common and rng.random() < 0.12:
+                if rng.random() < 0.5:
+                    alt = ref + letters_of(rng.integers(0, 4, int(rng.integers(1, 5))))
+                else:
+                    ref = text[place : place + int(rng.integers(2, 6))]
+                    alt = ref[0]
+            variants.append(CohortVariant(contig, place, ref, alt, carriers))
+            last = place + len(ref) - 1
+            if key in named:
+                named[key] |= {"ref": ref, "alt": alt, "frequency": float(carriers.mean())}
+    kept = [each for each in causal if "ref" in each]
+    return variants, kept
