@@ -33,8 +33,8 @@ class PersonalGenome:
         variants: indexed VCF or BCF, or a person's records that are open already; None = the reference genome itself.
         sample: the person in the file; None = its only sample. A file without samples applies the first ALT of every
             record.
-        options: how records become sequence; None = as the released pipeline does, e.g.
-            ``GenotypeOptions(mode="haplotype1")`` else.
+        options: how records become sequence, such as ``GenotypeOptions(mode="haplotype1")``; None = as the released
+            pipeline does.
         refuse_gvcf: stop at a gVCF's record whose call ``exclude_record`` would drop.
 
     Attributes:
@@ -174,10 +174,8 @@ class PersonalGenome:
             end,
             parts,
             lambda part, index: self.rules.chosen(part.record(index), chrom),
-            mode=self.options.mode,
-            pass_only=self.options.pass_only,
-            snps_only=self.options.snps_only,
-            within=within,
+            self.options,
+            within,
         )
 
     def edits(self, stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray) -> RegionEdits:
