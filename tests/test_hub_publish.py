@@ -21,6 +21,7 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.hub import card_problems, check_folder, plan_publication, publish
 from variantformer_hf.hub.card import SECTIONS, licence_of
 from variantformer_hf.modeling import VariantFormerEncoderConfig, VariantFormerForChromatinActivity
+from variantformer_hf.modeling.variantformer.custom_code_variantformer import MODEL_FILES, PROCESSOR_FILES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FOLDER_OF_CARDS = resources.files("variantformer_hf") / "model_cards"
@@ -289,7 +290,7 @@ def test_old_code_is_refreshed(folder: Path) -> None:
         path.unlink()
     output = run(folder, "me/model", "--dry-run", "--refresh-code")
     assert "modeling_variantformer.py" in output
-    assert len(list(folder.glob("*_variantformer.py"))) == 5
+    assert {path.name for path in folder.glob("*.py")} == {*MODEL_FILES, *PROCESSOR_FILES}
 
 
 PUSH = """

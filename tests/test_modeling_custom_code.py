@@ -21,6 +21,7 @@ from small_model import TISSUES, SmallWorld
 from variantformer_hf import PersonalGenome, modeling
 from variantformer_hf.errors import InputError
 from variantformer_hf.modeling import VariantFormerEncoderConfig, VariantFormerForChromatinActivity
+from variantformer_hf.modeling.variantformer.custom_code_variantformer import AUTO_MAPS, CODE_FOLDER, MODEL_FILES
 
 CODE = {
     "attention_variantformer.py",
@@ -168,6 +169,16 @@ def test_the_code_imports_its_own_folder_only(tmp_path: Path) -> None:
                 continue
             known = {"torch", "transformers", "numpy", "huggingface_hub"} | sys.stdlib_module_names
             assert (isinstance(node, ast.ImportFrom) and node.level) or top in known
+
+
+def test_the_file_that_auto_map_names_imports_all_others_itself() -> None:
+    """The transformers that we allow copy a file's own imports; the oldest do not copy those of the imported files."""
+    with_config = {"configuration_variantformer.py", "custom_code_variantformer.py"}
+    for model_type in AUTO_MAPS.values():
+        for name in {entry.split(".")[0] for entry in model_type.values()} - {"configuration_variantformer"}:
+            tree = ast.parse((CODE_FOLDER / f"{name}.py").read_text())
+            named = {f"{node.module}.py" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level}
+            assert named | with_config == set(MODEL_FILES) - {f"{name}.py"}
 
 
 def test_a_processor_of_a_predictor_reads_people(world: SmallWorld) -> None:
