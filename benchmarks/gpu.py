@@ -7,10 +7,10 @@ on; the exit code is 1 where any failed. The released size with random weights; 
 test this file where there is no GPU, and leaves the documentation alone.
 
     tests      what is marked `gpu`
-    model      benchmarks/model.py in bfloat16: parts over the peak, 1 and 62 tissues, memory
+    model      benchmarks/speed/model.py in bfloat16: parts over the peak, 1 and 62 tissues, memory
     attention  flash, flex and sdpa against eager
     training   a step of stage 2: time and memory
-    effects    benchmarks/effects.py in float32
+    effects    benchmarks/speed/effects.py in float32
 """
 
 import argparse
@@ -20,7 +20,6 @@ import json
 import os
 import platform
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -154,9 +153,10 @@ def tests(cpu: bool) -> dict[str, Any]:
 
 
 def model(cpu: bool) -> dict[str, Any]:
-    """benchmarks/model.py at the released size."""
+    """benchmarks/speed/model.py at the released size."""
     import torch
-    from model import measure
+
+    from benchmarks.speed.model import measure
 
     asked = Namespace(
         attention=None, compile=False, rounds=1 if cpu else 3, cres=20 if cpu else 1_400, windows=3 if cpu else 200,
@@ -169,8 +169,9 @@ def attention(cpu: bool) -> dict[str, Any]:
     """Each implementation on the same gene: its time, and the greatest difference from eager in log1p TPM."""
     import numpy as np
     import torch
-    from model import random_model
 
+    from benchmarks.speed.model import random_model
+    from benchmarks.timing import device_clock, median, timed
     from variantformer_hf.simulation.model import fill_weights
 
     device, dtype = place(cpu), torch.float32 if cpu else torch.bfloat16
@@ -192,14 +193,14 @@ def attention(cpu: bool) -> dict[str, Any]:
         try:
             model.set_attn_implementation(name)
             with torch.inference_mode():
-                logits, seconds = timed(logits_of_gene, device, rounds=1 if cpu else 5)
+                seconds, logits = timed(logits_of_gene, 1 if cpu else 5, warm_up=1, clock=device_clock(device))
         except (RuntimeError, ValueError, ImportError, AssertionError) as error:
             problems.append(name)
             found[name] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             continue
         expected = logits if name == "eager" else expected
         away = None if expected is None else float((logits - expected).abs().max())
-        found[name] = {"seconds": seconds, "greatest difference": away}
+        found[name] = {"seconds": median(seconds), "greatest difference": away}
         if not bool(torch.isfinite(logits).all()):
             problems.append(f"{name} is not finite")
     return found | ({"problem": f"failed: {', '.join(problems)}"} if problems else {})
@@ -208,8 +209,9 @@ def attention(cpu: bool) -> dict[str, Any]:
 def training(cpu: bool) -> dict[str, Any]:
     """Steps of stage 2 as the paper has it: two pairs, two tissues, the element encoder frozen, bfloat16 on a GPU."""
     import torch
-    from model import random_model
 
+    from benchmarks.speed.model import random_model
+    from benchmarks.timing import device_clock, median, timed
     from variantformer_hf.training.expression import freeze
     from variantformer_hf.training.options import OptimizerOptions
     from variantformer_hf.training.schedules import make_optimizer
@@ -240,7 +242,8 @@ def training(cpu: bool) -> dict[str, Any]:
 
     if not cpu:
         torch.cuda.reset_peak_memory_stats()
-    loss, seconds = timed(step, device, rounds=1 if cpu else 3)
+    times, loss = timed(step, 1 if cpu else 3, warm_up=1, clock=device_clock(device))
+    seconds = median(times)
     found: dict[str, Any] = {
         "parameters": sum(each.numel() for each in model.parameters()),
         "parameters that learn": sum(each.numel() for each in learning),
@@ -252,9 +255,10 @@ def training(cpu: bool) -> dict[str, Any]:
 
 
 def effects(cpu: bool) -> dict[str, Any]:
-    """benchmarks/effects.py in float32."""
+    """benchmarks/speed/effects.py in float32."""
     import pysam
-    from effects import measure
+
+    from benchmarks.speed.effects import measure
 
     pysam.set_verbosity(0)
     with tempfile.TemporaryDirectory() as name:
@@ -288,20 +292,6 @@ def random_gene(model: Any, *, n_cres: int, n_windows: int, device: Any, pairs: 
         "gene_input_ids": windows,
         "gene_attention_mask": torch.ones_like(windows),
     }
-
-
-def timed(work: Callable[[], Any], device: Any, *, rounds: int) -> tuple[Any, float]:
-    """What some work gives, and its median time; once more before, to compile and to take memory."""
-    import torch
-
-    taken = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        result = work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - start)
-    return result, statistics.median(taken[1:])
 
 
 def as_table(report: dict[str, Any]) -> str:

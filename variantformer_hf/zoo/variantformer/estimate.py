@@ -16,7 +16,7 @@ from .flops import estimate_flops
 BASES_PER_TOKEN = 3.8
 # Of a person's elements, how many differ from the reference: at a difference in 1,000 bases, those of 350 bases.
 SHARE_THAT_DIFFERS = 0.3
-# The part of the speed of plain matrix products that the model reaches (benchmarks/model.py).
+# The part of the speed of plain matrix products that the model reaches (benchmarks/speed/model.py).
 _SHARE_OF_PEAK = 0.5
 _MATMUL = {"cpu": 1_024}
 _MATMUL_ON_GPU = 8_192

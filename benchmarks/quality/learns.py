@@ -1,6 +1,6 @@
 """Does training learn what it claims? Both stages on a simulated cohort, from random weights, on one small machine.
 
-Run: python benchmarks/learns.py FOLDER [--seed 1] [--epochs 20]
+Run: python -m benchmarks.quality.learns FOLDER [--seed 1] [--epochs 20]
 
 `simulate_cohort` writes what a lab would have, with known effects of motifs on expression (h2 = 0.5). Stage 1 learns
 which elements are active, stage 2 expression; 20 % of the donors are held out from both, another 10 % are looked at
@@ -14,7 +14,6 @@ FOLDER is new: the cohort is written into it, and a run goes on only with the fi
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pysam
 import torch
 from sklearn.linear_model import ElasticNetCV
 
+from benchmarks.timing import Timer, show_lines
 from variantformer_hf import GeneTable, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.data.splits import Split
@@ -53,14 +53,13 @@ def main() -> None:
     write_configs(cohort, encoder_epochs=arguments.encoder_epochs, epochs=arguments.epochs)
     for stage, train, kind in (("encoder", train_encoder, EncoderOptions),
                                ("expression", train_expression, ExpressionOptions)):  # fmt: skip
-        start = time.perf_counter()
-        report[stage] = train(read_options(arguments.folder / f"{stage}.yaml", kind))  # type: ignore[operator]
-        report[f"minutes of {stage}"] = (time.perf_counter() - start) / 60
+        with Timer() as took:
+            report[stage] = train(read_options(arguments.folder / f"{stage}.yaml", kind))  # type: ignore[operator]
+        report[f"minutes of {stage}"] = took.seconds / 60
     scorer = VariantScorer.from_pretrained(cohort.folder / "model" / "last")
     report |= on_test_donors(cohort, scorer)
     report |= signs(cohort, scorer)
-    for what, value in report.items():
-        print(f"{what:64s} {value:10.3f}" if isinstance(value, float) else f"{what:64s} {value}")
+    show_lines(report)
     (arguments.folder / "learns.json").write_text(json.dumps(report, indent=2))
 
 

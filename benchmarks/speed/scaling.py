@@ -1,6 +1,6 @@
 """How cost grows, and what fits it: elements and tissues (the model), genes and people (a whole run).
 
-Run: python benchmarks/scaling.py [--part model|run] [--config benchmarks/configs/mid.json]
+Run: python -m benchmarks.speed.scaling [--part model|run] [--config benchmarks/configs/mid.json]
 
 The model's points are compared with operations over one speed, the only number that is fitted. A run's points (the
 demo's tiny model, so that all around the model is what is seen) are compared with a + b x genes + c x genes x people.
@@ -10,23 +10,23 @@ import argparse
 import gzip
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pysam
 import torch
 
+from benchmarks.timing import timed
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression
 from variantformer_hf.simulation.genome import write_simulation
 from variantformer_hf.simulation.model import write_demo_model
+from variantformer_hf.simulation.writers import write_vcf
 from variantformer_hf.zoo.variantformer.flops import estimate_flops
 
-MID = Path(__file__).parent / "configs" / "mid.json"
+MID = Path(__file__).parents[1] / "configs" / "mid.json"
 CRES, TISSUES, WINDOWS = (175, 350, 700, 1_400), (1, 8, 31, 62), (50, 100, 200)
 GENES, PEOPLE = (20, 40, 80), (1, 2, 4)
 # Of the records in the VCF of a run, the share that a person carries.
@@ -112,33 +112,22 @@ def fitted_run(folder: Path) -> tuple[pd.DataFrame, str]:
 
 def best(work: Callable[[], Any], rounds: int = 2) -> float:
     """The fastest of some rounds, in seconds; the first one, which warms up, does not count."""
-    taken = []
     with torch.inference_mode():
-        for _ in range(rounds + 1):
-            start = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - start)
-    return min(taken[1:])
+        return min(timed(work, rounds, warm_up=1)[0])
 
 
 def write_people(vcf: Path, n_people: int, path: Path) -> Path:
     """A VCF of several people who carry the records of another one at random."""
     rng = np.random.default_rng(1)
-    plain = path.with_suffix("")
-    with gzip.open(vcf, "rt") as source, plain.open("w") as target:
-        for line in source:
-            fields = line.rstrip("\n").split("\t")
-            if line.startswith("##"):
-                target.write(line)
-                continue
-            if line.startswith("#"):
-                mine = [f"P{number}" for number in range(n_people)]
-            else:
-                mine = np.where(rng.random(n_people) < CARRIED, fields[9], "0|0").tolist()
-            target.write("\t".join([*fields[:9], *mine]) + "\n")
-    pysam.tabix_compress(str(plain), str(path), force=True)
-    pysam.tabix_index(str(path), preset="vcf", force=True)
-    return path
+    lines = gzip.decompress(vcf.read_bytes()).decode().splitlines()
+    meta = [line for line in lines if line.startswith("##") and not line.startswith("##fileformat")]
+    records = []
+    for line in lines:
+        if not line.startswith("#"):
+            fields = line.split("\t")
+            mine = np.where(rng.random(n_people) < CARRIED, fields[9], "0|0").tolist()
+            records.append("\t".join([*fields[:9], *mine]))
+    return write_vcf(path, records, meta=meta, samples=[f"P{number}" for number in range(n_people)])
 
 
 if __name__ == "__main__":

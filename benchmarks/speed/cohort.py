@@ -1,16 +1,15 @@
 """A cohort: one pass over its VCF, then the inputs of (gene, person) pairs from the store, and from the VCF itself.
 
-Run: python benchmarks/cohort.py [--people 100] [--genes 40]
+Run: python -m benchmarks.speed.cohort [--people 100] [--genes 40]
 
 A 5 Mb contig with a site every 30 bases, most of them rare, as 100 people have them; genes spread along it. Tokens of
 the reference are warm, as they are from the second person on. One process, one thread.
 """
 
 import argparse
-import json
 import os
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import pysam
-from inputs import tokenizer_of
-from wgs_files import CONTIG_LENGTH, write_wgs_files
 
+from benchmarks.speed.wgs_files import CONTIG_LENGTH, trained_tokenizer, write_wgs_files
+from benchmarks.timing import Timer, once, show
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.intervals import union
 from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.variant_store import build_store, default_store
 from variantformer_hf.inference.run_plan import stretches_of
+from variantformer_hf.simulation.writers import GENOTYPES, contig_lines, write_vcf
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
@@ -46,9 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         os.environ["VARIANTFORMER_CACHE"] = str(Path(name) / "cache")
         report = measure(Path(name), arguments.people, arguments.genes)
-    for what, value in report.items():
-        print(f"{what:64s} {value:14,.5f}" if isinstance(value, float) else f"{what:64s} {value!s:>14s}")
-    print(json.dumps(report))
+    show(report)
 
 
 def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
@@ -59,7 +57,7 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
     genes = folder / "genes.csv"
     genes.write_text(gene_table(n_genes))
     table = GeneTable.read(genes)
-    tokenizer = tokenizer_of(reference)
+    tokenizer = trained_tokenizer(reference)
     cres = CreTable.read(files.cres)
     finder = RegionFinder(table, cres, VariantFormerProcessor(tokenizer), reference)
     tokens = ReferenceTokens(tokenizer, len(cres))
@@ -78,20 +76,16 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
 
     inputs_of(PersonalGenome(reference))  # the reference's tokens
     from_file = PersonalGenome(reference, vcf, "P0")
-    start = time.perf_counter()
-    expected = inputs_of(from_file)
-    file_time = (time.perf_counter() - start) / n_genes
-    start = time.perf_counter()
-    build_store(vcf)
-    ingest_time = time.perf_counter() - start
+    file_time, expected = once(lambda: inputs_of(from_file))
+    ingest_time, _ = once(lambda: build_store(vcf))
     times = []
     for number in range(min(PEOPLE_MEASURED, n_people)):
         person = PersonalGenome(reference, vcf, f"P{number}")
         assert isinstance(person.records, PersonRecords)
         assert person.records.is_ingested
-        start = time.perf_counter()
-        found = inputs_of(person)
-        times.append((time.perf_counter() - start) / n_genes)
+        with Timer() as took:
+            found = inputs_of(person)
+        times.append(took.seconds / n_genes)
         if number == 0:
             differences = sum(not same(one, other) for one, other in zip(found, expected, strict=True))
     return {
@@ -102,7 +96,7 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
         "MB: its store": sum(path.stat().st_size for path in default_store(vcf).iterdir()) / 1e6,
         "s: one pass over the VCF": ingest_time,
         "s: a (gene, person) pair from the store (limit 0.002)": float(np.median(times)),
-        "s: the same from the VCF, decoded once for all genes": file_time,
+        "s: the same from the VCF, decoded once for all genes": file_time / n_genes,
         "genes whose inputs differ": differences,
     }
 
@@ -130,28 +124,28 @@ def write_cohort(reference: ReferenceGenome, folder: Path, n_people: int) -> tup
     """A VCF of sites whose allele counts fall as in a population: two thirds are one person's alone."""
     rng = np.random.default_rng(0)
     bases = reference.sequence("chr1", 0, CONTIG_LENGTH).upper()
-    path = folder / "cohort.vcf.gz"
-    names = "\t".join(f"P{number}" for number in range(n_people))
+    sites = list(random_sites(rng, bases, n_people))
+    vcf = folder / "cohort.vcf.gz"
+    meta = [GENOTYPES, *contig_lines({"chr1": CONTIG_LENGTH})]
+    write_vcf(vcf, sites, meta=meta, samples=[f"P{number}" for number in range(n_people)])
+    return vcf, len(sites)
+
+
+def random_sites(rng: np.random.Generator, bases: str, n_people: int) -> Iterator[str]:
+    """Lines of the VCF."""
+    position = 0
     n_sites = 0
-    with pysam.BGZFile(str(path), "w") as file:
-        file.write(b"##fileformat=VCFv4.2\n##contig=<ID=chr1,length=%d>\n" % CONTIG_LENGTH)
-        file.write(b'##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n')
-        file.write(f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}\n".encode())
-        position = 0
-        while (position := position + int(rng.integers(1, 2 * SITE_SPACING))) < CONTIG_LENGTH - 10:
-            carriers = min(n_people, int(1 / (1 - rng.random()) ** 0.94))
-            calls = ["0|0"] * n_people
-            for carrier in rng.choice(n_people, size=carriers, replace=False).tolist():
-                calls[carrier] = ("0|1", "1|0", "1|1")[carrier % 3]
-            ref = bases[position]
-            alt = "ACGT"[("ACGT".index(ref) + 1) % 4]
-            if n_sites % 7 == 0:
-                ref, alt = (bases[position : position + 3], ref) if n_sites % 2 else (ref, ref + alt * 2)
-            site = f"chr1\t{position + 1}\t.\t{ref}\t{alt}\t50\tPASS\t.\tGT"
-            file.write(f"{site}\t{chr(9).join(calls)}\n".encode())
-            n_sites += 1
-    pysam.tabix_index(str(path), preset="vcf", force=True)
-    return path, n_sites
+    while (position := position + int(rng.integers(1, 2 * SITE_SPACING))) < CONTIG_LENGTH - 10:
+        carriers = min(n_people, int(1 / (1 - rng.random()) ** 0.94))
+        calls = ["0|0"] * n_people
+        for carrier in rng.choice(n_people, size=carriers, replace=False).tolist():
+            calls[carrier] = ("0|1", "1|0", "1|1")[carrier % 3]
+        ref = bases[position]
+        alt = "ACGT"[("ACGT".index(ref) + 1) % 4]
+        if n_sites % 7 == 0:
+            ref, alt = (bases[position : position + 3], ref) if n_sites % 2 else (ref, ref + alt * 2)
+        yield "\t".join(["chr1", str(position + 1), ".", ref, alt, "50", "PASS", ".", "GT", *calls])
+        n_sites += 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the checksums of both stores cost: a warm run with them, and the same without, in turn.
 
-Run: python benchmarks/checksums.py [--elements 1000000] [--genes 40] [--rounds 7]
+Run: python -m benchmarks.speed.checksums [--elements 1000000] [--genes 40] [--rounds 7]
 
 A store of vectors of the released width (512 float32), of which a run of some genes looks up its own; genotypes from
 their store as well; a model with tiny streams, so that what is measured is everything around the model. A run is what a
@@ -8,7 +8,6 @@ user starts: the model is loaded, the stores are opened, all genes are predicted
 """
 
 import argparse
-import json
 import tempfile
 import time
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from unittest import mock
 
 import numpy as np
 
+from benchmarks.timing import Timer, show
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.genome.checked_columns import CheckedColumn
 from variantformer_hf.genome.variant_store import build_store
@@ -46,9 +46,7 @@ def main() -> None:
         model = wide_model(files, folder / "model")
         report = fill_stores(model, files, folder / "elements", arguments.elements)
         report |= measure(model, files, folder / "elements", arguments.rounds)
-    for what, value in report.items():
-        print(f"{what:64s} {value:14,.4f}" if isinstance(value, float) else f"{what:64s} {value!s:>14s}")
-    print(json.dumps(report))
+    show(report)
 
 
 def wide_model(files: SimulatedFiles, folder: Path) -> Path:
@@ -123,10 +121,10 @@ def measure(model: Path, files: SimulatedFiles, folder: Path, rounds: int) -> di
 
 def run(model: Path, files: SimulatedFiles, folder: Path) -> float:
     """What a user starts; its CPU seconds."""
-    start = time.process_time()
-    predictor = ExpressionPredictor.from_pretrained(model, device="cpu", store=folder)
-    predictor.predict(files.fasta, files.vcf)
-    return time.process_time() - start
+    with Timer(time.process_time) as took:
+        predictor = ExpressionPredictor.from_pretrained(model, device="cpu", store=folder)
+        predictor.predict(files.fasta, files.vcf)
+    return took.seconds
 
 
 if __name__ == "__main__":

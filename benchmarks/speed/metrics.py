@@ -1,16 +1,15 @@
 """Cost of gene and subject correlation at the size of a whole cohort.
 
-Run: python benchmarks/metrics.py [--genes 18000] [--samples 2000]
+Run: python -m benchmarks.speed.metrics [--genes 18000] [--samples 2000]
 
 A third of the values are missing, as they are where each donor gave some tissues. Goal: under 60 s on 2 cores for both.
 """
 
 import argparse
-import json
-import time
 
 import numpy as np
 
+from benchmarks.timing import Timer, show
 from variantformer_hf.evaluation import gene_correlation, subject_correlation
 
 
@@ -26,13 +25,11 @@ def main() -> None:
     observed[rng.random(observed.shape, dtype=np.float32) < 1 / 3] = np.nan
     report: dict[str, float] = {"genes": arguments.genes, "samples": arguments.samples}
     for name, measure in (("gene", gene_correlation), ("subject", subject_correlation)):
-        start = time.perf_counter()
-        found = measure(observed, predicted).summary()
-        report[f"s: {name} correlation"] = time.perf_counter() - start
+        with Timer() as took:
+            found = measure(observed, predicted).summary()
+        report[f"s: {name} correlation"] = took.seconds
         report[f"mean Spearman, {name}"] = found["spearman"]
-    for what, value in report.items():
-        print(f"{what:40s} {value:12,.3f}")
-    print(json.dumps(report))
+    show(report)
 
 
 if __name__ == "__main__":

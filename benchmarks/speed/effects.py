@@ -1,6 +1,6 @@
 """Cost of variant effects against the same number of pairs of whole predictions by the fast engine, its store warm.
 
-Run: python benchmarks/effects.py [--variants 200] [--pairs 4] [--folder FOLDER to keep the files in]
+Run: python -m benchmarks.speed.effects [--variants 200] [--pairs 4] [--folder FOLDER to keep the files in]
 
 One gene with 1,500 cCREs and a 300 kb window, a person with a WGS-like density of variants, the mid-size configuration
 (``benchmarks/configs/mid.json``, random weights), two tissues, homozygous alternatives: each variant needs the genome
@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,10 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import numpy as np
 import pysam
 import torch
-from model import random_model
-from wgs_files import write_wgs_files
 
+from benchmarks.speed.model import random_model
+from benchmarks.speed.wgs_files import write_wgs_files
+from benchmarks.timing import Timer, show
 from variantformer_hf import (
     CreTable,
     DnaTokenizer,
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=200, help="of each kind")
     parser.add_argument("--pairs", type=int, default=4, help="pairs of each kind that the baseline predicts")
     parser.add_argument("--records", type=int, default=50_000, help="records in the VCF")
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_name("configs") / "mid.json")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "configs" / "mid.json")
     parser.add_argument("--scan", type=int, default=0, help="also mutate so many bases of an element")
     parser.add_argument("--folder", type=Path, help="where the files are kept; by default they are removed")
     arguments = parser.parse_args()
@@ -69,9 +69,7 @@ def main() -> None:
         pysam.set_verbosity(0)
         os.environ["VARIANTFORMER_CACHE"] = str(Path(name) / "cache")
         report = measure(folder, arguments)
-    for what, value in report.items():
-        print(f"{what:72s} {value:12,.4f}" if isinstance(value, float) else f"{what:72s} {value!s:>12s}")
-    print(json.dumps(report))
+    show(report)
 
 
 def measure(folder: Path, asked: Any) -> dict[str, Any]:
@@ -100,9 +98,9 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     for kind, variants in variants_of(person, regions, scorer, tissue_ids, asked.variants).items():
         # The elements of reference and person are at hand for both; so is the window's shape, compiled or cached.
         scorer.score(variants[:1], person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
-        start = time.perf_counter()
-        table = scorer.score(variants, person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
-        ours = (time.perf_counter() - start) / len(variants)
+        with Timer() as took:
+            table = scorer.score(variants, person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
+        ours = took.seconds / len(variants)
         scored = table[table["status"] == "ok"].drop_duplicates("variant")["variant"].tolist()
         timed = [Variant.parse(text) for text in np.random.default_rng(1).permutation(scored)[: asked.pairs]]
         warm = [baseline.pair(person, variant) for variant in timed]
@@ -122,18 +120,21 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
             f"{kind}: scored": len(scored),
         }
     if asked.scan:
-        start = time.perf_counter()
         place = int(regions.starts[0]) + processor.cre_flank
-        found = mutagenesis(
-            scorer, person, "BENCH", [Interval("chr1", place, place + asked.scan)], tissues=TISSUES,
-            on_mutation=lambda done, total: print(f"{done} of {total}", flush=True),
-        )  # fmt: skip
+        scanned = [Interval("chr1", place, place + asked.scan)]
+        with Timer() as took:
+            found = mutagenesis(scorer, person, "BENCH", scanned, tissues=TISSUES, on_mutation=tell)
         report |= {
             "scan: bases": asked.scan,
             "scan: variants": 3 * asked.scan - found[0].conflicts,
-            "scan: s": time.perf_counter() - start,
+            "scan: s": took.seconds,
         }
     return report
+
+
+def tell(done: int, total: int) -> None:
+    """Say how far a scan is."""
+    print(f"{done} of {total}", flush=True)
 
 
 def variants_of(
@@ -189,12 +190,12 @@ class Baseline:
             self._predicted(self._engine, person)
             self._is_warm = True
         engine = self._new_engine() if cold else self._engine
-        start = time.perf_counter()
-        before = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "absent")]))
-        if cold:
-            engine = self._new_engine()
-        after = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "hom")]))
-        return time.perf_counter() - start, after - before
+        with Timer() as took:
+            before = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "absent")]))
+            if cold:
+                engine = self._new_engine()
+            after = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "hom")]))
+        return took.seconds, after - before
 
     def _predicted(self, engine: ExpressionEngine, genome: PersonalGenome) -> np.ndarray:
         starts, ends = covered([self._regions])

@@ -1,15 +1,13 @@
 """Time to tokenize one gene's sequences, and growth with the length of the sequence. One thread.
 
-Run: python benchmarks/tokens.py [--vocabulary tokenizer.json]
+Run: python -m benchmarks.speed.tokens [--vocabulary tokenizer.json]
 
 Without a vocabulary one of 500 tokens is trained on random sequence. The sequences hold what a person's do: 1 in 1,000
 bases heterozygous (an ambiguity letter), and stretches in lower case.
 """
 
 import argparse
-import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 
+from benchmarks.timing import median, show, timed
 from variantformer_hf import DnaTokenizer
 
 N_ELEMENTS = 1_500
@@ -51,9 +50,7 @@ def main() -> None:
     }
     report |= {f"microseconds per kb at {length // 1_000} kb": time * 1e6 for length, time in per_kb.items()}
     report["per kb, 300 kb over 75 kb (linear = 1)"] = per_kb[300_000] / per_kb[75_000]
-    for work, value in report.items():
-        print(f"{work:44s} {value:12,.4f}")
-    print(json.dumps(report))
+    show(report)
 
 
 def personal_sequence(rng: np.random.Generator, length: int) -> str:
@@ -67,12 +64,7 @@ def personal_sequence(rng: np.random.Generator, length: int) -> str:
 
 def median_time(work: Callable[[], object]) -> float:
     """Median wall time of several rounds, in seconds."""
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[ROUNDS // 2]
+    return median(timed(work, ROUNDS)[0])
 
 
 if __name__ == "__main__":

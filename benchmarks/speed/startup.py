@@ -1,13 +1,13 @@
 """Time to import the package and to show the help, beside an empty interpreter.
 
-Run: python benchmarks/startup.py
+Run: python -m benchmarks.speed.startup
 """
 
-import json
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from benchmarks.timing import Timer, median, show
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -22,13 +22,10 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(ROUNDS):
         for name, command in COMMANDS.items():
-            start = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            times[name].append(time.perf_counter() - start)
-    medians = {name: sorted(values)[ROUNDS // 2] for name, values in times.items()}
-    for name, seconds in medians.items():
-        print(f"{name:28s} {seconds:6.3f} s")
-    print(json.dumps(medians))
+            with Timer() as took:
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            times[name].append(took.seconds)
+    show({f"s: {name}": median(values) for name, values in times.items()})
 
 
 if __name__ == "__main__":

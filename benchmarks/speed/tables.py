@@ -1,28 +1,27 @@
 """Time to load gene and cCRE tables of real size, and to search them.
 
-Run: python benchmarks/tables.py [--elements 1060000]
+Run: python -m benchmarks.speed.tables [--elements 1060000]
 
 The cCREs are synthetic: 150 to 350 bases, over 24 contigs, in the ten columns of the ENCODE registry.
 """
 
 import argparse
 import gzip
-import json
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.timing import Result, once, show
 from variantformer_hf import CreTable, GeneTable
 from variantformer_hf.genome.cres import CRE_CLASSES
+from variantformer_hf.genome.genes import Gene
+from variantformer_hf.simulation.writers import cre_line, write_genes
 
 CONTIGS = tuple(f"chr{name}" for name in [*range(1, 23), "X", "Y"])
 N_GENES = 18_439
 N_QUERIES = 1_000
-Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -36,14 +35,14 @@ def main() -> None:
         bed, cre_parquet = folder / "cres.bed.gz", folder / "cres.parquet"
         csv, gene_parquet = folder / "genes.csv", folder / "genes.parquet"
         spacing = write_cres(rng, arguments.elements, bed)
-        write_genes(rng, csv, spacing * (arguments.elements // len(CONTIGS)))
+        write_genes(csv, random_genes(rng, spacing * (arguments.elements // len(CONTIGS))))
         report: dict[str, float] = {}
-        report["cCREs from .bed.gz, s"], cres = timed(lambda: CreTable.read(bed))
-        report["cCREs written as Parquet, s"], _ = timed(lambda: cres.save(cre_parquet))
-        report["cCREs from Parquet, s"], cres = timed(lambda: CreTable.read(cre_parquet))
-        report["genes from .csv, s"], genes = timed(lambda: GeneTable.read(csv))
+        report["cCREs from .bed.gz, s"], cres = once(lambda: CreTable.read(bed))
+        report["cCREs written as Parquet, s"], _ = once(lambda: cres.save(cre_parquet))
+        report["cCREs from Parquet, s"], cres = once(lambda: CreTable.read(cre_parquet))
+        report["genes from .csv, s"], genes = once(lambda: GeneTable.read(csv))
         genes.save(gene_parquet)
-        report["genes from Parquet, s"], genes = timed(lambda: GeneTable.read(gene_parquet))
+        report["genes from Parquet, s"], genes = once(lambda: GeneTable.read(gene_parquet))
         intervals = [(gene.chrom, max(0, gene.start - 1_000_000), gene.end + 1_000_000) for gene in genes][:N_QUERIES]
         each, found = median_each(lambda interval: cres.overlapping(*interval), intervals)
         report["cCREs of a gene within 1 Mb, microseconds"] = each * 1e6
@@ -53,21 +52,12 @@ def main() -> None:
         each, _ = median_each(genes.get, [gene.gene_name for gene in genes][:N_QUERIES])
         report["gene by symbol, microseconds"] = each * 1e6
         report["cCREs"], report["genes"] = len(cres), len(genes)
-    for work, value in report.items():
-        print(f"{work:44s} {value:14,.4f}")
-    print(json.dumps(report))
-
-
-def timed(work: Callable[[], Result]) -> tuple[float, Result]:
-    """Wall time of one call, in seconds, and what it returned."""
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
+    show(report)
 
 
 def median_each(work: Callable[..., Result], arguments: list) -> tuple[float, list[Result]]:
     """Median wall time of one call, in seconds, and what the calls returned."""
-    rounds = [timed(lambda argument=argument: work(argument)) for argument in arguments]
+    rounds = [once(lambda argument=argument: work(argument)) for argument in arguments]
     return float(np.median([seconds for seconds, _ in rounds])), [result for _, result in rounds]
 
 
@@ -79,22 +69,19 @@ def write_cres(rng: np.random.Generator, count: int, path: Path) -> int:
     with gzip.open(path, "wt", compresslevel=6) as file:
         for number in range(count):
             start = 10_000 + spacing * (number % per_contig)
-            end = start + lengths[number]
-            file.write(
-                f"{CONTIGS[number // per_contig]}\t{start}\t{end}\tEH38D{number:07d}\t0\t.\t{start}\t{end}\t"
-                f"0,0,0\t{CRE_CLASSES[classes[number]]}\n"
-            )
+            place = CONTIGS[number // per_contig], start, start + lengths[number]
+            file.write(cre_line(*place, f"EH38D{number:07d}", CRE_CLASSES[classes[number]]))
     return spacing
 
 
-def write_genes(rng: np.random.Generator, path: Path, contig_length: int) -> None:
-    """Write a gene table."""
-    with path.open("w") as file:
-        file.write("gene_id,gene_name,chromosome,start,end,strand,gene_type\n")
-        for number, start in enumerate(rng.integers(1_000, contig_length, N_GENES)):
-            chrom, strand = CONTIGS[number % len(CONTIGS)], "+-"[number % 2]
-            end = start + int(rng.integers(1_000, 300_000))
-            file.write(f"ENSG{number:011d}.3,GENE{number},{chrom},{start},{end},{strand},protein_coding\n")
+def random_genes(rng: np.random.Generator, contig_length: int) -> list[Gene]:
+    """Genes of the human number, anywhere."""
+    genes = []
+    for number, start in enumerate(rng.integers(1_000, contig_length, N_GENES).tolist()):
+        chrom, strand = CONTIGS[number % len(CONTIGS)], "+-"[number % 2]
+        end = start + int(rng.integers(1_000, 300_000))
+        genes.append(Gene(f"ENSG{number:011d}.3", f"GENE{number}", chrom, start, end, strand, "protein_coding"))
+    return genes
 
 
 if __name__ == "__main__":

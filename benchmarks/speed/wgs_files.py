@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pysam
 
+from variantformer_hf import DnaTokenizer, ReferenceGenome
 from variantformer_hf.simulation.genome import simulate_genome, simulate_person
+from variantformer_hf.simulation.writers import contig_lines, cre_line, write_fasta, write_vcf
 
 CONTIG_LENGTH = 5_000_000
 FILLER_CONTIGS = {f"chr{number}": 250_000_000 for number in range(2, 23)}
@@ -42,30 +43,23 @@ def write_wgs_files(folder: Path, n_records: int, *, strand: str = "+", seed: in
     rng = np.random.default_rng(seed)
     genome = simulate_genome(rng, {"chr1": CONTIG_LENGTH})
     if not files.fasta.exists():
-        with files.fasta.open("w") as file:
-            file.write(">chr1\n")
-            file.writelines(f"{genome['chr1'][i : i + 60]}\n" for i in range(0, CONTIG_LENGTH, 60))
-        pysam.faidx(str(files.fasta))
+        write_fasta(files.fasta, genome)
     if not files.cres.exists():
         _write_cres(np.random.default_rng(seed + 1), files.cres)
     if not Path(f"{files.vcf}.tbi").exists():
-        with pysam.BGZFile(str(files.vcf), "w") as file:
-            for block in _vcf_blocks(rng, genome, n_records):
-                file.write(block.encode())
-        pysam.tabix_index(str(files.vcf), preset="vcf", force=True)
+        write_vcf(files.vcf, _records(rng, genome, n_records), meta=_meta(), samples=["person"])
     return files
 
 
-def _vcf_blocks(rng: np.random.Generator, genome: dict[str, str], n_records: int) -> Iterator[str]:
-    """Text of the VCF, many lines at a time."""
-    lengths = {"chr1": CONTIG_LENGTH} | FILLER_CONTIGS
-    yield "##fileformat=VCFv4.2\n"
-    yield "".join(f"##contig=<ID={chrom},length={length}>\n" for chrom, length in lengths.items())
-    for key, kind in (("GT", "String"), ("AD", "String"), ("DP", "Integer"), ("GQ", "Integer"), ("PL", "String")):
-        yield f'##FORMAT=<ID={key},Number=1,Type={kind},Description="{key}">\n'
-    yield "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tperson\n"
+def trained_tokenizer(reference: ReferenceGenome) -> DnaTokenizer:
+    """A vocabulary of the released size, trained on the synthetic genome."""
+    bases = reference.sequence("chr1", 0, 200_000)
+    return DnaTokenizer.train([bases[i : i + 400] for i in range(0, len(bases), 400)], vocab_size=500)
+
+
+def _records(rng: np.random.Generator, genome: dict[str, str], n_records: int) -> Iterator[str]:
     records = list(simulate_person(rng, genome, spacing=1_000))
-    yield "".join(_line(r.chrom, r.position + 1, r.ref, r.alt, r.genotype, r.position % 40 + 15) for r in records)
+    yield from (_line(r.chrom, r.position + 1, r.ref, r.alt, r.genotype, r.position % 40 + 15) for r in records)
     per_contig = max(0, n_records - len(records)) // len(FILLER_CONTIGS)
     for chrom, length in FILLER_CONTIGS.items():
         spacing = max(2, length // max(1, per_contig) - 10)
@@ -74,7 +68,13 @@ def _vcf_blocks(rng: np.random.Generator, genome: dict[str, str], n_records: int
         for start in range(0, per_contig, 20_000):
             part = slice(start, start + 20_000)
             columns = zip(positions[part].tolist(), kinds[part].tolist(), depths[part].tolist(), strict=True)
-            yield "".join(_filler_line(chrom, *column) for column in columns)
+            yield from (_filler_line(chrom, *column) for column in columns)
+
+
+def _meta() -> list[str]:
+    kinds = {"GT": "String", "AD": "String", "DP": "Integer", "GQ": "Integer", "PL": "String"}
+    keys = [f'##FORMAT=<ID={key},Number=1,Type={kind},Description="{key}">' for key, kind in kinds.items()]
+    return [*contig_lines({"chr1": CONTIG_LENGTH} | FILLER_CONTIGS), *keys]
 
 
 def _filler_line(chrom: str, position: int, kind: int, depth: int) -> str:
@@ -87,7 +87,7 @@ def _line(chrom: str, position: int, ref: str, alt: str, genotype: str, depth: i
     return (
         f"{chrom}\t{position}\t.\t{ref}\t{alt}\t{depth * 21}.64\tPASS\t"
         f"AC=1;AF=0.500;AN=2;BaseQRankSum=-0.712;DP={depth};ExcessHet=3.0103;FS=1.234;MLEAC=1;MLEAF=0.500;MQ=60.00;QD=17.25;ReadPosRankSum=0.421;SOR=0.712\t{_FORMAT}\t"
-        f"{genotype}:{depth // 2},{depth - depth // 2}:{depth}:99:{depth * 20},0,{depth * 19}\n"
+        f"{genotype}:{depth // 2},{depth - depth // 2}:{depth}:99:{depth * 20},0,{depth * 19}"
     )
 
 
@@ -97,4 +97,4 @@ def _write_cres(rng: np.random.Generator, path: Path) -> None:
     with path.open("w") as file:
         for start in range(1_000, CONTIG_LENGTH - 1_000, spacing):
             end = start + int(rng.integers(150, 350))
-            file.write(f"chr1\t{start}\t{end}\tE{start}\t0\t.\t{start}\t{end}\t0,0,0\tdELS\n")
+            file.write(cre_line("chr1", start, end, f"E{start}", "dELS"))

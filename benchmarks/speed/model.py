@@ -1,6 +1,6 @@
 """The model's speed, part by part, next to the limit: the peak of matrix products in the same run.
 
-Run: python benchmarks/model.py [--config benchmarks/configs/mid.json] [--cres 1400] [--tissues 62]
+Run: python -m benchmarks.speed.model [--config benchmarks/configs/mid.json] [--cres 1400] [--tissues 62]
 
 On a CPU the mid-size configuration, on CUDA the released one; weights and tokens are random. "Store warm" means that
 the elements' vectors are at hand; the gene's windows are encoded in any case.
@@ -9,18 +9,18 @@ the elements' vectors are at hand; the gene's windows are encoded in any case.
 import argparse
 import json
 import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.timing import device_clock, show_lines, timed
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression, choose_attention
 from variantformer_hf.zoo.variantformer.estimate import matmul_speed
 from variantformer_hf.zoo.variantformer.flops import estimate_flops, flops_table
 
-MID = Path(__file__).parent / "configs" / "mid.json"
+MID = Path(__file__).parents[1] / "configs" / "mid.json"
 
 
 def main() -> None:
@@ -43,8 +43,7 @@ def main() -> None:
     path = arguments.config or (None if device.type == "cuda" else MID)
     config = VariantFormerConfig.from_json_file(path) if path else VariantFormerConfig()
     report = measure(config, device, dtype, arguments)
-    for what, value in report.items():
-        print(f"{what:70s} {value:14,.3f}" if isinstance(value, float) else f"{what:70s} {value!s:>14s}")
+    show_lines(report)
     print("\nTFLOP of one gene, by configuration            released   no store   with store")
     for name, *values in flops_table(config, arguments.cres, n_windows=arguments.windows, n_tissues=arguments.tissues):
         print(f"{name:44s} " + " ".join(f"{value / 1e12:10,.2f}" for value in values))
@@ -85,29 +84,23 @@ def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtyp
     peak = max(matmul_speed(device, dtype) for _ in range(3))
     times: dict[str, float] = {}
 
-    def timed(name: str, work: Callable[[], torch.Tensor]) -> torch.Tensor:
-        taken = []
-        for _ in range(asked.rounds + 1):
-            start = time.perf_counter()
-            with torch.inference_mode():
-                result = work()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            taken.append(time.perf_counter() - start)
-        times[name] = min(taken[1:])
+    def best(name: str, work: Callable[[], torch.Tensor]) -> torch.Tensor:
+        with torch.inference_mode():
+            taken, result = timed(work, asked.rounds, warm_up=1, clock=device_clock(device))
+        times[name] = min(taken)
         return result
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    vectors = timed("elements", lambda: model.model.cre_encoder(elements, mask).pooler_output)
-    encoded = timed("windows", lambda: model.model.gene_encoder(windows).pooler_output)
+    vectors = best("elements", lambda: model.model.cre_encoder(elements, mask).pooler_output)
+    encoded = best("windows", lambda: model.model.gene_encoder(windows).pooler_output)
 
     def streams(count: int) -> torch.Tensor:
         output = model.model.run_streams(vectors[None], encoded[None], classes, tissues(count))
         return model.read_out(output.embeddings, tissues(count))
 
-    timed("one", lambda: streams(1))
-    timed("all", lambda: streams(n_tissues))
+    best("one", lambda: streams(1))
+    best("all", lambda: streams(n_tissues))
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated() / 2**30
     else:

@@ -1,6 +1,6 @@
 """A chromosome from VCF to Parquet: genes per second of the inputs alone, and of the whole run.
 
-Run: python benchmarks/genome.py [--megabases 20] [--genes 160] [--config benchmarks/configs/mid.json]
+Run: python -m benchmarks.speed.genome [--megabases 20] [--genes 160] [--config benchmarks/configs/mid.json]
 
 A synthetic chromosome with the density of the human one: a protein-coding gene in 125 kb, a cCRE in 2.9 kb, a record
 in 700 bases. Without --config the model is the demo's, so small that what is measured is everything around the model.
@@ -8,15 +8,14 @@ The last line extrapolates to the 18,439 protein-coding genes of a person; that 
 """
 
 import argparse
-import json
 import resource
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import Timer, show
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.intervals import union
 from variantformer_hf.inference.precompute import precompute
@@ -49,9 +48,7 @@ def main() -> None:
         if arguments.config:
             write_model_of(arguments.config, model)
         report = measure(files, model, folder, arguments.predicted, arguments.tissues)
-    for what, value in report.items():
-        print(f"{what:64s} {value:14,.3f}" if isinstance(value, float) else f"{what:64s} {value!s:>14s}")
-    print(json.dumps(report))
+    show(report)
 
 
 def measure(
@@ -67,26 +64,26 @@ def measure(
     for people in ("the first person", "a further person"):
         if people == "the first person":
             tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
-        start = time.perf_counter()
-        n_cres = prepare(predictor, files, genes, tokens)
-        report[f"inputs of {people}, genes/s"] = len(genes) / (time.perf_counter() - start)
+        with Timer() as took:
+            n_cres = prepare(predictor, files, genes, tokens)
+        report[f"inputs of {people}, genes/s"] = len(genes) / took.seconds
     report["cCREs of a gene, mean"] = n_cres / len(genes)
 
     options = {"genes": genes, "tissues": tissues}
-    start = time.perf_counter()
-    result = predictor.run(files.fasta, files.vcf, parts=folder / "parts", **options)
-    write_table(result.table, folder / "out.parquet", {})
-    result.remove_parts()
-    report["VCF to Parquet without a store, genes/s"] = len(genes) / (time.perf_counter() - start)
+    with Timer() as took:
+        result = predictor.run(files.fasta, files.vcf, parts=folder / "parts", **options)
+        write_table(result.table, folder / "out.parquet", {})
+        result.remove_parts()
+    report["VCF to Parquet without a store, genes/s"] = len(genes) / took.seconds
 
     predictor.store = predictor.element_store(folder / "store")
-    start = time.perf_counter()
     wanted = [predictor.gene_table.get(gene) for gene in genes]
-    done = precompute(predictor, files.fasta, predictor.store, genes=wanted)
-    report["precompute, elements/s"] = done.encoded / (time.perf_counter() - start)
-    start = time.perf_counter()
-    again = predictor.run(files.fasta, files.vcf, **options)
-    with_store = len(genes) / (time.perf_counter() - start)
+    with Timer() as took:
+        done = precompute(predictor, files.fasta, predictor.store, genes=wanted)
+    report["precompute, elements/s"] = done.encoded / took.seconds
+    with Timer() as took:
+        again = predictor.run(files.fasta, files.vcf, **options)
+    with_store = len(genes) / took.seconds
     report["VCF to table with the reference's store, genes/s"] = with_store
     difference = np.abs(again.table["log1p_tpm"] - result.table["log1p_tpm"]).max()
     report["largest difference with and without the store"] = float(difference)

@@ -1,25 +1,19 @@
-"""Peak memory: `predict` on the demo, conversion, and the full-size model loaded and run in bfloat16.
+"""Peak memory of converting a model of the released size, and of loading and running it in bfloat16.
 
-Run: python benchmarks/memory.py demo
-     python benchmarks/memory.py full [--cres 200] [--windows 20]
-     python benchmarks/memory.py gct [--samples 20000] [--genes 2000]
+Run: python -m benchmarks.memory.full [--cres 200] [--windows 20]
 
-`full` writes a random checkpoint of the released size and layout (4.9 GB in float32), converts it with
-`--dtype bfloat16` and predicts one gene in one tissue; it needs 8 GB of disk and some minutes.
-`gct` writes a GCT of that many samples, and prepares it for training.
-Each step runs in a process of its own; the numbers are that process's peak resident memory.
+A random checkpoint of the released size and layout (4.9 GB in float32) is written, converted with `--dtype bfloat16`,
+loaded, and predicts one gene in one tissue; that needs 8 GB of disk and some minutes.
 """
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
+from benchmarks.memory.steps import Step, run_steps
 
 FULL_ENCODER = {
     "vocab_size": 500,
@@ -55,52 +49,15 @@ FULL_MODEL = {
     "cross_alibi": False,
     "add_context_to_cres": False,
 }
-GIGABYTE = 1e9
+CROSS = ("Wq", "Wkv", "out_proj")
 
 
 def main() -> None:
-    """Print the peaks of the asked part."""
+    """Print the peaks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["demo", "full", "gct", *STEPS])
     parser.add_argument("--cres", type=int, default=200)
     parser.add_argument("--windows", type=int, default=20)
-    parser.add_argument("--samples", type=int, default=20_000)
-    parser.add_argument("--genes", type=int, default=2_000)
-    parser.add_argument("--folder", type=Path)
-    arguments = parser.parse_args()
-    if arguments.part in STEPS:
-        STEPS[arguments.part](arguments)
-        # The largest the process ever was, the pages of memory-mapped files that it touched included.
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
-        print(json.dumps({"step": arguments.part, "peak GB": round(peak, 2)}))
-        return
-    steps = {
-        "demo": ["write-demo", "predict-demo"],
-        "full": ["write-full", "convert-full", "load-full", "predict-full"],
-        "gct": ["write-gct", "read-gct"],
-    }
-    with tempfile.TemporaryDirectory() as name:
-        for step in steps[arguments.part]:
-            options = ["--folder", name, "--cres", str(arguments.cres), "--windows", str(arguments.windows)]
-            options += ["--samples", str(arguments.samples), "--genes", str(arguments.genes)]
-            subprocess.run([sys.executable, __file__, step, *options], check=True)
-
-
-def write_demo(arguments: argparse.Namespace) -> None:
-    """Write the demo's files and model."""
-    from variantformer_hf.simulation.genome import write_simulation
-    from variantformer_hf.simulation.model import write_demo_model
-
-    write_demo_model(write_simulation(arguments.folder), arguments.folder / "model")
-
-
-def predict_demo(arguments: argparse.Namespace) -> None:
-    """Predict the demo's person, all genes and tissues, as the command does."""
-    from variantformer_hf.cli import app
-
-    folder = arguments.folder
-    options = ["--fasta", folder / "genome.fa", "--vcf", folder / "person.vcf.gz", "-o", folder / "out.parquet"]
-    app(["predict", str(folder / "model"), *map(str, options)], standalone_mode=False)
+    run_steps("benchmarks.memory.full", STEPS, parser)
 
 
 def write_full(arguments: argparse.Namespace) -> None:
@@ -127,39 +84,6 @@ def write_full(arguments: argparse.Namespace) -> None:
     torch.save({"state_dict": {}, "hyper_parameters": FULL_ENCODER}, folder / "encoder.pth")
     (folder / "tissues.yaml").write_text("".join(f"{name}: {index}\n" for name, index in tissues.items()))
     write_simulation(folder)
-
-
-def write_gct(arguments: argparse.Namespace) -> None:
-    """Write expression as GTEx has it, a gene a line, with attributes of the samples."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    names = [f"GTEX-D{number // 20:04d}-{number % 20:04d}-SM" for number in range(arguments.samples)]
-    tissues = rng.choice(["Whole Blood", "Liver", "Thyroid"], arguments.samples)
-    lines = [f"{name}\t{tissue}\t8.0" for name, tissue in zip(names, tissues, strict=True)]
-    (arguments.folder / "attributes.txt").write_text("SAMPID\tSMTSD\tSMRIN\n" + "\n".join(lines) + "\n")
-    genes = [f"ENSG{number:011d}.1" for number in range(arguments.genes)]
-    with (arguments.folder / "tpm.gct").open("w") as file:
-        file.write(f"#1.2\n{len(genes)}\t{len(names)}\n" + "\t".join(["Name", "Description", *names]) + "\n")
-        for gene in genes:
-            values = np.char.mod("%.3f", rng.exponential(5, len(names)))
-            file.write(f"{gene}\t{gene}\t" + "\t".join(values) + "\n")
-    rows = [f"{gene},{gene},chr1,{1_000 * at + 1},{1_000 * at + 500},+" for at, gene in enumerate(genes)]
-    header = "gene_id,gene_name,chromosome,start,end,strand\n"
-    (arguments.folder / "genes.csv").write_text(header + "\n".join(rows) + "\n")
-
-
-def read_gct_file(arguments: argparse.Namespace) -> None:
-    """Prepare it for training."""
-    from variantformer_hf import GeneTable
-    from variantformer_hf.data import harmonize, read_gct
-    from variantformer_hf.zoo.outputs import TissueNames
-
-    folder = arguments.folder
-    source = read_gct(folder / "tpm.gct", folder / "attributes.txt")
-    tissues = TissueNames(["whole blood", "liver", "thyroid"])
-    found = harmonize([source], GeneTable.read(folder / "genes.csv"), tissues, folder / "expression")
-    print(f"{len(found):,} values")
 
 
 def released_names() -> Iterator[str]:
@@ -235,17 +159,13 @@ def predict_full(arguments: argparse.Namespace) -> None:
         )
 
 
-CROSS = ("Wq", "Wkv", "out_proj")
-STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "write-demo": write_demo,
-    "predict-demo": predict_demo,
-    "write-full": write_full,
-    "convert-full": convert_full,
-    "load-full": load_full,
-    "predict-full": predict_full,
-    "write-gct": write_gct,
-    "read-gct": read_gct_file,
+STEPS: dict[str, Step] = {
+    "write": write_full,
+    "convert": convert_full,
+    "load": load_full,
+    "predict": predict_full,
 }
+
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """Cost of one gene's inputs: 1,500 cCREs and a 300 kb window, from a VCF of 4.5 million records to token ids.
 
-Run: python benchmarks/inputs.py [--records 4500000] [--strand -] [--folder FOLDER to keep the files in]
+Run: python -m benchmarks.speed.inputs [--records 4500000] [--strand -] [--folder FOLDER to keep the files in]
 
 One process, one thread, tokens of the reference warm. In the same run: the same by one call of ``bcftools consensus``
 an element (some elements, extrapolated) and by one call for all of them with the general tokenizer. Where samtools and
@@ -16,10 +16,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -27,8 +26,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import numpy as np
 import pysam
 from pysam import bcftools
-from wgs_files import WgsFiles, write_wgs_files
 
+from benchmarks.speed.wgs_files import WgsFiles, trained_tokenizer, write_wgs_files
+from benchmarks.timing import Result, Timer, cpu_clock, median, once, show, timed
 from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.intervals import union
@@ -42,7 +42,6 @@ from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
 ROUNDS = 15
 ELEMENTS_ONE_BY_ONE = 15
-Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -62,7 +61,16 @@ def main() -> None:
         if arguments.memory:
             print(json.dumps(memory_and_start(files)))
             return
-        command = [sys.executable, __file__, "--memory", "--folder", str(folder), "--strand", arguments.strand]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.speed.inputs",
+            "--memory",
+            "--folder",
+            str(folder),
+            "--strand",
+            arguments.strand,
+        ]
         command += ["--records", str(arguments.records)]
         fresh = [
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(2)
@@ -71,9 +79,7 @@ def main() -> None:
         report |= fresh[-1]  # by then the compiled kernels are on disk
         report |= measure(files, folder)
         report |= measure_store(files)
-    for what, value in report.items():
-        print(f"{what:72s} {value:12,.4f}" if isinstance(value, float) else f"{what:72s} {value!s:>12s}")
-    print(json.dumps(report))
+    show(report)
 
 
 class Gene:
@@ -84,7 +90,7 @@ class Gene:
         self.person = PersonalGenome(self.reference, files.vcf)
         cres = CreTable.read(files.cres)
         genes = GeneTable.read(files.genes)
-        self.tokenizer = tokenizer_of(self.reference)
+        self.tokenizer = trained_tokenizer(self.reference)
         self.processor = VariantFormerProcessor(self.tokenizer)
         finder = RegionFinder(genes, cres, self.processor, self.reference)
         self.regions, self.reach = finder.find(genes.get("BENCH")), finder.reach(genes.get("BENCH"))
@@ -119,10 +125,10 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
     table.__dict__["is_compiled"] = merge_kernels.HAS_NUMBA and table.is_editable
 
     regions = [(interval.start, interval.end) for interval in gene.regions.intervals]
-    start = time.perf_counter()
-    for region in regions[:ELEMENTS_ONE_BY_ONE]:
-        consensus(files, [region], folder)
-    one_by_one = (time.perf_counter() - start) / ELEMENTS_ONE_BY_ONE * len(regions)
+    with Timer() as took:
+        for region in regions[:ELEMENTS_ONE_BY_ONE]:
+            consensus(files, [region], folder)
+    one_by_one = took.seconds / ELEMENTS_ONE_BY_ONE * len(regions)
     batched_time, expected = median_cpu(lambda: consensus(files, regions, folder), rounds=3)
     if gene.regions.gene.strand == "-":
         expected = [reverse_complement(sequence) for sequence in expected]
@@ -162,12 +168,8 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
 def measure_store(files: WgsFiles) -> dict[str, Any]:
     """The same gene from the person's store of genotypes."""
     expected = Gene(files).inputs()
-    start = time.perf_counter()
-    folder = build_store(files.vcf)
-    ingest_time = time.perf_counter() - start
-    start = time.perf_counter()
-    gene = Gene(files)
-    opened = time.perf_counter() - start
+    ingest_time, folder = once(lambda: build_store(files.vcf))
+    opened, gene = once(lambda: Gene(files))
     gene.inputs()
     time_of_gene, inputs = median_cpu(gene.inputs)
     return {
@@ -185,21 +187,19 @@ def measure_store(files: WgsFiles) -> dict[str, Any]:
 def memory_and_start(files: WgsFiles) -> dict[str, float]:
     """In a fresh process: what opening takes, and the memory that a worker has above its imports."""
     before = resident()
-    start = time.perf_counter()
-    reference = ReferenceGenome(files.fasta)
-    person = PersonalGenome(reference, files.vcf)
-    opened = time.perf_counter() - start
+    with Timer() as opening:
+        reference = ReferenceGenome(files.fasta)
+        person = PersonalGenome(reference, files.vcf)
     person.close()
-    start = time.perf_counter()
-    if merge_kernels.HAS_NUMBA:
-        tokenizer_of(reference).encode_sequences(["ACGT"])
-    kernels = time.perf_counter() - start
+    with Timer() as loading:
+        if merge_kernels.HAS_NUMBA:
+            trained_tokenizer(reference).encode_sequences(["ACGT"])
     gene = Gene(files)
     for _ in range(5):
         gene.inputs()
     return {
-        "s: opening FASTA, VCF and index (limit 0.3)": opened,
-        "s: training the tokenizer and loading the kernels": kernels,
+        "s: opening FASTA, VCF and index (limit 0.3)": opening.seconds,
+        "s: training the tokenizer and loading the kernels": loading.seconds,
         "MB: a worker above its imports, at its peak (limit 200)": (resident() - before) / 1024,
     }
 
@@ -207,12 +207,6 @@ def memory_and_start(files: WgsFiles) -> dict[str, float]:
 def resident() -> int:
     """Largest resident memory so far, KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def tokenizer_of(reference: ReferenceGenome) -> DnaTokenizer:
-    """A vocabulary of the released size, trained on the synthetic genome."""
-    bases = reference.sequence("chr1", 0, 200_000)
-    return DnaTokenizer.train([bases[i : i + 400] for i in range(0, len(bases), 400)], vocab_size=500)
 
 
 def consensus(files: WgsFiles, regions: list[tuple[int, int]], folder: Path) -> list[str]:
@@ -243,15 +237,8 @@ def general_tokens(tokenizer: DnaTokenizer, sequences: list[str]) -> list[list[i
 
 def median_cpu(work: Callable[[], Result], rounds: int = ROUNDS) -> tuple[float, Result]:
     """Median CPU time, of this process and those it starts, and the last result."""
-    times = []
-    for _ in range(rounds):
-        start = os.times()
-        begin = time.process_time()
-        result = work()
-        own = time.process_time() - begin
-        end = os.times()
-        times.append(own + end.children_user + end.children_system - start.children_user - start.children_system)
-    return sorted(times)[rounds // 2], result
+    times, result = timed(work, rounds, clock=cpu_clock)
+    return median(times), result
 
 
 if __name__ == "__main__":

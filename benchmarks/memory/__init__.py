@@ -1,0 +1,1 @@
+"""Bytes: each step in a process of its own, whose peak is read."""

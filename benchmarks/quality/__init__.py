@@ -1,0 +1,1 @@
+"""What is learned, on data whose truth is known."""
