@@ -1,6 +1,7 @@
 """Effects of variants: each equal to the difference of two whole predictions, and what is said of odd ones."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
 from variantformer_hf.analysis.effect_table import COLUMNS, EMBEDDINGS
+from variantformer_hf.analysis.variant_genes import tss_distance
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.inference.query import RejectedQueryError
 from variantformer_hf.zoo.gene_regions import GeneSequences, gene_sequences
@@ -115,6 +118,13 @@ def test_the_same_haplotype_scores_the_same_however_it_is_written(world: SmallWo
 def one(world: SmallWorld, at: int, length: int = 1, alt: str | None = None) -> Variant:
     ref = world.genome[at : at + length]
     return Variant("chr1", at + 1, ref, alt or ("A" if ref[0] != "A" else "C") + ref[1:])
+
+
+@pytest.mark.parametrize(("strand", "distance"), [("+", -10), ("-", 10)])
+def test_the_distance_is_from_the_tss_that_the_table_names(strand: str, distance: int) -> None:
+    gene = Gene("G", "G", "chr1", 100, 200, strand, None, 150)
+    assert tss_distance(Variant("chr1", 141, "A", "C"), gene) == distance
+    assert tss_distance(Variant("chr1", 141, "A", "C"), replace(gene, given_tss=None)) == {"+": 40, "-": 59}[strand]
 
 
 def test_columns_and_what_they_say(world: SmallWorld, scorer: VariantScorer) -> None:

@@ -16,7 +16,8 @@ from small_model import SmallWorld, random_person_lines
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.record_columns import Record
-from variantformer_hf.genome.variant_store import build_store, default_store
+from variantformer_hf.genome.store_layout import default_store
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.zoo.companions import write_companions

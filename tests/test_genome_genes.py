@@ -1,10 +1,13 @@
 import gzip
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene, GeneTable
+from variantformer_hf.genome.table_files import write_parquet
 
 HEADER = "gene_id,gene_name,chromosome,start,end,strand,gene_type\n"
 CSV = HEADER + (
@@ -67,6 +70,38 @@ def test_csv_in_file_order_with_numbers_as_they_stand(table: GeneTable) -> None:
 )
 def test_get_forgives_version_and_case(table: GeneTable, name: str) -> None:
     assert table.get(name).gene_id == "ENSG00000000457.14"
+
+
+def test_a_tss_is_the_tables_own_or_else_where_the_gene_begins(tmp_path: Path) -> None:
+    text = "gene_id,gene_name,chromosome,tss,start,end,strand\nA,A,1,,10,20,+\nB,B,1,,10,20,-\nC,C,1,14,10,20,+\n"
+    table = GeneTable.read(write(tmp_path, text))
+    assert [gene.tss for gene in table] == [10, 19, 14]
+    table.save(tmp_path / "genes.parquet")
+    again = GeneTable.read(tmp_path / "genes.parquet")
+    assert again.genes == table.genes
+    assert again.table.column("tss").to_pylist() == [None, None, 14]
+
+
+def test_a_table_without_a_tss_is_written_as_before(table: GeneTable) -> None:
+    assert table.table.column_names == [
+        "gene_id", "gene_name", "chromosome", "start", "end", "strand", "gene_type"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tss", ["-1", "1.5", "x", "NA"])
+def test_a_tss_that_is_no_place_is_refused(tmp_path: Path, tss: str) -> None:
+    text = f"gene_id,gene_name,chromosome,start,end,strand,tss\nA,A,1,10,20,+,{tss}\n"
+    problem = f"genes.csv: line 2: gene A has tss {tss!r}, which is no whole number from 0"
+    with pytest.raises(InputError, match=re.escape(problem)) as told:
+        GeneTable.read(write(tmp_path, text))
+    assert "from 0 on the contig" in str(told.value)
+
+
+def test_a_tss_of_parquet_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+    columns = {"gene_id": ["A"], "gene_name": ["A"], "chromosome": ["1"], "start": [1], "end": [9], "strand": ["+"]}
+    write_parquet(pa.table({**columns, "tss": [2.5]}), tmp_path / "genes.parquet")
+    with pytest.raises(InputError, match=r"row 1: gene A has tss '2\.5'"):
+        GeneTable.read(tmp_path / "genes.parquet")
 
 
 def test_par_genes_are_told_apart(table: GeneTable) -> None:

@@ -23,7 +23,7 @@ from variantformer_hf.genome.edited import EditedGenome
 from variantformer_hf.genome.genotype_edits import GenotypeEdit
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import Variant
-from variantformer_hf.genome.variant_store import build_store
+from variantformer_hf.genome.variant_ingest import build_store
 
 BASES = "ACGTACGTACGTACGTACGT"
 GENOME = {"chr1": BASES, "chr2": "GGGGGCCCCC"}

@@ -17,7 +17,8 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.person_records import PersonRecords
-from variantformer_hf.genome.variant_store import VariantStore, build_store
+from variantformer_hf.genome.variant_ingest import build_store
+from variantformer_hf.genome.variant_store import VariantStore
 from variantformer_hf.genome.variants import VariantFile
 
 pytestmark = [pytest.mark.shared]

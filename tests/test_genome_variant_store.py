@@ -20,18 +20,12 @@ from random_variants import BCFTOOLS_MODES, CONTIG, random_genome, random_genoty
 
 from variantformer_hf.errors import InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
-from variantformer_hf.genome import variant_store as module
 from variantformer_hf.genome.checked_columns import CheckedColumn, DamagedColumnError, write_column
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.person_records import PersonRecords
-from variantformer_hf.genome.variant_store import (
-    VariantStore,
-    build_store,
-    damage_in,
-    default_store,
-    is_current,
-    open_variants,
-)
+from variantformer_hf.genome.store_layout import StoreLimits, default_store, is_current
+from variantformer_hf.genome.variant_ingest import build_store
+from variantformer_hf.genome.variant_store import VariantStore, damage_in, open_variants
 from variantformer_hf.genome.variants import VariantFile
 
 SAMPLES = ("S1", "S2", "S3")
@@ -78,8 +72,7 @@ def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFa
     vcf = write_vcf(folder / name, cohort(rng, genome), contigs={CONTIG: len(genome)}, samples=SAMPLES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VARIANTFORMER_CACHE", str(folder / "cache"))
-        patch.setattr(module, "_RECORDS_IN_A_SEGMENT", rng.choice([5, 10**6]))
-        patch.setattr(module, "_TEXT_AT_ONCE", rng.choice([1, 8 << 20]))
+        limits = StoreLimits(records=rng.choice([5, 10**6]), text=rng.choice([1, 8 << 20]))
         options = GenotypeOptions(
             mode=rng.choice(list(BCFTOOLS_MODES)),
             pass_only=rng.random() < 0.3,
@@ -90,7 +83,7 @@ def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFa
         starts = [rng.randrange(len(genome)) for _ in range(6)]
         regions = [(CONTIG, start, min(len(genome), start + rng.choice([1, 10, 200]))) for start in starts]
         expected = [read(PersonalGenome(reference, vcf, sample, options), regions) for sample in SAMPLES]
-        build_store(vcf)
+        build_store(vcf, limits=limits)
         for sample, wanted in zip(SAMPLES, expected, strict=True):
             person = PersonalGenome(reference, vcf, sample, options)
             assert isinstance(person.records, PersonRecords)
@@ -154,7 +147,7 @@ def test_a_file_that_changed_is_read_itself(tmp_path: Path, cache: Path, caplog:
 def test_a_store_of_another_layout_is_not_used(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vcf = small(tmp_path)
     folder = build_store(vcf)
-    monkeypatch.setattr(module, "_LAYOUT", 99)
+    monkeypatch.setattr("variantformer_hf.genome.store_layout._LAYOUT", 99)
     assert not is_current(vcf, folder)
     (folder / "store.json").write_text("{")
     assert not is_current(vcf, folder)
@@ -199,6 +192,17 @@ def test_a_damaged_column_is_made_anew(
     assert stored(opened_before) == expected
     assert not opened_before.damage
     assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_store_of_small_segments_is_mended_as_it_was_cut(tmp_path: Path, cache: Path) -> None:
+    vcf = small(tmp_path)
+    folder = build_store(vcf, limits=StoreLimits(text=1, records=1))
+    expected = stored(VariantStore(vcf, folder, "A"))
+    path = next(folder.glob("*.position.npy"))
+    content = path.read_bytes()
+    path.unlink()
+    assert stored(VariantStore(vcf, folder, "A")) == expected
+    assert path.read_bytes() == content
 
 
 def test_a_flipped_bit_anywhere_in_a_store_changes_no_record(tmp_path: Path, cache: Path) -> None:

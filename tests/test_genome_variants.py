@@ -10,7 +10,8 @@ from genome_files import record, write_indexed, write_vcf
 
 from variantformer_hf.errors import InputError, MissingIndexError, SampleError
 from variantformer_hf.genome.reference import ReferenceGenome
-from variantformer_hf.genome.variant_store import VariantStore, build_store
+from variantformer_hf.genome.variant_ingest import build_store
+from variantformer_hf.genome.variant_store import VariantStore
 from variantformer_hf.genome.variants import Record, SpanKeys, VariantFile
 
 CONTIGS = {"chr1": 100_000, "chr2": 50_000}

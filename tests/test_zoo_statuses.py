@@ -25,7 +25,7 @@ from variantformer_hf.genome.genotype_edits import GenotypeEdit
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant import Variant
-from variantformer_hf.genome.variant_store import build_store
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.inference.predictor import PredictionResult
 from variantformer_hf.report.tables import wide_table, write_predictions
 from variantformer_hf.zoo.statuses import RecordUse, check_finite, check_used, record_use

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.timing import Timer, show
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.genome.checked_columns import CheckedColumn
-from variantformer_hf.genome.variant_store import build_store
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.inference.precompute import precompute
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerEncoderConfig, VariantFormerForExpression
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation

@@ -24,7 +24,8 @@ from benchmarks.timing import Timer, once, show
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome, VariantFormerProcessor
 from variantformer_hf.genome.intervals import union
 from variantformer_hf.genome.person_records import PersonRecords
-from variantformer_hf.genome.variant_store import build_store, default_store
+from variantformer_hf.genome.store_layout import default_store
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.inference.run_plan import stretches_of
 from variantformer_hf.simulation.writers import GENOTYPES, contig_lines, write_vcf
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered

@@ -33,7 +33,7 @@ from variantformer_hf import CreTable, DnaTokenizer, GeneTable, PersonalGenome, 
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.intervals import union
 from variantformer_hf.genome.stretch import PersonalStretch
-from variantformer_hf.genome.variant_store import build_store
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.tokenization import merge_kernels
 from variantformer_hf.zoo.gene_regions import RegionFinder, covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, model_inputs

@@ -87,7 +87,6 @@ def knockout(
         on_element(n_cres, n_cres)
     flank, sign = scorer.predictor.processor.cre_flank, -1 if regions.gene.strand == "-" else 1
     starts, ends = regions.starts + np.minimum(flank, regions.starts), regions.ends - flank
-    tss = regions.gene.end - 1 if sign < 0 else regions.gene.start
     mean = effects.mean(axis=1)
     spread = effects.std(axis=1, ddof=1) if repeats > 1 else np.full_like(mean, np.nan)
 
@@ -104,7 +103,7 @@ def knockout(
             "chrom": window.chrom,
             "start": of_elements(starts),
             "end": of_elements(ends),
-            "tss_distance": of_elements(sign * ((starts + ends) // 2 - tss)),
+            "tss_distance": of_elements(sign * ((starts + ends) // 2 - regions.gene.tss)),
             "in_window": of_elements((regions.starts < window.end) & (regions.ends > window.start)),
             "gene_id": regions.gene.gene_id,
             "gene_name": regions.gene.gene_name,

@@ -45,9 +45,9 @@ def overlap(variant: Variant, regions: GeneRegions) -> Overlap:
 
 
 def tss_distance(variant: Variant, gene: Gene) -> int:
-    """Bases from the gene's first base to the first one that the variant changes, positive downstream."""
+    """Bases from the gene's TSS to the first base that the variant changes, positive downstream."""
     place = variant.changed[0]
-    return gene.end - 1 - place if gene.strand == "-" else place - gene.start
+    return gene.tss - place if gene.strand == "-" else place - gene.tss
 
 
 class GeneFinder:

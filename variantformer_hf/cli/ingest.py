@@ -21,7 +21,9 @@ def ingest(
     """
     import pysam
 
-    from ..genome.variant_store import build_store, damage_in, default_store, is_current
+    from ..genome.store_layout import default_store, is_current
+    from ..genome.variant_ingest import build_store
+    from ..genome.variant_store import damage_in
 
     pysam.set_verbosity(0)
     folder = default_store(vcf)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _REQUIRED = ("gene_id", "gene_name", "chromosome", "start", "end", "strand")
-_COLUMNS = (*_REQUIRED, "gene_type")
+_COLUMNS = (*_REQUIRED, "gene_type", "tss")
 _GENE_FEATURES = frozenset({"gene", "ncRNA_gene", "pseudogene"})
 _ENSEMBL_ID = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?(_PAR_Y)?", re.IGNORECASE)
 _VERSION = re.compile(r"\.\d+")
@@ -42,6 +42,7 @@ class Gene:
             a GTF used as if it were 0-based, so nothing is subtracted from it, here or later.
         strand: ``"+"`` or ``"-"``.
         gene_type: such as ``protein_coding``, or None.
+        given_tss: 0-based place of the transcription start site, where the table names it.
     """
 
     gene_id: str
@@ -51,6 +52,18 @@ class Gene:
     end: int
     strand: str
     gene_type: str | None = None
+    given_tss: int | None = None
+
+    @property
+    def tss(self) -> int:
+        """0-based place of the transcription start site: the table's own, else its start, for a '-' gene end - 1.
+
+        Like the windows, it takes a start as it stands: one of a GTF is a base too far to the right, so that a model
+        that was trained with the exact site needs a table that names it.
+        """
+        if self.given_tss is not None:
+            return self.given_tss
+        return self.end - 1 if self.strand == "-" else self.start
 
 
 class GeneTable:
@@ -88,9 +101,9 @@ class GeneTable:
     def read(cls, path: str | Path) -> "GeneTable":
         """Read a gene table: CSV, TSV, GTF or GFF3, each also compressed (.gz), or Parquet that ``save`` wrote.
 
-        CSV and TSV have the columns gene_id, gene_name, chromosome, start, end, strand and maybe gene_type, in any
-        order; other columns are ignored. Of a GTF or GFF3 the gene features are read, and their 1-based start is kept
-        as it stands (see ``Gene``).
+        CSV and TSV have the columns gene_id, gene_name, chromosome, start, end, strand and maybe gene_type and tss
+        (0-based), in any order; other columns are ignored. Of a GTF or GFF3 the gene features are read, and their
+        1-based start is kept as it stands (see ``Gene``).
 
         Raises:
             InputError: a column is missing, or a record is no gene; names the file, the record and what is wrong.
@@ -121,7 +134,10 @@ class GeneTable:
 
     @property
     def table(self) -> "pa.Table":
-        """The genes as an Arrow table: gene_id, gene_name, chromosome, start, end, strand, gene_type."""
+        """The genes as an Arrow table: gene_id, gene_name, chromosome, start, end, strand, gene_type.
+
+        And tss, where it is given for any of them.
+        """
         import pyarrow as pa
 
         text, number = pa.string(), pa.int64()
@@ -134,6 +150,8 @@ class GeneTable:
             "strand": (text, [gene.strand for gene in self.genes]),
             "gene_type": (text, [gene.gene_type for gene in self.genes]),
         }
+        if any(gene.given_tss is not None for gene in self.genes):
+            columns["tss"] = (number, [gene.given_tss for gene in self.genes])
         return pa.table({name: pa.array(values, kind) for name, (kind, values) in columns.items()})
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -249,8 +267,8 @@ def _gene_of(row: Mapping[str, str | None], record: str, path: Path) -> Gene:
     def value(column: str) -> str:
         return (row.get(column) or "").strip()
 
-    def fail(problem: str) -> InputError:
-        return InputError(problem, file=path, record=record, remedy=_REMEDY)
+    def fail(problem: str, remedy: str = _REMEDY) -> InputError:
+        return InputError(problem, file=path, record=record, remedy=remedy)
 
     gene_id, chrom, strand, start, end = (value(name) for name in ("gene_id", "chromosome", "strand", "start", "end"))
     if not gene_id or not chrom:
@@ -261,7 +279,22 @@ def _gene_of(row: Mapping[str, str | None], record: str, path: Path) -> Gene:
         raise fail(f"gene {gene_id} has start {start!r} and end {end!r}, which are not both whole numbers from 0")
     if int(start) > int(end):
         raise fail(f"gene {gene_id} has start {start} beyond end {end}")
-    return Gene(gene_id, value("gene_name") or gene_id, chrom, int(start), int(end), strand, value("gene_type") or None)
+    tss = value("tss")
+    if tss and not tss.isdecimal():
+        raise fail(
+            f"gene {gene_id} has tss {tss!r}, which is no whole number from 0",
+            "Give its place from 0 on the contig, or leave it empty.",
+        )
+    return Gene(
+        gene_id,
+        value("gene_name") or gene_id,
+        chrom,
+        int(start),
+        int(end),
+        strand,
+        value("gene_type") or None,
+        int(tss) if tss else None,
+    )
 
 
 def _delimited_rows(path: Path, delimiter: str) -> Iterator[tuple[str, Mapping[str, str | None]]]:

@@ -101,7 +101,7 @@ class RegionFinder:
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
 
     Raises:
-        ContigError: a gene or cCRE lies beyond the end of its contig.
+        ContigError: a gene, its TSS or a cCRE lies beyond the end of its contig.
     """
 
     def __init__(self, genes: GeneTable, cres: CreTable, geometry: Geometry, reference: ReferenceGenome) -> None:
@@ -170,6 +170,9 @@ class RegionFinder:
                 contig, length = self._contig(gene)
                 if gene.end > length:
                     raise self._other_assembly(contig, length, f"{gene.gene_id} ends at {gene.end}")
+                tss = gene.given_tss
+                if tss is not None and not 0 <= tss < length:
+                    raise self._other_assembly(contig, length, f"{gene.gene_id} has its TSS at {tss} (from 0)")
         for chrom, cre_contig in self._cre_contig_of.items():
             if chrom in self.contig_of:
                 contig = self.contig_of[chrom]
