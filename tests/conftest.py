@@ -98,3 +98,11 @@ def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Small
 def split(cohort: SmallCohort) -> Split:
     """A quarter of its donors is held out."""
     return split_donors(cohort.expression.samples, test=0.25)
+
+
+@pytest.fixture(scope="module")
+def lab(cohort: SmallCohort) -> Path:
+    """A folder with everything that a run of training needs, and a model with dropout."""
+    from training_runs import write_lab
+
+    return write_lab(cohort)
