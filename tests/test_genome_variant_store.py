@@ -56,7 +56,7 @@ def read(person: PersonalGenome, regions: list[tuple[str, int, int]]) -> Any:
     try:
         return person.sequences(regions, tally), tally.to_dict()
     except InputError as error:
-        return type(error), str(error).replace(str(person._path), "")
+        return type(error), str(error).replace(str(person.path), "")
 
 
 @settings(

@@ -9,10 +9,12 @@ import pytest
 from genome_files import record, write_indexed, write_vcf
 
 from variantformer_hf.errors import InputError, MissingIndexError, SampleError
+from variantformer_hf.genome.record_columns import Record
 from variantformer_hf.genome.reference import ReferenceGenome
+from variantformer_hf.genome.span_keys import SpanKeys
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variant_store import VariantStore
-from variantformer_hf.genome.variants import Record, SpanKeys, VariantFile
+from variantformer_hf.genome.variants import VariantFile
 
 CONTIGS = {"chr1": 100_000, "chr2": 50_000}
 CALLS = [

@@ -13,11 +13,12 @@ from zlib import crc32
 
 import numpy as np
 
+from .sample_names import FIXED_COLUMNS
+
 MISSING = -1
 _TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR = b"\t\n:./|"
 # What makes a record longer than its REF, or is no plain line.
 SPAN_KEYS = re.compile(rb"END=|SVLEN=|LEN|\r")
-_FIXED_COLUMNS = 9
 LONGEST_CALL = 96
 _DIGESTED = 24
 # Characters of alleles that an SNP's fast path knows: bases and ambiguity letters, either case.
@@ -173,7 +174,7 @@ def of_lines(
     first_tab = np.searchsorted(tabs, line_end[:-1])
     first_tab = np.concatenate([np.zeros(1, dtype=first_tab.dtype), first_tab])
     n_tabs = np.diff(np.append(first_tab, len(tabs)))
-    if len(line_end) != len(lines) or (n_tabs < _FIXED_COLUMNS - 1 + n_calls).any():
+    if len(line_end) != len(lines) or (n_tabs < FIXED_COLUMNS - 1 + n_calls).any():
         return of_records([parse(line) for line in lines])
 
     def tab(number: int) -> np.ndarray:

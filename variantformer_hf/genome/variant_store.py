@@ -23,6 +23,7 @@ from ..errors import InputError
 from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks
 from .local_files import local_file
 from .record_columns import MISSING, Record, RecordColumns
+from .sample_names import chosen_sample
 from .store_layout import (
     CHECKSUMS,
     COLUMNS,
@@ -37,7 +38,7 @@ from .store_layout import (
     source_of,
 )
 from .variant_ingest import write_contig
-from .variants import VariantFile, chosen_sample, genotype_of
+from .variants import VariantFile, genotype_of
 
 logger = logging.getLogger(__name__)
 

@@ -2,86 +2,26 @@
 
 import math
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pysam
 
-from ..errors import InputError, MissingIndexError, SampleError
-from .consensus import is_reference_block
+from ..errors import InputError
 from .local_files import local_file
 from .record_columns import Record, RecordColumns, of_lines
+from .sample_names import FIXED_COLUMNS, check_names, chosen_sample
+from .span_keys import SpanKeys
+from .variant_file_kind import check_is_whole, index_of, is_bcf
 
 _CONTIG = re.compile(r"##contig=<(.*)>")
-_FIXED_COLUMNS = 9
 _LINES_AT_ONCE = 16_384
 _BEHIND_ANY_CONTIG = (1 << 31) - 1
-# ALTs whose SVLEN htslib counts, subtypes (<DEL:ME>) included.
-_HAS_LENGTH = re.compile("<(DEL|DUP|CNV|INV)[>:]")
-_DEFINITION = re.compile(r"##(INFO|FORMAT)=<(.*)>")
-_QUOTED = re.compile(r'"(\\.|[^"\\])*"')
 # bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
 MOST_ALLELES = 63
-# The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-
-@dataclass(frozen=True, slots=True)
-class SpanKeys:
-    """Which keys say how far a record spans, as htslib 1.24 has it: those that the header declares as Integer.
-
-    Attributes:
-        end, svlen: of INFO.
-        length: LEN of FORMAT.
-    """
-
-    end: bool = False
-    svlen: bool = False
-    length: bool = False
-
-    @classmethod
-    def declared(cls, header: Sequence[str]) -> "SpanKeys":
-        """From the lines of a header; of a key that is declared twice the first declaration counts."""
-        types: dict[tuple[str, str], str] = {}
-        for line in header:
-            found = _DEFINITION.match(line)
-            if found:
-                fields = dict(field.partition("=")[::2] for field in _QUOTED.sub("", found[2]).split(","))
-                types.setdefault((found[1], fields.get("ID", "")), fields.get("Type", ""))
-        keys = (("INFO", "END"), ("INFO", "SVLEN"), ("FORMAT", "LEN"))
-        return cls(*(types.get(key) == "Integer" for key in keys))
-
-    def spanned(self, position: int, alleles: Sequence[str], info: str, reference_block: str | None) -> tuple[int, int]:
-        """Bases that a record spans, and how many of the last ones no region finds it by (0 or 1).
-
-        It is 1 where SVLEN alone says how long the record is: by the index of a VCF it ends a base earlier, so that
-        ``bcftools`` leaves it out of a region that begins with its last base.
-
-        Args:
-            position: 0-based.
-            alleles: REF, then the ALTs.
-            info: the INFO column.
-            reference_block: LEN of the sample, or None.
-        """
-        length, deleted = len(alleles[0]), 0
-        if self.end and "END=" in info:
-            end = _value(info, "END").partition(",")[0]
-            if end.isdecimal():
-                length = max(length, int(end) - position)
-        if self.svlen and "SVLEN=" in info:
-            for alt, size in zip(alleles[1:], _value(info, "SVLEN").split(","), strict=False):
-                if _HAS_LENGTH.match(alt) and size.removeprefix("-").isdecimal():
-                    deleted = max(deleted, abs(int(size)))
-        is_block = self.length and any(is_reference_block(alt) for alt in alleles[1:])
-        if is_block and reference_block is not None and reference_block.isdecimal():
-            length = max(length, int(reference_block))
-        return max(length, deleted + 1 if deleted else 0), int(deleted >= length)
 
 
 class VariantFile:
@@ -107,10 +47,10 @@ class VariantFile:
 
     def __init__(self, path: str | PathLike[str], sample: str | None = None, *, all_samples: bool = False) -> None:
         self.path = local_file(path, "VCF or BCF")
-        self._is_bcf = _is_bcf(self.path)
-        self._index = _index_of(self.path, is_bcf=self._is_bcf)
+        self._is_bcf = is_bcf(self.path)
+        self._index = index_of(self.path, is_bcf=self._is_bcf)
         if not self._is_bcf:
-            _check_is_whole(self.path)
+            check_is_whole(self.path)
         try:
             if self._is_bcf:
                 self._bcf = pysam.VariantFile(str(self.path), index_filename=str(self._index))
@@ -144,18 +84,18 @@ class VariantFile:
                 file=self.path,
                 remedy="Fetch it again, or give a VCF or BCF.",
             )
-        self.samples = tuple(columns[_FIXED_COLUMNS:])
-        _check_names(self.path, self.samples)
+        self.samples = tuple(columns[FIXED_COLUMNS:])
+        check_names(self.path, self.samples)
         self.span_keys = SpanKeys.declared(header)
         if all_samples:
             self.sample = self.samples[0] if self.samples else None
         else:
             self.sample = chosen_sample(self.path, self.samples, sample)
-        self._column = None if self.sample is None else _FIXED_COLUMNS + self.samples.index(self.sample)
+        self._column = None if self.sample is None else FIXED_COLUMNS + self.samples.index(self.sample)
         self._columns = self.samples  # whose calls a line has
         if self._is_bcf and self.sample is not None and not all_samples:
             self._bcf.subset_samples([self.sample])
-            self._column = _FIXED_COLUMNS
+            self._column = FIXED_COLUMNS
             self._columns = (self.sample,)
         self.contigs = _header_contigs(header)
         indexed = self._bcf.index.keys() if self._is_bcf else self._vcf.contigs
@@ -246,7 +186,7 @@ class VariantFile:
             InputError: it cannot be parsed; the message names it.
         """
         column = self._column
-        fields = line.split("\t", _FIXED_COLUMNS if column is None else column + 1)
+        fields = line.split("\t", FIXED_COLUMNS if column is None else column + 1)
         try:
             position = int(fields[1]) - 1
             ref, alts, filters, info = fields[3], fields[4], fields[6], fields[7]
@@ -291,8 +231,8 @@ class VariantFile:
         """
         self.parse(line)
         if self._has_calls(line):
-            return "\t".join(line.split("\t")[: _FIXED_COLUMNS + len(self.samples)])
-        return "\t".join([*line.split("\t")[: _FIXED_COLUMNS - 1], *["."] * (1 + len(self.samples))])
+            return "\t".join(line.split("\t")[: FIXED_COLUMNS + len(self.samples)])
+        return "\t".join([*line.split("\t")[: FIXED_COLUMNS - 1], *["."] * (1 + len(self.samples))])
 
     def _has_calls(self, line: str) -> bool:
         """Whether a line has calls at all; as ``bcftools`` reads it, one that has any has all, and none is empty.
@@ -300,19 +240,19 @@ class VariantFile:
         Raises:
             InputError: it has calls of some samples only, or an empty one.
         """
-        n_calls = line.count("\t") - _FIXED_COLUMNS + 1 - line.endswith("\t")
+        n_calls = line.count("\t") - FIXED_COLUMNS + 1 - line.endswith("\t")
         if n_calls >= len(self._columns) and not ("\t\t" in line or "\t:" in line):
             return True
         fields = line.split("\t")
-        if len(fields) <= _FIXED_COLUMNS or fields[_FIXED_COLUMNS - 1] == ".":
+        if len(fields) <= FIXED_COLUMNS or fields[FIXED_COLUMNS - 1] == ".":
             return False
         if n_calls < len(self._columns):
             shown = self._columns[max(0, n_calls)]
             raise self._malformed(
                 fields, f"ends before the call of the sample {shown!r}, the header names {len(self._columns)} samples"
             )
-        calls = fields[_FIXED_COLUMNS : _FIXED_COLUMNS + len(self._columns)]
-        if fields[_FIXED_COLUMNS - 1].split(":")[0] == "GT":
+        calls = fields[FIXED_COLUMNS : FIXED_COLUMNS + len(self._columns)]
+        if fields[FIXED_COLUMNS - 1].split(":")[0] == "GT":
             for name, call in zip(self._columns, calls, strict=True):
                 if call.partition(":")[0] == "":
                     raise self._malformed(fields, f"has an empty call in the column of the sample {name!r}")
@@ -331,138 +271,6 @@ class VariantFile:
         )
 
 
-def _is_bcf(path: Path) -> bool:
-    """Whether a file is a BCF, else a VCF that can be indexed, by its content; anything else is refused by its kind."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    if head.startswith(b"\x1f\x8b"):
-        is_blocked = head[12:14] == b"BC"
-        content = _inflated(head)
-        if content.startswith(b"BCF\2") and is_blocked:
-            return True
-        _refuse_foreign(path, content)
-        if not is_blocked:
-            raise InputError(
-                "is compressed with gzip, which cannot be read by region",
-                file=path,
-                remedy=f"Compress it with bgzip and index it: gunzip -c {path} | bgzip > calls.vcf.gz && "
-                "tabix -p vcf calls.vcf.gz",
-            )
-        return False
-    if head.startswith(b"BCF\2"):
-        raise InputError(
-            "is a BCF that is not compressed, which cannot be read by region",
-            file=path,
-            remedy=f"Compress and index it: bcftools view -Ob -o calls.bcf {path} && bcftools index calls.bcf",
-        )
-    _refuse_foreign(path, head)
-    remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
-    raise MissingIndexError("is not compressed, and has no index", file=path, remedy=remedy)
-
-
-def _inflated(head: bytes) -> bytes:
-    """What the beginning of a gzip file holds, as far as it can be read."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head)
-    except zlib.error:
-        return b""
-
-
-def _refuse_foreign(path: Path, content: bytes) -> None:
-    """Stop at what is no text of a VCF, and name the command that makes one."""
-    name = str(path.with_suffix(""))
-    plink = "plink2 {} --export vcf bgz --out calls && tabix -p vcf calls.vcf.gz"
-    if content.startswith(b"\xef\xbb\xbf"):
-        raise InputError(
-            "begins with a byte order mark, which no reader of VCF knows",
-            file=path,
-            remedy="Take it away, compress and index the file: sed '1s/^\\xef\\xbb\\xbf//' calls.vcf | "
-            "bgzip > calls.vcf.gz && tabix -p vcf calls.vcf.gz",
-        )
-    if path.suffix in (".pgen", ".pvar", ".psam"):
-        raise InputError(
-            "is of PLINK 2, which is not read", file=path, remedy=f"Make a VCF: {plink.format(f'--pfile {name}')}"
-        )
-    if path.suffix in (".bed", ".bim", ".fam") or content.startswith(b"\x6c\x1b"):
-        raise InputError(
-            "is of PLINK, which is not read",
-            file=path,
-            remedy=f"Make a VCF: {plink.format(f'--bfile {name} --ref-from-fa force --fa genome.fa')}",
-        )
-    if path.suffix == ".bgen" or content[16:20] == b"bgen":
-        raise InputError(
-            "is a BGEN, which is not read",
-            file=path,
-            remedy=f"Make a VCF: {plink.format(f'--bgen {path} ref-first --sample {name}.sample')}",
-        )
-    if not content.startswith((b"##fileformat=VCF", b"#CHROM\t", b"##")):
-        raise InputError("is neither a VCF nor a BCF", file=path, remedy="Give a VCF (.vcf.gz) or BCF with its index.")
-
-
-def _index_of(path: Path, *, is_bcf: bool) -> Path:
-    for suffix in (".csi", ".tbi"):
-        index = Path(f"{path}{suffix}")
-        if index.is_file():
-            return index
-    command = f"bcftools index {path}" if is_bcf else f"tabix -p vcf {path}"
-    raise MissingIndexError(
-        "has no index (.tbi or .csi)",
-        file=path,
-        remedy=f"Make it: {command} (a file that is not sorted: bcftools sort).",
-    )
-
-
-def _check_is_whole(path: Path) -> None:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - len(_BGZF_END)))
-        if file.read() != _BGZF_END:
-            raise InputError(
-                "is cut short: it lacks bgzip's last block", file=path, remedy="Fetch it again, and index it anew."
-            )
-
-
-def _check_names(path: Path, samples: Sequence[str]) -> None:
-    """Stop where a name does not say which column is meant."""
-    if len(set(samples)) < len(samples):
-        twice = next(name for name in samples if samples.count(name) > 1)
-        raise SampleError(
-            f"has two samples of the name {twice!r}",
-            file=path,
-            remedy="Name them apart (bcftools reheader -s names.txt), whichever of its samples is wanted.",
-        )
-    if "" in samples:
-        raise SampleError(
-            f"names no sample in column {_FIXED_COLUMNS + samples.index('') + 1} of its #CHROM line",
-            file=path,
-            remedy="Write a name there, or take the tab away if the column is none.",
-        )
-
-
-def chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
-    """The sample to read: the asked one, or the only one; None where there are none.
-
-    Raises:
-        SampleError: it is not there, or none is named where there are several.
-    """
-    shown = shown_samples(samples)
-    if asked is None:
-        if len(samples) > 1:
-            raise SampleError(
-                f"has {len(samples)} samples ({shown}), and none was named", file=path, remedy="Name one with --sample."
-            )
-        return samples[0] if samples else None
-    if asked not in samples:
-        found = f"it has {shown}" if samples else "it has no samples"
-        raise SampleError(f"has no sample {asked!r}: {found}", file=path, remedy="Name one of its samples.")
-    return asked
-
-
-def shown_samples(samples: Sequence[str]) -> str:
-    """The first names of a file for a message; those that end in spaces in quotes."""
-    names = [name if name == name.strip() else repr(name) for name in samples[:5]]
-    return ", ".join(names) + (", ..." if len(samples) > 5 else "")
-
-
 def _header_contigs(header: Sequence[str]) -> dict[str, int | None]:
     contigs: dict[str, int | None] = {}
     for line in header:
@@ -473,12 +281,6 @@ def _header_contigs(header: Sequence[str]) -> dict[str, int | None]:
             if name:
                 contigs[name[1]] = int(length[1]) if length else None
     return contigs
-
-
-def _value(info: str, key: str) -> str:
-    """The first value of a key of INFO; "" without one."""
-    found = re.search(rf"(?:^|;){key}=([^;]*)", info)
-    return found[1] if found else ""
 
 
 def genotype_of(text: str) -> tuple[int | None, ...]:

@@ -12,9 +12,8 @@ from ..files import whole_file
 from ..genome.edited import EditedGenome
 from ..genome.edited_records import RecordQueue
 from ..genome.record_columns import Record
+from ..genome.sample_names import FIXED_COLUMNS
 from ..genome.variants import VariantFile
-
-_FIXED_COLUMNS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _lines(
     for edit in (each.edit for each in placed if each.edit.is_carried):
         queue.push_edit(edit, _added_line(chrom, edit.record()))
         counts["added"] += 1
-    column = _FIXED_COLUMNS + file.samples.index(str(file.sample))
+    column = FIXED_COLUMNS + file.samples.index(str(file.sample))
     for line in file.lines(chrom):
         fields = line.split("\t", column + 1)
         position = int(fields[1]) - 1
@@ -114,7 +113,7 @@ def _lines(
         if len(fields) <= column:
             yield line  # a row of eight columns says nothing of any sample
             continue
-        kept = [*fields[:_FIXED_COLUMNS], fields[column]]
+        kept = [*fields[:FIXED_COLUMNS], fields[column]]
         if edited_contig is None or not records.may_change(edited_contig, position):
             yield "\t".join(kept)
             continue

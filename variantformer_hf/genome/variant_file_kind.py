@@ -1,0 +1,114 @@
+"""What a file of variants is by its content, and that it is whole and indexed, before it is read."""
+
+import zlib
+from pathlib import Path
+
+from ..errors import InputError, MissingIndexError
+
+# The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+def is_bcf(path: Path) -> bool:
+    """Whether a file is a BCF, else a VCF that can be indexed, by its content.
+
+    Raises:
+        InputError: it is of another kind; names the command that makes a VCF of it.
+        MissingIndexError: it is a VCF that is not compressed.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if head.startswith(b"\x1f\x8b"):
+        is_blocked = head[12:14] == b"BC"
+        content = _inflated(head)
+        if content.startswith(b"BCF\2") and is_blocked:
+            return True
+        _refuse_foreign(path, content)
+        if not is_blocked:
+            raise InputError(
+                "is compressed with gzip, which cannot be read by region",
+                file=path,
+                remedy=f"Compress it with bgzip and index it: gunzip -c {path} | bgzip > calls.vcf.gz && "
+                "tabix -p vcf calls.vcf.gz",
+            )
+        return False
+    if head.startswith(b"BCF\2"):
+        raise InputError(
+            "is a BCF that is not compressed, which cannot be read by region",
+            file=path,
+            remedy=f"Compress and index it: bcftools view -Ob -o calls.bcf {path} && bcftools index calls.bcf",
+        )
+    _refuse_foreign(path, head)
+    remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
+    raise MissingIndexError("is not compressed, and has no index", file=path, remedy=remedy)
+
+
+def index_of(path: Path, *, is_bcf: bool) -> Path:
+    """The index beside a file.
+
+    Raises:
+        MissingIndexError: there is none.
+    """
+    for suffix in (".csi", ".tbi"):
+        index = Path(f"{path}{suffix}")
+        if index.is_file():
+            return index
+    command = f"bcftools index {path}" if is_bcf else f"tabix -p vcf {path}"
+    raise MissingIndexError(
+        "has no index (.tbi or .csi)",
+        file=path,
+        remedy=f"Make it: {command} (a file that is not sorted: bcftools sort).",
+    )
+
+
+def check_is_whole(path: Path) -> None:
+    """Check that a file of bgzip ends as a whole one does.
+
+    Raises:
+        InputError: it does not.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(_BGZF_END)))
+        if file.read() != _BGZF_END:
+            raise InputError(
+                "is cut short: it lacks bgzip's last block", file=path, remedy="Fetch it again, and index it anew."
+            )
+
+
+def _inflated(head: bytes) -> bytes:
+    """What the beginning of a gzip file holds, as far as it can be read."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head)
+    except zlib.error:
+        return b""
+
+
+def _refuse_foreign(path: Path, content: bytes) -> None:
+    """Stop at what is no text of a VCF, and name the command that makes one."""
+    name = str(path.with_suffix(""))
+    plink = "plink2 {} --export vcf bgz --out calls && tabix -p vcf calls.vcf.gz"
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise InputError(
+            "begins with a byte order mark, which no reader of VCF knows",
+            file=path,
+            remedy="Take it away, compress and index the file: sed '1s/^\\xef\\xbb\\xbf//' calls.vcf | "
+            "bgzip > calls.vcf.gz && tabix -p vcf calls.vcf.gz",
+        )
+    if path.suffix in (".pgen", ".pvar", ".psam"):
+        raise InputError(
+            "is of PLINK 2, which is not read", file=path, remedy=f"Make a VCF: {plink.format(f'--pfile {name}')}"
+        )
+    if path.suffix in (".bed", ".bim", ".fam") or content.startswith(b"\x6c\x1b"):
+        raise InputError(
+            "is of PLINK, which is not read",
+            file=path,
+            remedy=f"Make a VCF: {plink.format(f'--bfile {name} --ref-from-fa force --fa genome.fa')}",
+        )
+    if path.suffix == ".bgen" or content[16:20] == b"bgen":
+        raise InputError(
+            "is a BGEN, which is not read",
+            file=path,
+            remedy=f"Make a VCF: {plink.format(f'--bgen {path} ref-first --sample {name}.sample')}",
+        )
+    if not content.startswith((b"##fileformat=VCF", b"#CHROM\t", b"##")):
+        raise InputError("is neither a VCF nor a BCF", file=path, remedy="Give a VCF (.vcf.gz) or BCF with its index.")
