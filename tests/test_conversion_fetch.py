@@ -17,8 +17,10 @@ from command_line import invoke
 from moto.server import ThreadedMotoServer
 
 from variantformer_hf.conversion import fetch as fetching
-from variantformer_hf.conversion import released_files
-from variantformer_hf.conversion.fetch import FetchedFile, copy_released, fetch_released
+from variantformer_hf.conversion import released_files, verification
+from variantformer_hf.conversion.fetch import fetch_released
+from variantformer_hf.conversion.fetched import FetchedFile
+from variantformer_hf.conversion.local_copy import copy_released
 from variantformer_hf.conversion.released_files import FILES, TISSUES, VOCABULARY, tissues_hash, vocabulary_hash
 from variantformer_hf.errors import InputError
 
@@ -120,7 +122,6 @@ def test_a_fetch_goes_on_where_it_broke_off(
 ) -> None:
     from s3fs import S3FileSystem
 
-    monkeypatch.setattr(fetching, "_PIECE", 2**20)
     read, asked = S3FileSystem._cat_file, []
 
     async def breaking(self: S3FileSystem, path: str, start: int = 0, **options: object) -> bytes:
@@ -135,11 +136,11 @@ def test_a_fetch_goes_on_where_it_broke_off(
     with pytest.raises(
         InputError, match=r"v4_ag/checkpoint.pth.*after 5,242,880 of 12,582,912 bytes.*goes on from there"
     ):
-        fetch(tmp_path, service, code, what=["weights"], models=["ag"], workers=1)
+        fetch(tmp_path, service, code, what=["weights"], models=["ag"], workers=1, piece=2**20)
     assert not (tmp_path / "model/v4_ag/checkpoint.pth").exists()
     limit = None
     asked.clear()
-    fetch(tmp_path, service, code, what=["weights"], models=["ag"], workers=1)
+    fetch(tmp_path, service, code, what=["weights"], models=["ag"], workers=1, piece=2**20)
     assert min(start for name, start in asked if name == "checkpoint.pth") == 5 * 2**20
     assert (tmp_path / "model/v4_ag/checkpoint.pth").read_bytes() == content_of("model/v4_ag/checkpoint.pth", LARGE)
     asked.clear()
@@ -244,7 +245,7 @@ def local_copy(folder: Path, *, old: bool) -> Path:
 def test_from_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool) -> None:
     copy = local_copy(tmp_path / "copy", old=old)
     monkeypatch.setattr(released_files, "check_vocabularies", lambda *_: None)
-    monkeypatch.setattr(fetching, "check_vocabularies", lambda *_: None)
+    monkeypatch.setattr(verification, "check_vocabularies", lambda *_: None)
     legacy = (
         copy / ("reference_genomes/data" if old else "model/common/reference_genomes/data") / "hg38/genes/data/G.npz"
     )

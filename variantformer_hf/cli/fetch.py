@@ -39,7 +39,9 @@ def released(
 
     The weights are 14 GB a model. A run that broke off goes on where it was; sizes and checksums are compared.
     """
-    from ..conversion.fetch import RECORD, copy_released, fetch_released
+    from ..conversion.fetch import fetch_released
+    from ..conversion.fetched import RECORD
+    from ..conversion.local_copy import copy_released
     from ..conversion.released_files import BUCKET, CODE
     from .progress import progress
 
