@@ -84,6 +84,7 @@ class FetchRecord:
 
 
 def read_json(path: Path) -> Any:
+    """Content of a file of JSON; None = there is none, or it is damaged."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
