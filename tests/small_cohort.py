@@ -12,8 +12,9 @@ from small_model import LENGTH, TISSUES, SmallWorld
 from variantformer_hf.data import ExpressionSource
 from variantformer_hf.data.activity import Activity, ActivityFile, read_activity
 from variantformer_hf.data.donors import DonorGenomes
+from variantformer_hf.data.expression import Expression
 from variantformer_hf.data.expression_sources import Sample
-from variantformer_hf.data.harmonization import Expression, harmonize
+from variantformer_hf.data.harmonization import harmonize
 
 DONORS = tuple(f"D{number}" for number in range(8))
 

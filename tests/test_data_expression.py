@@ -22,8 +22,8 @@ from variantformer_hf.data import (
     read_microarray,
     read_tidy,
 )
+from variantformer_hf.data.expression import Expression
 from variantformer_hf.data.expression_sources import Sample, quantile_normalized
-from variantformer_hf.data.harmonization import Expression
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.zoo.outputs import TissueNames

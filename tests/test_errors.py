@@ -7,7 +7,7 @@ import pytest
 
 from variantformer_hf.conversion.restricted_pickle import read_npz, read_pickled_data
 from variantformer_hf.conversion.variantformer import read_tissue_vocabulary
-from variantformer_hf.data.harmonization import Expression
+from variantformer_hf.data.expression import Expression
 from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.table_files import kind_of_file, read_text_bytes, text_lines

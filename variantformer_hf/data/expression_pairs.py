@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..zoo.outputs import TissueNames
-from .harmonization import Expression
+from .expression import Expression
 from .splits import PARTS, Split
 
 

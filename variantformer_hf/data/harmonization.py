@@ -10,7 +10,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,79 +18,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import InputError, unreadable
+from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..zoo.outputs import TissueNames
+from .expression import COLUMNS, CONTENT, Expression
 from .expression_sources import ExpressionSource
+from .gene_values import VALUES_SCHEMA, GeneFinder, GeneValues, TissueValues, map_genes
+from .replicates import Replicates, samples_kept
 
 logger = logging.getLogger(__name__)
 
-VALUES_SCHEMA = pa.schema(
-    [
-        ("sample", pa.int32()),
-        ("gene", pa.int32()),
-        ("log1p_tpm", pa.float32()),
-    ]
-)
 LEAST_NONZERO = 20
 NONCODING_PERCENTILE = 10.0
 _CODING = "protein_coding"
 _ROWS_IN_A_GROUP = 1 << 20
-
-
-@dataclass(frozen=True)
-class Expression:
-    """Training values of several cohorts; those of a large one stay on disk.
-
-    Attributes:
-        samples: sample, donor, cohort, tissue (the model's name), is_cell_line, a row each.
-        genes: ids of the gene table's genes, in its order.
-        sample, gene: (N,) int32, of each value: row of ``samples``, place in ``genes``.
-        log1p_tpm: (N,) float32, greater than 0.
-        report: what was read and dropped, by cohort and reason.
-    """
-
-    samples: pa.Table
-    genes: tuple[str, ...]
-    sample: np.ndarray
-    gene: np.ndarray
-    log1p_tpm: np.ndarray
-    report: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def donors(self) -> list[str]:
-        """Names of the donors, each once, in the order of the samples."""
-        return list(dict.fromkeys(self.samples["donor"].to_pylist()))
-
-    def __len__(self) -> int:
-        return len(self.log1p_tpm)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Expression":
-        """What :func:`harmonize` wrote; the values stay on disk.
-
-        Raises:
-            InputError: the folder is not one, or was not finished.
-        """
-        folder = Path(folder)
-        try:
-            content = json.loads((folder / _CONTENT).read_text())
-            samples = pq.read_table(folder / "samples.parquet")
-            columns = {
-                name: np.memmap(folder / f"{name}.bin", dtype, "r", shape=(content["report"]["values"],))
-                for name, dtype in _COLUMNS.items()
-            }
-        except PermissionError as error:
-            raise unreadable(folder, error) from None
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                "is no prepared expression, or was not finished", file=folder, remedy="Prepare it again."
-            ) from error
-        return cls(samples, tuple(content["genes"]), report=content["report"], **columns)
-
-
-_CONTENT = "expression.json"
-_COLUMNS = {"sample": np.int32, "gene": np.int32, "log1p_tpm": np.float32}
 
 
 def harmonize(
@@ -124,22 +64,22 @@ def harmonize(
         InputError: a tissue that the model does not have, a sample in two sources, nothing is left; a taken folder.
     """
     output = Path(output)
-    if (output / _CONTENT).exists():
+    if (output / CONTENT).exists():
         raise InputError("already holds prepared expression", file=output, remedy="Name another folder.")
     output.mkdir(parents=True, exist_ok=True)
     tissue_of = _tissues(sources, tissues)
     _check_samples(sources)
-    replicates = _Replicates(_samples_kept(sources, tissue_of))
-    finder = _GeneFinder(gene_table)
+    replicates = Replicates(samples_kept(sources, tissue_of))
+    finder = GeneFinder(gene_table)
     coding = np.array([gene.gene_type in (None, _CODING) for gene in gene_table.genes])
     counts = np.zeros(len(gene_table), dtype=np.int64)
     report: dict[str, Any] = {"cohorts": {}}
     first_sample = np.cumsum([0, *(len(source.samples) for source in sources)])
     with tempfile.TemporaryDirectory(prefix="variantformer-") as name:
         folder = Path(name)
-        noncoding = _TissueValues(folder)
+        noncoding = TissueValues(folder)
 
-        def taken(number: int, measured: Iterator[_Mapped], dropped: Counter[str], file: Path) -> None:
+        def taken(number: int, measured: Iterator[GeneValues], dropped: Counter[str], file: Path) -> None:
             """Count values above 0 and write them for the second pass."""
             first, source = int(first_sample[number]), sources[number]
             names = [tissue_of[source.cohort, each.tissue] for each in source.samples]
@@ -154,7 +94,7 @@ def harmonize(
 
         dropped_of: list[Counter[str]] = [Counter() for _ in sources]
         for number, source in enumerate(sources):
-            measured = _mapped(source, finder, int(first_sample[number]), dropped_of[number])
+            measured = map_genes(source, finder, int(first_sample[number]), dropped_of[number])
             taken(number, map(replicates.held_back, measured), dropped_of[number], folder / f"{number}.parquet")
         for number, source in enumerate(sources):
             dropped, bounds = dropped_of[number], (int(first_sample[number]), int(first_sample[number + 1]))
@@ -200,9 +140,9 @@ def harmonize(
     samples = _sample_table(sources, tissue_of).filter(pa.array(replicates.is_kept))
     pq.write_table(samples, output / "samples.parquet")
     content = {"genes": [gene.gene_id for gene in gene_table.genes], "report": report}
-    partial = output / f".{_CONTENT}.partial"
+    partial = output / f".{CONTENT}.partial"
     partial.write_text(json.dumps(content, indent=2))
-    partial.replace(output / _CONTENT)
+    partial.replace(output / CONTENT)
     return Expression.load(output)
 
 
@@ -216,13 +156,13 @@ def _filtered(
     thresholds: Mapping[str, float],
     tissue_of: Mapping[tuple[str, str], str],
     first_sample: np.ndarray,
-    replicates: "_Replicates",
+    replicates: Replicates,
     report: dict[str, Any],
 ) -> int:
     """The second pass: values that are kept go to files; how many there are."""
     n_values, kept_of_gene = 0, np.zeros(len(counts), dtype=np.int64)
     with ExitStack() as stack:
-        files = {name: stack.enter_context((output / f"{name}.bin").open("wb")) for name in _COLUMNS}
+        files = {name: stack.enter_context((output / f"{name}.bin").open("wb")) for name in COLUMNS}
         for number, source in enumerate(sources):
             floor = np.array(
                 [0.0 if source.is_cell_line else thresholds.get(tissue_of[source.cohort, each.tissue], 0.0)
@@ -240,141 +180,13 @@ def _filtered(
                 dropped["gene with few values"] += int(few.sum())
                 dropped["non-coding, low for its tissue"] += int(low.sum())
                 for name, column in zip(files, (replicates.row_of[sample], gene, values), strict=True):
-                    column[keep].astype(_COLUMNS[name]).tofile(files[name])
+                    column[keep].astype(COLUMNS[name]).tofile(files[name])
                 kept_of_gene += np.bincount(gene[keep], minlength=len(counts))
                 n_values += int(keep.sum())
             entry["values_dropped"] = {name: count for name, count in dropped.items() if count}
             entry["values"] = n_values - before
     report["genes"] = int((kept_of_gene > 0).sum())
     return n_values
-
-
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    """Values of one gene: its row in the table, samples (numbered over all sources), TPM."""
-
-    gene: int
-    samples: np.ndarray
-    values: np.ndarray
-
-    def chosen(self, which: np.ndarray) -> "_Mapped":
-        return _Mapped(self.gene, self.samples[which], self.values[which])
-
-    def table(self) -> pa.Table:
-        return pa.table(
-            {
-                "sample": self.samples.astype(np.int32),
-                "gene": np.full(len(self.samples), self.gene, dtype=np.int32),
-                "log1p_tpm": np.log1p(self.values),
-            },
-            schema=VALUES_SCHEMA,
-        )
-
-
-def _mapped(source: ExpressionSource, finder: "_GeneFinder", first: int, dropped: Counter[str]) -> Iterator[_Mapped]:
-    seen: set[int] = set()
-    for name, values in source.values():
-        gene = finder.find(name, source.gene_names)
-        if gene is None:
-            dropped["gene not in the table"] += int((~np.isnan(values)).sum())
-            continue
-        if gene in seen:
-            dropped["gene twice in the file"] += int((~np.isnan(values)).sum())
-            continue
-        seen.add(gene)
-        if (values < 0).any() or np.isinf(values).any():
-            problem = "has an infinite value" if np.isinf(values).any() else "has a negative value"
-            raise InputError(problem, file=source.path, record=name, remedy="Give TPM, not logarithms.")
-        there = ~np.isnan(values)
-        dropped["not measured"] += int((~there).sum())
-        yield _Mapped(gene, np.flatnonzero(there) + first, values[there].astype(np.float32))
-
-
-class _Replicates:
-    """Samples of one donor and tissue: their values are held back until all files are read, and averaged.
-
-    Args:
-        kept_as: (S,) of each sample, numbered over all sources, the one that it becomes: itself, where it is the only
-            one or the first of its donor and tissue.
-    """
-
-    def __init__(self, kept_as: np.ndarray) -> None:
-        self._kept_as = kept_as
-        self._is_replicated = np.bincount(kept_as, minlength=len(kept_as))[kept_as] > 1
-        self._held: dict[int, list[_Mapped]] = {}
-        self.is_kept: np.ndarray = kept_as == np.arange(len(kept_as))
-        self.row_of: np.ndarray = np.cumsum(self.is_kept) - 1
-        self.n_fewer_samples = int((~self.is_kept).sum())
-
-    def held_back(self, batch: _Mapped) -> _Mapped:
-        """What of a gene's values is of samples without replicates; the others are kept here."""
-        replicated = self._is_replicated[batch.samples]
-        if replicated.any():
-            self._held.setdefault(batch.gene, []).append(batch.chosen(replicated))
-        return batch.chosen(~replicated)
-
-    def averaged(self, first: int, last: int) -> Iterator[_Mapped]:
-        """Gene by gene the means of samples that become one of ``first`` to ``last``."""
-        for gene in sorted(self._held):
-            samples = self._kept_as[np.concatenate([batch.samples for batch in self._held[gene]])]
-            values = np.log1p(np.concatenate([batch.values for batch in self._held[gene]]).astype(np.float64))
-            found, place, n = np.unique(samples, return_inverse=True, return_counts=True)
-            means = np.expm1(np.bincount(place, weights=values) / n).astype(np.float32)
-            yield _Mapped(gene, found, means).chosen((found >= first) & (found < last))
-
-    def summary(self, first: int, last: int) -> tuple[int, int, int]:
-        """Replicates that become samples of ``first`` to ``last``, how many these are, and how many fewer values."""
-        mine = self._is_replicated & (self._kept_as >= first) & (self._kept_as < last)
-        values = [batch.samples[mine[batch.samples]] for batches in self._held.values() for batch in batches]
-        n_values = sum(map(len, values))
-        n_means = sum(len(batch.samples) for batch in self.averaged(first, last))
-        return int(mine.sum()), int((mine & self.is_kept).sum()), n_values - n_means
-
-
-def _samples_kept(sources: Sequence[ExpressionSource], tissue_of: Mapping[tuple[str, str], str]) -> np.ndarray:
-    """(S,) of each sample, numbered over all sources, the first one of its cohort, donor and tissue."""
-    first: dict[tuple[str, str, str], int] = {}
-    keys = [(source.cohort, each.donor, tissue_of[source.cohort, each.tissue])
-            for source in sources for each in source.samples]  # fmt: skip
-    return np.array([first.setdefault(key, number) for number, key in enumerate(keys)], dtype=np.int64)
-
-
-class _GeneFinder:
-    """Rows of the gene table by stable id or symbol."""
-
-    def __init__(self, table: GeneTable) -> None:
-        self._of_id = {gene.gene_id.split(".")[0]: row for row, gene in enumerate(table.genes)}
-        names = Counter(gene.gene_name for gene in table.genes)
-        # A symbol of several genes is none's.
-        self._of_name = {gene.gene_name: row for row, gene in enumerate(table.genes) if names[gene.gene_name] == 1}
-
-    def find(self, name: str, kind: str) -> int | None:
-        """Row of a gene; None = the table does not have it."""
-        found = self._of_id.get(name.split(".", maxsplit=1)[0])
-        return self._of_name.get(name) if found is None and kind == "symbol" else found
-
-
-class _TissueValues:
-    """Values of tissues on disk, for exact percentiles of more than memory holds."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._paths: dict[str, Path] = {}
-
-    def add(self, tissues: Sequence[str], values: np.ndarray) -> None:
-        """Keep values of samples of some tissues."""
-        names = np.asarray(tissues, dtype=object)
-        for name in dict.fromkeys(tissues):
-            path = self._paths.setdefault(name, self._folder / f"tissue-{len(self._paths)}.f32")
-            with path.open("ab") as file:
-                values[names == name].astype(np.float32).tofile(file)
-
-    def percentiles(self, percentile: float) -> dict[str, float]:
-        """The percentile of each tissue's values."""
-        return {
-            name: float(np.percentile(np.fromfile(path, dtype=np.float32), percentile))
-            for name, path in self._paths.items()
-        }
 
 
 def _tissues(sources: Sequence[ExpressionSource], known: TissueNames) -> dict[tuple[str, str], str]:

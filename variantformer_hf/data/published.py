@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..genome.table_files import write_parquet_pieces
+from .expression import Expression
 from .expression_pairs import value_parts
-from .harmonization import Expression
 from .splits import PARTS, Split, summary
 
 COLUMNS = ("sample", "donor", "cohort", "tissue", "gene_id", "log1p_tpm")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import yaml
 
+from ..data.expression import Expression
 from ..data.expression_sources import read_tidy
-from ..data.harmonization import Expression, harmonize
+from ..data.harmonization import harmonize
 from ..data.splits import split_donors
 from ..genome.genes import GeneTable
 from ..whole_folders import replace_folder

@@ -14,8 +14,8 @@ import torch
 from ..data.collators import ExpressionCollator
 from ..data.donors import DonorGenomes
 from ..data.examples import ALL, ExpressionExamples, Share, expression_dataset
+from ..data.expression import Expression
 from ..data.expression_pairs import ExpressionPairs, expression_pairs
-from ..data.harmonization import Expression
 from ..data.splits import Split, summary
 from ..errors import InputError
 from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
