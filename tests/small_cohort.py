@@ -15,6 +15,7 @@ from variantformer_hf.data.donors import DonorGenomes
 from variantformer_hf.data.expression import Expression
 from variantformer_hf.data.expression_sources import Sample
 from variantformer_hf.data.harmonization import harmonize
+from variantformer_hf.simulation.writers import cre_line
 
 DONORS = tuple(f"D{number}" for number in range(8))
 
@@ -63,8 +64,8 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
             path = folder / f"{donor}.{tissue}.bed"
             rows_of = [each for each in table if rng.random() < 0.9]
             path.write_text("".join(
-                f"{e['chrom']}\t{e['start']}\t{e['end']}\tE\t0\t.\t0\t0\t0,0,0\t{rng.choice(['PLS', 'Low-DNase'])}\n"
-                for e in rows_of
+                cre_line(each["chrom"], each["start"], each["end"], "E", rng.choice(["PLS", "Low-DNase"]))
+                for each in rows_of
             ))  # fmt: skip
             files.append(ActivityFile(path, donor, tissue))
     activity = read_activity(files, predictor.cre_table)

@@ -18,6 +18,7 @@ from variantformer_hf.modeling import (
     VariantFormerProcessor,
 )
 from variantformer_hf.simulation.model import fill_weights
+from variantformer_hf.simulation.writers import cre_line
 from variantformer_hf.zoo.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 
 TISSUES = ["whole blood", "liver", "thyroid"]
@@ -76,9 +77,9 @@ def small_world(folder: Path, seed: int = 0, **config: object) -> SmallWorld:
     lines = []
     for start in starts:
         end, kind = start + rng.randint(20, 120), rng.choice(CLASSES)
-        lines.append(f"chr1\t{start}\t{end}\tE{start}\t0\t.\t{start}\t{end}\t0,0,0\t{kind}\n")
+        lines.append(cre_line("chr1", start, end, f"E{start}", kind))
     # Elements without any gene, to hold out.
-    lines += [f"chrX\t{start}\t{start + 50}\tX{start}\t0\t.\t0\t0\t0,0,0\tdELS\n" for start in (20, 90, 140)]
+    lines += [cre_line("chrX", start, start + 50, f"X{start}", "dELS") for start in (20, 90, 140)]
     (folder / "cres.bed").write_text("".join(lines))
     tokenizer = DnaTokenizer.train([random_bases(rng, 300) for _ in range(20)], vocab_size=60)
     processor = VariantFormerProcessor(

@@ -31,6 +31,7 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.variant import VariantNormalizer
 from variantformer_hf.genome.variant_table import read_variants
+from variantformer_hf.simulation.writers import cre_line
 
 treelite = pytest.importorskip("treelite")
 
@@ -130,7 +131,7 @@ def gene_list(folder: Path, gene: str, places: list[tuple[int, int, str]], start
 def test_lists_of_cres(tmp_path: Path) -> None:
     elements = [(100, 200, "PLS"), (300, 400, "dELS"), (900, 950, "pELS")]
     bed = tmp_path / "cres.bed"
-    bed.write_text("".join(f"chr1\t{a}\t{b}\tE{a}\t0\t.\t{a}\t{b}\t0,0,0\t{kind}\n" for a, b, kind in elements))
+    bed.write_text("".join(cre_line("chr1", start, end, f"E{start}", kind) for start, end, kind in elements))
     gene_list(tmp_path / "maps", "ENSG1.1", elements[:2], 250, 260)
     gene_list(tmp_path / "maps", "ENSG2.1", [elements[1], (500, 510, "PLS")], 310, 320)
     output = run("cres", tmp_path / "maps", "-o", tmp_path / "cres.parquet", "--bed", bed)

@@ -14,6 +14,7 @@ from variantformer_hf import CreTable
 from variantformer_hf.data.activity import ActivityFile, read_activity
 from variantformer_hf.data.splits import Split, check_donors, split_donors, split_elements, summary
 from variantformer_hf.errors import InputError
+from variantformer_hf.simulation.writers import cre_line
 from variantformer_hf.zoo.outputs import TissueNames
 
 
@@ -113,7 +114,7 @@ def test_donors_without_genotypes_are_named() -> None:
 
 
 def bed(path: Path, rows: list[tuple[int, int, str]], chrom: str = "chr1") -> Path:
-    path.write_text("".join(f"{chrom}\t{s}\t{e}\tE{s}\t0\t.\t{s}\t{e}\t0,0,0\t{c}\n" for s, e, c in rows))
+    path.write_text("".join(cre_line(chrom, start, end, f"E{start}", kind) for start, end, kind in rows))
     return path
 
 

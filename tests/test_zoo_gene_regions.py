@@ -9,6 +9,7 @@ from variantformer_hf.errors import ContigError
 from variantformer_hf.genome import CreTable, GeneTable, ReferenceGenome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.simulation.writers import cre_line
 from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences, gene_window
 
 RELEASED = SimpleNamespace(cre_flank=50, cre_radius=1_000_000, gene_upstream=1_000, max_gene_length=300_000)
@@ -47,7 +48,7 @@ def files(tmp_path: Path) -> Path:
         (449, 470, "dELS"),
         (450, 480, "pELS"),
     ]
-    lines = [f"chr1\t{s}\t{e}\tE{s}\t0\t.\t{s}\t{e}\t0,0,0\t{c}\n" for s, e, c in rows]
+    lines = [cre_line("chr1", start, end, f"E{start}", kind) for start, end, kind in rows]
     (tmp_path / "cres.bed").write_text("".join(lines))
     return tmp_path
 
@@ -99,7 +100,7 @@ def test_a_gene_beyond_the_contig_says_that_the_assemblies_differ(files: Path) -
 
 def test_a_cre_beyond_the_contig_says_so_too(files: Path) -> None:
     with (files / "cres.bed").open("a") as file:
-        file.write("chr1\t590\t700\tE\t0\t.\t590\t700\t0,0,0\tPLS\n")
+        file.write(cre_line("chr1", 590, 700, "E", "PLS"))
     with pytest.raises(ContigError, match="a cCRE ends at 700"):
         finder(files, "ENSG00000000001.1,G,chr1,100,200,+\n")
 
