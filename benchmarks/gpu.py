@@ -37,8 +37,11 @@ BEGIN, END = "<!-- gpu.sh: table -->", "<!-- gpu.sh: end -->"
 LIMITS = {"tests": 60, "model": 60, "attention": 75, "training": 45, "effects": 90}
 TINY = {
     "encoder_config": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},
-    "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-}  # fmt: skip
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
 N_TISSUES = 62
 
 
@@ -159,9 +162,13 @@ def model(cpu: bool) -> dict[str, Any]:
     from benchmarks.speed.model import measure
 
     asked = Namespace(
-        attention=None, compile=False, rounds=1 if cpu else 3, cres=20 if cpu else 1_400, windows=3 if cpu else 200,
+        attention=None,
+        compile=False,
+        rounds=1 if cpu else 3,
+        cres=20 if cpu else 1_400,
+        windows=3 if cpu else 200,
         tissues=N_TISSUES,
-    )  # fmt: skip
+    )
     return measure(config_of(cpu), place(cpu), torch.float32 if cpu else torch.bfloat16, asked)
 
 
@@ -178,8 +185,10 @@ def attention(cpu: bool) -> dict[str, Any]:
     torch.manual_seed(0)
     model = random_model(config_of(cpu), device, dtype).eval()
     fill_weights(model, np.random.default_rng(0))  # of a size at which implementations could differ
-    gene = {**random_gene(model, n_cres=8 if cpu else 300, n_windows=2 if cpu else 40, device=device),
-            "tissue_ids": torch.arange(4, device=device)[None]}  # fmt: skip
+    gene = {
+        **random_gene(model, n_cres=8 if cpu else 300, n_windows=2 if cpu else 40, device=device),
+        "tissue_ids": torch.arange(4, device=device)[None],
+    }
     found: dict[str, Any] = {}
     problems, expected = [], None
 
@@ -227,8 +236,11 @@ def training(cpu: bool) -> dict[str, Any]:
     width = model.config.encoder_config.hidden_size
     gene["cre_embeds"] = torch.randn(pairs, n_cres, width, device=device)
     del gene["cre_input_ids"], gene["cre_attention_mask"]
-    batch = {**gene, "tissue_ids": torch.randint(0, N_TISSUES, (pairs, n_tissues), device=device),
-             "labels": torch.rand(pairs, n_tissues, device=device)}  # fmt: skip
+    batch = {
+        **gene,
+        "tissue_ids": torch.randint(0, N_TISSUES, (pairs, n_tissues), device=device),
+        "labels": torch.rand(pairs, n_tissues, device=device),
+    }
     learning = [each for each in model.parameters() if each.requires_grad]
 
     def step() -> torch.Tensor:
@@ -273,8 +285,12 @@ def effects(cpu: bool) -> dict[str, Any]:
 
 
 STEPS: dict[str, Callable[[bool], dict[str, Any]]] = {
-    "tests": tests, "model": model, "attention": attention, "training": training, "effects": effects,
-}  # fmt: skip
+    "tests": tests,
+    "model": model,
+    "attention": attention,
+    "training": training,
+    "effects": effects,
+}
 
 
 def random_gene(model: Any, *, n_cres: int, n_windows: int, device: Any, pairs: int = 1) -> dict[str, Any]:

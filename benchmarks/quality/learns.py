@@ -51,8 +51,10 @@ def main() -> None:
     report: dict[str, Any] = {"threads": torch.get_num_threads()}
     prepare(cohort)
     write_configs(cohort, encoder_epochs=arguments.encoder_epochs, epochs=arguments.epochs)
-    for stage, train, kind in (("encoder", train_encoder, EncoderOptions),
-                               ("expression", train_expression, ExpressionOptions)):  # fmt: skip
+    for stage, train, kind in (
+        ("encoder", train_encoder, EncoderOptions),
+        ("expression", train_expression, ExpressionOptions),
+    ):
         with Timer() as took:
             report[stage] = train(read_options(arguments.folder / f"{stage}.yaml", kind))  # type: ignore[operator]
         report[f"minutes of {stage}"] = took.seconds / 60

@@ -158,8 +158,10 @@ def variants_of(
         covered_by[max(0, start - window.start) : max(0, end - window.start)] = True
     free = np.flatnonzero(~covered_by)
     genes = (window.start + rng.choice(free, size=n, replace=False)).tolist()
-    return {name: [_variant(person, place, rng) for place in places] for name, places in
-            (("element", elements), ("gene", genes))}  # fmt: skip
+    return {
+        name: [_variant(person, place, rng) for place in places]
+        for name, places in (("element", elements), ("gene", genes))
+    }
 
 
 def _variant(person: PersonalGenome, place: int, rng: np.random.Generator) -> Variant:

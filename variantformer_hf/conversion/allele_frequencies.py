@@ -71,9 +71,10 @@ def _read(path: Path) -> "pa.Table":
         table = csv.read_csv(content, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=options)
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(
-            f"is not a table of {', '.join(types)}: {' '.join(str(error).split())[:150]}", file=path,
+            f"is not a table of {', '.join(types)}: {' '.join(str(error).split())[:150]}",
+            file=path,
             remedy="Give the tables as released.",
-        ) from error  # fmt: skip
+        ) from error
     for name in columns:
         lowest, highest = pc.min_max(table[name]).values()
         if lowest.as_py() is not None and not 0 <= lowest.as_py() <= highest.as_py() <= 1:

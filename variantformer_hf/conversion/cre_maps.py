@@ -90,8 +90,13 @@ def _read_list(file: Path) -> tuple[str, tuple[str, int, int], list[Element]]:
     gene_id = file.parent.name
     for line, row in enumerate(reader, 2):
         try:
-            element = (row["chromosome"], int(float(row["start_cre"])), int(float(row["end_cre"])), row["cre_id"],
-                       row["cre_name"])  # fmt: skip
+            element = (
+                row["chromosome"],
+                int(float(row["start_cre"])),
+                int(float(row["end_cre"])),
+                row["cre_id"],
+                row["cre_name"],
+            )
             interval = (row["chromosome"], int(float(row["start_gene"])), int(float(row["end_gene"])))
         except (TypeError, ValueError) as error:
             raise InputError("has a place that is no number", file=file, record=f"line {line}") from error

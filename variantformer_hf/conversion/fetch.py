@@ -129,6 +129,7 @@ def _check_room(output: Path, todo: list[RemoteFile]) -> None:
     free = shutil.disk_usage(output).free
     if needed > free:
         raise InputError(
-            f"needs {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free", file=output,
+            f"needs {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
+            file=output,
             remedy="Name a folder on a larger disk, or ask for less with --what and --models.",
-        )  # fmt: skip
+        )

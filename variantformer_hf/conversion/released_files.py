@@ -46,7 +46,8 @@ FILES: tuple[ReleasedFile, ...] = (
     ReleasedFile("model/v4_ag/checkpoint.pth", "weights", ("v4_ag_epoch9_checkpoint.pth",), ("ag",)),
     ReleasedFile("model/v4_pcg/tokenizer_checkpoint.pth", "weights", ("pretrained_tokenizers_checkpoint.pth",)),
     ReleasedFile(
-        VOCABULARY, "weights",
+        VOCABULARY,
+        "weights",
         ("bpe_vocabulary_500_using_huggingface.json", "bpe_vocabulary_500.json", "vocabs/bpe_vocabulary_500.json"),
         in_code=True,
     ),
@@ -55,19 +56,21 @@ FILES: tuple[ReleasedFile, ...] = (
     ReleasedFile("model/v4_ag/all_genes_gencodeV24.csv", "genes", ("all_genes_ag_gencodeV24.csv",), ("ag",)),
     ReleasedFile("model/common/ENCFF234XEZ.bed.gz", "cres", ("ENCFF234XEZ.bed.gz",)),
     ReleasedFile(
-        "data/GRCh38_no_alt_analysis_set_GCA_000001405.15.fasta.gz", "reference",
+        "data/GRCh38_no_alt_analysis_set_GCA_000001405.15.fasta.gz",
+        "reference",
         ("GRCh38_no_alt_analysis_set_GCA_000001405.15.fasta.gz",),
     ),
     ReleasedFile("data/HG00096.vcf.gz", "example", ("HG00096.vcf.gz",)),
     ReleasedFile("data/HG00096.vcf.gz.tbi", "example", ("HG00096.vcf.gz.tbi",)),
     *(
         ReleasedFile(
-            f"data/1KG_af_hg38_tables/1KG_hg38_af_chr{name}.tsv", "frequencies",
+            f"data/1KG_af_hg38_tables/1KG_hg38_af_chr{name}.tsv",
+            "frequencies",
             (f"1KG_af_hg38_tables/1KG_hg38_af_chr{name}.tsv",),
         )
         for name in _AF_CONTIGS
     ),
-)  # fmt: skip
+)
 _BY_KEY = {file.key: file for file in FILES}
 # Groups of which the bucket's listing says what they hold, by their folders.
 FOLDERS: dict[str, tuple[str, ...]] = {

@@ -202,15 +202,17 @@ def _one_type(source: LightningCheckpoint, released_names: Iterable[str], *, mix
         if found not in _WEIGHT_TYPES:
             raise CheckpointError(
                 f"{name} is of {_type_name(found)}; weights are of {', '.join(map(_type_name, _WEIGHT_TYPES))}",
-                file=source.path, remedy="Only the released VariantFormer layouts can be converted.",
-            )  # fmt: skip
+                file=source.path,
+                remedy="Only the released VariantFormer layouts can be converted.",
+            )
     first, wanted = next(iter(types.items()))
     other = next((name for name, found in types.items() if found != wanted), None)
     if other is not None and not mixed_allowed:
         raise CheckpointError(
-            f"{first} is of {_type_name(wanted)} and {other} of {_type_name(types[other])}", file=source.path,
+            f"{first} is of {_type_name(wanted)} and {other} of {_type_name(types[other])}",
+            file=source.path,
             remedy="Choose the type that all are written in, such as --dtype float32.",
-        )  # fmt: skip
+        )
     return wanted
 
 
@@ -232,15 +234,21 @@ def _compare_with_source(
             for name in written.keys():  # noqa: SIM118 -- not a dict
                 found, wanted = written.get_tensor(name), source[name]
                 if not wanted.isfinite().all():
-                    raise CheckpointError(f"{name} holds a number that is not finite", file=path,
-                                          remedy="Fetch the checkpoint again; its weights are broken.")  # fmt: skip
+                    raise CheckpointError(
+                        f"{name} holds a number that is not finite",
+                        file=path,
+                        remedy="Fetch the checkpoint again; its weights are broken.",
+                    )
                 if wanted.dtype != dtype:
                     wanted = wanted.to(dtype)  # asked for by name
                 if found.dtype != wanted.dtype or not torch.equal(found, wanted):
                     raise CheckpointError(f"{name} was not written as it is in the checkpoint", file=path)
                 if not found.isfinite().all():
-                    raise CheckpointError(f"{name} holds a number that {_type_name(dtype)} does not have", file=path,
-                                          remedy="Choose another --dtype.")  # fmt: skip
+                    raise CheckpointError(
+                        f"{name} holds a number that {_type_name(dtype)} does not have",
+                        file=path,
+                        remedy="Choose another --dtype.",
+                    )
                 count += 1
     return count
 

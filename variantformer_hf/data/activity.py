@@ -101,9 +101,10 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
                 found[row] = int(name != INACTIVE)
         if not found:
             raise InputError(
-                "shares no element with the cCRE table", file=each.path,
+                "shares no element with the cCRE table",
+                file=each.path,
                 remedy="Give the files of the same registry version and assembly.",
-            )  # fmt: skip
+            )
         element = np.fromiter(found, dtype=np.int32, count=len(found))
         label = np.fromiter(found.values(), dtype=np.int8, count=len(found))
         columns = {
@@ -114,9 +115,12 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
         }
         parts.append(pa.table(columns, schema=ACTIVITY_SCHEMA))
         report[each.path.name] = {
-            "donor": each.donor, "tissue": tissue, "elements": len(found), "active": int(label.sum()),
+            "donor": each.donor,
+            "tissue": tissue,
+            "elements": len(found),
+            "active": int(label.sum()),
             "dropped": dict(dropped),
-        }  # fmt: skip
+        }
     if not parts:
         raise InputError("no file of activity is given", remedy="Give one per donor and tissue.")
     return Activity(pa.concat_tables(parts), tuple(dict.fromkeys(names)), report)
@@ -127,8 +131,11 @@ def _tissue(file: ActivityFile, known: TissueNames | None) -> str:
         return file.tissue
     found, rejected = known.resolve([file.tissue])
     if rejected:
-        raise InputError(f"is of the tissue {file.tissue!r}, which the model does not have", file=file.path,
-                         remedy="Rename it, or leave the file out.")  # fmt: skip
+        raise InputError(
+            f"is of the tissue {file.tissue!r}, which the model does not have",
+            file=file.path,
+            remedy="Rename it, or leave the file out.",
+        )
     return found[0].name
 
 
@@ -147,6 +154,8 @@ def _elements(path: Path) -> Iterator[tuple[str, int, int, str]]:
             yield fields[0], int(fields[1]), int(fields[2]), fields[_CLASS_COLUMN]
         except (IndexError, ValueError) as error:
             raise InputError(
-                "is no element: ten columns, the class in the tenth", file=path, record=f"line {number}",
+                "is no element: ten columns, the class in the tenth",
+                file=path,
+                record=f"line {number}",
                 remedy="Give ENCODE's cCREs of one biosample.",
-            ) from error  # fmt: skip
+            ) from error

@@ -129,9 +129,10 @@ def harmonize(
         )
     if not n_values:
         raise InputError(
-            "no value is left to train on", file=sources[0].path if sources else None,
+            "no value is left to train on",
+            file=sources[0].path if sources else None,
             remedy=f"See what was dropped: {report['cohorts']}.",
-        )  # fmt: skip
+        )
     report |= {
         "values": n_values,
         "genes_with_few_values": int(((counts > 0) & (counts < least_nonzero)).sum()),
@@ -165,9 +166,12 @@ def _filtered(
         files = {name: stack.enter_context((output / f"{name}.bin").open("wb")) for name in COLUMNS}
         for number, source in enumerate(sources):
             floor = np.array(
-                [0.0 if source.is_cell_line else thresholds.get(tissue_of[source.cohort, each.tissue], 0.0)
-                 for each in source.samples], dtype=np.float32,
-            )  # fmt: skip
+                [
+                    0.0 if source.is_cell_line else thresholds.get(tissue_of[source.cohort, each.tissue], 0.0)
+                    for each in source.samples
+                ],
+                dtype=np.float32,
+            )
             entry = report["cohorts"][_name(sources, source)]
             dropped, before = Counter(entry["values_dropped"]), n_values
             files_of = [folder / f"{number}.parquet", folder / f"{number}.replicates.parquet"]
@@ -203,9 +207,10 @@ def _tissues(sources: Sequence[ExpressionSource], known: TissueNames) -> dict[tu
                 entry = rejected[0]
                 near = f" It has {', '.join(entry.suggestions[:3])}." if entry.suggestions else ""
                 raise InputError(
-                    f"has the tissue {name!r}, which the model does not have", file=source.path,
+                    f"has the tissue {name!r}, which the model does not have",
+                    file=source.path,
                     remedy=f"Rename it, leave its samples out, or add it to the model (add_tissue).{near}",
-                )  # fmt: skip
+                )
             found[source.cohort, name] = tissues[0].name
     return found
 
@@ -223,9 +228,11 @@ def _check_samples(sources: Sequence[ExpressionSource]) -> None:
             key = source.cohort, each.sample
             if key in seen:
                 raise InputError(
-                    f"has a sample that {seen[key]} has too", file=source.path, record=each.sample,
+                    f"has a sample that {seen[key]} has too",
+                    file=source.path,
+                    record=each.sample,
                     remedy="Give each file once, or its cohort another name.",
-                )  # fmt: skip
+                )
             seen[key] = source.path
 
 

@@ -116,8 +116,10 @@ def push_dataset(folder: str | Path, name: str, *, private: bool = True) -> str:
 
 
 def _published_samples(expression: Expression, rename: Callable[[str], str] | None) -> dict[str, np.ndarray]:
-    columns = {name: np.asarray(expression.samples[name].to_pylist(), dtype=object)
-               for name in ("sample", "donor", "cohort", "tissue")}  # fmt: skip
+    columns = {
+        name: np.asarray(expression.samples[name].to_pylist(), dtype=object)
+        for name in ("sample", "donor", "cohort", "tissue")
+    }
     if rename is None:
         return columns
     names = {donor: rename(donor) for donor in dict.fromkeys(columns["donor"].tolist())}

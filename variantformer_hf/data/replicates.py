@@ -11,8 +11,11 @@ from .gene_values import GeneValues
 def samples_kept(sources: Sequence[ExpressionSource], tissue_of: Mapping[tuple[str, str], str]) -> np.ndarray:
     """(S,) of each sample, numbered over all sources, the first one of its cohort, donor and tissue."""
     first: dict[tuple[str, str, str], int] = {}
-    keys = [(source.cohort, each.donor, tissue_of[source.cohort, each.tissue])
-            for source in sources for each in source.samples]  # fmt: skip
+    keys = [
+        (source.cohort, each.donor, tissue_of[source.cohort, each.tissue])
+        for source in sources
+        for each in source.samples
+    ]
     return np.array([first.setdefault(key, number) for number, key in enumerate(keys)], dtype=np.int64)
 
 

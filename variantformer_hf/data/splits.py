@@ -176,9 +176,11 @@ def check_donors(split: Split, cohort: str, available: Iterable[str], *, file: s
     missing = [donor for donor in split.donors.get(cohort, {}) if donor not in there]
     if missing:
         raise InputError(
-            f"lacks {len(missing)} of the {len(split.donors[cohort])} donors of {cohort}", file=file,
-            record=", ".join(missing[:3]), remedy="Leave them out of the expression, or give the file that has them.",
-        )  # fmt: skip
+            f"lacks {len(missing)} of the {len(split.donors[cohort])} donors of {cohort}",
+            file=file,
+            record=", ".join(missing[:3]),
+            remedy="Leave them out of the expression, or give the file that has them.",
+        )
 
 
 def summary(split: Split) -> dict[str, Any]:

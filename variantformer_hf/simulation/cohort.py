@@ -97,15 +97,30 @@ def simulate_cohort(
         "effects": {tissue: effects[:, place].tolist() for place, tissue in enumerate(tissues)},
         "heritability": heritability,
         "causal": [
-            {**each, "effect": {tissue: float(each["change"] * effects[each["motif"], place])
-                                for place, tissue in enumerate(tissues)}} for each in causal
+            {
+                **each,
+                "effect": {
+                    tissue: float(each["change"] * effects[each["motif"], place])
+                    for place, tissue in enumerate(tissues)
+                },
+            }
+            for each in causal
         ],
-    }  # fmt: skip
+    }
     paths["truth.json"].write_text(json.dumps(truth, indent=1))
     return SimulatedCohort(
-        folder, paths["genome.fa"], vcf, paths["genes.csv"], paths["cres.bed"], folder / "expression.csv.gz",
-        activity, paths["truth.json"], folder / "oracle.parquet", tuple(tissues), names,
-    )  # fmt: skip
+        folder=folder,
+        fasta=paths["genome.fa"],
+        vcf=vcf,
+        genes=paths["genes.csv"],
+        cres=paths["cres.bed"],
+        expression=folder / "expression.csv.gz",
+        activity=activity,
+        truth=paths["truth.json"],
+        oracle=folder / "oracle.parquet",
+        tissues=tuple(tissues),
+        donors=names,
+    )
 
 
 def _expression(
@@ -179,8 +194,13 @@ def _write_activity(
     active = np.zeros((len(names), len(tissues), len(elements)), dtype=bool)
     for number, region in enumerate(elements):
         strand = "+" if region.gene is None else world.genes[region.gene][3]
-        some = {region.contig: [_of_first(v, len(names)) for v in by_contig.get(region.contig, ())
-                                if v.position < region.end and v.position + len(v.ref) > region.start]}  # fmt: skip
+        some = {
+            region.contig: [
+                _of_first(v, len(names))
+                for v in by_contig.get(region.contig, ())
+                if v.position < region.end and v.position + len(v.ref) > region.start
+            ]
+        }
         counts = region_counts(region, world, some, motifs, len(names), strand)
         for tissue in range(len(tissues)):
             active[:, tissue, number] = (counts[:, 0] > 0) | (counts[:, tissue + 1] > 0)

@@ -38,16 +38,29 @@ def simulate_variants(
                 place = at + int(rng.integers(2, MOTIF_LENGTH - 2))
                 of_contig.setdefault(region.contig, set()).add(place)
                 if region.gene is not None:
-                    causal.append({"contig": region.contig, "position": place + 1, "gene": region.gene,
-                                   "motif": motif, "change": -1.0, "in_element": region.is_element})  # fmt: skip
+                    causal.append(
+                        {
+                            "contig": region.contig,
+                            "position": place + 1,
+                            "gene": region.gene,
+                            "motif": motif,
+                            "change": -1.0,
+                            "in_element": region.is_element,
+                        }
+                    )
     named = {(each["contig"], each["position"] - 1): each for each in causal}
     for contig, text in world.contigs.items():
         mosaic = Mosaic(rng, len(text), donors)
         genealogies = [Genealogy(rng, FOUNDERS) for _ in range(1 + len(text) // _HOTSPOT_STEP)]
         places = set(of_contig.get(contig, set()))
         near = {place + shift for place in places for shift in range(-12, 13)}
-        protected = {at + shift for region in world.regions if region.contig == contig
-                     for _, at in region.motifs for shift in range(-2, MOTIF_LENGTH + 2)}  # fmt: skip
+        protected = {
+            at + shift
+            for region in world.regions
+            if region.contig == contig
+            for _, at in region.motifs
+            for shift in range(-2, MOTIF_LENGTH + 2)
+        }
         count = len(text) // _VARIANT_STEP
         for place in rng.integers(20, len(text) - 40, count).tolist():
             if place not in near and place not in protected:

@@ -66,8 +66,11 @@ class MotifWorld:
             middle = (number % per_contig) * _BLOCK + _BLOCK // 2
             start, end = middle - _GENE_LENGTH // 2, middle + _GENE_LENGTH // 2
             self.genes.append((contig, start, end, "+-"[number % 2]))
-            places = [middle + side * (2_000 + _ELEMENT_STEP * step)
-                      for step in range(_ELEMENTS_OF_A_GENE // 2) for side in (-1, 1)]  # fmt: skip
+            places = [
+                middle + side * (2_000 + _ELEMENT_STEP * step)
+                for step in range(_ELEMENTS_OF_A_GENE // 2)
+                for side in (-1, 1)
+            ]
             for place in sorted(places):
                 self._plant(rng, arrays[contig], motifs, contig, place, place + _ELEMENT_LENGTH, number, True)
             self._plant(rng, arrays[contig], motifs, contig, start + 100, start + 500, number, False)

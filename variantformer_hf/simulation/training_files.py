@@ -48,25 +48,62 @@ def write_configs(cohort: SimulatedCohort, encoder_epochs: int, epochs: int) -> 
     """
     encoder = {
         "loop": {
-            "output": "encoder", "epochs": encoder_epochs, "batch_size": 64, "checkpoint_every": 1_000, "log_every": 50,
-            "optimizer": {"name": "adam", "schedule": "cosine", "learning_rate": 1e-3, "warmup": 0.05,
-                          "weight_decay": 0.0},
+            "output": "encoder",
+            "epochs": encoder_epochs,
+            "batch_size": 64,
+            "checkpoint_every": 1_000,
+            "log_every": 50,
+            "optimizer": {
+                "name": "adam",
+                "schedule": "cosine",
+                "learning_rate": 1e-3,
+                "warmup": 0.05,
+                "weight_decay": 0.0,
+            },
         },
-        "fasta": cohort.fasta.name, "vcfs": {"*": cohort.vcf.name}, "cres": cohort.cres.name, "held_out": ["chr21"],
-        "vocab_size": 500, "activity": [dict(each) for each in cohort.activity],
-        "config": {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128,
-                   "token_length": 64, "cre_flank": 20, **GEOMETRY},
-    }  # fmt: skip
+        "fasta": cohort.fasta.name,
+        "vcfs": {"*": cohort.vcf.name},
+        "cres": cohort.cres.name,
+        "held_out": ["chr21"],
+        "vocab_size": 500,
+        "activity": [dict(each) for each in cohort.activity],
+        "config": {
+            "hidden_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 128,
+            "token_length": 64,
+            "cre_flank": 20,
+            **GEOMETRY,
+        },
+    }
     expression = {
         "loop": {
-            "output": "model", "epochs": epochs, "batch_size": 16, "checkpoint_every": 1_000, "log_every": 50,
+            "output": "model",
+            "epochs": epochs,
+            "batch_size": 16,
+            "checkpoint_every": 1_000,
+            "log_every": 50,
             "optimizer": {"learning_rate": 2e-3, "min_learning_rate": 1e-5, "warmup": 0.02},
         },
-        "fasta": cohort.fasta.name, "vcfs": {COHORT: cohort.vcf.name}, "expression": "expression",
-        "split": "split.json", "encoder": "encoder/last", "genes": cohort.genes.name, "cres": cohort.cres.name,
-        "tissues": list(cohort.tissues), "n_tissues": 3, "evaluate_pairs": 600,
-        "config": {"initializer_range": 0.1, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
-                   "intermediate_size": 128, **GEOMETRY},
-    }  # fmt: skip
+        "fasta": cohort.fasta.name,
+        "vcfs": {COHORT: cohort.vcf.name},
+        "expression": "expression",
+        "split": "split.json",
+        "encoder": "encoder/last",
+        "genes": cohort.genes.name,
+        "cres": cohort.cres.name,
+        "tissues": list(cohort.tissues),
+        "n_tissues": 3,
+        "evaluate_pairs": 600,
+        "config": {
+            "initializer_range": 0.1,
+            "hidden_size": 64,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "intermediate_size": 128,
+            **GEOMETRY,
+        },
+    }
     for name, content in (("encoder", encoder), ("expression", expression)):
         (cohort.folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

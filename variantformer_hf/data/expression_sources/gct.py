@@ -44,18 +44,21 @@ def read_gct(
     if attributes is None:
         if len(header) != 1 or donor is None or tissue is None:
             raise InputError(
-                f"has {len(header)} samples, and nothing says whose", file=path,
+                f"has {len(header)} samples, and nothing says whose",
+                file=path,
                 remedy="Give the sample attributes, or the donor and the tissue of a file of one sample.",
-            )  # fmt: skip
+            )
         samples, least_rin = [Sample(path.name.partition(".")[0], donor, tissue)], None
     else:
         known = _gtex_attributes(attributes)
         missing = [name for name in header if name not in known]
         if missing:
             raise InputError(
-                f"{len(missing)} of {len(header)} samples are not in the attributes", file=path, record=missing[0],
+                f"{len(missing)} of {len(header)} samples are not in the attributes",
+                file=path,
+                record=missing[0],
                 remedy=f"Give the attributes of the same release; {attributes} does not have them.",
-            )  # fmt: skip
+            )
         samples = [known[name] for name in header]
     kept, left_out = with_rin(samples, least_rin)
     columns = np.array(kept, dtype=np.int64)
@@ -73,9 +76,11 @@ def read_gct(
                 row = np.array(texts, dtype=np.float32)
             except ValueError as error:
                 raise InputError(
-                    f"has a value that is no number ({error})", file=path, record=f"line {number} ({name})",
+                    f"has a value that is no number ({error})",
+                    file=path,
+                    record=f"line {number} ({name})",
                     remedy="Give TPM; a value that was not measured as NaN.",
-                ) from None  # fmt: skip
+                ) from None
             yield name, row[columns]
 
     return ExpressionSource(path, cohort, tuple(samples[index] for index in kept), values, left_out)
@@ -104,6 +109,8 @@ def _gct_header(path: Path) -> tuple[int, list[str]]:
 
 def _broken_row(path: Path, number: int, name: str, found: int, wanted: int) -> InputError:
     return InputError(
-        f"has {found} values where the header has {wanted} samples", file=path, record=f"line {number} ({name})",
+        f"has {found} values where the header has {wanted} samples",
+        file=path,
+        record=f"line {number} ({name})",
         remedy="Download it again.",
-    )  # fmt: skip
+    )

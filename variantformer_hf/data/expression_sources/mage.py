@@ -30,9 +30,11 @@ def read_mage(
     unknown = [gene for gene in table.index if gene not in size.index]
     if unknown:
         raise InputError(
-            f"has no length of {len(unknown)} genes", file=lengths, record=str(unknown[0]),
+            f"has no length of {len(unknown)} genes",
+            file=lengths,
+            record=str(unknown[0]),
             remedy="Give the lengths that belong to these counts.",
-        )  # fmt: skip
+        )
     size = size.loc[table.index]
     if size.shape[1] == 1:
         length = np.repeat(size.to_numpy(np.float64), table.shape[1], axis=1)

@@ -40,8 +40,9 @@ def read_microarray(
     """
     path = Path(path)
     matrix = read_matrix(path)
-    everyone = [Sample(str(name), str(name), tissue, None if rin is None else rin.get(str(name)))
-                for name in matrix.columns]  # fmt: skip
+    everyone = [
+        Sample(str(name), str(name), tissue, None if rin is None else rin.get(str(name))) for name in matrix.columns
+    ]
     kept, left_out = with_rin(everyone, None if rin is None else least_rin)
     values = matrix.to_numpy(np.float64)[:, kept]
     rows_of: dict[str, list[int]] = {}

@@ -56,9 +56,10 @@ def read_text_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(
-            f"has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:10]))}", file=path,
+            f"has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:10]))}",
+            file=path,
             remedy=f"Give a table with {', '.join(columns)}.",
-        )  # fmt: skip
+        )
     return table
 
 

@@ -29,16 +29,20 @@ def read_tidy(path: str | Path, *, cohort: str | None = None) -> ExpressionSourc
     if twice.any():
         first = table[twice].iloc[0]
         raise InputError(
-            "has a gene twice in a sample", file=path, record=f"{first['sample']}, {first['gene_id']}",
+            "has a gene twice in a sample",
+            file=path,
+            record=f"{first['sample']}, {first['gene_id']}",
             remedy="Keep one row of each.",
-        )  # fmt: skip
+        )
     names = table.drop_duplicates("sample")
     several = table.groupby("sample")[["donor", "tissue"]].nunique().max(axis=1)
     if (several > 1).any():
         raise InputError(
-            "has a sample of several donors or tissues", file=path, record=str(several.idxmax()),
+            "has a sample of several donors or tissues",
+            file=path,
+            record=str(several.idxmax()),
             remedy="Give each its own name.",
-        )  # fmt: skip
+        )
     samples = tuple(Sample(str(row.sample), str(row.donor), str(row.tissue)) for row in names.itertuples())
     place = {sample.sample: index for index, sample in enumerate(samples)}
     columns = table["sample"].astype(str).map(place).to_numpy()
