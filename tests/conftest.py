@@ -85,7 +85,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
 @pytest.fixture(scope="module")
 def scorer(world: SmallWorld) -> VariantScorer:
     """Variant effects by the small model."""
-    return VariantScorer(world.predictor)
+    return VariantScorer(world.predictor.model)
 
 
 @pytest.fixture(scope="module")

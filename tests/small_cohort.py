@@ -58,7 +58,7 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
         [source], predictor.gene_table, predictor.tissue_names, folder / "expression", least_nonzero=1
     )
     files = []
-    table = predictor.cre_table.table.to_pylist()
+    table = predictor.model.cre_table.table.to_pylist()
     for donor in DONORS[:3]:
         for tissue in TISSUES[:2]:
             path = folder / f"{donor}.{tissue}.bed"
@@ -68,6 +68,6 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
                 for each in rows_of
             ))  # fmt: skip
             files.append(ActivityFile(path, donor, tissue))
-    activity = read_activity(files, predictor.cre_table)
+    activity = read_activity(files, predictor.model.cre_table)
     genomes = DonorGenomes(world.reference.path, {"LAB": vcf})
     return SmallCohort(world, vcf, genomes, expression, activity)

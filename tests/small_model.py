@@ -19,7 +19,8 @@ from variantformer_hf.modeling import (
 )
 from variantformer_hf.simulation.model import fill_weights
 from variantformer_hf.simulation.writers import cre_line
-from variantformer_hf.zoo.gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
+from variantformer_hf.zoo.gene_regions import GeneRegions, GeneSequences, gene_sequences
+from variantformer_hf.zoo.variantformer.gene_model import VariantFormerGeneModel
 
 TISSUES = ["whole blood", "liver", "thyroid"]
 LENGTH = 6_000
@@ -37,9 +38,8 @@ class SmallWorld:
 
     def regions(self, gene: str) -> GeneRegions:
         """Regions of a gene."""
-        predictor = self.predictor
-        finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, self.reference)
-        return finder.find(predictor.gene_table.get(gene))
+        finder = self.predictor.model.region_finder(self.reference)
+        return finder.find(self.predictor.gene_table.get(gene))
 
     def prediction(self, genome: PersonalGenome, gene: str, without: int | None = None) -> np.ndarray:
         """log1p TPM by the way without a shortcut: sequences, tokens, model; maybe without one of the cCREs."""
@@ -47,14 +47,14 @@ class SmallWorld:
         kept = [index for index, sequence in enumerate(found.cre_sequences) if sequence and index != without]
         sequences = [found.cre_sequences[index] for index in kept]
         there = GeneSequences(sequences, found.cre_class_ids[kept], found.gene_sequence)
-        return self.predictor.predict_gene(there, range(len(TISSUES)))[0]
+        return self.predictor.model.predict_gene(there, range(len(TISSUES)))[0]
 
     def save(self, folder: Path, **options: object) -> Path:
         """The model folder."""
-        self.predictor.model.save_pretrained(folder, **options)
-        self.predictor.processor.save_pretrained(folder)
+        self.predictor.model.network.save_pretrained(folder, **options)
+        self.predictor.model.processor.save_pretrained(folder)
         self.predictor.gene_table.save(folder / GENES_FILE)
-        self.predictor.cre_table.save(folder / CRES_FILE)
+        self.predictor.model.cre_table.save(folder / CRES_FILE)
         return folder
 
     def person(self, lines: list[str], name: str = "person", **options: object) -> PersonalGenome:
@@ -97,9 +97,8 @@ def small_world(folder: Path, seed: int = 0, **config: object) -> SmallWorld:
         )
     )  # fmt: skip
     fill_weights(model, np.random.default_rng(0))
-    predictor = ExpressionPredictor(
-        model.eval(), processor, GeneTable.read(folder / "genes.csv"), CreTable.read(folder / "cres.bed"), device="cpu"
-    )
+    tables = GeneTable.read(folder / "genes.csv"), CreTable.read(folder / "cres.bed")
+    predictor = ExpressionPredictor(VariantFormerGeneModel(model.eval(), processor, *tables, device="cpu"))
     return SmallWorld(folder, genome, predictor, ReferenceGenome(fasta))
 
 

@@ -13,13 +13,14 @@ from small_model import TISSUES, SmallWorld, random_person_lines, small_world
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
-from variantformer_hf.analysis.effect_table import COLUMNS, EMBEDDINGS
+from variantformer_hf.analysis.effect_table import EMBEDDINGS, columns_of
 from variantformer_hf.analysis.variant_genes import tss_distance
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 from variantformer_hf.inference.query import RejectedQueryError
 from variantformer_hf.zoo.gene_regions import GeneSequences, gene_sequences
+from variantformer_hf.zoo.units import LOG1P_TPM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -82,7 +83,7 @@ def test_elements_that_know_the_tissue_take_the_long_way(tmp_path: Path) -> None
     world = small_world(tmp_path, add_context_to_cres=True)
     person = world.person(random_person_lines(random.Random(5), world.genome))
     snp = world.genome[2_450]
-    table = VariantScorer(world.predictor).score(
+    table = VariantScorer(world.predictor.model).score(
         [Variant("chr1", 2_451, snp, "A" if snp != "A" else "C")], person, zygosity=["hom"], genes=["PLUS"]
     )
     edit = GenotypeEdit(Variant.parse(table["variant"][0]), "hom")
@@ -132,7 +133,7 @@ def test_columns_and_what_they_say(world: SmallWorld, scorer: VariantScorer) -> 
     at = int(regions.starts[0]) + 15
     variant = one(world, at)
     table = scorer.score([variant], PersonalGenome(world.reference))
-    assert table.columns.tolist() == [name for name in COLUMNS if name in table.columns]
+    assert table.columns.tolist() == [name for name in columns_of(LOG1P_TPM) if name in table.columns]
     of_gene = table[table["gene_name"] == "PLUS"]
     assert of_gene["tissue"].tolist() == TISSUES * 2
     assert of_gene["zygosity"].tolist() == ["het"] * 3 + ["hom"] * 3
@@ -335,7 +336,7 @@ def test_phases_of_the_tokens(world: SmallWorld, scorer: VariantScorer) -> None:
                     sequences.cre_class_ids,
                     sequences.gene_sequence[shift:],
                 )
-                values.append(predictor.predict_gene(cut, range(len(TISSUES)))[0])
+                values.append(predictor.model.predict_gene(cut, range(len(TISSUES)))[0])
             effects.append(values[1] - values[0])
         np.testing.assert_allclose(rows["effect_sd_phase"], np.std(effects, axis=0, ddof=1), atol=2e-5)
 
@@ -396,7 +397,7 @@ def test_states_that_read_the_same_are_computed_once(
 ) -> None:
     """The cCRE stream runs once for gene-only variants, however many; a changed element runs it again."""
     runs: list[int] = []
-    layer = world.predictor.model.model.cre_layers[0]
+    layer = world.predictor.model.network.model.cre_layers[0]
     handle = layer.register_forward_hook(lambda module, args, output: runs.append(len(output)))
     genome = PersonalGenome(world.reference)
     regions = world.regions("PLUS")
@@ -451,5 +452,5 @@ def test_a_scorer_of_one_genome_is_right_on_another(world: SmallWorld, scorer: V
         ref = reference.sequence("chr1", 1_800, 1_801)
         variant = Variant("chr1", 1_801, ref, "A" if ref != "A" else "C")
         table = scorer.score([variant], reference, genes=["PLUS"], zygosity=["hom"])
-        alone = VariantScorer(world.predictor).score([variant], reference, genes=["PLUS"], zygosity=["hom"])
+        alone = VariantScorer(world.predictor.model).score([variant], reference, genes=["PLUS"], zygosity=["hom"])
         np.testing.assert_allclose(table["log1p_tpm_ref"], alone["log1p_tpm_ref"], atol=1e-6)

@@ -87,10 +87,10 @@ def test_products_are_exact_in_every_analysis(world: SmallWorld, tmp_path: Path,
     def note(*_: object) -> None:
         met.append(torch.get_float32_matmul_precision())
 
-    model = world.predictor.model
+    model = world.predictor.model.network
     hooks = [module.register_forward_pre_hook(note) for module in model.modules() if not list(module.children())]
     try:
-        analysis(VariantScorer(world.predictor), world, tmp_path)
+        analysis(VariantScorer(world.predictor.model), world, tmp_path)
     finally:
         for hook in hooks:
             hook.remove()
@@ -121,9 +121,9 @@ def test_a_fold_change_of_nothing_is_no_number(
     monkeypatch: pytest.MonkeyPatch,
     analysis: Callable,  # type: ignore[type-arg]
 ) -> None:
-    model = world.predictor.model
+    model = world.predictor.model.network
     for level in (0.0, -0.5):
         read_out = lambda embeddings, _, level=level: torch.full_like(embeddings[..., 0], level)  # noqa: E731
         monkeypatch.setattr(model, "read_out", read_out)
-        table = analysis(VariantScorer(world.predictor), world, tmp_path)
+        table = analysis(VariantScorer(world.predictor.model), world, tmp_path)
         assert table["log2fc_tpm"].isna().all()

@@ -11,6 +11,7 @@ from small_model import TISSUES, SmallWorld
 
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.gene_scorer import GeneScorer
 from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.analysis.mutagenesis import BASES, Mutagenesis, element_intervals, mutagenesis
 from variantformer_hf.errors import InputError
@@ -55,7 +56,7 @@ def test_every_number_is_the_difference_of_two_predictions(
     assert found.deletions.shape == (12, 3)
     assert found.shuffles.shape == (3, 3)
     base = world.prediction(person, "PLUS")
-    np.testing.assert_allclose(found.log1p_tpm, base, atol=2e-5)
+    np.testing.assert_allclose(found.base, base, atol=2e-5)
     for place, held in enumerate(found.reference):
         for number, letter in enumerate(BASES):
             effect = found.substitutions[place, number]
@@ -115,7 +116,7 @@ def test_a_scan_that_was_cut_short_goes_on(
         mutagenesis(scorer, person, "PLUS", [stretch], on_mutation=stop, parts=parts)
     assert len(list(parts.glob("batch-*.parquet"))) == 2
     scored: list[int] = []
-    original = type(scorer.in_gene(person, scorer.resolve_gene(person.reference, "PLUS", None)[0], [0])).score
+    original = GeneScorer.score
 
     def counting(self, variants, zygosity, **options):  # type: ignore[no-untyped-def]
         scored.append(len(variants))
@@ -187,7 +188,7 @@ def test_bad_requests(world: SmallWorld, scorer: VariantScorer, person: Personal
 
 def test_elements_by_name(world: SmallWorld, scorer: VariantScorer, person: PersonalGenome) -> None:
     regions = world.regions("PLUS")
-    name = scorer.cre_names(regions)[1]
+    name = scorer.model.cre_names(regions)[1]
     interval = element_intervals(scorer, person, "PLUS", [name])[0]
     assert interval == Interval("chr1", int(regions.starts[1]) + 10, int(regions.ends[1]) - 10)
     assert name == f"E{interval.start}"
@@ -210,7 +211,7 @@ def test_a_dropped_element_is_a_prediction_without_it(
     expected = middle - 1800 if gene == "PLUS" else 3599 - middle
     assert (table["tss_distance"] == expected).all()
     assert set(table.loc[table["in_window"], "cre_id"]) == {
-        name for name, start, end in zip(scorer.cre_names(regions), regions.starts, regions.ends, strict=True)
+        name for name, start, end in zip(scorer.model.cre_names(regions), regions.starts, regions.ends, strict=True)
         if start < regions.window.end and end > regions.window.start
     }  # fmt: skip
 
@@ -230,6 +231,6 @@ def test_a_shuffled_element_has_the_same_bases(
     for _ in range(2):
         shuffled = "".join(letters[rng.permutation(len(letters))])
         sequences = GeneSequences([shuffled, *found.cre_sequences[1:]], found.cre_class_ids, found.gene_sequence)
-        effects.append(world.predictor.predict_gene(sequences, range(len(TISSUES)))[0] - base)
+        effects.append(world.predictor.model.predict_gene(sequences, range(len(TISSUES)))[0] - base)
     np.testing.assert_allclose(table["effect"][: len(TISSUES)], np.mean(effects, axis=0), atol=2e-5)
     np.testing.assert_allclose(table["effect_sd"][: len(TISSUES)], np.std(effects, axis=0, ddof=1), atol=2e-5)

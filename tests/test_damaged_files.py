@@ -94,7 +94,7 @@ def flip_stores(files: Path, n: int) -> None:
     expected = predicted(files)
     assert isinstance(expected, pd.DataFrame)
     predictor = ExpressionPredictor.from_pretrained(files / "model", device="cpu", store=files / "elements")
-    precompute(predictor, files / "genome.fa", predictor.element_store(files / "elements"))
+    precompute(predictor.model, files / "genome.fa", files / "elements")
     build_store(files / "person.vcf.gz")
     predicted(files)  # which adds the person's elements
     for folder in (files / "elements", default_store(files / "person.vcf.gz")):

@@ -43,7 +43,7 @@ def pairs(cohort: SmallCohort, split: Split) -> ExpressionPairs:
 def examples(cohort: SmallCohort, pairs: ExpressionPairs) -> ExpressionExamples:
     predictor = cohort.world.predictor
     return ExpressionExamples(
-        pairs, cohort.genomes, predictor.gene_table, predictor.cre_table, predictor.processor, n_tissues=2
+        pairs, cohort.genomes, predictor.gene_table, predictor.model.cre_table, predictor.model.processor, n_tissues=2
     )
 
 
@@ -82,7 +82,7 @@ def test_tissues_are_drawn_with_their_weights(pairs: ExpressionPairs) -> None:
 
 
 def test_examples_are_the_donors_sequences(cohort: SmallCohort, examples: ExpressionExamples) -> None:
-    world, processor = cohort.world, cohort.world.predictor.processor
+    world, processor = cohort.world, cohort.world.predictor.model.processor
     for pair in (0, 3, len(examples.pairs) - 1):
         example = examples({"epoch": 0, "pair": pair})
         donor = examples.pairs.donors[examples.pairs.donor[pair]]
@@ -98,22 +98,22 @@ def test_examples_are_the_donors_sequences(cohort: SmallCohort, examples: Expres
 def test_a_batch_predicts_what_each_gene_does(cohort: SmallCohort, examples: ExpressionExamples) -> None:
     predictor = cohort.world.predictor
     chosen = [examples({"epoch": 0, "pair": pair}) for pair in (0, 1, 5)]
-    whole = ExpressionCollator(predictor.processor)(chosen)
-    encoder = predictor.model.model.cre_encoder
+    whole = ExpressionCollator(predictor.model.processor)(chosen)
+    encoder = predictor.model.network.model.cre_encoder
 
     def vectors(tokens: list[np.ndarray]) -> np.ndarray:
-        ids, mask = ExpressionCollator(predictor.processor)._rows([tokens])
+        ids, mask = ExpressionCollator(predictor.model.processor)._rows([tokens])
         with torch.inference_mode():
             return encoder(ids[0], mask[0]).pooler_output.numpy()
 
-    looked_up = ExpressionCollator(predictor.processor, vectors)(chosen)
+    looked_up = ExpressionCollator(predictor.model.processor, vectors)(chosen)
     assert "cre_input_ids" not in looked_up
     with torch.inference_mode():
-        together = predictor.model(**whole)
-        by_vectors = predictor.model(**looked_up)
+        together = predictor.model.network(**whole)
+        by_vectors = predictor.model.network(**looked_up)
         assert float(together.loss) == pytest.approx(float(by_vectors.loss), abs=1e-5)
         for row, example in enumerate(chosen):
-            alone = predictor.model(**ExpressionCollator(predictor.processor)([example]))
+            alone = predictor.model.network(**ExpressionCollator(predictor.model.processor)([example]))
             torch.testing.assert_close(together.logits[row], alone.logits[0], atol=2e-5, rtol=0)
             torch.testing.assert_close(by_vectors.logits[row], alone.logits[0], atol=2e-5, rtol=0)
 
@@ -177,7 +177,7 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     predictor = cohort.world.predictor
     lacking = ExpressionExamples(
         examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
-        predictor.cre_table, predictor.processor,
+        predictor.model.cre_table, predictor.model.processor,
     )  # fmt: skip
     genomes = DonorGenomes(cohort.world.reference.path, {"LAB": vcf})
     genomes.check_contigs("LAB", {donor: ["chr1"] for donor in DONORS}, "genes")
@@ -189,7 +189,7 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     example = lacking({"epoch": 0, "pair": pair})
     assert np.isnan(example["labels"]).all()
     with torch.inference_mode():
-        output = predictor.model(**ExpressionCollator(predictor.processor)([example]))
+        output = predictor.model.network(**ExpressionCollator(predictor.model.processor)([example]))
     assert float(output.loss) == 0
 
 
@@ -211,7 +211,7 @@ def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
         vcf = write_vcf(tmp_path / f"{reason[:5]}.vcf.gz", records, contigs=contigs, samples=DONORS)
         lacking = ExpressionExamples(
             examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
-            predictor.cre_table, predictor.processor,
+            predictor.model.cre_table, predictor.model.processor,
         )  # fmt: skip
         caplog.clear()
         for _ in range(2):
@@ -229,14 +229,16 @@ def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
 
 @pytest.fixture(scope="module")
 def activity(cohort: SmallCohort) -> ActivityExamples:
-    rows = activity_rows(cohort.activity, cohort.world.predictor.cre_table, ["chr21"], cohort="LAB", inside=False)
-    return ActivityExamples(rows, cohort.genomes, cohort.world.predictor.cre_table, cohort.world.predictor.processor)
+    rows = activity_rows(cohort.activity, cohort.world.predictor.model.cre_table, ["chr21"], cohort="LAB", inside=False)
+    return ActivityExamples(
+        rows, cohort.genomes, cohort.world.predictor.model.cre_table, cohort.world.predictor.model.processor
+    )
 
 
 def test_both_strands_and_the_label(cohort: SmallCohort, activity: ActivityExamples) -> None:
     table = cohort.activity.table.to_pylist()
-    cres = cohort.world.predictor.cre_table
-    tokenizer = cohort.world.predictor.processor.tokenizer
+    cres = cohort.world.predictor.model.cre_table
+    tokenizer = cohort.world.predictor.model.processor.tokenizer
     found = list(activity_dataset(activity, shuffle=False, shards=1))
     assert len(found) == len(table)
     by_donor = sorted(range(len(table)), key=lambda row: DONORS.index(table[row]["donor"]))
@@ -301,7 +303,7 @@ def test_each_process_sees_all_donors_in_turn_and_all_see_each_label_once(
 
 def test_stage_one_batches(cohort: SmallCohort, activity: ActivityExamples) -> None:
     found = list(activity_dataset(activity, epoch=0, shards=1))[:4]
-    batch = ActivityCollator(cohort.world.predictor.processor, with_context=True)(found)
+    batch = ActivityCollator(cohort.world.predictor.model.processor, with_context=True)(found)
     assert batch["input_ids"].shape == (4, 2, 24)
     for row, example in enumerate(found):
         for strand, name in enumerate(("forward_tokens", "reverse_tokens")):
@@ -333,4 +335,4 @@ def test_parts_and_tables_that_do_not_fit(cohort: SmallCohort, split: Split) -> 
     with pytest.raises(InputError, match="does not know D0 of LAB"):
         expression_pairs(cohort.expression, Split({"LAB": {}}), "train", predictor.gene_table, predictor.tissue_names)
     with pytest.raises(ValueError, match="no label lies on chr21"):
-        activity_rows(cohort.activity, predictor.cre_table, ["chr21"], cohort="LAB", inside=True)
+        activity_rows(cohort.activity, predictor.model.cre_table, ["chr21"], cohort="LAB", inside=True)

@@ -71,7 +71,7 @@ found = []
 for name, revision in json.loads(sys.argv[1]):
     try:
         predictor = ExpressionPredictor.from_pretrained(name, revision=revision, device="cpu")
-        found.append(predictor.identity.sha256)
+        found.append(predictor.model.identity.sha256)
     except InputError as error:
         found.append(str(error))
 print(json.dumps(found))

@@ -198,7 +198,7 @@ def test_a_stage_one_folder_is_ready_too(world: SmallWorld, tmp_path: Path) -> N
         vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=4, intermediate_size=32,
         token_length=24, num_tissues=3,
     )).save_pretrained(tmp_path)  # fmt: skip
-    world.predictor.processor.save_pretrained(tmp_path)
+    world.predictor.model.processor.save_pretrained(tmp_path)
     (tmp_path / "README.md").write_text(card("variantformer-encoder.md"))
     assert "model.safetensors" in {path.name for path in check_folder(tmp_path)}
 
@@ -298,11 +298,11 @@ import json, sys
 from transformers import AutoModel, AutoProcessor, AutoTokenizer
 from variantformer_hf import ExpressionPredictor
 predictor = ExpressionPredictor.from_pretrained(sys.argv[1], device="cpu")
-predictor.model.push_to_hub("me/pushed")
-predictor.processor.push_to_hub("me/pushed")
-predictor.processor.tokenizer.push_to_hub("me/tokenizer")
-predictor.model.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved")
-predictor.processor.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved", private=False)
+predictor.model.network.push_to_hub("me/pushed")
+predictor.model.processor.push_to_hub("me/pushed")
+predictor.model.processor.tokenizer.push_to_hub("me/tokenizer")
+predictor.model.network.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved")
+predictor.model.processor.save_pretrained(sys.argv[1] + "-saved", push_to_hub=True, repo_id="me/saved", private=False)
 model = AutoModel.from_pretrained("me/pushed")
 processor = AutoProcessor.from_pretrained("me/pushed")
 tokenizer = AutoTokenizer.from_pretrained("me/tokenizer")
@@ -315,7 +315,7 @@ def test_push_to_hub_of_model_tokenizer_and_processor(world: SmallWorld, tmp_pat
     folder = world.save(tmp_path / "model")
     with local_hub() as hub:
         found = hub.python(tmp_path / "home", PUSH, folder, HF_TOKEN=TOKEN)
-    processor = world.predictor.processor
+    processor = world.predictor.model.processor
     assert found == [
         "VariantFormerForExpression", "VariantFormerProcessor", processor.token_length,
         processor.tokenizer("ACGTRYN")["input_ids"],

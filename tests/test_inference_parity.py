@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.conversion.variantformer import convert_expression_model
-from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.gene_regions import gene_sequences
 
 TISSUES = ["whole blood", "brain - cortex", "K562", "liver"]
 CASES = [
@@ -52,9 +52,9 @@ def test_inputs_equal_the_released_ones(predictor_of, parity: Path, folder: str,
     expected = load_file(parity / folder / f"expected.{sample}.safetensors")
     reference = ReferenceGenome(parity / folder / "genome.fa")
     person = PersonalGenome(reference, parity / folder / vcf if vcf else None)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    finder = predictor.model.region_finder(reference)
     for gene in predictor.gene_table:
-        inputs = predictor.gene_inputs(gene_sequences(finder.find(gene), person.sequences))
+        inputs = predictor.model.gene_inputs(gene_sequences(finder.find(gene), person.sequences))
         for ours, released in (
             ("cre_input_ids", "cre_ids"),
             ("cre_class_ids", "cre_class"),
@@ -82,7 +82,7 @@ def test_predictions_equal_the_released_ones(
     assert set(result.table["sample"]) == {sample}
     assert len(result.table) == len(predictor.gene_table) * len(TISSUES)
     for gene in predictor.gene_table:
-        wanted_tissues = [predictor.model.config.tissues[int(t)] for t in expected[f"{gene.gene_id}.tissue"]]
+        wanted_tissues = [predictor.model.network.config.tissues[int(t)] for t in expected[f"{gene.gene_id}.tissue"]]
         assert wanted_tissues == TISSUES
         rows = (result.table["gene_id"] == gene.gene_id).to_numpy()
         predicted = result.table.loc[rows, "log1p_tpm"].to_numpy()

@@ -14,12 +14,12 @@ import torch
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
 from variantformer_hf.inference.precompute import precompute
-from variantformer_hf.inference.predictor import choose_device
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo import model_files
+from variantformer_hf.zoo.device import choose_device
+from variantformer_hf.zoo.estimate import RunEstimate, matmul_speed
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
-from variantformer_hf.zoo.variantformer.estimate import RunEstimate, matmul_speed
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +65,11 @@ def test_what_was_precomputed_is_found_without_being_named(
     from_nothing = sum(encoded)
     encoded.clear()
     maker = load(model, None)
-    done = precompute(maker, simulated.fasta, maker.element_store())
+    done = precompute(maker.model, simulated.fasta)
     assert done.folder.parent == cache / "elements"
     assert 0 < done.encoded == sum(encoded) <= done.elements
     assert done.size == sum(path.stat().st_size for path in done.folder.glob("*.safetensors"))
-    again = precompute(maker, simulated.fasta, maker.element_store())
+    again = precompute(maker.model, simulated.fasta)
     assert (again.elements, again.encoded) == (done.elements, 0)
 
     encoded.clear()
@@ -91,17 +91,17 @@ def test_changed_weights_have_another_store(
 ) -> None:
     simulated, model = files
     maker = load(model, None)
-    first = precompute(maker, simulated.fasta, maker.element_store())
+    first = precompute(maker.model, simulated.fasta)
     changed = tmp_path / "changed"
     shutil.copytree(model, changed)
-    tuned = load(model, None).model
+    tuned = load(model, None).model.network
     with torch.no_grad():
         for parameter in tuned.model.cre_encoder.parameters():
             parameter.mul_(1.05)
     tuned.save_pretrained(changed)
     predictor = load(changed)
-    assert predictor.store is None
-    assert predictor.default_store() != first.folder
+    assert predictor.model.store is None
+    assert predictor.model.default_store() != first.folder
     with pytest.raises(InputError, match="another model"):
         load(changed, str(first.folder))
     with_store = ExpressionPredictor.from_pretrained(changed, device="cpu", store=tmp_path / "own")
@@ -116,12 +116,12 @@ def test_weights_that_change_in_place_are_noticed(
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(files[1], model)
-    before = load(model).default_store()
-    tuned = load(model).model
+    before = load(model).model.default_store()
+    tuned = load(model).model.network
     with torch.no_grad():
         next(tuned.model.cre_encoder.parameters()).add_(1)
     tuned.save_pretrained(model)
-    assert load(model).default_store() != before
+    assert load(model).model.default_store() != before
 
 
 def test_another_genome_meets_no_vector_of_the_first(
@@ -129,7 +129,7 @@ def test_another_genome_meets_no_vector_of_the_first(
 ) -> None:
     simulated, model = files
     maker = load(model, None)
-    precompute(maker, simulated.fasta, maker.element_store())
+    precompute(maker.model, simulated.fasta)
     other = tmp_path / "other.fa"
     complement = str.maketrans("ACGTacgt", "CAGTcagt")  # A and C change places
     lines = simulated.fasta.read_text().splitlines()
@@ -144,7 +144,7 @@ def test_a_precision_has_its_own_store(files: tuple[SimulatedFiles, Path], cache
     made = {
         precision: ExpressionPredictor.from_pretrained(
             files[1], device="cpu", precision=precision, store=None
-        ).default_store()
+        ).model.default_store()
         for precision in ("float32", "bfloat16", "released")
     }
     assert len(set(made.values())) == 3
@@ -197,11 +197,11 @@ def test_a_plan_counts_what_there_is_to_do(files: tuple[SimulatedFiles, Path], c
     plan = predictor.plan(simulated.fasta, simulated.vcf)
     some = predictor.plan(simulated.fasta, simulated.vcf, tissues=["liver"])
     reference = predictor.plan(simulated.fasta)
-    assert (plan.genes, plan.people, plan.tissues) == (6, 1, len(predictor.model.config.tissues))
+    assert (plan.genes, plan.people, plan.tissues) == (6, 1, len(predictor.model.network.config.tissues))
     assert some.flops < plan.flops
     assert reference.elements < plan.elements
-    assert plan.memory > sum(p.numel() * 4 for p in predictor.model.parameters())
-    precompute(predictor, simulated.fasta, predictor.element_store())
+    assert plan.memory > sum(p.numel() * 4 for p in predictor.model.network.parameters())
+    precompute(predictor.model, simulated.fasta)
     stored = load(model).plan(simulated.fasta)
     assert (stored.elements, reference.elements > 0) == (0, True)
     assert stored.flops < reference.flops

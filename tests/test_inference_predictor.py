@@ -19,12 +19,14 @@ from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.intervals import merged
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.inference import RejectedQueryError
-from variantformer_hf.inference.people import check_assembly, open_people
-from variantformer_hf.inference.predictor import choose_device, choose_dtype
+from variantformer_hf.inference.people import open_people
 from variantformer_hf.inference.windows import model_windows
 from variantformer_hf.simulation.genome import write_simulation
 from variantformer_hf.simulation.model import write_demo_model
-from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.assembly import check_assembly
+from variantformer_hf.zoo.device import choose_device, choose_dtype
+from variantformer_hf.zoo.gene_regions import gene_sequences
+from variantformer_hf.zoo.variantformer.regions import region_finder
 
 COLUMNS = ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
 
@@ -83,7 +85,7 @@ def test_a_row_does_not_depend_on_what_else_is_asked(files: Files, predictor: Ex
     np.testing.assert_allclose(everything.table.loc[row, "log1p_tpm"], one.table["log1p_tpm"], atol=2e-6)
     assert everything.embeddings is not None
     assert one.embeddings is not None
-    assert everything.embeddings.shape == (len(everything.table), predictor.model.config.hidden_size)
+    assert everything.embeddings.shape == (len(everything.table), predictor.model.network.config.hidden_size)
     np.testing.assert_allclose(everything.embeddings[row], one.embeddings, atol=2e-5)
 
 
@@ -137,7 +139,7 @@ def test_a_deleted_gene_and_a_gene_without_elements_are_nan(
     files: Files, predictor: ExpressionPredictor, tmp_path: Path
 ) -> None:
     reference = ReferenceGenome(files.fasta)
-    regions = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    regions = predictor.model.region_finder(reference)
     window = regions.find(predictor.gene_table.get("DEMO1")).window
     start, length = window.start - 10, window.end - window.start + 10
     ref = base_at(files, "chr1", start + 1, length)
@@ -150,7 +152,7 @@ def test_a_deleted_gene_and_a_gene_without_elements_are_nan(
 def test_a_vcf_of_another_genome_stops_before_anything_is_computed(
     files: Files, predictor: ExpressionPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "predict_gene", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(predictor.model.network, "forward", lambda *_: pytest.fail("computed"))
     rng = np.random.default_rng(0)
     records = []
     for position in range(1_000, 300_000, 1_000):
@@ -222,10 +224,10 @@ def test_assemblies() -> None:
     for length, assembly in ((249_250_621, "GRCh37"), (248_387_328, "T2T")):
         fasta.contigs = {"chr1": length}
         with pytest.raises(AssemblyError, match=assembly):
-            check_assembly(fasta)  # type: ignore[arg-type]
+            check_assembly(fasta, "GRCh38")  # type: ignore[arg-type]
     for length in (248_956_422, 1_000):
         fasta.contigs = {"1": length}
-        check_assembly(fasta)  # type: ignore[arg-type]
+        check_assembly(fasta, "GRCh38")  # type: ignore[arg-type]
 
 
 def test_devices_and_precisions() -> None:
@@ -241,7 +243,7 @@ def test_windows_of_a_model_cover_every_region(files: Files, predictor: Expressi
     windows = model_windows(files.model, files.fasta)
     assert windows == merged(windows)
     reference = ReferenceGenome(files.fasta)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    finder = predictor.model.region_finder(reference)
     for gene in predictor.gene_table:
         if gene.chrom in finder.contig_of:
             for interval in finder.find(gene).intervals:
@@ -260,7 +262,7 @@ def test_inputs_of_a_gene_longer_than_its_window(
     (tmp_path / "genes.csv").write_text(table)
     genes = GeneTable.read(tmp_path / "genes.csv")
     reference = ReferenceGenome(files.fasta)
-    finder = RegionFinder(genes, predictor.cre_table, predictor.processor, reference)
+    finder = region_finder(genes, predictor.model.cre_table, predictor.model.processor, reference)
     regions = finder.find(genes.get("LONG"))
     sequences = gene_sequences(
         regions, lambda intervals: [reference.sequence(i.chrom, i.start, i.end) for i in intervals]
@@ -268,8 +270,8 @@ def test_inputs_of_a_gene_longer_than_its_window(
     contig = "".join(line for line in files.fasta.read_text().split(">chr2")[0].splitlines() if line[0] != ">")
     window = contig[19_000:319_000] if strand == "+" else reverse_complement(contig[70_000:371_000])
     assert sequences.gene_sequence == window
-    inputs = predictor.gene_inputs(sequences)
-    plain = predictor.processor.tokenizer(window.upper(), add_special_tokens=False)["input_ids"]
+    inputs = predictor.model.gene_inputs(sequences)
+    plain = predictor.model.processor.tokenizer(window.upper(), add_special_tokens=False)["input_ids"]
     assert len(plain) > 40_000
     assert inputs["gene_input_ids"].shape == (1, 200, 200)
     assert inputs["gene_input_ids"].flatten().tolist() == plain[:40_000]
@@ -279,13 +281,15 @@ def test_inputs_of_a_gene_longer_than_its_window(
 def test_the_predictor_is_what_the_model_says(files: Files, predictor: ExpressionPredictor) -> None:
     """The whole way by hand for one gene: regions, sequences, inputs, model."""
     reference = ReferenceGenome(files.fasta)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    finder = predictor.model.region_finder(reference)
     regions = finder.find(predictor.gene_table.get("DEMO2"))
     sequences = [reference.sequence(i.chrom, i.start, i.end) for i in regions.intervals]
     assert regions.gene.strand == "+"
-    inputs = predictor.processor(sequences[:-1], regions.cre_class_ids.tolist(), sequences[-1], return_tensors="pt")
+    inputs = predictor.model.processor(
+        sequences[:-1], regions.cre_class_ids.tolist(), sequences[-1], return_tensors="pt"
+    )
     with torch.no_grad():
-        expected = predictor.model(**inputs, tissue_ids=torch.tensor([[0, 1, 2, 3]])).logits[0]
+        expected = predictor.model.network(**inputs, tissue_ids=torch.tensor([[0, 1, 2, 3]])).logits[0]
     found = predictor.predict(files.fasta, genes=["DEMO2"])["log1p_tpm"]
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
     assert isinstance(found, pd.Series)

@@ -26,7 +26,7 @@ from variantformer_hf.inference.processes import ahead
 from variantformer_hf.inference.run_plan import shares_of, stretches_of
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
-from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.gene_regions import gene_sequences
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 
 KEYS = ["sample", "gene_id", "gene_name", "tissue", "status"]
@@ -119,7 +119,7 @@ def test_a_damaged_part_is_set_aside_and_done_again(tmp_path: Path, caplog: pyte
     folder.write([])
     (found,) = folder.read().values()
     assert (found.gene, found.n_cres, found.records_in_windows, found.records_applied) == (1, 3, 2, 1)
-    assert np.array_equal(found.log1p_tpm, gene.log1p_tpm, equal_nan=True)
+    assert np.array_equal(found.values, gene.values, equal_nan=True)
     path = next((tmp_path / "parts").glob("genes-*"))
     content = path.read_bytes()
     for bad in (b"PAR1", content[:-1], content[:20] + bytes([content[20] ^ 1]) + content[21:]):
@@ -299,7 +299,7 @@ def test_an_element_across_the_radius_is_read_to_its_end(files: tuple[SimulatedF
     reference = ReferenceGenome(files[0].fasta)
     person = PersonalGenome(reference, files[0].vcf)
     gene = next(gene for gene in predictor.gene_table if gene.strand == "+")
-    found = predictor.cre_table.overlapping(gene.chrom, gene.end + 1_000, gene.end + 100_000)
+    found = predictor.model.cre_table.overlapping(gene.chrom, gene.end + 1_000, gene.end + 100_000)
     start, record = next(
         (start, record)
         for start, end in zip(found.start.tolist(), found.end.tolist(), strict=True)
@@ -307,12 +307,12 @@ def test_an_element_across_the_radius_is_read_to_its_end(files: tuple[SimulatedF
         if person.sequence(gene.chrom, start, end) != reference.sequence(gene.chrom, start, end)
         and record.position > start + 1
     )
-    predictor.processor.cre_radius = start + 1 - gene.end
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    predictor.model.processor.cre_radius = start + 1 - gene.end
+    finder = predictor.model.region_finder(reference)
     regions = finder.find(gene)
-    assert gene.end + predictor.processor.cre_radius < record.position < regions.ends.max()
+    assert gene.end + predictor.model.processor.cre_radius < record.position < regions.ends.max()
     ids = [tissue.id for tissue in predictor.tissue_names.named]
-    expected, _ = predictor.predict_gene(gene_sequences(regions, person.sequences), ids)
+    expected, _ = predictor.model.predict_gene(gene_sequences(regions, person.sequences), ids)
     result = predictor.run(files[0].fasta, files[0].vcf, genes=[gene.gene_id])
     np.testing.assert_allclose(result.table["log1p_tpm"], expected, atol=2e-5, rtol=0)
     tally = VariantTally()

@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import json
 import os
-import pickle
 import subprocess
 import sys
 import venv
@@ -112,8 +111,8 @@ def test_the_clean_environment_lacks_the_rest(clean_python: Path, tmp_path: Path
 
 def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: Path, tmp_path: Path) -> None:
     predictor = world.predictor
-    predictor.model.save_pretrained(tmp_path / "model")
-    predictor.processor.save_pretrained(tmp_path / "model")
+    predictor.model.network.save_pretrained(tmp_path / "model")
+    predictor.model.processor.save_pretrained(tmp_path / "model")
     activity = VariantFormerForChromatinActivity(VariantFormerEncoderConfig(
         vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=4, intermediate_size=32,
         token_length=24, num_tissues=3,
@@ -121,7 +120,7 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
     activity.save_pretrained(tmp_path / "encoder")
     lines = [record(at, world.genome[at - 1], other_base(world.genome[at - 1]), "0/1") for at in (1900, 2000)]
     genome = world.person(lines)
-    sequences = predictor.sequences(genome, "PLUS")
+    sequences = predictor.model.sequences(genome, "PLUS")
     (tmp_path / "sequences.json").write_text(json.dumps({
         "cre_sequences": sequences.cre_sequences, "cre_classes": sequences.cre_class_ids.tolist(),
         "gene_sequence": sequences.gene_sequence,
@@ -131,10 +130,10 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
         "VariantFormerConfig", "VariantFormerForExpression", "VariantFormerProcessor",
         "VariantFormerForChromatinActivity", "VariantFormerEncoder",
     ]  # fmt: skip
-    ours, _ = predictor.predict_gene(sequences, range(len(TISSUES)))
+    ours, _ = predictor.model.predict_gene(sequences, range(len(TISSUES)))
     torch.testing.assert_close(torch.tensor(found["logits"][0]), torch.from_numpy(ours), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(torch.tensor(found["repeated"]), torch.tensor(found["logits"]), atol=1e-5, rtol=1e-5)
-    assert found["ids"] == predictor.processor.tokenizer.encode_sequences([sequences.gene_sequence])[0].tolist()
+    assert found["ids"] == predictor.model.processor.tokenizer.encode_sequences([sequences.gene_sequence])[0].tolist()
     assert "pip install variantformer-hf" in found["refusal"]
     ids = torch.arange(4, 22).expand(1, 2, -1)
     with torch.no_grad():
@@ -143,9 +142,9 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
 
 
 def test_every_way_to_save_brings_the_code(world: SmallWorld, tmp_path: Path) -> None:
-    world.predictor.model.save_pretrained(tmp_path / "model")
-    world.predictor.model.config.save_pretrained(tmp_path / "config")
-    world.predictor.processor.save_pretrained(tmp_path / "model")
+    world.predictor.model.network.save_pretrained(tmp_path / "model")
+    world.predictor.model.network.config.save_pretrained(tmp_path / "config")
+    world.predictor.model.processor.save_pretrained(tmp_path / "model")
     assert {path.name for path in (tmp_path / "model").glob("*.py")} == CODE
     for folder in ("model", "config"):
         config = json.loads((tmp_path / folder / "config.json").read_text())
@@ -181,20 +180,23 @@ def test_the_file_that_auto_map_names_imports_all_others_itself() -> None:
             assert named | with_config == set(MODEL_FILES) - {f"{name}.py"}
 
 
-def test_a_processor_of_a_predictor_reads_people(world: SmallWorld) -> None:
-    processor, genome = world.predictor.processor, PersonalGenome(world.reference)
-    given = processor(person=genome, gene="plus".upper(), return_tensors="pt")
-    ready = world.predictor.gene_inputs(world.predictor.sequences(genome, "ENSG00000000001"))
+def test_the_sequences_of_a_person_are_read_by_the_model_and_not_by_its_processor(world: SmallWorld) -> None:
+    model, genome = world.predictor.model, PersonalGenome(world.reference)
+    found = model.sequences(genome, "plus".upper())
+    given = model.processor(
+        cre_sequences=found.cre_sequences,
+        cre_classes=found.cre_class_ids.tolist(),
+        gene_sequence=found.gene_sequence,
+        return_tensors="pt",
+    )
+    ready = model.gene_inputs(model.sequences(genome, "ENSG00000000001"))
     assert all(torch.equal(given[name], ready[name]) for name in ready)
     with pytest.raises(InputError, match=r"'PLSU'.*did you mean"):
-        processor(person=genome, gene="PLSU")
-    with pytest.raises(ValueError, match="both"):
-        processor(person=genome)
-    with pytest.raises(ValueError, match="cre_sequences"):
-        processor()
-    copied = pickle.loads(pickle.dumps(processor))
+        model.sequences(genome, "PLSU")
     with pytest.raises(ValueError, match=r"ExpressionPredictor.from_pretrained"):
-        copied(person=genome, gene="PLUS")
+        model.processor(person=genome, gene="PLUS")
+    with pytest.raises(ValueError, match="cre_sequences"):
+        model.processor()
 
 
 def run_without_the_package(python: Path, folder: Path) -> dict[str, object]:

@@ -46,7 +46,7 @@ def test_a_person(pipe, world: SmallWorld) -> None:
 
 
 def test_sequences(pipe, world: SmallWorld) -> None:
-    sequences = [world.predictor.sequences(world.person([], name=gene), gene) for gene in ("PLUS", "MINUS")]
+    sequences = [world.predictor.model.sequences(world.person([], name=gene), gene) for gene in ("PLUS", "MINUS")]
     inputs = [
         {
             "cre_sequences": each.cre_sequences,
@@ -58,7 +58,7 @@ def test_sequences(pipe, world: SmallWorld) -> None:
     found = pipe(inputs)
     assert [[row["tissue"] for row in rows] for rows in found] == [TISSUES, TISSUES]
     for rows, each in zip(found, sequences, strict=True):
-        expected, _ = world.predictor.predict_gene(each, range(len(TISSUES)))
+        expected, _ = world.predictor.model.predict_gene(each, range(len(TISSUES)))
         torch.testing.assert_close(torch.tensor([row["log1p_tpm"] for row in rows]), torch.from_numpy(expected))
     (row,) = pipe(inputs[0], tissues=["thyroid"])
     assert row["tissue"] == "thyroid"

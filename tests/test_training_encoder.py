@@ -40,7 +40,7 @@ def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tm
                 "cre_radius": 1_500, "gene_upstream": 50, "max_gene_length": 1_200, "max_gene_windows": 12},
     )  # fmt: skip
     in_process("expression", path)
-    model = ExpressionPredictor.from_pretrained(second / "last", device="cpu").model
+    model = ExpressionPredictor.from_pretrained(second / "last", device="cpu").model.network
     for name, tensor in pretrained.state_dict().items():
         assert torch.equal(tensor, model.model.cre_encoder.state_dict()[name]), name
 
@@ -66,7 +66,7 @@ def test_one_batch_of_activity_can_be_learned() -> None:
 
 
 def test_a_tokenizer_is_the_file_that_is_named(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
-    tokenizer = cohort.world.predictor.processor.tokenizer
+    tokenizer = cohort.world.predictor.model.processor.tokenizer
     other = tmp_path / "other.json"
     content = json.loads((lab / "model" / "tokenizer.json").read_text())
     other.write_text(json.dumps(content | {"normalizer": None, "pre_tokenizer": None, "post_processor": None}))

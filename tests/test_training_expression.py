@@ -27,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_only_the_registry_learns(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     output = tmp_path / "rows"
     in_process("expression", expression_config(lab, cohort, output, freeze="all_but_tissues", loop={"epochs": 1}))
-    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
-    after = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model.state_dict()
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.network.state_dict()
+    after = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model.network.state_dict()
     changed = [name for name in after if not torch.equal(after[name], before[name])]
     assert changed == ["model.tissue_embedding.weight"]
 
@@ -48,8 +48,8 @@ def test_only_a_new_tissue_learns(lab: Path, cohort: SmallCohort, tmp_path: Path
         new_tissues={"lcl": "liver"}, freeze="all_but_new_tissues", loop={"epochs": 1},
     )  # fmt: skip
     in_process("expression", config)
-    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
-    trained = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.network.state_dict()
+    trained = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model.network
     assert trained.config.tissues == [*TISSUES, "lcl"]
     name = "model.tissue_embedding.weight"
     for key, tensor in trained.state_dict().items():
@@ -118,8 +118,8 @@ def test_the_trainer_of_transformers(lab: Path, cohort: SmallCohort, tmp_path: P
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.state_dict()
-    after = ExpressionPredictor.from_pretrained(tmp_path / "out/model", device="cpu").model.state_dict()
+    before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.network.state_dict()
+    after = ExpressionPredictor.from_pretrained(tmp_path / "out/model", device="cpu").model.network.state_dict()
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     assert any("gene_layers" in name for name in changed)
     if lora:

@@ -32,11 +32,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallWorld, Path, Pa
     for name, seed in (("model", 0), ("other", 1)):
         made = world if seed == 0 else small_world(tmp_path_factory.mktemp("two"), seed)
         if seed:
-            made.predictor.processor.cre_radius = 1_400
+            made.predictor.model.processor.cre_radius = 1_400
             genes = [
                 replace(gene, gene_name=gene.gene_name.replace("MINUS", "LESS")) for gene in made.predictor.gene_table
             ]
-            made.predictor.gene_table = GeneTable(genes)
+            made.predictor.model.gene_table = GeneTable(genes)
         folders.append(made.save(world.folder / name))
         assert set(write_companions(folders[-1])) == set(COMPANIONS)
     return world, folders[0], folders[1]
@@ -103,11 +103,11 @@ def test_what_is_loaded_and_saved_again_is_whole(made: tuple[SmallWorld, Path, P
         assert (again / name).read_bytes() == (made[1] / name).read_bytes(), name
     # Trained on, and with the config of a new model: no hash of before stands in the way.
     with torch.no_grad():
-        next(predictor.model.parameters()).add_(1)
-    predictor.model.save_pretrained(again)
+        next(predictor.model.network.parameters()).add_(1)
+    predictor.model.network.save_pretrained(again)
     ExpressionPredictor.from_pretrained(again, device="cpu")
-    predictor.model.config.companions = None
-    predictor.model.save_pretrained(again)
+    predictor.model.network.config.companions = None
+    predictor.model.network.save_pretrained(again)
     ExpressionPredictor.from_pretrained(again, device="cpu")
 
 
@@ -115,27 +115,27 @@ def test_a_run_does_not_go_on_with_another_table(made: tuple[SmallWorld, Path, P
     world, one, other = made
     fasta, parts = world.reference.path, tmp_path / "parts"
     scorer = VariantScorer.from_pretrained(one, device="cpu")
-    scorer.predictor.predict(fasta, genes=["PLUS"])
+    ExpressionPredictor(scorer.model).predict(fasta, genes=["PLUS"])
     base = world.genome[1_999]
     variants = [f"chr1:2000:{base}>{'C' if base != 'C' else 'A'}"]
-    scorer.predictor.run(fasta, genes=["PLUS"], parts=parts)
+    ExpressionPredictor(scorer.model).run(fasta, genes=["PLUS"], parts=parts)
     scorer.run(variants, world.reference, parts=tmp_path / "effects")
     for name in COMPANIONS:
         changed = Path(shutil.copytree(one, tmp_path / f"with {name}"))
         shutil.copyfile(other / name, changed / name)
         mixed = VariantScorer.from_pretrained(changed, device="cpu", force_companions=True)
-        assert mixed.predictor.identity.sha256 == scorer.predictor.identity.sha256
+        assert mixed.model.identity.sha256 == scorer.model.identity.sha256
         with pytest.raises(InputError, match="another run"):
-            mixed.predictor.run(fasta, genes=["PLUS"], parts=parts)
+            ExpressionPredictor(mixed.model).run(fasta, genes=["PLUS"], parts=parts)
         with pytest.raises(InputError, match="another run"):
             mixed.run(variants, world.reference, parts=tmp_path / "effects")
     same = VariantScorer.from_pretrained(Path(shutil.copytree(one, tmp_path / "model")), device="cpu")
-    same.predictor.run(fasta, genes=["PLUS"], parts=parts)
+    ExpressionPredictor(same.model).run(fasta, genes=["PLUS"], parts=parts)
 
 
 def test_digests_follow_content(made: tuple[SmallWorld, Path, Path]) -> None:
     one, again, other = (
-        ExpressionPredictor.from_pretrained(path, device="cpu") for path in (made[1], made[1], made[2])
+        ExpressionPredictor.from_pretrained(path, device="cpu").model for path in (made[1], made[1], made[2])
     )
     digests = [companion_digests(each.processor, each.gene_table, each.cre_table) for each in (one, again, other)]
     assert digests[0] == digests[1]

@@ -10,7 +10,8 @@ from variantformer_hf.genome import CreTable, GeneTable, ReferenceGenome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.simulation.writers import cre_line
-from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences, gene_window
+from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
+from variantformer_hf.zoo.variantformer.regions import gene_window, region_finder
 
 RELEASED = SimpleNamespace(cre_flank=50, cre_radius=1_000_000, gene_upstream=1_000, max_gene_length=300_000)
 SMALL = SimpleNamespace(cre_flank=5, cre_radius=100, gene_upstream=10, max_gene_length=60)
@@ -57,7 +58,7 @@ def finder(files: Path, genes: str) -> tuple[RegionFinder, GeneTable, ReferenceG
     (files / "genes.csv").write_text("gene_id,gene_name,chromosome,start,end,strand\n" + genes)
     table = GeneTable.read(files / "genes.csv")
     reference = ReferenceGenome(files / "genome.fa")
-    return RegionFinder(table, CreTable.read(files / "cres.bed"), SMALL, reference), table, reference
+    return region_finder(table, CreTable.read(files / "cres.bed"), SMALL, reference), table, reference
 
 
 def test_elements_that_overlap_the_widened_gene_are_in_each_widened_by_the_flank(files: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_person_is_used_if_one_gene_is() -> None:
 def test_numbers_that_are_none_have_a_status_of_their_own(tmp_path: Path, value: float) -> None:
     world = small_world(tmp_path)
     vcf = write_vcf(tmp_path / "p.vcf.gz", snps(world, "0/1"), contigs=CONTIGS)
-    for parameter in world.predictor.model.head.parameters():
+    for parameter in world.predictor.model.network.head.parameters():
         with torch.no_grad():
             parameter.fill_(value)
     result = run(world, vcf)
@@ -238,7 +238,7 @@ def test_many_people_are_told_apart(world: SmallWorld, tmp_path: Path) -> None:
 
 def analyses(world: SmallWorld, person: PersonalGenome, **options: Any) -> dict[str, pd.DataFrame]:
     """Every analysis of one gene in a person's genome, as tables with a status."""
-    scorer = VariantScorer(world.predictor)
+    scorer = VariantScorer(world.predictor.model)
     base = world.genome[1_999]
     variant = f"chr1:2000:{base}>{other_base(base)}"
     edits = [GenotypeEdit(Variant.parse(variant), "hom")]
@@ -270,7 +270,7 @@ def test_every_analysis_in_a_persons_genome_has_the_same_rule(world: SmallWorld,
             assert table["effect"].isna().all(), name
         if what == "all_skipped" and "reason" in table:
             assert set(table["reason"]) == {"missing_genotype"}, name
-    scorer = VariantScorer(world.predictor)
+    scorer = VariantScorer(world.predictor.model)
     base = world.genome[1_999]
     edit = GenotypeEdit(Variant("chr1", 2_000, base, other_base(base)), "hom")
     with pytest.raises(InputError, match="nothing of it was used"):
@@ -287,7 +287,7 @@ def test_every_analysis_tells_numbers_that_are_none(tmp_path: Path) -> None:
     for name, table in analyses(world, person).items():
         assert set(table["status"]) <= {"ok", "no_element", "conflict"}, name
     with torch.no_grad():
-        next(world.predictor.model.head.parameters()).fill_(np.nan)
+        next(world.predictor.model.network.head.parameters()).fill_(np.nan)
     for name, table in analyses(world, person).items():
         assert "not_finite" in set(table["status"]) or name == "effects", name
         if name != "mutagenesis":

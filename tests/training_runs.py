@@ -144,7 +144,7 @@ def kept_gradients(stage: str, config: str | Path) -> list[dict[str, torch.Tenso
 def without_dropout(lab: Path, cohort: SmallCohort) -> Path:
     """The small model, whose losses have no draw in them."""
     model = lab / "model-without-dropout"
-    cohort.world.predictor.model.save_pretrained(model)
+    cohort.world.predictor.model.network.save_pretrained(model)
     content = json.loads((model / "config.json").read_text())
     content.pop("written", None)  # the hash of the config that was written
     for each in (content, content["encoder_config"]):
@@ -161,11 +161,11 @@ def write_lab(cohort: SmallCohort) -> Path:
     split_donors(cohort.expression.samples, test=0.25).save(folder / "split.json")
     predictor = cohort.world.predictor
     model = folder / "model"
-    predictor.model.config.hidden_dropout = predictor.model.config.attention_dropout = 0.1
-    predictor.model.save_pretrained(model)
-    predictor.model.config.hidden_dropout = predictor.model.config.attention_dropout = 0.0
-    predictor.processor.save_pretrained(model)
+    predictor.model.network.config.hidden_dropout = predictor.model.network.config.attention_dropout = 0.1
+    predictor.model.network.save_pretrained(model)
+    predictor.model.network.config.hidden_dropout = predictor.model.network.config.attention_dropout = 0.0
+    predictor.model.processor.save_pretrained(model)
     predictor.gene_table.save(model / "genes.parquet")
-    predictor.cre_table.save(model / "cres.parquet")
+    predictor.model.cre_table.save(model / "cres.parquet")
     (folder / "driver.py").write_text(DRIVER)
     return folder

@@ -20,6 +20,7 @@ from .modeling import VariantFormerForExpression, VariantFormerProcessor
 from .zoo.companions import check_companions
 from .zoo.model_files import load_expression_model, model_file, model_identity
 from .zoo.outputs import TissueNames
+from .zoo.variantformer.gene_model import VariantFormerGeneModel
 
 TASK = "personal-gene-expression"
 
@@ -73,13 +74,15 @@ class PersonalGeneExpressionPipeline(Pipeline):
         if self._predictor is None:
             name, revision = self.model.name_or_path, getattr(self.model.config, "_commit_hash", None)
             self._predictor = ExpressionPredictor(
-                self.model,
-                self.processor,
-                GeneTable.read(model_file(name, GENES_FILE, revision=revision)),
-                CreTable.read(model_file(name, CRES_FILE, revision=revision)),
-                identity=model_identity(name, revision=revision),
-                device=str(self.device),
-                precision=str(self.model.dtype).removeprefix("torch."),
+                VariantFormerGeneModel(
+                    self.model,
+                    self.processor,
+                    GeneTable.read(model_file(name, GENES_FILE, revision=revision)),
+                    CreTable.read(model_file(name, CRES_FILE, revision=revision)),
+                    identity=model_identity(name, revision=revision),
+                    device=str(self.device),
+                    precision=str(self.model.dtype).removeprefix("torch."),
+                )
             )
         return self._predictor
 

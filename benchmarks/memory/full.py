@@ -146,10 +146,10 @@ def predict_full(arguments: argparse.Namespace) -> None:
     from variantformer_hf.inference.predictor import ExpressionPredictor
 
     predictor = ExpressionPredictor.from_pretrained(arguments.folder / "model", device="cpu", precision="bfloat16")
-    length = predictor.processor.token_length
+    length = predictor.model.processor.token_length
     ids = torch.randint(18, 500, (1, arguments.cres + arguments.windows, length))
     with torch.inference_mode():
-        predictor.model(
+        predictor.model.network(
             cre_input_ids=ids[:, : arguments.cres],
             cre_attention_mask=torch.ones(1, arguments.cres, length),
             cre_class_ids=torch.randint(0, 9, (1, arguments.cres)),

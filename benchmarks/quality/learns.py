@@ -104,7 +104,7 @@ def wide(table: pd.DataFrame, donors: list[str]) -> pd.DataFrame:
 
 def predictions(cohort: SimulatedCohort, scorer: VariantScorer, donors: list[str]) -> pd.DataFrame:
     """What the model says of the test donors, in all tissues."""
-    table = scorer.predictor.predict(cohort.fasta, cohort.vcf, samples=donors)
+    table = scorer.model.predict(cohort.fasta, cohort.vcf, samples=donors)
     return table.rename(columns={"sample": "donor", "log1p_tpm": "value"})
 
 

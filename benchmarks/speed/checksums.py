@@ -71,7 +71,7 @@ def wide_model(files: SimulatedFiles, folder: Path) -> Path:
 def fill_stores(model: Path, files: SimulatedFiles, folder: Path, n_elements: int) -> dict[str, Any]:
     """Make both stores: the run's own elements, and as many others as there are to be."""
     predictor = ExpressionPredictor.from_pretrained(model, device="cpu", store=folder)
-    store = predictor.store
+    store = predictor.model.store
     assert store is not None
     precompute(predictor, files.fasta, store)
     predictor.predict(files.fasta, files.vcf)  # which adds the person's elements

@@ -28,10 +28,11 @@ from variantformer_hf.genome.store_layout import default_store
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.inference.run_plan import stretches_of
 from variantformer_hf.simulation.writers import GENOTYPES, contig_lines, write_vcf
-from variantformer_hf.zoo.gene_regions import RegionFinder, covered
+from variantformer_hf.zoo.gene_regions import covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
+from variantformer_hf.zoo.variantformer.regions import region_finder
 
 SITE_SPACING = 30
 PEOPLE_MEASURED = 8
@@ -60,7 +61,7 @@ def measure(folder: Path, n_people: int, n_genes: int) -> dict[str, Any]:
     table = GeneTable.read(genes)
     tokenizer = trained_tokenizer(reference)
     cres = CreTable.read(files.cres)
-    finder = RegionFinder(table, cres, VariantFormerProcessor(tokenizer), reference)
+    finder = region_finder(table, cres, VariantFormerProcessor(tokenizer), reference)
     tokens = ReferenceTokens(tokenizer, len(cres))
     regions = [finder.find(gene) for gene in table]
     stretches = stretches_of([finder.reach(gene) for gene in table])

@@ -91,7 +91,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     report: dict[str, Any] = {
         "cCREs": len(regions.starts),
         "threads": torch.get_num_threads(),
-        "device": str(predictor.device),
+        "device": str(predictor.model.device),
         "variants of each kind": asked.variants,
     }
     baseline = Baseline(predictor, regions, tissue_ids)
@@ -149,7 +149,7 @@ def variants_of(
         int(rng.integers(regions.starts[index] + 50, regions.ends[index] - 50)) for index in rng.choice(outside, size=n)
     ]
     # What is seen of the window: as many bases as its first rows of tokens hold.
-    processor = scorer.predictor.processor
+    processor = scorer.model.processor
     base = scorer.in_gene(person, regions, tissue_ids).gene.base
     seen = base.window[: processor.token_length * processor.max_gene_windows]
     n_bases = int(processor.tokenizer.merge_table.token_length[seen].sum())
@@ -179,7 +179,7 @@ class Baseline:
 
     def __init__(self, predictor: ExpressionPredictor, regions: GeneRegions, tissue_ids: list[int]) -> None:
         self._predictor, self._regions, self._tissue_ids = predictor, regions, tissue_ids
-        self._tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
+        self._tokens = ReferenceTokens(predictor.model.processor.tokenizer, len(predictor.model.cre_table))
         self._engine = self._new_engine()
         self._is_warm = False
 

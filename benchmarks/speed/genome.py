@@ -24,7 +24,7 @@ from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpre
 from variantformer_hf.report.tables import write_table
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import fill_weights, write_demo_model
-from variantformer_hf.zoo.gene_regions import RegionFinder, covered
+from variantformer_hf.zoo.gene_regions import covered
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
@@ -57,13 +57,13 @@ def measure(
     """Times of the parts and of the whole."""
     predictor = ExpressionPredictor.from_pretrained(model, store=None)
     genes = [gene.gene_id for gene in predictor.gene_table][:n_predicted]
-    tissues = [name for name in predictor.model.config.tissues if name is not None][:n_tissues]
-    report: dict[str, Any] = {"genes": len(genes), "cCREs": len(predictor.cre_table), "tissues": len(tissues)}
-    report["device"], report["precision"] = str(predictor.device), predictor.precision
+    tissues = [name for name in predictor.model.network.config.tissues if name is not None][:n_tissues]
+    report: dict[str, Any] = {"genes": len(genes), "cCREs": len(predictor.model.cre_table), "tissues": len(tissues)}
+    report["device"], report["precision"] = str(predictor.model.device), predictor.model.precision
 
     for people in ("the first person", "a further person"):
         if people == "the first person":
-            tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
+            tokens = ReferenceTokens(predictor.model.processor.tokenizer, len(predictor.model.cre_table))
         with Timer() as took:
             n_cres = prepare(predictor, files, genes, tokens)
         report[f"inputs of {people}, genes/s"] = len(genes) / took.seconds
@@ -76,10 +76,10 @@ def measure(
         result.remove_parts()
     report["VCF to Parquet without a store, genes/s"] = len(genes) / took.seconds
 
-    predictor.store = predictor.element_store(folder / "store")
+    predictor.model.store = predictor.model.element_store(folder / "store")
     wanted = [predictor.gene_table.get(gene) for gene in genes]
     with Timer() as took:
-        done = precompute(predictor, files.fasta, predictor.store, genes=wanted)
+        done = precompute(predictor.model, files.fasta, folder / "store", genes=wanted)
     report["precompute, elements/s"] = done.encoded / took.seconds
     with Timer() as took:
         again = predictor.run(files.fasta, files.vcf, **options)
@@ -98,14 +98,14 @@ def prepare(predictor: ExpressionPredictor, files: SimulatedFiles, genes: list[s
     """Everything before the model, for all genes; how many cCREs they have."""
     reference = ReferenceGenome(files.fasta)
     person = PersonalGenome(reference, files.vcf)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
+    finder = predictor.model.region_finder(reference)
     regions = [finder.find(predictor.gene_table.get(gene)) for gene in genes]
     n_cres = 0
     for stretch in stretches_of([finder.reach(each.gene) for each in regions]):
         here = [regions[index] for index in stretch.genes]
         place = stretch.interval
         read = person.stretch(place.chrom, place.start, place.end, union(*covered(here)))
-        of_person = PersonalTokens(person, read, here, tokens, predictor.processor.tokenizer)
+        of_person = PersonalTokens(person, read, here, tokens, predictor.model.processor.tokenizer)
         n_cres += sum(len(of_person.gene(each).indices) for each in here)
     return n_cres
 

@@ -35,10 +35,11 @@ from variantformer_hf.genome.intervals import union
 from variantformer_hf.genome.stretch import PersonalStretch
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.tokenization import merge_kernels
-from variantformer_hf.zoo.gene_regions import RegionFinder, covered
+from variantformer_hf.zoo.gene_regions import covered
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, model_inputs
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
+from variantformer_hf.zoo.variantformer.regions import region_finder
 
 ROUNDS = 15
 ELEMENTS_ONE_BY_ONE = 15
@@ -92,7 +93,7 @@ class Gene:
         genes = GeneTable.read(files.genes)
         self.tokenizer = trained_tokenizer(self.reference)
         self.processor = VariantFormerProcessor(self.tokenizer)
-        finder = RegionFinder(genes, cres, self.processor, self.reference)
+        finder = region_finder(genes, cres, self.processor, self.reference)
         self.regions, self.reach = finder.find(genes.get("BENCH")), finder.reach(genes.get("BENCH"))
         self.within = union(*covered([self.regions]))
         self.tokens = ReferenceTokens(self.tokenizer, len(cres))

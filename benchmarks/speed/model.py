@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.timing import device_clock, show_lines, timed
 from variantformer_hf.modeling import VariantFormerConfig, VariantFormerForExpression, choose_attention
-from variantformer_hf.zoo.variantformer.estimate import matmul_speed
+from variantformer_hf.zoo.estimate import matmul_speed
 from variantformer_hf.zoo.variantformer.flops import estimate_flops, flops_table
 
 MID = Path(__file__).parents[1] / "configs" / "mid.json"

@@ -12,10 +12,10 @@ from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
-from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, check_used
-from ..zoo.variantformer.gene_states import GeneState
+from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, OK, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
+from .genome_scorer import GenomeScorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,7 @@ def counterfactual(
             left_out[person.sample] = f"has these genotypes already ({'; '.join(observed)})"
         else:
             carriers.append((person, ";".join(observed)))
+    opened = scorer.open(reference)
     parts = []
     done, total = 0, len(carriers) * len(genes)
     for person, observed_text in carriers:
@@ -91,7 +92,7 @@ def counterfactual(
             if on_person is not None:
                 on_person(done, total)
             done += 1
-            found = _edited_gene(scorer, person, edits, gene, tissues, observed_text)
+            found = _edited_gene(opened, person, edits, gene, tissues, observed_text)
             if isinstance(found, str):
                 left_out[f"{person.sample}, {gene}"] = f"{found} is in the way at the edge of a region of the gene"
             else:
@@ -119,7 +120,7 @@ def _alike(observed: str, wanted: str) -> bool:
 
 
 def _edited_gene(
-    scorer: VariantScorer,
+    scorer: GenomeScorer,
     person: PersonalGenome,
     edits: Sequence[GenotypeEdit],
     gene: str,
@@ -129,23 +130,20 @@ def _edited_gene(
     """A carrier's rows in one gene, or the record that is in the way of an edit there."""
     import pandas as pd
 
-    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
-    in_gene = scorer.in_gene(person, regions, tissue_ids)
-    edited = EditedGenome(in_gene.gene.person, edits)
-    conflict = in_gene.gene.conflict(edited)
+    asked = scorer.gene(gene, tissues)
+    regions, names, unit = asked.regions, asked.tissues, scorer.model.unit
+    in_gene = scorer.in_gene(person, regions, asked.outputs)
+    states = in_gene.states
+    edited = EditedGenome(states.person, edits)
+    conflict = states.conflict(edited)
     if conflict is not None:
         return conflict
-    state = in_gene.gene.state(edited)
-    before, after = in_gene.outputs([GeneState(), state])
-    left, right = in_gene.values(before), in_gene.values(after)
+    before, after = states.predict([states.base, states.of(edited)])
+    left, right = before.values, after.values
     shift = cosine = np.full(len(names), np.nan, dtype=np.float32)
-    status = in_gene.use.status
-    if before is None or after is None:
-        gone = in_gene.gene.base.window is None or not state.has_window
-        status = status if not in_gene.use.is_known else GENE_DELETED if gone else NO_CRES
-    elif np.isnan(left).any() or np.isnan(right).any():
-        status = NOT_FINITE
-    else:
+    endings = {before.status, after.status}
+    status = next((each for each in (GENE_DELETED, NO_CRES, NOT_FINITE) if each in endings), in_gene.use.status)
+    if endings == {OK} and before.embeddings is not None and after.embeddings is not None:
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)
         cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
@@ -156,10 +154,10 @@ def _edited_gene(
             "gene_id": regions.gene.gene_id,
             "gene_name": regions.gene.gene_name,
             "tissue": names,
-            "log1p_tpm_observed": left,
-            "log1p_tpm_edited": right,
+            f"{unit.column}_observed": left,
+            f"{unit.column}_edited": right,
             "effect": right - left,
-            "log2fc_tpm": log2_fold_change(right, left),
+            **({"log2fc_tpm": log2_fold_change(right, left)} if unit.is_log1p_tpm else {}),
             "embedding_shift": shift,
             "embedding_cosine": cosine,
             "status": status,

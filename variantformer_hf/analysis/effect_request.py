@@ -1,5 +1,6 @@
 """What is to be scored: rows, tissues and zygosities."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,15 @@ import numpy as np
 from ..errors import InputError
 from ..genome.genes import Gene
 from ..genome.genotype_edits import GENOTYPES
+from ..genome.names import MOST_SUGGESTED
 from ..genome.variant import Variant
-from ..genome.variant_table import VariantRow
+from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable
 from ..inference.query import Query
 from ..zoo.outputs import Tissue
+from ..zoo.units import Unit
+from .genome_scorer import GenomeScorer
+
+logger = logging.getLogger(__name__)
 
 ZYGOSITIES = ("het", "hom", "haplotype1", "haplotype2")
 
@@ -31,13 +37,23 @@ class AskedRow:
 
 @dataclass(frozen=True)
 class EffectRequest:
-    """What is scored, whatever the gene and the background."""
+    """What is scored, whatever the gene and the background.
+
+    Attributes:
+        rows: the variants.
+        query: genes and tissues of the call.
+        zygosity: of the alternative.
+        embeddings: names of those that are wanted; none = no embeddings.
+        phase_shifts: how many.
+        unit: of the model.
+    """
 
     rows: Sequence[AskedRow]
     query: Query
     zygosity: tuple[str, ...]
-    with_embeddings: bool
+    embeddings: tuple[str, ...]
     phase_shifts: int
+    unit: Unit
 
     @property
     def tissue_ids(self) -> list[int]:
@@ -69,3 +85,34 @@ def checked_zygosity(zygosity: Sequence[str]) -> tuple[str, ...]:
         )
     assert set(ZYGOSITIES) <= set(GENOTYPES)
     return names
+
+
+def asked_rows(table: VariantTable, scorer: GenomeScorer) -> tuple[list[AskedRow], list[RejectedVariant]]:
+    """Rows that can be scored, and all that are rejected."""
+    contigs = set(scorer.opened.finder.contig_of.values())
+    rows: list[AskedRow] = []
+    rejected = list(table.rejected)
+    for row in table.rows:
+        suggest = len(rejected) < MOST_SUGGESTED
+        query = scorer.query(listed_names(row, "gene_id"), listed_names(row, "tissue"), suggest=suggest)
+        if row.variant.chrom not in contigs:
+            reason = f"the model has no gene on {row.variant.chrom}; it was trained on autosomes"
+            kind = "no_gene_on_contig"
+        elif query.rejected:
+            reason, kind = "; ".join(str(each) for each in query.rejected), "gene_or_tissue"
+        else:
+            rows.append(AskedRow(row, tuple(query.genes), tuple(query.tissues)))
+            continue
+        rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
+    rejected.sort(key=lambda each: each.row)
+    if rejected:
+        counts = table.with_rejected(rejected).counts()
+        told = ", ".join(f"{name} {count}" for name, count in counts["rejected"].items())
+        logger.warning(
+            "%d of %d rows are not scored: %d repeated%s",
+            len(rejected),
+            counts["read"],
+            counts["repeated"],
+            f", {told}" if told else "",
+        )
+    return rows, rejected

@@ -9,7 +9,9 @@ import pyarrow.compute
 
 from ..genome.genes import Gene
 from ..genome.variant_table import VariantRow
+from ..zoo.abilities import Abilities
 from ..zoo.gene_regions import GeneRegions
+from ..zoo.units import Unit
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest
 from .fold_change import log2_fold_change, log2_ratio
@@ -23,18 +25,33 @@ EMBEDDINGS = ("gene_ref", "gene_alt", "cre_ref", "cre_alt", "window_ref", "windo
 _KEPT_ANNOTATIONS = ("consequence", "label")
 # Added to both log1p values by the released score, so that a ratio of zeros is none.
 _RELEASED_PSEUDOCOUNT = 1e-10
-COLUMNS = (
+_BEFORE_VALUES = (
     "chrom", "pos", "ref", "alt", "variant", "gene_id", "gene_name", "tissue", "background", "sample", "zygosity",
-    "observed", "log1p_tpm_ref", "log1p_tpm_alt", "effect", "log2fc_tpm", "released_score", "overlap", "cre_ids",
-    "gene_window", "tss_distance", "status", "reason", "conflict", "flags", "noise_floor", *_KEPT_ANNOTATIONS,
+    "observed",
+)  # fmt: skip
+_AFTER_VALUES = (
+    "overlap", "cre_ids", "gene_window", "tss_distance", "status", "reason", "conflict", "flags", "noise_floor",
+    *_KEPT_ANNOTATIONS,
 )  # fmt: skip
 # What the rows are sorted by: row given, gene, background, zygosity, tissue.
 _ORDER = ("_row", "_gene", "_background", "_zygosity", "_tissue")
 _FLOATS = {
-    "log1p_tpm_ref": np.float32, "log1p_tpm_alt": np.float32, "effect": np.float32, "noise_floor": np.float32,
+    "log1p_tpm_ref": np.float32, "log1p_tpm_alt": np.float32, "expression_ref": np.float32,
+    "expression_alt": np.float32, "effect": np.float32, "noise_floor": np.float32,
     "effect_sd_phase": np.float32, "log2fc_tpm": np.float64, "released_score": np.float64,
     "gene_window": np.float64, "tss_distance": np.float64,
 }  # fmt: skip
+
+
+def columns_of(unit: Unit) -> tuple[str, ...]:
+    """Columns of the table of a model in a unit: of log1p TPM also what is computed of TPM."""
+    of_tpm = ("log2fc_tpm", "released_score") if unit.is_log1p_tpm else ()
+    return (*_BEFORE_VALUES, f"{unit.column}_ref", f"{unit.column}_alt", "effect", *of_tpm, *_AFTER_VALUES)
+
+
+def embedding_names(abilities: Abilities) -> tuple[str, ...]:
+    """Which embeddings a model gives of a variant."""
+    return EMBEDDINGS if abilities.changed_embeddings else EMBEDDINGS[:2]
 
 
 def row_blocks(
@@ -45,7 +62,7 @@ def row_blocks(
     row: AskedRow,
     effect: ScoredVariant,
     noise: np.ndarray,
-    baseline: np.ndarray,
+    baseline: np.ndarray | None,
     spread: np.ndarray,
     cre_names: str,
 ) -> Iterator[dict[str, Any]]:
@@ -71,11 +88,9 @@ def row_blocks(
             "sample": background.sample,
             "zygosity": zygosity,
             "observed": effect.observed,
-            "log1p_tpm_ref": ref,
-            "log1p_tpm_alt": alt,
+            f"{work.unit.column}_ref": ref,
+            f"{work.unit.column}_alt": alt,
             "effect": change,
-            "log2fc_tpm": log2_fold_change(alt, ref),
-            "released_score": _released(alt, baseline[tissues]) if zygosity == "hom" else np.nan,
             "overlap": effect.overlap.label,
             "cre_ids": cre_names,
             "gene_window": effect.gene_window,
@@ -88,9 +103,13 @@ def row_blocks(
             "flags": np.array(flags, dtype=object),
             "noise_floor": noise[tissues],
         }
+        if work.unit.is_log1p_tpm:
+            block["log2fc_tpm"] = log2_fold_change(alt, ref)
+            if zygosity == "hom" and baseline is not None:
+                block["released_score"] = _released(alt, baseline[tissues])
         if work.phase_shifts:
             block["effect_sd_phase"] = spread[z][tissues]
-        if work.with_embeddings:
+        if work.embeddings:
             block["_embeddings"] = _embeddings_of(effect, z, tissues)
         yield block
 
@@ -100,10 +119,9 @@ def _embeddings_of(effect: ScoredVariant, z: int, tissues: np.ndarray) -> dict[s
     found: dict[str, np.ndarray | None] = dict.fromkeys(EMBEDDINGS)
     if effect.outputs:
         for side, output in (("ref", effect.outputs[0]), ("alt", effect.outputs[z + 1])):
-            if output is not None:
+            if output.embeddings is not None:
                 found[f"gene_{side}"] = output.embeddings[tissues]
-                found[f"cre_{side}"] = np.repeat(output.cre_embedding[None], len(tissues), axis=0)
-                found[f"window_{side}"] = output.window_embeddings[tissues]
+                found.update({f"{name}_{side}": vectors[tissues] for name, vectors in output.changed.items()})
     return found
 
 
@@ -136,11 +154,11 @@ def gene_block(blocks: Iterable[dict[str, Any]], work: EffectRequest) -> pa.Tabl
     """Columns of a gene's rows, with those that give the order and, where asked for, the embeddings."""
     blocks = list(blocks)
     sizes = [len(block["_tissue"]) for block in blocks]
-    names = [*_ORDER, *COLUMNS, *_optional(work)]
+    names = [*_ORDER, *columns_of(work.unit), *_optional(work)]
     columns: dict[str, Any] = {name: pa.array(_column(name, blocks, sizes), _type_of(name)) for name in names}
-    if work.with_embeddings:
+    if work.embeddings:
         found = [block.get("_embeddings", {}) for block in blocks]
-        for name in EMBEDDINGS:
+        for name in work.embeddings:
             rows = [row for each, size in zip(found, sizes, strict=True)
                     for row in (each.get(name) if each.get(name) is not None else [None] * size)]  # fmt: skip
             columns[name] = pa.array(rows, pa.list_(pa.float32()))
@@ -152,8 +170,8 @@ def joined_table(blocks: Sequence[pa.Table], work: EffectRequest) -> tuple["pd.D
     table = pa.concat_tables(blocks)
     order = pa.compute.sort_indices(table, [(name, "ascending") for name in ("_row", "_gene", *_ORDER[2:])])
     table = table.take(order)
-    embeddings = {name: _stacked(table[name]) for name in EMBEDDINGS if name in table.column_names}
-    frame = table.select([*COLUMNS, *_optional(work)]).to_pandas()
+    embeddings = {name: _stacked(table[name]) for name in work.embeddings}
+    frame = table.select([*columns_of(work.unit), *_optional(work)]).to_pandas()
     unused = [name for name in (*_KEPT_ANNOTATIONS,) if frame[name].isna().all()]
     return frame.drop(columns=unused), embeddings
 
@@ -163,7 +181,8 @@ def _stacked(column: pa.ChunkedArray) -> np.ndarray:
     lengths = pa.compute.fill_null(pa.compute.list_value_length(column), 0).to_numpy()
     width = int(lengths.max(initial=0))
     rows = np.full((len(column), width), np.nan, dtype=np.float32)
-    rows[lengths > 0] = pa.compute.list_flatten(column).to_numpy().reshape(-1, width)
+    if width:
+        rows[lengths > 0] = pa.compute.list_flatten(column).to_numpy().reshape(-1, width)
     return rows
 
 

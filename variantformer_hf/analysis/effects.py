@@ -12,7 +12,6 @@ import pyarrow.compute
 
 from ..errors import InputError, check_number
 from ..genome.genes import Gene
-from ..genome.names import MOST_SUGGESTED
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
@@ -20,21 +19,17 @@ from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantTable, first_reason, read_variants
 from ..inference.parts import Parts
-from ..inference.people import check_assembly
-from ..inference.predictor import ExpressionPredictor
-from ..inference.query import Query, RejectedQueryError, resolve_query
-from ..zoo.gene_regions import GeneRegions, RegionFinder
+from ..inference.query import Query, RejectedQueryError
+from ..zoo.families import load_gene_model
+from ..zoo.gene_model import GeneModel
+from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import check_used, warn_of_missing_contigs
-from ..zoo.variantformer.engine import ExpressionEngine
-from ..zoo.variantformer.reference_tokens import ReferenceTokens
 from .backgrounds import Background
-from .effect_request import AskedRow, EffectRequest, checked_zygosity, listed_names
-from .effect_table import blocks_without_gene, gene_block, joined_table, row_blocks
-from .gene_scorer import GeneScorer
+from .effect_request import AskedRow, EffectRequest, asked_rows, checked_zygosity
+from .effect_table import blocks_without_gene, embedding_names, gene_block, joined_table, row_blocks
+from .genome_scorer import GenomeScorer
 from .variant_genes import GeneFinder
-from .variant_states import (
-    ScoredVariant,
-)
+from .variant_states import ScoredVariant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,14 +65,11 @@ class VariantScorer:
     """Scores variants with one model.
 
     Args:
-        predictor: the model; in float32 unless its rounding is wanted.
+        model: the model; in float32 unless its rounding is wanted.
     """
 
-    def __init__(self, predictor: ExpressionPredictor) -> None:
-        self.predictor = predictor
-        self._engine = self._new_engine()
-        self._tokens: dict[int, ReferenceTokens] = {}
-        self._fasta: tuple[object, ...] = ()
+    def __init__(self, model: GeneModel) -> None:
+        self.model = model
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, precision: str = "float32", **options: Any) -> "VariantScorer":
@@ -88,7 +80,11 @@ class VariantScorer:
             precision: ``float32``, as effects need it; others round most effects away.
             **options: as for ``ExpressionPredictor.from_pretrained``.
         """
-        return cls(ExpressionPredictor.from_pretrained(model, precision=precision, **options))
+        return cls(load_gene_model(model, precision=precision, **options))
+
+    def open(self, reference: ReferenceGenome) -> GenomeScorer:
+        """The model for the genomes of one FASTA."""
+        return GenomeScorer(self.model, reference)
 
     def score(
         self,
@@ -109,277 +105,205 @@ class VariantScorer:
         self,
         variants: str | Path | VariantTable | Iterable["Variant | str"],
         genome: "PersonalGenome | ReferenceGenome | Sequence[Background]",
-        *,
-        genes: str | Sequence[str] = "overlapping",
-        tissues: Sequence[str] | None = None,
-        zygosity: Sequence[str] = ("het", "hom"),
-        with_embeddings: bool = False,
-        phase_shifts: int = 0,
-        allow_unused: bool = False,
-        on_gene: Callable[[int, int], None] | None = None,
-        parts: str | Path | None = None,
-        overwrite_parts: bool = False,
+        **options: Any,
     ) -> EffectResult:
-        """Score variants.
+        """Score variants, see :func:`score_variants`.
 
         Args:
-            variants: a file, see ``read_variants``, or variants.
+            variants, **options: as there.
             genome: in whose genome; several backgrounds are scored one after the other.
-            genes: ``overlapping``: those in whose window, or in one of whose cCREs (50 bases wider on both sides) a
-                variant lies; or names. A row's own column ``gene_id`` goes before it.
-            tissues: released names, GTEx names or ontology ids; None = all of the model. A row's own column ``tissue``
-                goes before it.
-            zygosity: of the alternative: ``het``, ``hom``, ``haplotype1``, ``haplotype2``.
-            with_embeddings: also return embeddings of the gene, the changed element and the changed window.
-            phase_shifts: how many times to score again with the first 1, 2, ... bases of every sequence left out, for
-                the column ``effect_sd_phase``.
-            allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
-            on_gene: called with (done, total) genes.
-            parts: folder for genes that are done while the run goes on; the same run started again goes on with the
-                rest. It stays until :meth:`EffectResult.remove_parts`. None = memory only.
-            overwrite_parts: remove the parts of another run instead of refusing them.
-
-        Raises:
-            RejectedQueryError: genes or tissues that the model does not have.
-            InputError: no variant can be scored; nothing of a file was used, unless ``allow_unused``;
-                see ``PersonalGenome`` for the files.
         """
-        zygosity = checked_zygosity(zygosity)
-        check_number("the number of phase shifts", phase_shifts, 0)
-        backgrounds = _backgrounds(genome)
-        reference = backgrounds[0].genome.reference
-        check_assembly(reference)
-        finder = RegionFinder(self.predictor.gene_table, self.predictor.cre_table, self.predictor.processor, reference)
-        if not isinstance(variants, VariantTable):
-            variants = read_variants(variants, VariantNormalizer(reference))
-        rows, rejected = self._asked_rows(variants, finder)
-        if not rows:
-            raise InputError("no variant can be scored", file=variants.path, remedy=first_reason(rejected))
-        query = self._query(rows, genes, tissues, finder)
-        work = EffectRequest(rows, query, zygosity, with_embeddings, phase_shifts)
-        gene_finder = GeneFinder(self.predictor.gene_table, finder, self.predictor.processor)
-        pairs = self._pairs(work, None if genes == "overlapping" else query.genes, gene_finder)
-        for background in backgrounds:
-            warn_of_missing_contigs(background.genome, [finder.contig_of[gene.chrom] for gene in pairs])
-        folder = None
-        if parts is not None:
-            folder = Parts(parts, self._description(work, pairs, backgrounds), overwrite=overwrite_parts)
-        blocks: list[pa.Table] = []
-        for number, (gene, members) in enumerate(pairs.items()):
-            if on_gene is not None:
-                on_gene(number, len(pairs))
-            kept = folder.parts(f"gene-{number}") if folder is not None else []
-            if folder is not None and kept:
-                blocks.append(folder.read_part(kept[0]))
-                continue
-            blocks.append(
-                gene_block(self._score_gene(work, backgrounds, number, gene_finder.regions(gene), members), work)
-            )
-            if folder is not None:
-                folder.write_part(f"gene-{number}", blocks[-1])
+        found = backgrounds_of(genome)
+        return score_variants(self.open(found[0].genome.reference), variants, found, **options)
+
+
+def score_variants(
+    scorer: GenomeScorer,
+    variants: str | Path | VariantTable | Iterable["Variant | str"],
+    backgrounds: Sequence[Background],
+    *,
+    genes: str | Sequence[str] = "overlapping",
+    tissues: Sequence[str] | None = None,
+    zygosity: Sequence[str] = ("het", "hom"),
+    with_embeddings: bool = False,
+    phase_shifts: int = 0,
+    allow_unused: bool = False,
+    on_gene: Callable[[int, int], None] | None = None,
+    parts: str | Path | None = None,
+    overwrite_parts: bool = False,
+) -> EffectResult:
+    """Score variants in people's genomes.
+
+    Args:
+        scorer: the model, opened for the FASTA.
+        backgrounds: the genomes, of this FASTA; they are scored one after the other.
+        variants: a file, see ``read_variants``, or variants.
+        genes: ``overlapping``: those in whose window, or in one of whose cCREs (50 bases wider on both sides) a
+            variant lies; or names. A row's own column ``gene_id`` goes before it.
+        tissues: released names, GTEx names or ontology ids; None = all of the model. A row's own column ``tissue``
+            goes before it.
+        zygosity: of the alternative: ``het``, ``hom``, ``haplotype1``, ``haplotype2``.
+        with_embeddings: also return embeddings of the gene, the changed element and the changed window.
+        phase_shifts: how many times to score again with the first 1, 2, ... bases of every sequence left out, for
+            the column ``effect_sd_phase``.
+        allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
+        on_gene: called with (done, total) genes.
+        parts: folder for genes that are done while the run goes on; the same run started again goes on with the
+            rest. It stays until :meth:`EffectResult.remove_parts`. None = memory only.
+        overwrite_parts: remove the parts of another run instead of refusing them.
+
+    Raises:
+        RejectedQueryError: genes or tissues that the model does not have.
+        InputError: no variant can be scored; nothing of a file was used, unless ``allow_unused``;
+            see ``PersonalGenome`` for the files.
+    """
+    zygosity = checked_zygosity(zygosity)
+    check_number("the number of phase shifts", phase_shifts, 0)
+    model, finder = scorer.model, scorer.opened.finder
+    if phase_shifts:
+        model.require("phase_shifts", "--phase-shifts")
+    if with_embeddings:
+        model.require("embeddings", "--embeddings")
+    if not isinstance(variants, VariantTable):
+        variants = read_variants(variants, VariantNormalizer(scorer.opened.reference))
+    rows, rejected = asked_rows(variants, scorer)
+    if not rows:
+        raise InputError("no variant can be scored", file=variants.path, remedy=first_reason(rejected))
+    query = _query(rows, genes, tissues, scorer)
+    names = embedding_names(model.abilities) if with_embeddings else ()
+    work = EffectRequest(rows, query, zygosity, names, phase_shifts, model.unit)
+    gene_finder = GeneFinder(model.gene_table, finder)
+    pairs = _pairs(work, None if genes == "overlapping" else query.genes, gene_finder)
+    for background in backgrounds:
+        warn_of_missing_contigs(background.genome, [finder.contig_of[gene.chrom] for gene in pairs])
+    folder = None
+    if parts is not None:
+        folder = Parts(parts, _description(scorer, work, pairs, backgrounds), overwrite=overwrite_parts)
+    blocks: list[pa.Table] = []
+    for number, (gene, members) in enumerate(pairs.items()):
         if on_gene is not None:
-            on_gene(len(pairs), len(pairs))
-        self._engine.save_vectors()
-        without = list(blocks_without_gene(work, pairs, backgrounds))
-        table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
-        check_backgrounds_used(table, backgrounds, allow_unused=allow_unused)
-        return EffectResult(
-            table, tuple(rejected), embeddings, _report(table, variants.with_rejected(rejected)), folder
-        )
+            on_gene(number, len(pairs))
+        kept = folder.parts(f"gene-{number}") if folder is not None else []
+        if folder is not None and kept:
+            blocks.append(folder.read_part(kept[0]))
+            continue
+        scored = _score_gene(scorer, work, backgrounds, number, gene_finder.regions(gene), members)
+        blocks.append(gene_block(scored, work))
+        if folder is not None:
+            folder.write_part(f"gene-{number}", blocks[-1])
+    if on_gene is not None:
+        on_gene(len(pairs), len(pairs))
+    scorer.opened.finish()
+    without = list(blocks_without_gene(work, pairs, backgrounds))
+    table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
+    check_backgrounds_used(table, backgrounds, allow_unused=allow_unused)
+    report = {"unit": model.unit.name, **_report(table, variants.with_rejected(rejected))}
+    return EffectResult(table, tuple(rejected), embeddings, report, folder)
 
-    def _new_engine(self) -> ExpressionEngine:
-        predictor = self.predictor
-        return ExpressionEngine(predictor.model, predictor.processor, len(predictor.cre_table), predictor.store)
 
-    def _description(
-        self, work: EffectRequest, pairs: Mapping[Gene, Sequence[int]], backgrounds: Sequence[Background]
-    ) -> dict[str, Any]:
-        """All that the scores of a run depend on."""
-        return {
-            **self.predictor.description(),
-            "fasta": content_of(backgrounds[0].genome.reference.path),
-            "backgrounds": [each.description() for each in backgrounds],
-            "variants": [
-                [str(row.row.given), str(row.variant), row.row.turned, dict(row.row.annotations)] for row in work.rows
-            ],
-            "pairs": [[gene.gene_id, list(members)] for gene, members in pairs.items()],
-            "tissues": work.tissue_names,
-            "zygosity": list(work.zygosity),
-            "embeddings": work.with_embeddings,
-            "phase_shifts": work.phase_shifts,
-        }
+def _description(
+    scorer: GenomeScorer, work: EffectRequest, pairs: Mapping[Gene, Sequence[int]], backgrounds: Sequence[Background]
+) -> dict[str, Any]:
+    """All that the scores of a run depend on."""
+    return {
+        **scorer.model.description(),
+        "fasta": content_of(scorer.opened.reference.path),
+        "backgrounds": [each.description() for each in backgrounds],
+        "variants": [
+            [str(row.row.given), str(row.variant), row.row.turned, dict(row.row.annotations)] for row in work.rows
+        ],
+        "pairs": [[gene.gene_id, list(members)] for gene, members in pairs.items()],
+        "tissues": work.tissue_names,
+        "zygosity": list(work.zygosity),
+        "embeddings": list(work.embeddings),
+        "phase_shifts": work.phase_shifts,
+    }
 
-    def _query(
-        self,
-        rows: Sequence[AskedRow],
-        genes: str | Sequence[str],
-        tissues: Sequence[str] | None,
-        finder: RegionFinder,
-    ) -> Query:
-        """Genes and tissues that are asked for in the call; tissues also those that rows ask for.
 
-        Raises:
-            RejectedQueryError: any that the model does not have.
-        """
-        if isinstance(genes, str) and genes != "overlapping":
-            genes = [genes]
-        named = [] if genes == "overlapping" else list(genes)
-        of_rows = [tissue.name for row in rows for tissue in row.tissues]
-        if tissues is not None or all(row.tissues for row in rows):
-            tissues = [*(tissues or []), *of_rows]
-        query = resolve_query(
-            list(dict.fromkeys(named)),
-            tissues,
-            gene_table=self.predictor.gene_table,
-            tissue_names=self.predictor.tissue_names,
-            contig_of=finder.contig_of,
-        )
-        if query.rejected:
-            raise RejectedQueryError(query.rejected)
-        return query
+def _query(
+    rows: Sequence[AskedRow], genes: str | Sequence[str], tissues: Sequence[str] | None, scorer: GenomeScorer
+) -> Query:
+    """Genes and tissues that are asked for in the call; tissues also those that rows ask for.
 
-    def _asked_rows(self, table: VariantTable, finder: RegionFinder) -> tuple[list[AskedRow], list[RejectedVariant]]:
-        """Rows that can be scored, and all that are rejected."""
-        contigs = set(finder.contig_of.values())
-        rows: list[AskedRow] = []
-        rejected = list(table.rejected)
-        for row in table.rows:
-            query = resolve_query(
-                listed_names(row, "gene_id"),
-                listed_names(row, "tissue"),
-                gene_table=self.predictor.gene_table,
-                tissue_names=self.predictor.tissue_names,
-                contig_of=finder.contig_of,
-                suggest=len(rejected) < MOST_SUGGESTED,
-            )
-            if row.variant.chrom not in contigs:
-                reason = f"the model has no gene on {row.variant.chrom}; it was trained on autosomes"
-                kind = "no_gene_on_contig"
-            elif query.rejected:
-                reason, kind = "; ".join(str(each) for each in query.rejected), "gene_or_tissue"
-            else:
-                rows.append(AskedRow(row, tuple(query.genes), tuple(query.tissues)))
-                continue
-            rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
-        rejected.sort(key=lambda each: each.row)
-        if rejected:
-            counts = table.with_rejected(rejected).counts()
-            told = ", ".join(f"{name} {count}" for name, count in counts["rejected"].items())
-            logger.warning(
-                "%d of %d rows are not scored: %d repeated%s", len(rejected), counts["read"], counts["repeated"],
-                f", {told}" if told else "",
-            )  # fmt: skip
-        return rows, rejected
+    Raises:
+        RejectedQueryError: any that the model does not have.
+    """
+    if isinstance(genes, str) and genes != "overlapping":
+        genes = [genes]
+    named = [] if genes == "overlapping" else list(genes)
+    of_rows = [tissue.name for row in rows for tissue in row.tissues]
+    if tissues is not None or all(row.tissues for row in rows):
+        tissues = [*(tissues or []), *of_rows]
+    query = scorer.query(list(dict.fromkeys(named)), tissues)
+    if query.rejected:
+        raise RejectedQueryError(query.rejected)
+    return query
 
-    def _pairs(self, work: EffectRequest, genes: Sequence[Gene] | None, finder: GeneFinder) -> dict[Gene, list[int]]:
-        """Genes along the genome, and the rows to score in each."""
-        members: dict[Gene, list[int]] = {}
-        found: dict[Variant, list[Gene]] = {}
-        for index, row in enumerate(work.rows):
-            of_row = row.genes or genes
-            if of_row is None:
-                if row.variant not in found:
-                    found[row.variant] = finder.overlapping(row.variant)
-                of_row = found[row.variant]
-            for gene in of_row:
-                members.setdefault(gene, []).append(index)
-        return dict(sorted(members.items(), key=lambda item: (item[0].chrom, item[0].start, item[0].gene_id)))
 
-    def resolve_gene(
-        self, reference: ReferenceGenome, gene: str, tissues: Sequence[str] | None
-    ) -> tuple[GeneRegions, list[int], list[str]]:
-        """Regions of one gene in a FASTA, and ids and names of tissues.
+def _pairs(work: EffectRequest, genes: Sequence[Gene] | None, finder: GeneFinder) -> dict[Gene, list[int]]:
+    """Genes along the genome, and the rows to score in each."""
+    members: dict[Gene, list[int]] = {}
+    found: dict[Variant, list[Gene]] = {}
+    for index, row in enumerate(work.rows):
+        of_row = row.genes or genes
+        if of_row is None:
+            if row.variant not in found:
+                found[row.variant] = finder.overlapping(row.variant)
+            of_row = found[row.variant]
+        for gene in of_row:
+            members.setdefault(gene, []).append(index)
+    return dict(sorted(members.items(), key=lambda item: (item[0].chrom, item[0].start, item[0].gene_id)))
 
-        Raises:
-            RejectedQueryError: no such gene or tissue.
-            AssemblyError: the FASTA is of another assembly.
-        """
-        check_assembly(reference)
-        predictor = self.predictor
-        finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
-        query = resolve_query(
-            [gene],
-            tissues,
-            gene_table=predictor.gene_table,
-            tissue_names=predictor.tissue_names,
-            contig_of=finder.contig_of,
-        )
-        if query.rejected:
-            raise RejectedQueryError(query.rejected)
-        return finder.find(query.genes[0]), [each.id for each in query.tissues], [each.name for each in query.tissues]
 
-    def cre_names(self, regions: GeneRegions) -> list[str]:
-        """Accessions of a gene's cCREs, in the model's order."""
-        names: list[str] = self.predictor.cre_table.table["name"].take(regions.cre_rows).to_pylist()
-        return names
-
-    def in_gene(
-        self, person: PersonalGenome, regions: GeneRegions, tissue_ids: Sequence[int], *, shift: int = 0
-    ) -> GeneScorer:
-        """A person's gene, ready to be asked about.
-
-        Args:
-            person: the person.
-            regions: of the gene.
-            tissue_ids: the tissues.
-            shift: leave out so many bases at the start of every sequence.
-        """
-        status = person.reference.path.stat()
-        fasta = person.reference.path.resolve(), status.st_size, status.st_mtime_ns
-        if fasta != self._fasta:
-            # What is known of the reference's elements, by their rows, is of another genome.
-            self._engine, self._tokens, self._fasta = self._new_engine(), {}, fasta
-        if shift not in self._tokens:
-            tokenizer = self.predictor.processor.tokenizer
-            self._tokens[shift] = ReferenceTokens(tokenizer, len(self.predictor.cre_table))
-        return GeneScorer(self._engine, self._tokens[shift], person, regions, tissue_ids, shift=shift)
-
-    def _score_gene(
-        self,
-        work: EffectRequest,
-        backgrounds: Sequence[Background],
-        number: int,
-        regions: GeneRegions,
-        members: Sequence[int],
-    ) -> Iterator[dict[str, Any]]:
-        """Columns of the table, for each row of one gene in each background."""
-        first = backgrounds[0].genome
+def _score_gene(
+    scorer: GenomeScorer,
+    work: EffectRequest,
+    backgrounds: Sequence[Background],
+    number: int,
+    regions: GeneRegions,
+    members: Sequence[int],
+) -> Iterator[dict[str, Any]]:
+    """Columns of the table, for each row of one gene in each background."""
+    first = backgrounds[0].genome
+    # What the released score divides by.
+    baseline = None
+    if work.unit.is_log1p_tpm and not first.is_reference:
         plain = PersonalGenome(first.reference, options=GenotypeOptions(mode=first.options.mode))
-        # What the released score divides by.
-        baseline = None if first.is_reference else self.in_gene(plain, regions, work.tissue_ids).base()
-        variants = list(dict.fromkeys(work.rows[index].variant for index in members))
-        for place, background in enumerate(backgrounds):
-            scorer = self.in_gene(background.genome, regions, work.tissue_ids)
-            noise = scorer.states.noise()
-            if baseline is None:
-                baseline = scorer.base()
-            effects = list(scorer.score(variants, work.zygosity, with_embeddings=work.with_embeddings))
-            spreads = self._phase_spread(work, background, regions, variants, effects)
-            scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))
-            cre_names = np.array(self.cre_names(regions), dtype=object)
-            for index in members:
-                row = work.rows[index]
-                effect, spread = scored[row.variant]
-                names = ";".join(cre_names[effect.overlap.cres])
-                order = index, number, place
-                yield from row_blocks(work, background, order, regions, row, effect, noise, baseline, spread, names)
+        baseline = scorer.in_gene(plain, regions, work.tissue_ids).base().values
+    variants = list(dict.fromkeys(work.rows[index].variant for index in members))
+    cre_names = np.array(scorer.model.cre_names(regions), dtype=object)
+    for place, background in enumerate(backgrounds):
+        in_gene = scorer.in_gene(background.genome, regions, work.tissue_ids)
+        noise = in_gene.states.noise()
+        if work.unit.is_log1p_tpm and baseline is None:
+            baseline = in_gene.base().values
+        effects = list(in_gene.score(variants, work.zygosity, with_embeddings=bool(work.embeddings)))
+        spreads = _phase_spread(scorer, work, background, regions, variants, effects)
+        scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))
+        for index in members:
+            row = work.rows[index]
+            effect, spread = scored[row.variant]
+            names = ";".join(cre_names[effect.overlap.cres])
+            order = index, number, place
+            yield from row_blocks(work, background, order, regions, row, effect, noise, baseline, spread, names)
 
-    def _phase_spread(
-        self,
-        work: EffectRequest,
-        background: Background,
-        regions: GeneRegions,
-        variants: Sequence[Variant],
-        effects: Sequence[ScoredVariant],
-    ) -> list[np.ndarray]:
-        """(Z, T) standard deviation of each variant's effect over phases of the tokens; empty when not asked for."""
-        if not work.phase_shifts:
-            return [np.zeros((0, 0), np.float32)] * len(variants)
-        runs = [[each.alt - each.ref for each in effects]]
-        for shift in range(1, work.phase_shifts + 1):
-            scorer = self.in_gene(background.genome, regions, work.tissue_ids, shift=shift)
-            runs.append([each.alt - each.ref for each in scorer.score(variants, work.zygosity)])
-        return [np.std(np.stack(values), axis=0, ddof=1) for values in zip(*runs, strict=True)]
+
+def _phase_spread(
+    scorer: GenomeScorer,
+    work: EffectRequest,
+    background: Background,
+    regions: GeneRegions,
+    variants: Sequence[Variant],
+    effects: Sequence[ScoredVariant],
+) -> list[np.ndarray]:
+    """(Z, T) standard deviation of each variant's effect over phases of the tokens; empty when not asked for."""
+    if not work.phase_shifts:
+        return [np.zeros((0, 0), np.float32)] * len(variants)
+    runs = [[each.alt - each.ref for each in effects]]
+    for shift in range(1, work.phase_shifts + 1):
+        in_gene = scorer.in_gene(background.genome, regions, work.tissue_ids, shift=shift)
+        runs.append([each.alt - each.ref for each in in_gene.score(variants, work.zygosity)])
+    return [np.std(np.stack(values), axis=0, ddof=1) for values in zip(*runs, strict=True)]
 
 
 def check_backgrounds_used(
@@ -406,7 +330,8 @@ def add_second_model(table: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataF
     return merged.assign(effect_sd_models=np.std(both, axis=1, ddof=1))
 
 
-def _backgrounds(genome: "PersonalGenome | ReferenceGenome | Sequence[Background]") -> list[Background]:
+def backgrounds_of(genome: "PersonalGenome | ReferenceGenome | Sequence[Background]") -> list[Background]:
+    """One genome, or several, with names."""
     if isinstance(genome, ReferenceGenome):
         return [Background("reference", PersonalGenome(genome))]
     if isinstance(genome, PersonalGenome):

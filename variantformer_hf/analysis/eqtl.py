@@ -82,6 +82,11 @@ def eqtl_benchmark(
 
     if score not in SCORES:
         raise InputError(f"there is no score {score!r}", remedy=f"Choose one of {', '.join(SCORES)}.")
+    if score != "effect" and not scorer.model.unit.is_log1p_tpm:
+        raise InputError(
+            f"the score {score} is of log1p TPM, and the model predicts {scorer.model.unit.name}",
+            remedy="Choose the score effect.",
+        )
     check_number("the number of bootstraps", n_bootstraps, 0)
     check_number("the seed", seed, 0)
     if min_pip is not None and not 0 <= min_pip <= 1:
@@ -108,7 +113,7 @@ def eqtl_benchmark(
     tissue_of = {row.row: _tissues_of(scorer, row) for row in rows}
     gene_of: dict[str, str] = {}
     for name in dict.fromkeys(row.annotations["gene_id"] for row in rows):
-        genes = scorer.predictor.gene_table.resolve([name], most_suggested=0)[0]
+        genes = scorer.model.gene_table.resolve([name], most_suggested=0)[0]
         gene_of[name] = genes[0].gene_id.split(".")[0] if genes else ""
     blocks = []
     for row in rows:
@@ -231,7 +236,7 @@ def _tissues_of(scorer: VariantScorer, row: VariantRow) -> set[str] | None:
     if text is None:
         return None
     names = [name.strip() for name in text.replace(";", ",").split(",") if name.strip()]
-    return {tissue.name for tissue in scorer.predictor.tissue_names.resolve(names)[0]}
+    return {tissue.name for tissue in scorer.model.tissue_names.resolve(names)[0]}
 
 
 def _number(row: VariantRow, name: str) -> float:

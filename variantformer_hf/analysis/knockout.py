@@ -1,7 +1,7 @@
 """A gene's enhancer map: each of its cCREs taken away, or shuffled, in turn."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from ..errors import InputError, check_number
 from ..genome.cres import CRE_CLASSES
 from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
-from ..zoo.gene_regions import GeneRegions
+from ..zoo.gene_input import GeneOutput
+from ..zoo.gene_model import CreStates
 from ..zoo.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, OK, check_used
-from ..zoo.variantformer.gene_states import GeneState
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .gene_scorer import GeneScorer
@@ -64,11 +64,17 @@ def knockout(
         raise InputError(f"there is no knock-out {how!r}", remedy=f"Choose one of {', '.join(KNOCKOUTS)}.")
     check_number("the number of shuffles", n_shuffles, 1)
     check_number("the seed", seed, 0)
-    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
-    in_gene = scorer.in_gene(person, regions, tissue_ids)
+    scorer.model.require("cres", "a knock-out")
+    opened = scorer.open(person.reference)
+    asked = opened.gene(gene, tissues)
+    regions, names, unit = asked.regions, asked.tissues, scorer.model.unit
+    in_gene = opened.in_gene(person, regions, asked.outputs)
+    gene_states = in_gene.states
+    assert isinstance(gene_states, CreStates)
     use = in_gene.use
     check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
-    base, noise = in_gene.base(), in_gene.states.noise()
+    output, noise = in_gene.base(), gene_states.noise()
+    base = output.values
     n_cres, repeats = len(regions.starts), n_shuffles if how == "shuffle" else 1
     rng = np.random.default_rng(seed)
     effects = np.full((n_cres, repeats, len(names)), np.nan, dtype=np.float32)
@@ -76,17 +82,18 @@ def knockout(
         if on_element is not None:
             on_element(first, n_cres)
         block = range(first, min(first + _AT_ONCE, n_cres))
-        here = [index for index in block if in_gene.gene.element(index) is not None]
+        here = [index for index in block if gene_states.has_cre(index)]
         if how == "drop":
-            states = [GeneState({index: None}) for index in here]
+            states = [gene_states.without_cre(index) for index in here]
         else:
-            states = _shuffled(scorer, person, in_gene.gene.regions, here, repeats, rng)
+            states = _shuffled(gene_states, here, repeats, rng)
         if states:
-            effects[here] = (in_gene.log1p_tpm(states) - base).reshape(len(here), repeats, -1)
+            found = np.stack([each.values for each in gene_states.predict(states)])
+            effects[here] = (found - base).reshape(len(here), repeats, -1)
     if on_element is not None:
         on_element(n_cres, n_cres)
-    flank, sign = scorer.predictor.processor.cre_flank, -1 if regions.gene.strand == "-" else 1
-    starts, ends = regions.starts + np.minimum(flank, regions.starts), regions.ends - flank
+    sign = -1 if regions.gene.strand == "-" else 1
+    starts, ends = regions.cres_without_flanks()
     mean = effects.mean(axis=1)
     spread = effects.std(axis=1, ddof=1) if repeats > 1 else np.full_like(mean, np.nan)
 
@@ -98,7 +105,7 @@ def knockout(
     window = regions.window
     return pd.DataFrame(
         {
-            "cre_id": of_elements(scorer.cre_names(regions)),
+            "cre_id": of_elements(scorer.model.cre_names(regions)),
             "cre_class": of_elements([CRE_CLASSES[number] for number in regions.cre_class_ids]),
             "chrom": window.chrom,
             "start": of_elements(starts),
@@ -109,22 +116,22 @@ def knockout(
             "gene_name": regions.gene.gene_name,
             "sample": person.sample,
             "tissue": np.tile(np.asarray(names, dtype=object), n_cres),
-            "log1p_tpm": before,
-            "log1p_tpm_without": without,
+            unit.column: before,
+            f"{unit.column}_without": without,
             "effect": mean.ravel(),
-            "log2fc_tpm": log2_fold_change(without, before),
+            **({"log2fc_tpm": log2_fold_change(without, before)} if unit.is_log1p_tpm else {}),
             "effect_sd": spread.ravel(),
-            "status": of_elements(_statuses(in_gene, base, mean)),
+            "status": of_elements(_statuses(in_gene, gene_states, output, mean)),
             "reason": use.reason or None,
             "below_noise": np.abs(mean.ravel()) <= np.tile(noise, n_cres),
         }
     )
 
 
-def _statuses(in_gene: GeneScorer, base: np.ndarray, effects: np.ndarray) -> list[str]:
+def _statuses(in_gene: GeneScorer, states: CreStates, base: GeneOutput, effects: np.ndarray) -> list[str]:
     """Status of each element."""
     of_gene = in_gene.status(base)
-    there = [in_gene.gene.element(index) is not None for index in range(len(effects))]
+    there = [states.has_cre(index) for index in range(len(effects))]
     statuses = []
     for is_there, effect in zip(there, effects, strict=True):
         if of_gene not in (OK, NO_VARIANTS):
@@ -138,24 +145,16 @@ def _statuses(in_gene: GeneScorer, base: np.ndarray, effects: np.ndarray) -> lis
     return statuses
 
 
-def _shuffled(
-    scorer: VariantScorer,
-    person: PersonalGenome,
-    regions: GeneRegions,
-    elements: Sequence[int],
-    repeats: int,
-    rng: np.random.Generator,
-) -> list[GeneState]:
-    """States in which one element's bases, flanks and all, stand in random order."""
-    intervals = [regions.cres[index] for index in elements]
-    sequences = person.sequences(intervals)
+def _shuffled(gene: CreStates, cres: Sequence[int], repeats: int, rng: np.random.Generator) -> list[Any]:
+    """States in which one cCRE's bases, flanks and all, stand in random order."""
+    regions = gene.regions
+    intervals = regions.cres
+    sequences = gene.person.sequences([intervals[index] for index in cres])
     if regions.gene.strand == "-":
         sequences = [reverse_complement(sequence) for sequence in sequences]
-    tokenizer = scorer.predictor.processor.tokenizer
     states = []
-    for index, sequence in zip(elements, sequences, strict=True):
+    for index, sequence in zip(cres, sequences, strict=True):
         letters = np.array(list(sequence))
         texts = ["".join(letters[rng.permutation(len(letters))]) for _ in range(repeats)]
-        for tokens in tokenizer.encode_sequences(texts):
-            states.append(GeneState({index: np.asarray(tokens, dtype=np.int32)}))
+        states += gene.with_cre(index, texts)
     return states

@@ -15,6 +15,7 @@ from ..genome.variant import Variant
 from ..inference.parts import Parts
 from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import NOT_FINITE, OK, check_used
+from ..zoo.units import LOG1P_TPM, Unit
 from .effects import VariantScorer
 from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
 
@@ -26,7 +27,7 @@ _LONGEST = 100_000
 
 @dataclass(frozen=True)
 class Mutagenesis:
-    """Effects of homozygous mutations in a stretch, in log1p TPM; NaN where the person's own variants are in the way.
+    """Effects of homozygous mutations in a stretch; NaN where the person's own variants are in the way.
 
     Attributes:
         interval: the stretch, 0-based half-open, by the FASTA's names.
@@ -37,10 +38,11 @@ class Mutagenesis:
         deletions: (L, T) float32, of one base; or None.
         shuffles: (W, T) float32, mean over the shuffles of each window; or None.
         shuffle_window: bases in a window; the last one may have fewer.
-        log1p_tpm: (T,) float32, without any mutation.
+        base: (T,) float32, without any mutation.
         noise_floor: (T,) float32, see ``GeneStates.noise``.
         conflicts: mutations that were not scored because of the person's own records.
         status: of the gene in this person, as of predictions; ``not_finite`` if any mutation's value is.
+        unit: of the effects and the base.
     """
 
     interval: Interval
@@ -51,10 +53,11 @@ class Mutagenesis:
     deletions: np.ndarray | None
     shuffles: np.ndarray | None
     shuffle_window: int
-    log1p_tpm: np.ndarray
+    base: np.ndarray
     noise_floor: np.ndarray
     conflicts: int
     status: str = OK
+    unit: Unit = LOG1P_TPM
     parts: Parts | None = field(default=None, compare=False)
 
     def per_base(self) -> np.ndarray:
@@ -86,7 +89,7 @@ class Mutagenesis:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Scan:
     """What is the same for all stretches."""
 
     person: PersonalGenome
@@ -94,6 +97,7 @@ class _Asked:
     tissues: tuple[str, ...]
     kinds: tuple[str, ...]
     window: int
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +153,11 @@ def mutagenesis(
     check_number("the shuffled window", shuffle_window, 2)
     check_number("the number of shuffles", n_shuffles, 1)
     check_number("the seed", seed, 0)
-    regions, tissue_ids, names = scorer.resolve_gene(person.reference, gene, tissues)
+    opened = scorer.open(person.reference)
+    wanted = opened.gene(gene, tissues)
+    regions, names = wanted.regions, wanted.tissues
     _check_intervals(intervals, regions, person)
-    in_gene = scorer.in_gene(person, regions, tissue_ids)
+    in_gene = opened.in_gene(person, regions, wanted.outputs)
     use = in_gene.use
     check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
     rng = np.random.default_rng(seed)
@@ -159,7 +165,7 @@ def mutagenesis(
     folder = None
     if parts is not None:
         description = {
-            **scorer.predictor.description(), "fasta": content_of(person.reference.path),
+            **scorer.model.description(), "fasta": content_of(person.reference.path),
             "person": person.description(), "sample": person.sample,
             "gene": regions.gene.gene_id, "intervals": [str(each) for each in intervals], "tissues": names,
             "mutations": list(mutations), "shuffle_window": shuffle_window, "n_shuffles": n_shuffles, "seed": seed,
@@ -168,7 +174,7 @@ def mutagenesis(
     done, total = 0, sum(len(each) for each in todo)
     results = []
     base, noise = in_gene.base(), in_gene.states.noise()
-    asked = _Asked(person, regions, tuple(names), tuple(mutations), shuffle_window)
+    asked = _Scan(person, regions, tuple(names), tuple(mutations), shuffle_window, scorer.model.unit)
     for number, (interval, of_interval) in enumerate(zip(intervals, todo, strict=True)):
         effects: list[np.ndarray] = []
         statuses: list[str] = []
@@ -183,7 +189,9 @@ def mutagenesis(
         joined = np.concatenate(effects) if effects else np.zeros((0, len(names)), np.float32)
         status = NOT_FINITE if NOT_FINITE in statuses else in_gene.status(base)
         results.append(
-            _gathered(asked, interval, of_interval, joined, base, noise, statuses.count("conflict"), status, folder)
+            _gathered(
+                asked, interval, of_interval, joined, base.values, noise, statuses.count("conflict"), status, folder
+            )
         )
     if on_mutation is not None:
         on_mutation(done, total)
@@ -196,9 +204,10 @@ def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, 
     Raises:
         InputError: one is not among the gene's cCREs.
     """
-    regions, _, _ = scorer.resolve_gene(person.reference, gene, None)
-    flank = scorer.predictor.processor.cre_flank
-    places = {name: place for place, name in enumerate(scorer.cre_names(regions))}
+    scorer.model.require("cres", "a stretch that is named by a cCRE")
+    regions = scorer.open(person.reference).gene(gene, None).regions
+    places = {name: place for place, name in enumerate(scorer.model.cre_names(regions))}
+    starts, ends = regions.cres_without_flanks()
     found = []
     for name in names:
         if name not in places:
@@ -207,8 +216,7 @@ def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, 
                 remedy="Give the accession of one within reach of the gene, or an interval.",
             )
         place = places[name]
-        start, end = int(regions.starts[place]), int(regions.ends[place])
-        found.append(Interval(regions.window.chrom, start + min(flank, start), end - flank))
+        found.append(Interval(regions.window.chrom, int(starts[place]), int(ends[place])))
     return found
 
 
@@ -272,7 +280,7 @@ def _batch(
             return effects, part["status"].to_pylist()
     normal = [in_gene.normalized(each.variant) for each in batch]
     scored = iter(in_gene.score([each for each in normal if each is not None], ["hom"]))
-    nothing = np.full(len(in_gene.tissue_ids), np.nan, dtype=np.float32)
+    nothing = np.full(len(in_gene.states.outputs), np.nan, dtype=np.float32)
     rows, statuses = [], []
     for each in normal:
         found = None if each is None else next(scored)
@@ -287,7 +295,7 @@ def _batch(
 
 
 def _gathered(
-    asked: _Asked,
+    asked: _Scan,
     interval: Interval,
     mutations: Sequence[_Mutation],
     effects: np.ndarray,
@@ -334,5 +342,6 @@ def _gathered(
         noise,
         conflicts,
         status,
+        asked.unit,
         folder,
     )

@@ -18,7 +18,7 @@ from ..inference.query import RejectedQueryError, rejected_names
 from ..zoo.gene_regions import RegionFinder
 from ..zoo.statuses import check_finite
 from .backgrounds import Background
-from .effects import VariantScorer, check_backgrounds_used
+from .effects import VariantScorer, check_backgrounds_used, score_variants
 from .variant_genes import overlap, tss_distance
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def build_null(
     check_number("the number of variants per class", per_class, 1)
     check_number("the seed", seed, 0)
     reference = backgrounds[0].genome.reference
-    predictor = scorer.predictor
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
-    found, rejected = predictor.gene_table.resolve(genes)
+    opened = scorer.open(reference)
+    finder = opened.opened.finder
+    found, rejected = scorer.model.gene_table.resolve(genes)
     if rejected:
         raise RejectedQueryError(rejected_names("gene", rejected))
     rng = np.random.default_rng(seed)
@@ -102,9 +102,15 @@ def build_null(
             drawn = _drawn(gene, finder, file, reference, least_maf, per_class, rng, counts)
             if not drawn:
                 continue
-            table = scorer.score(
-                list(drawn), backgrounds, genes=[gene.gene_id], tissues=tissues, zygosity=zygosity, allow_unused=True
-            )
+            table = score_variants(
+                opened,
+                list(drawn),
+                backgrounds,
+                genes=[gene.gene_id],
+                tissues=tissues,
+                zygosity=zygosity,
+                allow_unused=True,
+            ).table
             genes_seen.append(table.drop_duplicates(["gene_id", "background"]))
             check_finite(table["gene_name"], table["status"])
             table = table[table["status"] == "ok"]
@@ -133,8 +139,8 @@ NULL_COLUMNS = (
 
 def null_metadata(scorer: VariantScorer) -> dict[str, Any]:
     """What a null must share with the effects that are held against it."""
-    described = scorer.predictor.description()
-    return {"model_sha256": scorer.predictor.identity.sha256, **{name: described[name] for name in _SHARED}}
+    described = scorer.model.description()
+    return {"model_sha256": scorer.model.identity.sha256, **{name: described[name] for name in _SHARED}}
 
 
 def read_null(path: str | Path, scorer: VariantScorer) -> "pd.DataFrame":

@@ -76,7 +76,8 @@ def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.Da
     # The same variant in two spellings has the same scores.
     once = scored.drop_duplicates([*_KEYS, "background"])
     result = once[_KEYS].drop_duplicates().reset_index(drop=True)
-    for score in _SCORES:
+    scores = [score for score in _SCORES if score in scored]
+    for score in scores:
         wide = once.pivot(index=_KEYS, columns="background", values=score)
         aligned = wide.reindex(pd.MultiIndex.from_frame(result[_KEYS]))
         for population in populations:
@@ -90,7 +91,7 @@ def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.Da
     for column, population in enumerate(populations):
         result[f"af_{population}"] = weights[:, column]
     total = weights.sum(axis=1)
-    for score in _SCORES:
+    for score in scores:
         values = result[[f"{score}_{population}" for population in populations]].to_numpy(dtype=float)
         with np.errstate(invalid="ignore", divide="ignore"):
             result[f"{score}_weighted"] = np.where(total > 0, (values * weights).sum(axis=1) / total, np.nan)

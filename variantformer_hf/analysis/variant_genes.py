@@ -7,7 +7,7 @@ import numpy as np
 
 from ..genome.genes import Gene, GeneTable
 from ..genome.variant import Variant
-from ..zoo.gene_regions import GeneRegions, Geometry, RegionFinder
+from ..zoo.gene_regions import GeneRegions, RegionFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ class GeneFinder:
     Args:
         genes: the model's genes.
         finder: of their regions.
-        geometry: the model's lengths.
     """
 
-    def __init__(self, genes: GeneTable, finder: RegionFinder, geometry: Geometry) -> None:
-        self._genes, self._finder, self._geometry = genes, finder, geometry
+    def __init__(self, genes: GeneTable, finder: RegionFinder) -> None:
+        self._genes, self._finder = genes, finder
         self._gene_contigs: dict[str, list[str]] = {}
         for of_genes, of_fasta in finder.contig_of.items():
             self._gene_contigs.setdefault(of_fasta, []).append(of_genes)
@@ -80,15 +79,10 @@ class GeneFinder:
             among: the genes to choose from; None = all of the table.
         """
         if among is None:
-            # Elements overlap the radius with one base, and are widened by the flank.
-            far = self._geometry.cre_radius + self._geometry.cre_flank + self._geometry.gene_upstream + _LONGEST_ELEMENT
+            far = self._finder.furthest
             among = [
                 gene
                 for contig in self._gene_contigs.get(variant.chrom, [])
                 for gene in self._genes.overlapping(contig, max(0, variant.start - far), variant.end + far)
             ]
         return [gene for gene in among if overlap(variant, self.regions(gene)).label != "none"]
-
-
-# cCREs of the registry are at most 350 bases long; other tables may have longer ones.
-_LONGEST_ELEMENT = 100_000

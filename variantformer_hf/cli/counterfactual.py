@@ -83,14 +83,15 @@ def counterfactual(
     scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)
-    written = [write_table(found.table, out.path, {"model": scorer.predictor.identity.name})]
+    described = {"model": scorer.model.identity.name, "unit": scorer.model.unit.name}
+    written = [write_table(found.table, out.path, described)]
     written.append(write_table(found.summary, beside["summary.tsv"], {}))
     people_changed = {
         "given": len(people),
         "changed": found.table["sample"].nunique(),
         "left_out": dict(found.left_out),
     }
-    report = {"model": scorer.predictor.identity.name, "rows": table.counts(), "people": people_changed}
+    report = {**described, "rows": table.counts(), "people": people_changed}
     written.append(write_json(report, beside["report.json"]))
     written += report_rejected(table, beside["rejected.tsv"])
     typer.echo(f"{found.table['sample'].nunique()} of {len(people)} people are changed by the edits", err=True)

@@ -204,13 +204,15 @@ def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Seq
 
     from ..version import __version__
 
-    predictor = scorer.predictor
+    model = scorer.model
+    units = {"effect": "log1p TPM", "log2fc_tpm": "log2 fold change of TPM"}
     return {
         "package": {"variantformer-hf": __version__},
-        "model": {**asdict(predictor.identity), "precision": predictor.precision},
+        "model": {**asdict(model.identity), "precision": model.precision},
         "backgrounds": [each.description() for each in backgrounds],
         "counts": dict(result.report),
-        "units": {"effect": "log1p TPM", "log2fc_tpm": "log2 fold change of TPM"},
+        "unit": model.unit.name,
+        "units": units if model.unit.is_log1p_tpm else {"effect": model.unit.description},
     }
 
 

@@ -98,13 +98,13 @@ def eqtl(
             overwrite_parts=overwrite,
         )
     written = [
-        write_table(found.correlations, out.path, {"model": scorer.predictor.identity.name, "score": score}),
+        write_table(found.correlations, out.path, {"model": scorer.model.identity.name, "score": score}),
         write_table(found.pairs, beside["pairs.tsv"], {}),
     ]
     if plot is not None:
         written.append(eqtl_scatter(found.pairs, found.correlations, plot))
     counts = {**found.scored.report, "pairs": len(found.pairs)}
-    settings = {"model": scorer.predictor.identity.name, "score": score, "min_pip": min_pip}
+    settings = {"model": scorer.model.identity.name, "score": score, "min_pip": min_pip}
     written.append(write_json({**settings, "counts": counts}, beside["report.json"]))
     written += report_rejected(found.variants, beside["rejected.tsv"])
     out.deliver(written)

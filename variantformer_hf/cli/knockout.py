@@ -75,7 +75,9 @@ def knockout(
             allow_unused=allow_unused,
             on_element=on_element,
         )
-    written = [write_table(table, out.path, {"model": scorer.predictor.identity.name, "how": how})]
+    written = [
+        write_table(table, out.path, {"model": scorer.model.identity.name, "unit": scorer.model.unit.name, "how": how})
+    ]
     if plot is not None:
         written.append(knockout_plot(table, table["tissue"].iloc[0], plot))
     out.deliver(written)

@@ -90,7 +90,7 @@ def mutagenesis(
     intervals += element_intervals(scorer, person, gene, element or ())
     kinds = mutation or ["substitutions"]
     if track is not None and "substitutions" in kinds:
-        _, _, tissues = scorer.resolve_gene(person.reference, gene, tissue)
+        tissues = scorer.open(person.reference).gene(gene, tissue).tissues
         out.add(track_paths(track, tissues))
     with progress("mutating", "mutations") as on_mutation:
         found = mutate(
@@ -106,9 +106,15 @@ def mutagenesis(
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
-    identity = scorer.predictor.identity
+    identity = scorer.model.identity
     status = ";".join(dict.fromkeys(each.status for each in found))
-    metadata = {"model": identity.name, "sha256": identity.sha256, "gene": gene, "status": status}
+    metadata = {
+        "model": identity.name,
+        "sha256": identity.sha256,
+        "gene": gene,
+        "status": status,
+        "unit": scorer.model.unit.name,
+    }
     written = [write_mutagenesis(found, output, metadata)]
     if track is not None and "substitutions" in kinds:
         written += write_tracks(found, track, person.reference.contigs)

@@ -33,17 +33,18 @@ def precompute(
     from ..files import check_folder
     from ..genome.reference import ReferenceGenome
     from ..inference.precompute import precompute as run
-    from ..inference.predictor import ExpressionPredictor
+    from ..zoo.families import load_gene_model
+    from ..zoo.gene_model import StoringGeneModel
 
     disable_progress_bar()
     reference = ReferenceGenome(fasta)
-    predictor = ExpressionPredictor.from_pretrained(
-        model, device=device, precision=precision, store=None, force_companions=force_companions
-    )
-    store = predictor.element_store(output)
-    check_folder(store.folder)
-    say_what_is_kept(lambda: f"{store.folder} keeps what is encoded: the same command goes on from there.")
+    loaded = load_gene_model(model, device=device, precision=precision, force_companions=force_companions)
+    loaded.require("store", "precompute")
+    assert isinstance(loaded, StoringGeneModel)
+    folder = loaded.store_folder(output)
+    check_folder(folder)
+    say_what_is_kept(lambda: f"{folder} keeps what is encoded: the same command goes on from there.")
     with progress("encoding", "elements") as on_elements:
-        done = run(predictor, reference, store, on_elements=on_elements)
+        done = run(loaded, reference, folder, on_elements=on_elements)
     typer.echo(f"{done.elements:,} elements, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)
     typer.echo(str(done.folder))

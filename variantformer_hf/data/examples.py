@@ -27,6 +27,7 @@ from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
 from ..zoo.statuses import GENE_DELETED, RecordUse, record_use
 from ..zoo.variantformer.personal_tokens import PersonalTokens
 from ..zoo.variantformer.reference_tokens import ReferenceTokens
+from ..zoo.variantformer.regions import region_finder
 from ..zoo.variantformer.token_rows import window_rows
 from .activity import Activity
 from .donors import DonorGenomes
@@ -131,7 +132,7 @@ class ExpressionExamples:
 
     def _regions(self, gene: Gene) -> GeneRegions:
         if self._finder is None:
-            self._finder = RegionFinder(self._gene_table, self._cre_table, self._processor, self._genomes.reference)
+            self._finder = region_finder(self._gene_table, self._cre_table, self._processor, self._genomes.reference)
         return self._finder.find(gene)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from ..lazy_names import lazy_names
 
 _MODULE_OF_NAME = {
     "ExpressionPredictor": ".predictor",
-    "PredictionResult": ".predictor",
+    "PredictionResult": ".prediction",
     "RejectedQueryError": ".query",
     "TissueNames": "..zoo.outputs",
 }
@@ -15,7 +15,8 @@ __all__ = ["ExpressionPredictor", "PredictionResult", "RejectedQueryError", "Tis
 
 if TYPE_CHECKING:
     from ..zoo.outputs import TissueNames
-    from .predictor import ExpressionPredictor, PredictionResult
+    from .prediction import PredictionResult
+    from .predictor import ExpressionPredictor
     from .query import RejectedQueryError
 
 

@@ -40,7 +40,7 @@ class DoneGene:
     Attributes:
         person, gene: indices in the run.
         status, n_cres, records_in_windows, records_applied: as in ``GenePrediction``.
-        log1p_tpm: (T,) float32.
+        values: (T,) float32.
         embeddings: (T, width) float32 or None.
         reason: as in ``GenePrediction``.
     """
@@ -51,7 +51,7 @@ class DoneGene:
     n_cres: int
     records_in_windows: int
     records_applied: int
-    log1p_tpm: np.ndarray
+    values: np.ndarray
     embeddings: np.ndarray | None
     reason: str = ""
 
@@ -161,7 +161,7 @@ class PartFolder(Parts):
             name: [getattr(each, name) for each in predictions]
             for name in ("person", "gene", "status", "n_cres", "records_in_windows", "records_applied", "reason")
         }
-        columns["log1p_tpm"] = pa.array([each.log1p_tpm for each in predictions], pa.list_(pa.float32()))
+        columns["values"] = pa.array([each.values for each in predictions], pa.list_(pa.float32()))
         if predictions[0].embeddings is not None:
             rows = [each.embeddings.ravel() for each in predictions if each.embeddings is not None]
             columns["embeddings"] = pa.array(rows, pa.list_(pa.float32()))
@@ -173,11 +173,11 @@ class PartFolder(Parts):
         for path in self.parts("genes"):
             table = self.read_part(path)
             for row in table.to_pylist() if not with_embeddings else _rows_with_embeddings(table):
-                values = np.array(row["log1p_tpm"], dtype=np.float32)
+                values = np.array(row["values"], dtype=np.float32)
                 vectors = row.pop("embeddings", None)
                 width = (len(values), -1)
                 kept = np.array(vectors, dtype=np.float32).reshape(width) if with_embeddings else None
-                gene = DoneGene(**{**row, "log1p_tpm": values, "embeddings": kept})
+                gene = DoneGene(**{**row, "values": values, "embeddings": kept})
                 done.setdefault((gene.person, gene.gene), gene)
         return done
 

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import AssemblyError, InputError, ReferenceMismatchError
-from ..genome.contigs import identify_assembly
+from ..errors import InputError, ReferenceMismatchError
 from ..genome.doctor import Agreement, reference_agreement
 from ..genome.interval import Interval
 from ..genome.intervals import merged
@@ -16,26 +15,8 @@ from ..genome.tally import VariantTally
 
 logger = logging.getLogger(__name__)
 
-MODEL_ASSEMBLY = "GRCh38"
 MINIMUM_AGREEMENT = 0.95
 _AGREEMENT_SAMPLE = 2_000
-
-
-def check_assembly(reference: ReferenceGenome) -> None:
-    """Refuse a FASTA of an assembly that the models were not trained on; an unknown one passes with a note.
-
-    Raises:
-        AssemblyError: the contig lengths are those of hg19 or T2T.
-    """
-    assembly = identify_assembly(reference.contigs)
-    if assembly is None:
-        logger.info("%s: its contig lengths are of no known human assembly; taken as it is", reference.path)
-    elif assembly != MODEL_ASSEMBLY:
-        raise AssemblyError(
-            f"is {assembly}, and the model is for {MODEL_ASSEMBLY}",
-            file=reference.path,
-            remedy=f"Give a {MODEL_ASSEMBLY} FASTA, and variants called on it or lifted over to it.",
-        )
 
 
 def open_people(

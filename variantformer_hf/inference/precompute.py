@@ -1,121 +1,40 @@
-"""Vectors of all elements of the reference genome that a model looks at, made once for all people."""
+"""What a model can learn of the reference genome once, for all people."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from ..files import writing
 from ..genome.genes import Gene
-from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
-from ..zoo.gene_regions import RegionFinder
-from ..zoo.variantformer.element_store import ElementStore, token_key
-from ..zoo.variantformer.engine import ExpressionEngine
-from ..zoo.variantformer.reference_tokens import ReferenceTokens
-from .people import check_assembly
-from .predictor import ExpressionPredictor
+from ..zoo.gene_model import GeneModel, StoringGeneModel
+from ..zoo.stored import Precomputed
 from .processes import processes
-
-# Elements whose tokens are made together, and whose vectors become a file.
-_ELEMENTS_AT_ONCE = 8_192
-_ELEMENTS_IN_A_FILE = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Precomputed:
-    """What was done.
-
-    Attributes:
-        folder: of the store.
-        elements: elements of all genes, on the strands on which genes read them.
-        encoded: those that this process encoded; the others were there, or alike.
-        size: bytes of the store.
-    """
-
-    folder: Path
-    elements: int
-    encoded: int
-    size: int
 
 
 def precompute(
-    predictor: ExpressionPredictor,
+    model: GeneModel,
     fasta: str | Path | ReferenceGenome,
-    store: ElementStore,
+    folder: str | Path | None = None,
     *,
     genes: list[Gene] | None = None,
     on_elements: Callable[[int, int], None] | None = None,
 ) -> Precomputed:
-    """Encode the reference's elements into a store; what is there already is not encoded again.
+    """Encode the reference's cCREs into a store; what is there already is not encoded again.
 
     Args:
-        predictor: the model.
+        model: the model; loaded without a store.
         fasta: the reference genome.
-        store: see ``ExpressionPredictor.element_store``.
-        genes: the genes whose elements are wanted; None = all of the model on the FASTA's contigs.
+        folder: of the store; None = where ``predict`` looks for it by itself.
+        genes: the genes whose cCREs are wanted; None = all of the model on the FASTA's contigs.
         on_elements: called with (done, total).
 
     Raises:
-        InputError: the FASTA cannot be used with the model.
+        InputError: the model keeps no vectors; the FASTA cannot be used with it; the folder is another model's.
         OutputError: the store cannot be written; what it held before stays.
     """
+    model.require("store", "precompute")
+    assert isinstance(model, StoringGeneModel)
     reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
-    check_assembly(reference)
-    finder = RegionFinder(predictor.gene_table, predictor.cre_table, predictor.processor, reference)
-    wanted = [gene for gene in (genes or predictor.gene_table) if gene.chrom in finder.contig_of]
-    engine = ExpressionEngine(predictor.model, predictor.processor, len(predictor.cre_table))
-    tokens = ReferenceTokens(predictor.processor.tokenizer, len(predictor.cre_table))
-    person = PersonalGenome(reference)
-    group = processes(on_cpu=predictor.device.type == "cpu")
-    parts = list(_parts(wanted, finder))
-    total, done = sum(len(rows) for _, _, rows, _, _ in parts), 0
-    unsaved: list[tuple[list[bytes], np.ndarray]] = []
-    waiting: set[bytes] = set()
-    try:
-        for number, (chrom, reverse, rows, starts, ends) in enumerate(parts):
-            if number % group.count == group.rank:
-                stretch = person.stretch(chrom, int(starts.min()), int(ends.max()))
-                found, _ = tokens.elements(rows, stretch, starts, ends, reverse=reverse)
-                length = predictor.processor.token_length
-                content = {token_key(found[row][:length]): found[row][:length] for row in range(len(found))}
-                there, _ = store.find(list(content))
-                missing = [key for key, known in zip(content, there.tolist(), strict=True) if not known]
-                missing = [key for key in missing if key not in waiting]
-                if missing:
-                    unsaved.append((missing, engine.encode([content[key] for key in missing])))
-                    waiting.update(missing)
-                if len(waiting) >= _ELEMENTS_IN_A_FILE:
-                    _save(unsaved, store)
-                    unsaved, waiting = [], set()
-            done += len(rows)
-            if on_elements is not None:
-                on_elements(done, total)
-    finally:
-        _save(unsaved, store)  # also what was encoded before an error or a signal
-    group.wait()
-    store.refresh()
-    return Precomputed(store.folder, total, engine.elements_encoded, store.size)
-
-
-def _save(unsaved: list[tuple[list[bytes], np.ndarray]], store: ElementStore) -> None:
-    if unsaved:
-        keys = [key for part, _ in unsaved for key in part]
-        with writing(store.folder):
-            store.add(keys, np.concatenate([vectors for _, vectors in unsaved]), of_reference=True)
-
-
-def _parts(genes: list[Gene], finder: RegionFinder) -> Iterator[tuple[str, bool, np.ndarray, np.ndarray, np.ndarray]]:
-    """Elements along the genome, some at a time: contig, strand, rows of the cCRE table, starts, ends with flanks."""
-    of_strand: dict[tuple[str, bool], list[Gene]] = {}
-    for gene in genes:
-        of_strand.setdefault((finder.contig_of[gene.chrom], gene.strand == "-"), []).append(gene)
-    for (chrom, reverse), here in sorted(of_strand.items()):
-        regions = [finder.find(gene) for gene in here]
-        rows, first = np.unique(np.concatenate([each.cre_rows for each in regions]), return_index=True)
-        starts = np.concatenate([each.starts for each in regions])[first]
-        ends = np.concatenate([each.ends for each in regions])[first]
-        for begin in range(0, len(rows), _ELEMENTS_AT_ONCE):
-            part = slice(begin, begin + _ELEMENTS_AT_ONCE)
-            yield chrom, reverse, rows[part], starts[part], ends[part]
+    group = processes(on_cpu=model.device.type == "cpu")
+    return model.precompute(
+        reference, folder, genes=genes, share=(group.rank, group.count), wait=group.wait, on_elements=on_elements
+    )

@@ -1,15 +1,16 @@
 """Which genes and tissues a run predicts, and what was asked for but cannot be had."""
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..genome.genes import Gene, GeneTable
+from ..genome.genes import Gene
 from ..genome.names import MOST_SUGGESTED, Rejected
-from ..zoo.outputs import Tissue, TissueNames
+from ..zoo.assembly import why_not_made_for
+from ..zoo.gene_model import GeneModel
+from ..zoo.outputs import Tissue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 # A file that is no list of names has long ones.
 _LONGEST_NAME = 60
-_NOT_AUTOSOMAL = re.compile(r"(chr)?(X|Y|M|MT)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,7 @@ def resolve_query(
     genes: Sequence[str] | None,
     tissues: Sequence[str] | None,
     *,
-    gene_table: GeneTable,
-    tissue_names: TissueNames,
+    model: GeneModel,
     contig_of: dict[str, str],
     suggest: bool = True,
 ) -> Query:
@@ -99,8 +98,7 @@ def resolve_query(
     Args:
         genes: symbols or Ensembl ids, version optional; None = all genes of the table.
         tissues: released names, GTEx names or ontology ids; None = all tissues with a name.
-        gene_table: the model's genes.
-        tissue_names: the model's tissues.
+        model: whose genes and tissues.
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
         suggest: say what unknown names may stand for; a look-up takes milliseconds.
     """
@@ -108,8 +106,8 @@ def resolve_query(
     left_out: dict[str, int] = {}
     if genes is None:
         found_genes = []
-        for gene in gene_table:
-            reason = _why_not(gene, contig_of)
+        for gene in model.gene_table:
+            reason = _why_not(gene, model, contig_of)
             if reason is None:
                 found_genes.append(gene)
             else:
@@ -117,15 +115,17 @@ def resolve_query(
         for reason, count in left_out.items():
             logger.warning("%d of the model's genes are left out: %s", count, reason)
     else:
-        named, unknown = gene_table.resolve(genes, most_suggested=MOST_SUGGESTED if suggest else 0)
+        named, unknown = model.gene_table.resolve(genes, most_suggested=MOST_SUGGESTED if suggest else 0)
         rejected += rejected_names("gene", unknown)
-        reasons = [(gene, _why_not(gene, contig_of)) for gene in named]
+        reasons = [(gene, _why_not(gene, model, contig_of)) for gene in named]
         found_genes = [gene for gene, reason in reasons if reason is None]
         rejected += [RejectedName("gene", gene.gene_id, reason) for gene, reason in reasons if reason is not None]
     if tissues is None:
-        found_tissues = list(tissue_names.named)
+        found_tissues = list(model.tissue_names.named)
     else:
-        found_tissues, unknown_tissues = tissue_names.resolve(tissues, most_suggested=MOST_SUGGESTED if suggest else 0)
+        found_tissues, unknown_tissues = model.tissue_names.resolve(
+            tissues, most_suggested=MOST_SUGGESTED if suggest else 0
+        )
         rejected += rejected_names("tissue", unknown_tissues)
     return Query(found_genes, found_tissues, rejected, left_out)
 
@@ -138,9 +138,8 @@ def rejected_table(rejected: Sequence[RejectedName]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["kind", "name", "reason", "suggestions"])
 
 
-def _why_not(gene: Gene, contig_of: dict[str, str]) -> str | None:
-    if _NOT_AUTOSOMAL.match(gene.chrom):
-        return f"the model was trained on autosomes only, and this is on {gene.chrom}"
-    if gene.chrom not in contig_of:
+def _why_not(gene: Gene, model: GeneModel, contig_of: dict[str, str]) -> str | None:
+    reason = why_not_made_for(gene.chrom, model.chromosomes)
+    if reason is None and gene.chrom not in contig_of:
         return f"the FASTA has no contig {gene.chrom}"
-    return None
+    return reason

@@ -12,13 +12,10 @@ from ..genome.intervals import union
 from ..genome.personal import PersonalGenome
 from ..genome.stretch import PersonalStretch
 from ..genome.tally import VariantTally
-from ..modeling import VariantFormerProcessor
-from ..zoo.gene_regions import GeneRegions, RegionFinder, covered
-from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, RecordUse, is_finite, record_use
-from ..zoo.variantformer.engine import ExpressionEngine, GeneWork
-from ..zoo.variantformer.gene_tokens import GeneTokens
-from ..zoo.variantformer.personal_tokens import PersonalTokens
-from ..zoo.variantformer.reference_tokens import ReferenceTokens
+from ..zoo.gene_input import GeneInput, GeneOutput
+from ..zoo.gene_model import GeneReader, OpenedModel
+from ..zoo.gene_regions import GeneRegions, covered
+from ..zoo.statuses import OK
 from .parts import DoneGene, PartFolder
 from .processes import ahead
 from .run_plan import Share, Stretch
@@ -26,7 +23,7 @@ from .run_plan import Share, Stretch
 # A run's predictions are written this often, or when there are so many.
 SECONDS_BETWEEN_PARTS = 20.0
 GENES_IN_A_PART = 512
-# Genes, or cCREs in all, that are handed to the engine together; genes that are prepared ahead of it.
+# Genes, or cCREs in all, that are handed to the model together; genes that are prepared ahead of it.
 _GENES_AT_ONCE = 16
 _CRES_AT_ONCE = 8_000
 _GENES_AHEAD = 32
@@ -39,10 +36,7 @@ _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 class _Prepared:
     person: int
     gene: int
-    n_cres: int
-    reverse: bool
-    tokens: GeneTokens
-    use: RecordUse
+    given: GeneInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +54,11 @@ class PredictionRun:
     """What a run needs, and its loop.
 
     Args:
-        engine: the model at work.
-        processor: the model's.
-        finder: regions of genes.
-        reference_tokens: tokens of the reference's elements, kept between runs.
+        opened: the model, for the people's reference genome.
         genes: the genes of the run; predictions name them by their place here.
         stretches: the same genes along the genome.
         people: the people.
-        tissue_ids: the tissues.
+        outputs: ids of the outputs.
         share: the part of the run that is this process's.
         parts: where predictions are kept on disk while the run goes on; None = in memory only.
         with_embeddings: keep the embeddings.
@@ -76,24 +67,20 @@ class PredictionRun:
 
     def __init__(
         self,
-        engine: ExpressionEngine,
-        processor: VariantFormerProcessor,
-        finder: RegionFinder,
-        reference_tokens: ReferenceTokens,
+        opened: OpenedModel,
         *,
         genes: Sequence[Gene],
         stretches: Sequence[Stretch],
         people: Sequence[PersonalGenome],
-        tissue_ids: Sequence[int],
+        outputs: Sequence[int],
         share: Share,
         parts: PartFolder | None = None,
         with_embeddings: bool = False,
         on_gene: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._engine, self._processor, self._finder = engine, processor, finder
-        self._reference_tokens = reference_tokens
+        self._opened = opened
         self._genes, self._stretches, self._people = genes, stretches, people
-        self._tissue_ids, self._share, self._parts = tissue_ids, share, parts
+        self._outputs, self._share, self._parts = outputs, share, parts
         self._with_embeddings, self._on_gene = with_embeddings, on_gene
         self._done = parts.done() if parts is not None else set()
         self.tallies = [VariantTally() for _ in people]
@@ -123,7 +110,7 @@ class PredictionRun:
                     self._count(counted)
         finally:
             self._keep(unwritten)  # also what was done before an error or a signal
-        self._engine.save_vectors()
+        self._opened.finish()
 
     def _pairs(self) -> Iterator[tuple[tuple[int, int], int]]:
         """This process's (person, gene) pairs, and the stretch of each, along the genome."""
@@ -149,8 +136,7 @@ class PredictionRun:
                 group = people[first : first + _PEOPLE_AT_ONCE]
                 genes_of = {person: [gene for each, gene in pairs if each == person] for person in group}
                 yield from self._prepared_group(genes_of, self._stretches[number])
-            if self._engine.store is not None:
-                self._engine.store.refresh()
+            self._opened.between_stretches()
             for person in people:
                 yield _Counted(
                     person,
@@ -170,16 +156,13 @@ class PredictionRun:
         interval = stretch.interval
         wanted = {gene for genes in genes_of.values() for gene in genes}
         genes = [gene for gene in stretch.genes if gene in wanted]
-        regions_of = {gene: self._finder.find(self._genes[gene]) for gene in genes}
+        regions_of = {gene: self._opened.finder.find(self._genes[gene]) for gene in genes}
         within = union(*covered(list(regions_of.values())))
-        read: dict[int, tuple[PersonalStretch, PersonalTokens]] = {}
+        read: dict[int, tuple[PersonalStretch, GeneReader]] = {}
         for person, of_person in genes_of.items():
             known = self._people[person].stretch(interval.chrom, interval.start, interval.end, within)
             wanted_of = [regions_of[gene] for gene in of_person if (person, gene) not in self._done]
-            tokens = PersonalTokens(
-                self._people[person], known, wanted_of, self._reference_tokens, self._processor.tokenizer
-            )
-            read[person] = known, tokens
+            read[person] = known, self._opened.reader(self._people[person], known, wanted_of)
             tally = VariantTally()
             tally.add_read(interval.chrom, known.keys)
             self._stretch_tallies[person] = tally
@@ -189,43 +172,36 @@ class PredictionRun:
                     yield from self._prepared_gene(person, gene, regions_of[gene], *read[person])
 
     def _prepared_gene(
-        self, person: int, gene: int, regions: GeneRegions, stretch: PersonalStretch, tokens: PersonalTokens
+        self, person: int, gene: int, regions: GeneRegions, stretch: PersonalStretch, reader: GeneReader
     ) -> Iterator[_Prepared]:
         tally, chrom = self._stretch_tallies[person], stretch.chrom
         if (person, gene) in self._done:
             tally.add(chrom, *self._people[person].outcomes(stretch, *covered([regions])))
             return
-        of_gene = tokens.gene(regions)
-        tally.add(chrom, of_gene.keys, of_gene.outcomes)
-        use = record_use(self._people[person], chrom, of_gene.outcomes)
-        yield _Prepared(person, gene, len(regions.starts), regions.gene.strand == "-", of_gene, use)
+        given = reader.gene(regions)
+        tally.add(chrom, given.keys, given.outcomes)
+        yield _Prepared(person, gene, given)
 
     def _predicted(self, batch: Sequence[_Prepared]) -> list[DoneGene]:
-        able = [each for each in batch if _ending(each) is None]
-        work = [GeneWork(each.tokens, each.reverse) for each in able]
-        outputs = self._engine.predict(work, self._tissue_ids) if work else []
-        found = {id(each): output for each, output in zip(able, outputs, strict=True)}
-        return [self._done_gene(each, found.get(id(each))) for each in batch]
+        found = self._opened.predict([each.given for each in batch], self._outputs)
+        return [self._done_gene(each, output) for each, output in zip(batch, found, strict=True)]
 
-    def _done_gene(self, prepared: _Prepared, output: tuple[np.ndarray, np.ndarray] | None) -> DoneGene:
-        tokens, use = prepared.tokens, prepared.use
-        status = _ending(prepared) or use.status
-        if output is not None and not is_finite(output[0]):
-            status, output = NOT_FINITE, None
-        if output is None:
-            width = self._engine.model.config.hidden_size
-            shape = (len(self._tissue_ids), width)
-            output = np.full(shape[0], np.nan, dtype=np.float32), np.full(shape, np.nan, dtype=np.float32)
+    def _done_gene(self, prepared: _Prepared, output: GeneOutput) -> DoneGene:
+        given, embeddings = prepared.given, None
+        if self._with_embeddings:
+            width = self._opened.model.embedding_width
+            nowhere = np.full((len(self._outputs), width), np.nan, dtype=np.float32)
+            embeddings = nowhere if output.status != OK or output.embeddings is None else output.embeddings
         return DoneGene(
             person=prepared.person,
             gene=prepared.gene,
-            status=status,
-            n_cres=prepared.n_cres,
-            records_in_windows=len(tokens.keys),
-            records_applied=int((tokens.outcomes == _APPLIED).sum()),
-            log1p_tpm=output[0],
-            embeddings=output[1] if self._with_embeddings else None,
-            reason=use.reason,
+            status=given.use.status if output.status == OK else output.status,
+            n_cres=len(given.regions.starts),
+            records_in_windows=len(given.keys),
+            records_applied=int((given.outcomes == _APPLIED).sum()),
+            values=output.values,
+            embeddings=embeddings,
+            reason=given.use.reason,
         )
 
     def _keep(self, found: list[DoneGene]) -> None:
@@ -244,15 +220,6 @@ class PredictionRun:
             tally.close_contig(counted.chrom)
 
 
-def _ending(prepared: _Prepared) -> str | None:
-    """Status of a gene that there is nothing to predict from; None = there is."""
-    if not prepared.use.is_known:
-        return prepared.use.status
-    if prepared.tokens.window is None:
-        return GENE_DELETED
-    return None if len(prepared.tokens.elements) else NO_CRES
-
-
 def _batches(items: Iterator[_Prepared | _Counted]) -> Iterator[tuple[list[_Prepared], _Counted | None]]:
     """Genes to predict together, and after the last of a stretch what was counted there."""
     batch: list[_Prepared] = []
@@ -263,7 +230,7 @@ def _batches(items: Iterator[_Prepared | _Counted]) -> Iterator[tuple[list[_Prep
             batch, n_cres = [], 0
             continue
         batch.append(item)
-        n_cres += item.n_cres
+        n_cres += len(item.given.regions.starts)
         if len(batch) >= _GENES_AT_ONCE or n_cres >= _CRES_AT_ONCE:
             yield batch, None
             batch, n_cres = [], 0

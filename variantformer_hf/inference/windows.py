@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-from ..folder import CRES_FILE, GENES_FILE
-from ..genome.cres import CreTable
-from ..genome.genes import GeneTable
 from ..genome.interval import Interval
 from ..genome.intervals import merged
 from ..genome.reference import ReferenceGenome
-from ..zoo.companions import check_companions
-from ..zoo.gene_regions import RegionFinder
-from ..zoo.model_files import load_processor, model_file
+from ..zoo.families import family_of, gene_model_class
 
 
 def model_windows(model: str | Path, fasta: str | Path, *, force_companions: bool = False) -> list[Interval]:
@@ -24,10 +19,8 @@ def model_windows(model: str | Path, fasta: str | Path, *, force_companions: boo
     Raises:
         InputError: a file is missing or the two do not go together.
     """
-    check_companions(model, force=force_companions)
-    genes = GeneTable.read(model_file(model, GENES_FILE))
-    cres = CreTable.read(model_file(model, CRES_FILE))
+    kind = gene_model_class(family_of(model), model)
     with ReferenceGenome(fasta) as reference:
-        finder = RegionFinder(genes, cres, load_processor(model), reference)
+        genes, finder = kind.load_regions(model, reference, force_companions=force_companions)
         found = [finder.find(gene) for gene in genes if gene.chrom in finder.contig_of]
     return merged([interval for regions in found for interval in regions.intervals])

@@ -11,7 +11,7 @@ from ..analysis.mutagenesis import BASES, Mutagenesis
 from ..errors import InputError
 from ..files import whole_file
 
-ARRAYS = ("substitutions", "deletions", "shuffles", "log1p_tpm", "noise_floor")
+ARRAYS = ("substitutions", "deletions", "shuffles", "noise_floor")
 
 
 def write_mutagenesis(found: Sequence[Mutagenesis], path: Path, metadata: Mapping[str, Any]) -> Path:
@@ -28,12 +28,13 @@ def write_mutagenesis(found: Sequence[Mutagenesis], path: Path, metadata: Mappin
             array = getattr(each, name)
             if array is not None:
                 tensors[f"{number}.{name}"] = np.ascontiguousarray(array)
+        tensors[f"{number}.{each.unit.column}"] = np.ascontiguousarray(each.base)
         interval = each.interval
         stretches.append(
             {
                 "chrom": interval.chrom, "start": interval.start, "end": interval.end, "gene_id": each.gene_id,
                 "reference": each.reference, "bases": BASES, "tissues": list(each.tissues),
-                "shuffle_window": each.shuffle_window, "conflicts": each.conflicts,
+                "shuffle_window": each.shuffle_window, "conflicts": each.conflicts, "unit": each.unit.name,
             }
         )  # fmt: skip
     header = {"variantformer": json.dumps({**metadata, "stretches": stretches})}
@@ -64,9 +65,8 @@ def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str,
                 _write_bigwig(rows, partial, contigs)
             else:
                 lines = [f"{chrom}\t{start}\t{start + 1}\t{value:.6g}\n" for chrom, start, value in rows]
-                label = (
-                    f'track type=bedGraph name="{found[0].gene_id} {tissue}" description="largest effect, log1p TPM"\n'
-                )
+                unit = found[0].unit.name.replace("log1p_tpm", "log1p TPM")
+                label = f'track type=bedGraph name="{found[0].gene_id} {tissue}" description="largest effect, {unit}"\n'
                 partial.write_text(label + "".join(lines))
         written.append(target)
     return written

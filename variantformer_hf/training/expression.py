@@ -29,9 +29,9 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from ..zoo.companions import check_companions, companion_digests, write_companions
-from ..zoo.gene_regions import RegionFinder
 from ..zoo.model_files import load_encoder, load_expression_model, load_processor, model_file
 from ..zoo.outputs import TissueNames
+from ..zoo.variantformer.regions import region_finder
 from .frozen_elements import FrozenElements
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, check_writable, run_description, without_geometry
@@ -101,7 +101,7 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     )
     if held_out_part is not None:
         parts["held_out"] = expression_pairs(expression, split, held_out_part, gene_table, tissues)
-    finder = RegionFinder(gene_table, cre_table, processor, genomes.reference)
+    finder = region_finder(gene_table, cre_table, processor, genomes.reference)
     contigs = dict.fromkeys(
         finder.reach(gene_table.genes[gene]).chrom for gene in np.unique(parts["train"].gene).tolist()
     )

@@ -130,10 +130,16 @@ def companion_digests(
     Returns:
         tokenizer, processor, and genes and cres where there are any -> SHA-256.
     """
-    found = {
+    return {
         "tokenizer": _sha256(processor.tokenizer.backend_tokenizer.to_str()),
         "processor": _sha256(json.dumps(processor.to_dict(), sort_keys=True, default=str)),
+        **table_digests(gene_table, cre_table),
     }
+
+
+def table_digests(gene_table: "GeneTable | None" = None, cre_table: "CreTable | None" = None) -> dict[str, str]:
+    """Hashes of tables: genes, cres -> SHA-256, of those that are given."""
+    found = {}
     if gene_table is not None:
         found["genes"] = _sha256(repr(gene_table.genes))
     if cre_table is not None:

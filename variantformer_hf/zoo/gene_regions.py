@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 
@@ -14,15 +14,8 @@ from ..genome.interval import Interval, reverse_complement
 from ..genome.reference import ReferenceGenome
 
 _BEYOND_ANY_CONTIG = 2**40
-
-
-class Geometry(Protocol):
-    """Lengths in bases that a model was trained with; a VariantFormerProcessor has them."""
-
-    cre_flank: int
-    cre_radius: int
-    gene_upstream: int
-    max_gene_length: int
+# cCREs of the registry are at most 350 bases long; other tables may have longer ones.
+_LONGEST_CRE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +24,12 @@ class GeneRegions:
 
     Attributes:
         gene: the gene.
-        window: the gene's window: promoter and up to ``max_gene_length`` bases of the body.
-        starts, ends: (N,) int64, its cCREs, each widened by the flank; for a '-' gene from right to left.
+        window: the gene's window, e.g. its promoter and body, or a stretch around its TSS.
+        starts, ends: (N,) int64, its cCREs, each widened by the flank; for a '-' gene from right to left. N = 0 for a
+            model without.
         cre_class_ids: (N,) class id of each.
         cre_rows: (N,) int64, row of each in the cCRE table.
+        cre_flank: bases that each is widened by, where its contig has them.
     """
 
     gene: Gene
@@ -43,6 +38,7 @@ class GeneRegions:
     ends: np.ndarray
     cre_class_ids: np.ndarray
     cre_rows: np.ndarray
+    cre_flank: int = 0
 
     @property
     def cres(self) -> list[Interval]:
@@ -51,6 +47,10 @@ class GeneRegions:
         return [
             Interval(chrom, start, end) for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)
         ]
+
+    def cres_without_flanks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and ends of the cCREs themselves, (N,) int64 each."""
+        return self.starts + np.minimum(self.cre_flank, self.starts), self.ends - self.cre_flank
 
     @property
     def intervals(self) -> list[Interval]:
@@ -67,25 +67,11 @@ def covered(regions: Sequence[GeneRegions]) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class GeneSequences:
-    """One person's sequences of one gene, in the gene's orientation; an element that the person lacks is ""."""
+    """One person's sequences of one gene, in the gene's orientation; a cCRE that the person lacks is ""."""
 
     cre_sequences: list[str]
     cre_class_ids: np.ndarray
     gene_sequence: str
-
-
-def gene_window(gene: Gene, geometry: Geometry, contig_length: int) -> tuple[int, int]:
-    """Start and end of a gene's window, strand-aware: ``gene_upstream`` bases before the TSS, then the gene's body.
-
-    The gene's start and end enter as they stand in the table, as in the released pipeline. A '+' window is cut at
-    ``max_gene_length`` in all, a '-' window at ``max_gene_length`` of gene body.
-    """
-    if gene.strand == "-":
-        start, end = max(gene.start, gene.end - geometry.max_gene_length), gene.end + geometry.gene_upstream
-    else:
-        start = max(0, gene.start - geometry.gene_upstream)
-        end = min(gene.end, start + geometry.max_gene_length)
-    return start, min(end, contig_length)
 
 
 class RegionFinder:
@@ -93,9 +79,11 @@ class RegionFinder:
 
     Args:
         genes: the genes that will be asked for.
-        cres: the cCRE table.
-        geometry: lengths of the model.
         reference: the FASTA.
+        window: (gene, length of its contig) -> start and end of its window.
+        cres: the cCRE table; None = the model reads none.
+        cre_radius: a cCRE is a gene's when it overlaps the gene widened by so many bases.
+        cre_flank: bases that a cCRE is widened by on both sides.
 
     Attributes:
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
@@ -104,28 +92,50 @@ class RegionFinder:
         ContigError: a gene, its TSS or a cCRE lies beyond the end of its contig.
     """
 
-    def __init__(self, genes: GeneTable, cres: CreTable, geometry: Geometry, reference: ReferenceGenome) -> None:
-        self._cres = cres
-        self._geometry = geometry
-        self._reference = reference
+    def __init__(
+        self,
+        genes: GeneTable,
+        reference: ReferenceGenome,
+        window: Callable[[Gene, int], tuple[int, int]],
+        *,
+        cres: CreTable | None = None,
+        cre_radius: int = 0,
+        cre_flank: int = 0,
+    ) -> None:
+        self._genes, self._reference, self._window = genes, reference, window
+        self._cres, self._radius, self._flank = cres, cre_radius, cre_flank
         chroms = {gene.chrom for gene in genes}
         self.contig_of = map_contigs(
             chroms, reference.contigs, wanted_file="the model's gene table", available_file=reference.path
         )
-        self._cre_contig_of = map_contigs(
-            chroms, cres.contigs, wanted_file="the model's gene table", available_file="the model's cCRE table"
-        )
+        self._cre_contig_of: dict[str, str] = {}
+        if cres is not None:
+            self._cre_contig_of = map_contigs(
+                chroms, cres.contigs, wanted_file="the model's gene table", available_file="the model's cCRE table"
+            )
         self._check_lengths(genes)
 
+    @cached_property
+    def furthest(self) -> int:
+        """Bases between a gene and the far end of any of its regions, at the most."""
+        furthest = 0
+        for gene in self._genes:
+            if gene.chrom in self.contig_of:
+                start, end = self._window(gene, self._contig(gene)[1])
+                furthest = max(furthest, gene.start - start, end - gene.end)
+        of_cres = 0 if self._cres is None else self._radius + self._flank + _LONGEST_CRE
+        return furthest + of_cres
+
     def reach(self, gene: Gene) -> Interval:
-        """The stretch in which a gene's elements, all of each, and its window lie."""
+        """The stretch in which a gene's cCREs, all of each, and its window lie."""
         contig, length = self._contig(gene)
-        radius, flank = self._geometry.cre_radius, self._geometry.cre_flank
-        start, end = gene_window(gene, self._geometry, length)
-        start, end = min(start, gene.start - radius), max(end, gene.end + radius)
-        found = self._overlapping(gene)
-        if len(found):
-            start, end = min(start, int(found.start.min()) - flank), max(end, int(found.end.max()) + flank)
+        start, end = self._window(gene, length)
+        if self._cres is not None:
+            start, end = min(start, gene.start - self._radius), max(end, gene.end + self._radius)
+            found = self._overlapping(gene, self._cres)
+            if len(found):
+                start = min(start, int(found.start.min()) - self._flank)
+                end = max(end, int(found.end.max()) + self._flank)
         return Interval(contig, max(0, start), min(end, length))
 
     def find(self, gene: Gene) -> GeneRegions:
@@ -135,22 +145,25 @@ class RegionFinder:
             ContigError: the FASTA lacks the gene's contig.
         """
         contig, length = self._contig(gene)
-        flank = self._geometry.cre_flank
-        found = self._overlapping(gene)
+        window = Interval(contig, *self._window(gene, length))
+        if self._cres is None:
+            none = np.zeros(0, dtype=np.int64)
+            return GeneRegions(gene, window, none, none, none, none)
+        found = self._overlapping(gene, self._cres)
         step = -1 if gene.strand == "-" else 1
         return GeneRegions(
             gene=gene,
-            window=Interval(contig, *gene_window(gene, self._geometry, length)),
-            starts=np.maximum(found.start - flank, 0)[::step],
-            ends=np.minimum(found.end + flank, length)[::step],
+            window=window,
+            starts=np.maximum(found.start - self._flank, 0)[::step],
+            ends=np.minimum(found.end + self._flank, length)[::step],
             cre_class_ids=found.class_id[::step],
             cre_rows=found.rows[::step],
+            cre_flank=self._flank,
         )
 
-    def _overlapping(self, gene: Gene) -> CreSlice:
-        radius = self._geometry.cre_radius
+    def _overlapping(self, gene: Gene, cres: CreTable) -> CreSlice:
         cre_contig = self._cre_contig_of.get(gene.chrom, gene.chrom)
-        return self._cres.overlapping(cre_contig, max(0, gene.start - radius), gene.end + radius)
+        return cres.overlapping(cre_contig, max(0, gene.start - self._radius), gene.end + self._radius)
 
     def _contig(self, gene: Gene) -> tuple[str, int]:
         if gene.chrom not in self.contig_of:
@@ -174,7 +187,7 @@ class RegionFinder:
                 if tss is not None and not 0 <= tss < length:
                     raise self._other_assembly(contig, length, f"{gene.gene_id} has its TSS at {tss} (from 0)")
         for chrom, cre_contig in self._cre_contig_of.items():
-            if chrom in self.contig_of:
+            if chrom in self.contig_of and self._cres is not None:
                 contig = self.contig_of[chrom]
                 length = self._reference.contigs[contig]
                 beyond = self._cres.overlapping(cre_contig, length, _BEYOND_ANY_CONTIG)

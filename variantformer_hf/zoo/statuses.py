@@ -73,12 +73,6 @@ def record_use(person: PersonalGenome, chrom: str, outcomes: np.ndarray) -> Reco
     return RecordUse(NO_VARIANTS if set(counts) == {_NOT_SNP} else ALL_SKIPPED, reason)
 
 
-def is_finite(log1p_tpm: np.ndarray) -> bool:
-    """Whether all predictions, and the TPM that they stand for, are numbers."""
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(np.expm1(log1p_tpm)).all())
-
-
 def warn_of_missing_contigs(person: PersonalGenome, contigs: Iterable[str]) -> None:
     """Say which of the contigs (by the FASTA), one entry a gene, a person's file has no record of."""
     missing = Counter(chrom for chrom in contigs if not person.has_contig(chrom))

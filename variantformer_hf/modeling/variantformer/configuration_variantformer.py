@@ -211,6 +211,8 @@ class VariantFormerConfig(_ConfigWithCode):
         loss_function: ``poisson_nll`` (softplus output) or ``mse`` (no softplus).
         attention_dropout, hidden_dropout: on attention weights, and after the gated product and in the head.
         residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
+        unit: of the predictions.
+        assembly, chromosomes: what the model was trained on; names without ``chr``, None = the autosomes.
         companions: file of the model's folder -> its SHA-256, of what belongs to the weights; None = not known.
     """
 
@@ -240,6 +242,9 @@ class VariantFormerConfig(_ConfigWithCode):
     residual_dtype: str = "float32"
     layer_norm_eps: float = 1e-5
     initializer_range: float = 0.02
+    unit: str = "log1p_tpm"
+    assembly: str = "GRCh38"
+    chromosomes: list[str] | None = None
     companions: dict[str, str] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -250,6 +255,8 @@ class VariantFormerConfig(_ConfigWithCode):
             self.encoder_config = VariantFormerEncoderConfig(**self.encoder_config)
         if self.tissues is None:
             self.tissues = [f"tissue {index}" for index in range(63)]
+        if self.chromosomes is None:
+            self.chromosomes = [str(number) for number in range(1, 23)]
         if self.cre_classes is None:
             self.cre_classes = list(CRE_CLASSES)
         self.validate_architecture()

@@ -1,6 +1,6 @@
 """Sequences of one person's gene -> inputs of the expression model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -84,7 +84,6 @@ class VariantFormerProcessor(ProcessorMixin):
         self.gene_upstream = gene_upstream
         self.max_gene_length = max_gene_length
         self.cre_classes = list(cre_classes)
-        self.reads_person: Callable[[Any, str], tuple[list[str], list[int], str]] | None = None
         super().__init__(tokenizer)
 
     def save_pretrained(
@@ -98,19 +97,6 @@ class VariantFormerProcessor(ProcessorMixin):
         if push_to_hub:  # here, because the base class would upload before the code is there
             self.push_to_hub(repository, **for_hub)
         return files
-
-    def to_dict(self) -> dict[str, Any]:
-        """What processor_config.json holds."""
-        # The base class copies every attribute, and a reader holds the tables of genes and cCREs.
-        reader, self.reads_person = self.reads_person, None
-        try:
-            content: dict[str, Any] = super().to_dict()
-        finally:
-            self.reads_person = reader
-        return content
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "reads_person": None}
 
     @property
     def model_input_names(self) -> list[str]:
@@ -135,15 +121,14 @@ class VariantFormerProcessor(ProcessorMixin):
         person: Any = None,
         gene: str | None = None,
     ) -> BatchFeature:
-        """Model inputs of one gene, or of a list of genes; or of a gene of a person's genome.
+        """Model inputs of one gene, or of a list of genes.
 
         Args:
             cre_sequences: the elements of the gene; for several genes a list of such lists.
             cre_classes: class name or id of each element; likewise.
             gene_sequence: sequence of the gene's window; for several genes a list.
             return_tensors: ``"pt"`` for torch tensors; None or ``"np"`` for NumPy arrays.
-            person, gene: instead of sequences: a ``PersonalGenome``, and a symbol or Ensembl id. For a processor that
-                knows genes and cCREs, as ``ExpressionPredictor.from_pretrained(...).processor`` does.
+            person, gene: refused, with a word on how a person's sequences are had.
 
         Returns:
             cre_input_ids and cre_attention_mask (B, N, L), cre_class_ids (B, N), gene_input_ids and
@@ -152,13 +137,17 @@ class VariantFormerProcessor(ProcessorMixin):
             ``gene_mask`` (B, M) likewise.
 
         Raises:
-            ValueError: as ``encode_gene``, or the lists differ in length; or a person and a gene were given to a
-                processor that knows no genes.
+            ValueError: as ``encode_gene``, or the lists differ in length; or a person or a gene was given.
         """
         if person is not None or gene is not None:
-            cre_sequences, cre_classes, gene_sequence = self._read(person, gene)
+            raise ValueError(
+                "a processor reads sequences. Those of a person's gene need the package variantformer-hf and the "
+                "model's tables: pip install variantformer-hf, then "
+                "ExpressionPredictor.from_pretrained(...).model.sequences(person, gene); or give ready ones: "
+                "cre_sequences, cre_classes, gene_sequence"
+            )
         if cre_sequences is None or cre_classes is None or gene_sequence is None:
-            raise ValueError("give cre_sequences, cre_classes and gene_sequence, or a person and a gene")
+            raise ValueError("give cre_sequences, cre_classes and gene_sequence")
         if isinstance(gene_sequence, str):
             genes = [self.encode_gene(cre_sequences, cre_classes, gene_sequence)]  # type: ignore[arg-type]
         elif not gene_sequence or not len(cre_sequences) == len(cre_classes) == len(gene_sequence):
@@ -186,18 +175,6 @@ class VariantFormerProcessor(ProcessorMixin):
             if min(counts) < max(counts):
                 inputs[name] = (np.arange(max(counts)) < np.array(counts)[:, None]).astype(np.int64)
         return BatchFeature(inputs, tensor_type=return_tensors)
-
-    def _read(self, person: Any, gene: str | None) -> tuple[list[str], list[int], str]:
-        """Sequences of a gene of a person."""
-        if person is None or gene is None:
-            raise ValueError("a person and a gene belong together: give both")
-        if self.reads_person is None:
-            raise ValueError(
-                "reading a gene out of a person's genome needs the package variantformer-hf and the model's tables: "
-                "pip install variantformer-hf, and take ExpressionPredictor.from_pretrained(...).processor. Without it "
-                "give ready sequences: cre_sequences, cre_classes, gene_sequence"
-            )
-        return self.reads_person(person, gene)
 
     def encode_gene(
         self, cre_sequences: Sequence[str], cre_classes: Sequence[str | int], gene_sequence: str

@@ -1,13 +1,12 @@
 """What a run will take: model work, time and memory, before it begins."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ...modeling import VariantFormerConfig, VariantFormerProcessor
+from ..estimate import SHARE_OF_PEAK, RunEstimate, matmul_speed
 from ..gene_regions import GeneRegions
 from .engine import ExpressionEngine
 from .flops import estimate_flops
@@ -16,42 +15,6 @@ from .flops import estimate_flops
 BASES_PER_TOKEN = 3.8
 # Of a person's elements, how many differ from the reference: at a difference in 1,000 bases, those of 350 bases.
 SHARE_THAT_DIFFERS = 0.3
-# The part of the speed of plain matrix products that the model reaches (benchmarks/speed/model.py).
-_SHARE_OF_PEAK = 0.5
-_MATMUL = {"cpu": 1_024}
-_MATMUL_ON_GPU = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class RunEstimate:
-    """A run before it begins.
-
-    Attributes:
-        genes, people, tissues: what is predicted.
-        cres: cCREs of a gene, mean.
-        batches: how many times the streams run.
-        elements: elements that are encoded, repeats left out; those in a store are counted too.
-        flops: multiply-adds of all of it, counted as two.
-        seconds: at half the speed of matrix products that was measured; without reading files.
-        memory: bytes on the device at the most, weights included.
-    """
-
-    genes: int
-    people: int
-    tissues: int
-    cres: float
-    batches: int
-    elements: int
-    flops: float
-    seconds: float
-    memory: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.genes:,} genes x {self.people:,} people x {self.tissues} tissues: {self.batches:,} batches, "
-            f"{self.elements:,} elements to encode, {self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
-            f"and {_size(self.memory)} for model and activations"
-        )
 
 
 def estimate_run(
@@ -101,22 +64,9 @@ def estimate_run(
         batches=batches,
         elements=elements,
         flops=flops,
-        seconds=flops / (_SHARE_OF_PEAK * matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
+        seconds=flops / (SHARE_OF_PEAK * matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
         memory=memory,
     )
-
-
-def matmul_speed(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations per second of a plain matrix product, measured in about a tenth of a second."""
-    size = _MATMUL.get(device.type, _MATMUL_ON_GPU)
-    left, right = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
-    best = 0.0
-    for _ in range(4):
-        start = time.perf_counter()
-        product = left @ right
-        product[0, 0].item()  # waits until it is there
-        best = max(best, 2.0 * size**3 / (time.perf_counter() - start))
-    return best
 
 
 def _encoding(config: VariantFormerConfig, elements: int, tokens: float) -> float:
@@ -154,13 +104,3 @@ def _memory(config: VariantFormerConfig, model: torch.nn.Module, n_cres: int, n_
     block = min(rows, 8_192 + n_windows) * (3 * width + config.intermediate_size) * 4
     contexts = 2 * n_cres * width * size
     return float(weights + 2 * scores + streams + 3 * block + contexts)
-
-
-def _size(n_bytes: float) -> str:
-    return f"{n_bytes / 2**30:,.1f} GB" if n_bytes > 2**30 else f"{n_bytes / 2**20:,.0f} MB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.2g} min" if seconds < 6_000 else f"{seconds / 3600:.3g} h"

@@ -9,10 +9,10 @@ from ...genome.intervals import union
 from ...genome.personal import PersonalGenome
 from ...tokenization import DnaTokenizer
 from ..gene_regions import GeneRegions, covered
-from .gene_states import GeneState
 from .gene_tokens import GeneTokens
 from .personal_tokens import PersonalTokens
 from .reference_tokens import ReferenceTokens
+from .token_states import TokenState
 
 
 class PersonalGene:
@@ -53,7 +53,7 @@ class PersonalGene:
         """A record that is not applied beside an edit in one of the gene's regions, or leaves it out; None = none."""
         return edited.conflict_in(self._chrom, *covered([self.regions]))
 
-    def state(self, edited: EditedGenome) -> GeneState:
+    def state(self, edited: EditedGenome) -> TokenState:
         """What differs in an edited genome of this person.
 
         Raises:
@@ -68,7 +68,7 @@ class PersonalGene:
             in_window |= window.start < high and window.end > low
         changed = np.flatnonzero(touches)
         if not len(changed) and not in_window:
-            return GeneState()
+            return TokenState()
         some = replace(
             regions,
             starts=regions.starts[changed],
@@ -79,9 +79,9 @@ class PersonalGene:
         tokens = self._tokens_of(edited, some, with_window=in_window)
         elements = dict(zip(changed.tolist(), tokens.elements(some), strict=True)) if len(changed) else {}
         if not in_window:
-            return GeneState(elements)
+            return TokenState(elements)
         after = tokens.window(some)
-        return GeneState(elements, after, has_window=after is not None)
+        return TokenState(elements, after, has_window=after is not None)
 
     def _tokens_of(self, edited: EditedGenome, regions: GeneRegions, *, with_window: bool) -> PersonalTokens:
         starts, ends = covered([regions]) if with_window else (regions.starts, regions.ends)

@@ -26,7 +26,7 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class GeneState:
+class TokenState:
     """What differs from the base.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Resolved:
     rows: tuple[bytes, ...]
 
 
-class GeneStates:
+class TokenStates:
     """Predictions of one gene's states.
 
     Args:
@@ -102,7 +102,9 @@ class GeneStates:
         return bool(self._present.any()) and bool(self._base_rows)
 
     @exact_products()
-    def predict(self, states: Sequence[GeneState], places: Sequence[Places] | None = None) -> list[StreamOutput | None]:
+    def predict(
+        self, states: Sequence[TokenState], places: Sequence[Places] | None = None
+    ) -> list[StreamOutput | None]:
         """Predict states; None where a state has no element or no window left.
 
         Args:
@@ -147,7 +149,7 @@ class GeneStates:
         return np.ptp(np.stack([run.log1p_tpm for run in runs]), axis=0)
 
     def _resolved(
-        self, state: GeneState, wanted_elements: dict[bytes, np.ndarray], wanted_rows: dict[bytes, np.ndarray]
+        self, state: TokenState, wanted_elements: dict[bytes, np.ndarray], wanted_rows: dict[bytes, np.ndarray]
     ) -> _Resolved:
         elements: list[tuple[int, bytes | None]] = []
         for index, tokens in sorted(state.elements.items()):

@@ -1,0 +1,53 @@
+"""What only some models can do; a command asks for it first."""
+
+from dataclasses import dataclass, fields
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a model can do beyond predictions of genes.
+
+    Attributes:
+        cres: it reads cCREs one by one, so that one can be taken away or shuffled.
+        embeddings: it gives a vector for each prediction.
+        changed_embeddings: it also gives vectors of the cCRE and the window that a variant changes.
+        phase_shifts: its sequences can begin some bases later, which moves its tokens.
+        store: vectors of the reference's cCREs can be kept on disk.
+    """
+
+    cres: bool = False
+    embeddings: bool = False
+    changed_embeddings: bool = False
+    phase_shifts: bool = False
+    store: bool = False
+
+
+_WHAT = {
+    "cres": "reads cCREs one by one",
+    "embeddings": "gives embeddings",
+    "changed_embeddings": "gives embeddings of what a variant changes",
+    "phase_shifts": "reads tokens whose phase can be shifted",
+    "store": "keeps vectors of cCREs on disk",
+}
+assert set(_WHAT) == {each.name for each in fields(Abilities)}
+
+
+def require(model_type: str, abilities: Abilities, ability: str, asked: str) -> None:
+    """Refuse what a model cannot do.
+
+    Args:
+        model_type: of the model.
+        abilities: the model's.
+        ability: name of one.
+        asked: what needs it, for people: ``knockout``, ``--store``.
+
+    Raises:
+        InputError: the model does not have it.
+    """
+    if not getattr(abilities, ability):
+        raise InputError(
+            f"{asked} needs a model that {_WHAT[ability]}, and {model_type!r} is none",
+            remedy="Leave it out, or use another model.",
+        )
