@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from variantformer_hf import ReferenceGenome, Variant
-from variantformer_hf.genome.variant import VariantError, VariantNormalizer, variant_kinds
+from variantformer_hf.genome.variant import VariantError, VariantNormalizer
 
 GENOME = "GATTACACACACATTTTGNNNNCAGTCC"
 
@@ -114,12 +114,6 @@ def test_refused_variants_say_why(normalizer: VariantNormalizer, variant: tuple,
     with pytest.raises(VariantError, match=problem.replace("*", r"\*")) as caught:
         normalizer(Variant(*variant))
     assert caught.value.remedy
-
-
-def test_kinds() -> None:
-    variants = [("A", "T"), ("AC", "GT"), ("A", "AT"), ("AT", "A"), ("ACG", "TT")]
-    kinds = variant_kinds([Variant("c", 1, ref, alt) for ref, alt in variants])
-    assert kinds.tolist() == ["snv", "mnv", "insertion", "deletion", "indel"]
 
 
 @settings(max_examples=300, deadline=None)

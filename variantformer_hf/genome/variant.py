@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
-import numpy as np
-
 from ..errors import InputError
 from .contigs import map_contigs
 from .reference import ReferenceGenome
@@ -308,19 +306,6 @@ class VariantNormalizer:
             first = max(0, start - _STEP)
             yield from reversed(self.reference.sequence(chrom, first, start).upper())
             start = first
-
-
-def variant_kinds(variants: list[Variant]) -> np.ndarray:
-    """``snv``, ``mnv``, ``insertion``, ``deletion`` or ``indel`` (both) of each, (n,) object."""
-    return np.array([_kind(variant) for variant in variants], dtype=object)
-
-
-def _kind(variant: Variant) -> str:
-    if not variant.is_indel:
-        return "snv" if variant.is_snp else "mnv"
-    if variant.alt.startswith(variant.ref) or variant.alt.endswith(variant.ref):
-        return "insertion"
-    return "deletion" if variant.ref.startswith(variant.alt) or variant.ref.endswith(variant.alt) else "indel"
 
 
 def _chromosomes(name: str) -> Iterator[str]:
