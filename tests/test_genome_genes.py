@@ -75,7 +75,8 @@ def test_get_forgives_version_and_case(table: GeneTable, name: str) -> None:
 def test_a_tss_is_the_tables_own_or_else_where_the_gene_begins(tmp_path: Path) -> None:
     text = "gene_id,gene_name,chromosome,tss,start,end,strand\nA,A,1,,10,20,+\nB,B,1,,10,20,-\nC,C,1,14,10,20,+\n"
     table = GeneTable.read(write(tmp_path, text))
-    assert [gene.tss for gene in table] == [10, 19, 14]
+    assert [gene.tss for gene in table] == [9, 19, 14]
+    assert [gene.distances_from for gene in table] == [10, 19, 14]
     table.save(tmp_path / "genes.parquet")
     again = GeneTable.read(tmp_path / "genes.parquet")
     assert again.genes == table.genes

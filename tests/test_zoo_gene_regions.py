@@ -122,7 +122,7 @@ def test_the_reach_holds_all_of_every_region(files: Path) -> None:
 def test_a_tss_beyond_its_contig_is_refused(files: Path) -> None:
     table = GeneTable([Gene("A", "A", "chr1", 100, 200, "+", None, 599), Gene("B", "B", "chr2", 1, 2, "+", None, 700)])
     cres, reference = CreTable.read(files / "cres.bed"), ReferenceGenome(files / "genome.fa")
-    RegionFinder(table, cres, SMALL, reference)
+    region_finder(table, cres, SMALL, reference)
     beyond = GeneTable([*table, Gene("C", "C", "chr1", 100, 200, "+", None, 600)])
     with pytest.raises(ContigError, match=r"chr1 has 600 bases, and C has its TSS at 600 \(from 0\)"):
-        RegionFinder(beyond, cres, SMALL, reference)
+        region_finder(beyond, cres, SMALL, reference)

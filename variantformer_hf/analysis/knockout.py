@@ -110,7 +110,7 @@ def knockout(
             "chrom": window.chrom,
             "start": of_elements(starts),
             "end": of_elements(ends),
-            "tss_distance": of_elements(sign * ((starts + ends) // 2 - regions.gene.tss)),
+            "tss_distance": of_elements(sign * ((starts + ends) // 2 - regions.gene.distances_from)),
             "in_window": of_elements((regions.starts < window.end) & (regions.ends > window.start)),
             "gene_id": regions.gene.gene_id,
             "gene_name": regions.gene.gene_name,

@@ -45,9 +45,9 @@ def overlap(variant: Variant, regions: GeneRegions) -> Overlap:
 
 
 def tss_distance(variant: Variant, gene: Gene) -> int:
-    """Bases from the gene's TSS to the first base that the variant changes, positive downstream."""
-    place = variant.changed[0]
-    return gene.tss - place if gene.strand == "-" else place - gene.tss
+    """Bases from ``Gene.distances_from`` to the first base that the variant changes, positive downstream."""
+    distance = variant.changed[0] - gene.distances_from
+    return -distance if gene.strand == "-" else distance
 
 
 class GeneFinder:

@@ -56,10 +56,19 @@ class Gene:
 
     @property
     def tss(self) -> int:
-        """0-based place of the transcription start site: the table's own, else its start, for a '-' gene end - 1.
+        """0-based place of the transcription start site: the table's own, else that of a 1-based table.
 
-        Like the windows, it takes a start as it stands: one of a GTF is a base too far to the right, so that a model
-        that was trained with the exact site needs a table that names it.
+        start - 1 for a '+' gene, end - 1 for a '-' gene; windows around a TSS are laid around this base.
+        """
+        if self.given_tss is not None:
+            return self.given_tss
+        return self.end - 1 if self.strand == "-" else max(0, self.start - 1)
+
+    @property
+    def distances_from(self) -> int:
+        """0-based base that the distances in tables are counted from: the table's own TSS where it names one.
+
+        Else its start as it stands, which the released models took to be 0-based; for a '-' gene end - 1.
         """
         if self.given_tss is not None:
             return self.given_tss
