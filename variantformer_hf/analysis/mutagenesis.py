@@ -204,6 +204,8 @@ def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, 
     Raises:
         InputError: one is not among the gene's cCREs.
     """
+    if not names:
+        return []
     scorer.model.require("cres", "a stretch that is named by a cCRE")
     regions = scorer.open(person.reference).gene(gene, None).regions
     places = {name: place for place, name in enumerate(scorer.model.cre_names(regions))}

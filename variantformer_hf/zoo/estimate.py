@@ -19,12 +19,12 @@ class RunEstimate:
 
     Attributes:
         genes, people, tissues: what is predicted.
-        cres: cCREs of a gene, mean.
+        cres: cCREs of a gene, mean; 0 for a model that reads none.
         batches: how many times the streams run.
         elements: elements that are encoded, repeats left out; those in a store are counted too.
         flops: multiply-adds of all of it, counted as two.
         seconds: at half the speed of matrix products that was measured; without reading files.
-        memory: bytes on the device at the most, weights included.
+        memory: bytes on the device, weights included; of a model without an estimate of its own the weights alone.
     """
 
     genes: int
@@ -38,9 +38,10 @@ class RunEstimate:
     memory: float
 
     def __str__(self) -> str:
+        elements = f"{self.elements:,} elements to encode, " if self.cres else ""
         return (
             f"{self.genes:,} genes x {self.people:,} people x {self.tissues} tissues: {self.batches:,} batches, "
-            f"{self.elements:,} elements to encode, {self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
+            f"{elements}{self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
             f"and {_size(self.memory)} for model and activations"
         )
 

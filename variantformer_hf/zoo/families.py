@@ -25,7 +25,7 @@ class Family:
 
     model_type: str
     gene_model: str | type[GeneModel] | None
-    folder: Any
+    folder: Any = None
     extra: tuple[str, str] | None = None
 
 

@@ -52,6 +52,7 @@ class GeneModel(ABC):
         precision: ``auto`` (bfloat16 on cuda, else float32), or one of :attr:`precisions`.
 
     Attributes:
+        config: of the network.
         model_type: as in config.json.
         modes: genotype modes (see ``GenotypeOptions``) that it reads, the one that it was trained on first.
         precisions: what it can compute in.
@@ -85,7 +86,7 @@ class GeneModel(ABC):
                 f"there is no precision {precision!r}",
                 remedy=f"Choose one of {', '.join(('auto', *self.precisions))}.",
             )
-        config = network.config
+        self.config = config = network.config
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
         self.precision = precision if precision != "auto" else str(self.dtype).removeprefix("torch.")

@@ -142,7 +142,7 @@ def load_expression_model(
         InputError: another kind of model, damaged files, weights that are missing, unknown or of another shape
             (transformers alone would fill such weights with random numbers), or that are not finite.
     """
-    loaded = _load_strictly(VariantFormerForExpression, model, dtype=dtype, revision=revision, **options)
+    loaded = load_strictly(VariantFormerForExpression, model, dtype=dtype, revision=revision, **options)
     return cast(VariantFormerForExpression, loaded)
 
 
@@ -150,17 +150,17 @@ def load_activity_model(
     model: str | Path, *, dtype: torch.dtype, revision: str | None = None, **options: Any
 ) -> VariantFormerForChromatinActivity:
     """Load the weights of a stage-1 model; arguments and errors as for :func:`load_expression_model`."""
-    loaded = _load_strictly(VariantFormerForChromatinActivity, model, dtype=dtype, revision=revision, **options)
+    loaded = load_strictly(VariantFormerForChromatinActivity, model, dtype=dtype, revision=revision, **options)
     return cast(VariantFormerForChromatinActivity, loaded)
 
 
 def load_encoder(model: str | Path, *, dtype: torch.dtype, revision: str | None = None) -> VariantFormerEncoder:
     """Load the encoder of a stage-1 model, without its heads; arguments and errors as there."""
-    loaded = _load_strictly(VariantFormerEncoder, model, dtype=dtype, revision=revision, unused=_HEADS)
+    loaded = load_strictly(VariantFormerEncoder, model, dtype=dtype, revision=revision, unused=_HEADS)
     return cast(VariantFormerEncoder, loaded)
 
 
-def _load_strictly(
+def load_strictly(
     kind: type[PreTrainedModel],
     model: str | Path,
     *,
