@@ -24,7 +24,7 @@ import torch
 from sklearn.linear_model import ElasticNetCV
 
 from benchmarks.timing import Timer, show_lines
-from variantformer_hf import GeneTable, PersonalGenome, ReferenceGenome, Variant
+from variantformer_hf import ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.data.splits import Split
 from variantformer_hf.evaluation import gene_correlation
@@ -104,7 +104,7 @@ def wide(table: pd.DataFrame, donors: list[str]) -> pd.DataFrame:
 
 def predictions(cohort: SimulatedCohort, scorer: VariantScorer, donors: list[str]) -> pd.DataFrame:
     """What the model says of the test donors, in all tissues."""
-    table = scorer.model.predict(cohort.fasta, cohort.vcf, samples=donors)
+    table = ExpressionPredictor(scorer.model).predict(cohort.fasta, cohort.vcf, samples=donors)
     return table.rename(columns={"sample": "donor", "log1p_tpm": "value"})
 
 

@@ -73,7 +73,7 @@ def fill_stores(model: Path, files: SimulatedFiles, folder: Path, n_elements: in
     predictor = ExpressionPredictor.from_pretrained(model, device="cpu", store=folder)
     store = predictor.model.store
     assert store is not None
-    precompute(predictor, files.fasta, store)
+    precompute(predictor.model, files.fasta, folder)
     predictor.predict(files.fasta, files.vcf)  # which adds the person's elements
     own, rng = len(store), np.random.default_rng(0)
     for begin in range(0, n_elements - own, AT_ONCE):

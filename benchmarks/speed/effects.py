@@ -30,7 +30,6 @@ from variantformer_hf import (
     CreTable,
     DnaTokenizer,
     EditedGenome,
-    ExpressionPredictor,
     GeneTable,
     GenotypeEdit,
     PersonalGenome,
@@ -40,13 +39,16 @@ from variantformer_hf import (
     VariantFormerProcessor,
 )
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.effects import backgrounds_of, score_variants
 from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.intervals import union
-from variantformer_hf.inference.predictor import choose_device
 from variantformer_hf.simulation.model import fill_weights
+from variantformer_hf.zoo.device import choose_device
 from variantformer_hf.zoo.gene_regions import GeneRegions, covered
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine, GeneWork
+from variantformer_hf.zoo.variantformer.gene_model import VariantFormerGeneModel
+from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
 
@@ -80,26 +82,30 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     tokenizer = DnaTokenizer.train([genome[at : at + 2_000] for at in range(0, len(genome), 2_000)], vocab_size=500)
     processor = VariantFormerProcessor(tokenizer)
     config = VariantFormerConfig.from_dict(json.loads(asked.config.read_text()))
-    model = random_model(config, choose_device("auto"), torch.float32)
-    fill_weights(model, np.random.default_rng(0))
-    predictor = ExpressionPredictor(
-        model.eval(), processor, GeneTable.read(files.genes), CreTable.read(files.cres), precision="float32"
-    )
-    scorer = VariantScorer(predictor)
+    network = random_model(config, choose_device("auto"), torch.float32)
+    fill_weights(network, np.random.default_rng(0))
+    tables = GeneTable.read(files.genes), CreTable.read(files.cres)
+    model = VariantFormerGeneModel(network.eval(), processor, *tables, precision="float32")
+    scorer = VariantScorer(model)
     person = PersonalGenome(reference, files.vcf)
-    regions, tissue_ids, _ = scorer.resolve_gene(reference, "BENCH", TISSUES)
+    opened, background = scorer.open(reference), backgrounds_of(person)
+    gene = opened.gene("BENCH", TISSUES)
+    regions = gene.regions
     report: dict[str, Any] = {
         "cCREs": len(regions.starts),
         "threads": torch.get_num_threads(),
-        "device": str(predictor.model.device),
+        "device": str(model.device),
         "variants of each kind": asked.variants,
     }
-    baseline = Baseline(predictor, regions, tissue_ids)
-    for kind, variants in variants_of(person, regions, scorer, tissue_ids, asked.variants).items():
+    baseline = Baseline(model, regions, gene.outputs)
+    for kind, variants in variants_of(
+        person, regions, processor, baseline.tokens(person).window, asked.variants
+    ).items():
         # The elements of reference and person are at hand for both; so is the window's shape, compiled or cached.
-        scorer.score(variants[:1], person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
+        options: dict[str, Any] = {"genes": ["BENCH"], "tissues": TISSUES, "zygosity": ["hom"]}
+        score_variants(opened, variants[:1], background, **options)
         with Timer() as took:
-            table = scorer.score(variants, person, genes=["BENCH"], tissues=TISSUES, zygosity=["hom"])
+            table = score_variants(opened, variants, background, **options).table
         ours = took.seconds / len(variants)
         scored = table[table["status"] == "ok"].drop_duplicates("variant")["variant"].tolist()
         timed = [Variant.parse(text) for text in np.random.default_rng(1).permutation(scored)[: asked.pairs]]
@@ -138,7 +144,7 @@ def tell(done: int, total: int) -> None:
 
 
 def variants_of(
-    person: PersonalGenome, regions: GeneRegions, scorer: VariantScorer, tissue_ids: list[int], n: int
+    person: PersonalGenome, regions: GeneRegions, processor: VariantFormerProcessor, tokens: np.ndarray, n: int
 ) -> dict[str, list[Variant]]:
     """SNVs and short indels of both kinds."""
     rng = np.random.default_rng(2)
@@ -149,9 +155,7 @@ def variants_of(
         int(rng.integers(regions.starts[index] + 50, regions.ends[index] - 50)) for index in rng.choice(outside, size=n)
     ]
     # What is seen of the window: as many bases as its first rows of tokens hold.
-    processor = scorer.model.processor
-    base = scorer.in_gene(person, regions, tissue_ids).gene.base
-    seen = base.window[: processor.token_length * processor.max_gene_windows]
+    seen = tokens[: processor.token_length * processor.max_gene_windows]
     n_bases = int(processor.tokenizer.merge_table.token_length[seen].sum())
     covered_by = np.zeros(n_bases, dtype=bool)
     for start, end in zip(regions.starts[inside], regions.ends[inside], strict=True):
@@ -177,14 +181,14 @@ def _variant(person: PersonalGenome, place: int, rng: np.random.Generator) -> Va
 class Baseline:
     """Both genomes of a pair, each by the engine as a run of predictions does it."""
 
-    def __init__(self, predictor: ExpressionPredictor, regions: GeneRegions, tissue_ids: list[int]) -> None:
-        self._predictor, self._regions, self._tissue_ids = predictor, regions, tissue_ids
-        self._tokens = ReferenceTokens(predictor.model.processor.tokenizer, len(predictor.model.cre_table))
+    def __init__(self, model: VariantFormerGeneModel, regions: GeneRegions, tissue_ids: list[int]) -> None:
+        self._model, self._regions, self._tissue_ids = model, regions, tissue_ids
+        self._tokens = ReferenceTokens(model.processor.tokenizer, len(model.cre_table))
         self._engine = self._new_engine()
         self._is_warm = False
 
     def _new_engine(self) -> ExpressionEngine:
-        return ExpressionEngine(self._predictor.model, self._predictor.processor, len(self._predictor.cre_table))
+        return ExpressionEngine(self._model.network, self._model.processor, len(self._model.cre_table))
 
     def pair(self, person: PersonalGenome, variant: Variant, *, cold: bool = False) -> tuple[float, np.ndarray]:
         """Seconds of the two predictions, and their difference."""
@@ -199,11 +203,15 @@ class Baseline:
             after = self._predicted(engine, EditedGenome(person, [GenotypeEdit(variant, "hom")]))
         return took.seconds, after - before
 
-    def _predicted(self, engine: ExpressionEngine, genome: PersonalGenome) -> np.ndarray:
+    def tokens(self, genome: PersonalGenome) -> GeneTokens:
+        """What the model reads of a genome."""
         starts, ends = covered([self._regions])
         stretch = genome.stretch("chr1", int(starts.min()), int(ends.max()), within=union(starts, ends))
-        tokens = PersonalTokens(genome, stretch, [self._regions], self._tokens, self._predictor.processor.tokenizer)
-        return engine.predict([GeneWork(tokens.gene(self._regions), reverse=False)], self._tissue_ids)[0][0]
+        tokens = PersonalTokens(genome, stretch, [self._regions], self._tokens, self._model.processor.tokenizer)
+        return tokens.gene(self._regions)
+
+    def _predicted(self, engine: ExpressionEngine, genome: PersonalGenome) -> np.ndarray:
+        return engine.predict([GeneWork(self.tokens(genome), reverse=False)], self._tissue_ids)[0][0]
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class VariantScorer:
         """Score variants, see :func:`score_variants`.
 
         Args:
-            variants, **options: as there.
+            variants, options: as there.
             genome: in whose genome; several backgrounds are scored one after the other.
         """
         found = backgrounds_of(genome)
