@@ -14,9 +14,21 @@ from random_variants import BCFTOOLS_MODES, CONTIG
 
 from variantformer_hf import Variant
 
-_CODES = {frozenset(bases): code for code, bases in {
-    "A": "A", "C": "C", "G": "G", "T": "T", "M": "AC", "R": "AG", "W": "AT", "S": "CG", "Y": "CT", "K": "GT"
-}.items()}  # fmt: skip
+_CODES = {
+    frozenset(bases): code
+    for code, bases in {
+        "A": "A",
+        "C": "C",
+        "G": "G",
+        "T": "T",
+        "M": "AC",
+        "R": "AG",
+        "W": "AT",
+        "S": "CG",
+        "Y": "CT",
+        "K": "GT",
+    }.items()
+}
 
 
 @dataclass(frozen=True)

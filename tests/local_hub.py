@@ -78,16 +78,26 @@ class LocalHub:
         """Environment of a process that has this Hub and a cache of its own."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
         return {
-            **inherited, "HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", **more,
-        }  # fmt: skip
+            **inherited,
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "OMP_NUM_THREADS": "1",
+            **more,
+        }
 
     def python(self, home: str | os.PathLike[str], code: str, *arguments: object, **environment: str) -> Any:
         """Run code in a process that has this Hub; the JSON in the last line that it prints."""
         done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)], check=False, capture_output=True, text=True,
-            env=self.environment(home, **environment), stdin=subprocess.DEVNULL, timeout=300,
-        )  # fmt: skip
+            [sys.executable, "-c", code, *map(str, arguments)],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=self.environment(home, **environment),
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr[-3_000:]
         return json.loads(done.stdout.splitlines()[-1])
 

@@ -49,8 +49,10 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
     values = np.random.default_rng(seed)
     samples = [Sample(f"{donor}|{tissue}", donor, tissue) for donor in DONORS for tissue in TISSUES]
     samples = [each for number, each in enumerate(samples) if number % 7]  # not every donor gave every tissue
-    rows = {gene: np.exp(values.normal(1, 0.5, len(samples))).astype(np.float32)
-            for gene in ("ENSG00000000001", "ENSG00000000002")}  # fmt: skip
+    rows = {
+        gene: np.exp(values.normal(1, 0.5, len(samples))).astype(np.float32)
+        for gene in ("ENSG00000000001", "ENSG00000000002")
+    }
     rows["ENSG00000000002"][3] = 0
     source = ExpressionSource(folder / "x.tsv", "LAB", tuple(samples), lambda: iter(rows.items()), {})
     predictor = world.predictor
@@ -63,10 +65,12 @@ def small_cohort(world: SmallWorld, folder: Path, seed: int = 0) -> SmallCohort:
         for tissue in TISSUES[:2]:
             path = folder / f"{donor}.{tissue}.bed"
             rows_of = [each for each in table if rng.random() < 0.9]
-            path.write_text("".join(
-                cre_line(each["chrom"], each["start"], each["end"], "E", rng.choice(["PLS", "Low-DNase"]))
-                for each in rows_of
-            ))  # fmt: skip
+            path.write_text(
+                "".join(
+                    cre_line(each["chrom"], each["start"], each["end"], "E", rng.choice(["PLS", "Low-DNase"]))
+                    for each in rows_of
+                )
+            )
             files.append(ActivityFile(path, donor, tissue))
     activity = read_activity(files, predictor.model.cre_table)
     genomes = DonorGenomes(world.reference.path, {"LAB": vcf})

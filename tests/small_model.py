@@ -83,19 +83,33 @@ def small_world(folder: Path, seed: int = 0, **config: object) -> SmallWorld:
     (folder / "cres.bed").write_text("".join(lines))
     tokenizer = DnaTokenizer.train([random_bases(rng, 300) for _ in range(20)], vocab_size=60)
     processor = VariantFormerProcessor(
-        tokenizer, token_length=24, max_gene_windows=12, cre_flank=10, cre_radius=1_500, gene_upstream=50,
-        max_gene_length=1_200,
-    )  # fmt: skip
-    encoder = VariantFormerEncoderConfig(
-        vocab_size=60, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32,
+        tokenizer,
         token_length=24,
-    )  # fmt: skip
+        max_gene_windows=12,
+        cre_flank=10,
+        cre_radius=1_500,
+        gene_upstream=50,
+        max_gene_length=1_200,
+    )
+    encoder = VariantFormerEncoderConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=32,
+        token_length=24,
+    )
     model = VariantFormerForExpression(
         VariantFormerConfig(
-            encoder_config=encoder, hidden_size=24, num_hidden_layers=3, num_attention_heads=6, intermediate_size=32,
-            tissues=TISSUES, **config,
+            encoder_config=encoder,
+            hidden_size=24,
+            num_hidden_layers=3,
+            num_attention_heads=6,
+            intermediate_size=32,
+            tissues=TISSUES,
+            **config,
         )
-    )  # fmt: skip
+    )
     fill_weights(model, np.random.default_rng(0))
     tables = GeneTable.read(folder / "genes.csv"), CreTable.read(folder / "cres.bed")
     predictor = ExpressionPredictor(VariantFormerGeneModel(model.eval(), processor, *tables, device="cpu"))

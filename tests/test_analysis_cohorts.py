@@ -237,9 +237,7 @@ def test_slopes_of_the_reference_allele_are_turned(world: SmallWorld, scorer: Va
     assert turned.pairs["turned"].tolist() == flipped.tolist()
     pd.testing.assert_frame_equal(plain.pairs.drop(columns="turned"), turned.pairs.drop(columns="turned"))
     assert turned.scored.table["flags"].str.contains("turned").tolist() == flipped.tolist()
-    assert turned.scored.report["rows"] == {
-        "read": 12, "used": 12, "turned": 4, "repeated": 0, "rejected": {}
-    }  # fmt: skip
+    assert turned.scored.report["rows"] == {"read": 12, "used": 12, "turned": 4, "repeated": 0, "rejected": {}}
 
 
 def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_path: Path) -> None:
@@ -250,8 +248,12 @@ def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_p
     found = eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, tissues=["liver"], min_pip=0.5)
     assert len(found.pairs) == 2
     assert found.variants.counts() == {
-        "read": 5, "used": 2, "turned": 0, "repeated": 1, "rejected": {"under_min_pip": 1, "no_pip": 1}
-    }  # fmt: skip
+        "read": 5,
+        "used": 2,
+        "turned": 0,
+        "repeated": 1,
+        "rejected": {"under_min_pip": 1, "no_pip": 1},
+    }
     with pytest.raises(InputError, match=r"a PIP of 0.95 or more.* its PIP 0.9 is under 0.95"):
         eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, min_pip=0.95)
     with pytest.raises(InputError, match="lowest PIP is 2"):
@@ -306,8 +308,13 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
     wrong = write_table(null, tmp_path / "wrong.parquet", {"model_sha256": "x", "precision": "float32"})
     with pytest.raises(InputError, match="another model"):
         read_null(wrong, scorer)
-    table = scorer.score([Variant("chr1", 1_801, world.genome[1_800], other_base(world.genome[1_800]))], genome,
-                         genes=["PLUS", "MINUS"], zygosity=["hom"], tissues=["liver", "thyroid"])  # fmt: skip
+    table = scorer.score(
+        [Variant("chr1", 1_801, world.genome[1_800], other_base(world.genome[1_800]))],
+        genome,
+        genes=["PLUS", "MINUS"],
+        zygosity=["hom"],
+        tissues=["liver", "thyroid"],
+    )
     scored = add_quantiles(table, null)
     liver = scored[(scored["gene_name"] == "PLUS") & (scored["tissue"] == "liver")].iloc[0]
     sizes = np.abs(null["effect"])
@@ -321,8 +328,15 @@ def test_a_null_of_common_variants(world: SmallWorld, scorer: VariantScorer, tmp
 def test_distance_classes() -> None:
     distances = np.array([0.0, -999, 1_000, -9_999, 10_000, 99_999, 100_000, np.nan])
     assert distance_class(distances).tolist() == [
-        "<1kb", "<1kb", "1-10kb", "1-10kb", "10-100kb", "10-100kb", ">100kb", None
-    ]  # fmt: skip
+        "<1kb",
+        "<1kb",
+        "1-10kb",
+        "1-10kb",
+        "10-100kb",
+        "10-100kb",
+        ">100kb",
+        None,
+    ]
 
 
 # Populations, second model --------------------------------------------------------------------------------------------
@@ -330,15 +344,23 @@ def test_distance_classes() -> None:
 
 def test_weighted_scores_by_hand(world: SmallWorld, tmp_path: Path) -> None:
     rows = [
-        ("v1", "EUR", 1.0, 2.0), ("v1", "AFR", 3.0, 4.0), ("v2", "EUR", 1.0, 1.0), ("v2", "AFR", 2.0, 2.0),
-        ("v3", "EUR", 1.0, 1.0), ("v3", "AFR", 2.0, 2.0), ("v4", "EUR", np.nan, np.nan), ("v4", "AFR", 2.0, 2.0),
-    ]  # fmt: skip
+        ("v1", "EUR", 1.0, 2.0),
+        ("v1", "AFR", 3.0, 4.0),
+        ("v2", "EUR", 1.0, 1.0),
+        ("v2", "AFR", 2.0, 2.0),
+        ("v3", "EUR", 1.0, 1.0),
+        ("v3", "AFR", 2.0, 2.0),
+        ("v4", "EUR", np.nan, np.nan),
+        ("v4", "AFR", 2.0, 2.0),
+    ]
     table = pd.DataFrame(rows, columns=["variant", "background", "effect", "released_score"])
     table = table.assign(gene_id="G", gene_name="G", tissue="liver", zygosity="hom")
     frequencies = {
-        "v1": {"EUR": 0.3, "AFR": 0.1}, "v2": {"EUR": 0.5}, "v3": {"EUR": 0.0, "AFR": 0.0},
+        "v1": {"EUR": 0.3, "AFR": 0.1},
+        "v2": {"EUR": 0.5},
+        "v3": {"EUR": 0.0, "AFR": 0.0},
         "v4": {"EUR": 0.1, "AFR": 0.1},
-    }  # fmt: skip
+    }
     scores = population_scores(table, frequencies).set_index("variant")
     assert scores.loc["v1", "effect_weighted"] == pytest.approx((0.3 * 1 + 0.1 * 3) / 0.4)
     assert scores.loc["v1", "released_score_weighted"] == pytest.approx((0.3 * 2 + 0.1 * 4) / 0.4)

@@ -98,9 +98,13 @@ def test_per_base_and_importance_by_hand(stretch: Interval) -> None:
 
 
 def test_a_scan_that_was_cut_short_goes_on(
-    scorer: VariantScorer, person: PersonalGenome, stretch: Interval, found: Mutagenesis, tmp_path: Path,
+    scorer: VariantScorer,
+    person: PersonalGenome,
+    stretch: Interval,
+    found: Mutagenesis,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("variantformer_hf.analysis.mutagenesis.VARIANTS_AT_ONCE", 8)
 
     class Stopped(Exception):
@@ -211,9 +215,10 @@ def test_a_dropped_element_is_a_prediction_without_it(
     expected = middle - 1800 if gene == "PLUS" else 3599 - middle
     assert (table["tss_distance"] == expected).all()
     assert set(table.loc[table["in_window"], "cre_id"]) == {
-        name for name, start, end in zip(scorer.model.cre_names(regions), regions.starts, regions.ends, strict=True)
+        name
+        for name, start, end in zip(scorer.model.cre_names(regions), regions.starts, regions.ends, strict=True)
         if start < regions.window.end and end > regions.window.start
-    }  # fmt: skip
+    }
 
 
 def test_a_shuffled_element_has_the_same_bases(

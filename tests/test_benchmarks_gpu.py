@@ -27,8 +27,11 @@ def test_its_form_for_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     before = gpu.DOCUMENT.read_text()
     done = subprocess.run(
         ["bash", str(REPOSITORY / "benchmarks/gpu.sh"), "--cpu", "--output", str(tmp_path)],
-        check=False, capture_output=True, text=True, env={**os.environ, "PYTHON": sys.executable},
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHON": sys.executable},
+    )
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert {name: step["error"] for name, step in report["steps"].items()} == dict.fromkeys(gpu.LIMITS)
     assert done.returncode == 0, done.stderr

@@ -76,9 +76,21 @@ def test_demo_can_be_run_again_and_its_files_are_alike(demo: Path) -> None:
 def test_predict_writes_table_report_and_embeddings(demo: Path, predict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out, embeddings = tmp_path / "out.parquet", tmp_path / "emb.safetensors"
     finished = predict(
-        "--vcf", demo / "person.vcf.gz", "--gene", "DEMO2", "--gene", "ENSG00000000001",
-        "--tissue", "Whole_Blood", "--tissue", "Brain - Cortex", "-o", out, "--embeddings", embeddings,
-    )  # fmt: skip
+        "--vcf",
+        demo / "person.vcf.gz",
+        "--gene",
+        "DEMO2",
+        "--gene",
+        "ENSG00000000001",
+        "--tissue",
+        "Whole_Blood",
+        "--tissue",
+        "Brain - Cortex",
+        "-o",
+        out,
+        "--embeddings",
+        embeddings,
+    )
     assert finished.returncode == 0, finished.stderr
     table = pd.read_parquet(out)
     assert list(table.columns) == ["sample", "gene_id", "gene_name", "tissue", "log1p_tpm", "tpm", "status", "reason"]
@@ -340,9 +352,21 @@ def test_effects_from_a_table_to_every_layout(demo: Path, variants_file: Path, t
     assert finished.returncode == 0, finished.stderr
     annotated = tmp_path / "annotated.vcf.gz"
     finished = run(
-        "effects", *inputs, "--variants", demo / "person.vcf.gz", "--gene", "DEMO1", "--zygosity", "hom",
-        "--format", "vcf", "-o", annotated, "--null", null,
-    )  # fmt: skip
+        "effects",
+        *inputs,
+        "--variants",
+        demo / "person.vcf.gz",
+        "--gene",
+        "DEMO1",
+        "--zygosity",
+        "hom",
+        "--format",
+        "vcf",
+        "-o",
+        annotated,
+        "--null",
+        null,
+    )
     assert finished.returncode == 0, finished.stderr
     with pysam.VariantFile(str(annotated)) as found, pysam.VariantFile(str(demo / "person.vcf.gz")) as given:
         assert "ALLELE|GENE|TISSUE" in found.header.info["VFE"].description
@@ -417,10 +441,27 @@ def test_effects_in_populations(demo: Path, variants_file: Path, tmp_path: Path)
     frequencies.to_csv(tmp_path / "af.tsv", sep="\t", index=False)
     output = tmp_path / "effects.tsv"
     finished = run(
-        "effects", demo / "model", "--fasta", demo / "genome.fa", "--background", populations, "--tissue", "liver",
-        "--gene", "DEMO1", "--variants", tmp_path / "variants.csv", "--af-table", tmp_path / "af.tsv", "-o", output,
-        "--second-model", demo / "model", "--phase-shifts", "1",
-    )  # fmt: skip
+        "effects",
+        demo / "model",
+        "--fasta",
+        demo / "genome.fa",
+        "--background",
+        populations,
+        "--tissue",
+        "liver",
+        "--gene",
+        "DEMO1",
+        "--variants",
+        tmp_path / "variants.csv",
+        "--af-table",
+        tmp_path / "af.tsv",
+        "-o",
+        output,
+        "--second-model",
+        demo / "model",
+        "--phase-shifts",
+        "1",
+    )
     assert finished.returncode == 0, finished.stderr
     assert "2 of 6 weighted scores are missing" in finished.stderr
     table = pd.read_csv(output, sep="\t")
@@ -436,9 +477,19 @@ def test_mutagenesis_knockout_and_counterfactual(demo: Path, variants_file: Path
     first = pd.read_csv(demo / "cres.bed", sep="\t", header=None).iloc[30]
     region = f"{first[0]}:{first[1] + 1}-{first[1] + 6}"
     finished = run(
-        "mutagenesis", *inputs, "--gene", "DEMO1", "--region", region, "-o", tmp_path / "m.safetensors",
-        "--track", tmp_path / "m.bedGraph", "--plot", tmp_path / "m.png",
-    )  # fmt: skip
+        "mutagenesis",
+        *inputs,
+        "--gene",
+        "DEMO1",
+        "--region",
+        region,
+        "-o",
+        tmp_path / "m.safetensors",
+        "--track",
+        tmp_path / "m.bedGraph",
+        "--plot",
+        tmp_path / "m.png",
+    )
     assert finished.returncode == 0, finished.stderr
     assert load_file(tmp_path / "m.safetensors")["0.substitutions"].shape == (6, 4, 1)
     assert len((tmp_path / "m.liver.bedGraph").read_text().splitlines()) <= 7
@@ -450,9 +501,7 @@ def test_mutagenesis_knockout_and_counterfactual(demo: Path, variants_file: Path
     assert finished.returncode == 0, finished.stderr
     assert pd.read_csv(tmp_path / "k.tsv", sep="\t")["cre_id"].is_unique
 
-    finished = run(
-        "counterfactual", *inputs, "--edits", variants_file, "--gene", "DEMO1", "-o", tmp_path / "c.parquet"
-    )  # fmt: skip
+    finished = run("counterfactual", *inputs, "--edits", variants_file, "--gene", "DEMO1", "-o", tmp_path / "c.parquet")
     assert finished.returncode == 0, finished.stderr
     assert "1 of 1 people are changed" in finished.stderr
     assert "1 of 11 rows rejected" in finished.stderr
@@ -483,9 +532,21 @@ def test_eqtl_correlations(demo: Path, variants_file: Path, tmp_path: Path) -> N
         table.loc[row, ["chrom", "pos", "ref", "alt"]] = ["chr1", position + 1, ref, "A" if ref != "A" else "C"]
     table.to_csv(tmp_path / "eqtl.tsv", sep="\t", index=False)
     finished = run(
-        "eqtl", demo / "model", "--fasta", demo / "genome.fa", "--table", tmp_path / "eqtl.tsv", "--tissue", "liver",
-        "--bootstraps", "50", "-o", tmp_path / "q.tsv", "--plot", tmp_path / "q.png",
-    )  # fmt: skip
+        "eqtl",
+        demo / "model",
+        "--fasta",
+        demo / "genome.fa",
+        "--table",
+        tmp_path / "eqtl.tsv",
+        "--tissue",
+        "liver",
+        "--bootstraps",
+        "50",
+        "-o",
+        tmp_path / "q.tsv",
+        "--plot",
+        tmp_path / "q.png",
+    )
     assert finished.returncode == 0, finished.stderr
     found = pd.read_csv(tmp_path / "q.tsv", sep="\t")
     assert found["stratum"].tolist() == ["all", "rare"]

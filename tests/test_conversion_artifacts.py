@@ -88,10 +88,16 @@ def test_pickles_that_ask_for_more_than_data_are_refused(
 @pytest.mark.parametrize("protocol", range(2, 6))
 def test_frames_and_arrays_are_read(protocol: int, tmp_path: Path) -> None:
     frame = pd.DataFrame(
-        {"text": ["a", "bc"], "number": [1, 2], "real": [0.5, np.nan], "flag": [True, False],
-         "lists": [[np.array([1, 2]), [3]], [[4], [5]]], "kind": pd.array(["x", "y"], dtype=object)},
+        {
+            "text": ["a", "bc"],
+            "number": [1, 2],
+            "real": [0.5, np.nan],
+            "flag": [True, False],
+            "lists": [[np.array([1, 2]), [3]], [[4], [5]]],
+            "kind": pd.array(["x", "y"], dtype=object),
+        },
         index=[5, 7],
-    )  # fmt: skip
+    )
     for index, value in enumerate((frame, frame.reset_index(drop=True), frame["number"])):
         path = tmp_path / f"{index}.pkl"
         path.write_bytes(pickle.dumps(value, protocol=protocol))
@@ -119,11 +125,28 @@ def test_damaged_pickles(content: bytes, tmp_path: Path) -> None:
 
 def gene_list(folder: Path, gene: str, places: list[tuple[int, int, str]], start: int, end: int) -> None:
     rows = [
-        {"chromosome": "chr1", "start": start, "end": end, "gene_id": gene, "gene_name": "G", "strand": "+",
-         "start_cre": a, "end_cre": b, "cre_id": f"E{a}", "score": 0, "strand_cre": ".", "att1": a, "att2": b,
-         "cre_color": "0,0,0", "cre_name": kind, "embedding": "", "start_gene": start, "end_gene": end}
+        {
+            "chromosome": "chr1",
+            "start": start,
+            "end": end,
+            "gene_id": gene,
+            "gene_name": "G",
+            "strand": "+",
+            "start_cre": a,
+            "end_cre": b,
+            "cre_id": f"E{a}",
+            "score": 0,
+            "strand_cre": ".",
+            "att1": a,
+            "att2": b,
+            "cre_color": "0,0,0",
+            "cre_name": kind,
+            "embedding": "",
+            "start_gene": start,
+            "end_gene": end,
+        }
         for a, b, kind in places
-    ]  # fmt: skip
+    ]
     (folder / gene).mkdir(parents=True)
     pd.DataFrame(rows).to_csv(folder / gene / "gene_vocab.csv", index=False)
 
@@ -168,10 +191,16 @@ def released_genomes(folder: Path) -> Path:
         text = "ACGRT" if population == "eur" else "ACGGT"
         pair = f"{text},{reverse_complement(text)}"
         np.savez(genes / f"ENSG1.1_{sample}.npz", sequence=np.array([pair]), strand=np.array(["-"], dtype=object))
-        frame = pd.DataFrame({
-            "chrom": ["chr19", "chr19"], "start": [10, 50], "end": [15, 55], "cCRE": ["PLS", "dELS"],
-            f"{sample}_sequence": [pair, pair], f"{sample}_encoded_seq": [[[4, 5], [6]], [np.array([7]), [8, 9]]],
-        })  # fmt: skip
+        frame = pd.DataFrame(
+            {
+                "chrom": ["chr19", "chr19"],
+                "start": [10, 50],
+                "end": [15, 55],
+                "cCRE": ["PLS", "dELS"],
+                f"{sample}_sequence": [pair, pair],
+                f"{sample}_encoded_seq": [[[4, 5], [6]], [np.array([7]), [8, 9]]],
+            }
+        )
         frame.to_pickle(cres / f"{sample}_chr19.pkl.gz")
     return folder
 
@@ -181,13 +210,20 @@ def test_genomes_of_populations(tmp_path: Path) -> None:
     assert "2 rows" in output
     genes = pq.read_table(tmp_path / "out/genes.parquet").to_pandas().set_index("population")
     assert genes.loc["eur"].to_dict() == {
-        "sample": "HG00096", "gene_id": "ENSG1.1", "strand": "-", "forward": "ACGRT", "reverse_complement": "AYCGT",
-    }  # fmt: skip
+        "sample": "HG00096",
+        "gene_id": "ENSG1.1",
+        "strand": "-",
+        "forward": "ACGRT",
+        "reverse_complement": "AYCGT",
+    }
     cres = pq.read_table(tmp_path / "out/cres.parquet").to_pylist()
     assert len(cres) == 4
     assert {key: cres[1][key] for key in ("population", "sample", "start", "class")} == {
-        "population": "eur", "sample": "HG00096", "start": 50, "class": "dELS",
-    }  # fmt: skip
+        "population": "eur",
+        "sample": "HG00096",
+        "start": 50,
+        "class": "dELS",
+    }
     assert (cres[1]["forward_ids"], cres[1]["reverse_complement_ids"]) == ([7], [8, 9])
 
 

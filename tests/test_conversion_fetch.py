@@ -39,9 +39,13 @@ def service() -> Iterator[str]:
     host, port = server.get_host_and_port()
     address = f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}"
     client = boto3.client(
-        "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x",
+        "s3",
+        endpoint_url=address,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
         config=Config(retries={"max_attempts": 1}),
-    )  # fmt: skip
+    )
     client.create_bucket(Bucket="czi-variantformer", ACL="public-read")
     for key in (*PCG, CRES, *MAPS, "model/v4_ag/all_genes_gencodeV24.csv", "data/HG00096.vcf.gz"):
         client.put_object(Bucket="czi-variantformer", Key=key, Body=content_of(key), ACL="public-read")
@@ -49,14 +53,19 @@ def service() -> Iterator[str]:
     parts, whole = [], content_of("model/v4_ag/checkpoint.pth", LARGE)
     for number, first in enumerate(range(0, LARGE, 8 * 2**20), 1):
         part = client.upload_part(
-            Bucket="czi-variantformer", Key="model/v4_ag/checkpoint.pth", UploadId=upload["UploadId"],
-            PartNumber=number, Body=whole[first : first + 8 * 2**20],
-        )  # fmt: skip
+            Bucket="czi-variantformer",
+            Key="model/v4_ag/checkpoint.pth",
+            UploadId=upload["UploadId"],
+            PartNumber=number,
+            Body=whole[first : first + 8 * 2**20],
+        )
         parts.append({"ETag": part["ETag"], "PartNumber": number})
     client.complete_multipart_upload(
-        Bucket="czi-variantformer", Key="model/v4_ag/checkpoint.pth", UploadId=upload["UploadId"],
+        Bucket="czi-variantformer",
+        Key="model/v4_ag/checkpoint.pth",
+        UploadId=upload["UploadId"],
         MultipartUpload={"Parts": parts},
-    )  # fmt: skip
+    )
     yield address
     server.stop()
 

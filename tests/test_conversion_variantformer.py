@@ -125,10 +125,17 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files in the released layout."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("released")
-    files = {name: folder / file for name, file in (
-        ("checkpoint", "v4.pth"), ("encoder_checkpoint", "tok.pth"), ("vocabulary", "bpe.json"),
-        ("tissues", "tissues.yaml"), ("genes", "genes.csv"), ("cres", "cres.bed"),
-    )}  # fmt: skip
+    files = {
+        name: folder / file
+        for name, file in (
+            ("checkpoint", "v4.pth"),
+            ("encoder_checkpoint", "tok.pth"),
+            ("vocabulary", "bpe.json"),
+            ("tissues", "tissues.yaml"),
+            ("genes", "genes.csv"),
+            ("cres", "cres.bed"),
+        )
+    }
     optimizer = [{"state": {0: {"exp_avg": torch.zeros(1000)}}}]
     expression = {"state_dict": expression_state(), "hyper_parameters": MODEL, "optimizer_states": optimizer}
     torch.save(expression, files["checkpoint"])
@@ -170,9 +177,14 @@ def test_every_weight_arrives(released: dict[str, Path], tmp_path: Path, shard_s
     assert model.config.tissues == ["liver", None, "whole blood", "brain - cortex"]
     assert model.config.encoder_config.token_length == 20
     assert {path.name for path in (tmp_path / "model").iterdir()} >= {
-        "config.json", "tokenizer.json", "tokenizer_config.json", "processor_config.json", "genes.parquet",
-        "cres.parquet", "README.md",
-    }  # fmt: skip
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "processor_config.json",
+        "genes.parquet",
+        "cres.parquet",
+        "README.md",
+    }
     assert len(GeneTable.read(tmp_path / "model/genes.parquet")) == 1
     assert len(CreTable.read(tmp_path / "model/cres.parquet")) == 1
     assert "ALiBi buffers (5)" in (tmp_path / "model/README.md").read_text()
@@ -239,10 +251,14 @@ def test_weights_that_are_no_numbers_are_refused_by_name(released: dict[str, Pat
         (float("inf"), torch.bfloat16, "gene_projection.* not finite"),
         (1e30, torch.float16, "gene_projection.* float16 does not have.*another --dtype"),
     ):
-        files = {**released, "checkpoint": changed(
-            released["checkpoint"], tmp_path / "changed.pth",
-            lambda content, value=value: content["state_dict"]["gene_map.weight"][0].fill_(value),
-        )}  # fmt: skip
+        files = {
+            **released,
+            "checkpoint": changed(
+                released["checkpoint"],
+                tmp_path / "changed.pth",
+                lambda content, value=value: content["state_dict"]["gene_map.weight"][0].fill_(value),
+            ),
+        }
         with pytest.raises(CheckpointError, match=message):
             convert_expression_model(**files, output=tmp_path / "model", dtype=dtype)
         assert not (tmp_path / "model").exists()

@@ -68,8 +68,9 @@ def test_pairs_are_the_values_of_the_part(cohort: SmallCohort, split: Split, pai
 
 def test_tissues_are_drawn_with_their_weights(pairs: ExpressionPairs) -> None:
     pair = next(pair for pair in range(len(pairs)) if len(pairs.values(pair)[0]) == 3)
-    uneven = ExpressionPairs(**{**{f: getattr(pairs, f) for f in pairs.__dataclass_fields__},
-                                "tissue_weights": {0: 1.0, 1: 0.1, 2: 0.1}})  # fmt: skip
+    uneven = ExpressionPairs(
+        **{**{f: getattr(pairs, f) for f in pairs.__dataclass_fields__}, "tissue_weights": {0: 1.0, 1: 0.1, 2: 0.1}}
+    )
     firsts = Counter(int(uneven.drawn(pair, 1, (0, epoch))[0][0]) for epoch in range(600))
     assert firsts[0] / 600 == pytest.approx(1 / 1.2, abs=0.06)
     tissues, labels = pairs.drawn(pair, 2, (0, 1))
@@ -176,9 +177,12 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     vcf = write_vcf(tmp_path / "deleted.vcf.gz", [line], contigs={"chr1": LENGTH, "chrX": 200}, samples=DONORS)
     predictor = cohort.world.predictor
     lacking = ExpressionExamples(
-        examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
-        predictor.model.cre_table, predictor.model.processor,
-    )  # fmt: skip
+        examples.pairs,
+        DonorGenomes(cohort.world.reference.path, {"LAB": vcf}),
+        predictor.gene_table,
+        predictor.model.cre_table,
+        predictor.model.processor,
+    )
     genomes = DonorGenomes(cohort.world.reference.path, {"LAB": vcf})
     genomes.check_contigs("LAB", {donor: ["chr1"] for donor in DONORS}, "genes")
     with pytest.raises(
@@ -210,9 +214,12 @@ def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
     for reason, records in lines.items():
         vcf = write_vcf(tmp_path / f"{reason[:5]}.vcf.gz", records, contigs=contigs, samples=DONORS)
         lacking = ExpressionExamples(
-            examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.gene_table,
-            predictor.model.cre_table, predictor.model.processor,
-        )  # fmt: skip
+            examples.pairs,
+            DonorGenomes(cohort.world.reference.path, {"LAB": vcf}),
+            predictor.gene_table,
+            predictor.model.cre_table,
+            predictor.model.processor,
+        )
         caplog.clear()
         for _ in range(2):
             assert np.isnan(lacking({"epoch": 0, "pair": 0})["labels"]).all()

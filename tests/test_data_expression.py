@@ -33,10 +33,17 @@ TISSUES = TissueNames(["whole blood", "liver", "lcl", "K562"])
 
 def gene_table(n: int = 4, noncoding: Sequence[int] = ()) -> GeneTable:
     return GeneTable(
-        Gene(f"ENSG{row:011d}.{row + 1}", f"G{row}", "chr1", 1_000 * row + 1, 1_000 * row + 500, "+",
-             "lincRNA" if row in noncoding else "protein_coding")
+        Gene(
+            f"ENSG{row:011d}.{row + 1}",
+            f"G{row}",
+            "chr1",
+            1_000 * row + 1,
+            1_000 * row + 500,
+            "+",
+            "lincRNA" if row in noncoding else "protein_coding",
+        )
         for row in range(n)
-    )  # fmt: skip
+    )
 
 
 def tidy(source: ExpressionSource) -> pd.DataFrame:
@@ -66,8 +73,9 @@ def gtex(tmp_path: Path) -> tuple[Path, Path]:
 def test_gtex(gtex: tuple[Path, Path]) -> None:
     source = read_gct(*gtex)
     assert [(each.sample, each.donor, each.tissue) for each in source.samples] == [
-        ("GTEX-A1-0001-SM", "GTEX-A1", "Whole Blood"), ("GTEX-A1-0002-SM", "GTEX-A1", "Liver")
-    ]  # fmt: skip
+        ("GTEX-A1-0001-SM", "GTEX-A1", "Whole Blood"),
+        ("GTEX-A1-0002-SM", "GTEX-A1", "Liver"),
+    ]
     assert source.left_out == {"RIN not above 6": 1, "RIN not given": 1}
     table = tidy(source)
     assert table.columns.tolist() == EXPRESSION_SCHEMA.names
@@ -144,8 +152,11 @@ def test_replicates_become_one_sample_on_the_scale_that_is_stored(
 ) -> None:
     """Of one file and of two; zeros count among what was measured, values that were not measured do not."""
     genes, nan = [f"ENSG{row:011d}" for row in range(3)], float("nan")
-    first = source_with("a.tsv", [("s0", "A", "liver"), ("s1", "B", "liver"), ("s2", "A", "Liver"), ("s3", "A", "lcl")],
-                      {genes[0]: [3, 5, 0, 7], genes[1]: [0, 1, 0, 2], genes[2]: [nan, 4, 8, nan]})  # fmt: skip
+    first = source_with(
+        "a.tsv",
+        [("s0", "A", "liver"), ("s1", "B", "liver"), ("s2", "A", "Liver"), ("s3", "A", "lcl")],
+        {genes[0]: [3, 5, 0, 7], genes[1]: [0, 1, 0, 2], genes[2]: [nan, 4, 8, nan]},
+    )
     second = source_with("b.tsv", [("s4", "C", "liver"), ("s5", "A", "liver")], {genes[0]: [6, 9], genes[1]: [1, 0]})
     found = harmonize([first, second], gene_table(3), TISSUES, tmp_path / "out", least_nonzero=1)
     names = found.samples["sample"].to_pylist()
@@ -157,11 +168,16 @@ def test_replicates_become_one_sample_on_the_scale_that_is_stored(
         )
     }
     expected = {
-        ("s0", genes[0]): np.mean(np.log1p([3, 0, 9])), ("s0", genes[2]): np.log1p(8),
-        ("s1", genes[0]): np.log1p(5), ("s1", genes[1]): np.log1p(1), ("s1", genes[2]): np.log1p(4),
-        ("s3", genes[0]): np.log1p(7), ("s3", genes[1]): np.log1p(2),
-        ("s4", genes[0]): np.log1p(6), ("s4", genes[1]): np.log1p(1),
-    }  # fmt: skip
+        ("s0", genes[0]): np.mean(np.log1p([3, 0, 9])),
+        ("s0", genes[2]): np.log1p(8),
+        ("s1", genes[0]): np.log1p(5),
+        ("s1", genes[1]): np.log1p(1),
+        ("s1", genes[2]): np.log1p(4),
+        ("s3", genes[0]): np.log1p(7),
+        ("s3", genes[1]): np.log1p(2),
+        ("s4", genes[0]): np.log1p(6),
+        ("s4", genes[1]): np.log1p(1),
+    }
     assert values == pytest.approx(expected, rel=1e-6)
     reports = found.report["cohorts"]
     assert reports["LAB (a.tsv)"]["replicates"] == {"samples": 3, "become": 1}
@@ -200,8 +216,9 @@ def test_encode(tmp_path: Path) -> None:
     source = read_encode(path, donor="K562", tissue="K562")
     assert source.is_cell_line
     assert tidy(source)[["sample", "gene_id", "tpm"]].to_numpy().tolist() == [
-        ["ENCFF1", "ENSG00000000001.5", 3.5], ["ENCFF1", "ENSG00000000002.5", 0.0]
-    ]  # fmt: skip
+        ["ENCFF1", "ENSG00000000001.5", 3.5],
+        ["ENCFF1", "ENSG00000000002.5", 0.0],
+    ]
     path.write_text("gene_id\tlength\nENSG1\t1\n")
     with pytest.raises(InputError, match="has no column TPM"):
         read_encode(path, donor="K562", tissue="K562")
@@ -245,15 +262,23 @@ def test_quantile_normalisation_by_hand() -> None:
 
 
 def test_tidy_tables(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"donor": ["A", "A", "B"], "tissue": ["liver", "liver", "liver"],
-                         "gene_id": ["ENSG1", "ENSG2", "ENSG1"], "tpm": [1.0, 2.0, 3.0]})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "donor": ["A", "A", "B"],
+            "tissue": ["liver", "liver", "liver"],
+            "gene_id": ["ENSG1", "ENSG2", "ENSG1"],
+            "tpm": [1.0, 2.0, 3.0],
+        }
+    )
     for name, write in (("t.csv", lambda p: rows.to_csv(p, index=False)), ("t.parquet", rows.to_parquet)):
         write(tmp_path / name)
         source = read_tidy(tmp_path / name)
         assert [each.sample for each in source.samples] == ["A|liver", "B|liver"]
         assert tidy(source)[["donor", "gene_id", "tpm"]].to_numpy().tolist() == [
-            ["A", "ENSG1", 1.0], ["B", "ENSG1", 3.0], ["A", "ENSG2", 2.0]
-        ]  # fmt: skip
+            ["A", "ENSG1", 1.0],
+            ["B", "ENSG1", 3.0],
+            ["A", "ENSG2", 2.0],
+        ]
 
 
 @pytest.mark.parametrize(
@@ -307,8 +332,9 @@ def test_what_is_dropped_and_why(tmp_path: Path) -> None:
         ["whole blood", "Whole_Blood", "liver", "liver"],
     )
     line = source_of({"ENSG00000000002": [0.01], "ENSG00000000000": [1]}, ["K562"], "ENCODE", is_cell_line=True)
-    found = harmonize([first, line], gene_table(4, noncoding=[2]), TISSUES, tmp_path / "out",
-                      least_nonzero=3, noncoding_percentile=50)  # fmt: skip
+    found = harmonize(
+        [first, line], gene_table(4, noncoding=[2]), TISSUES, tmp_path / "out", least_nonzero=3, noncoding_percentile=50
+    )
     # Thresholds of non-coding values: whole blood 5.5, liver 25. Gene 1 has one value above 0.
     names = list(zip(found.samples["sample"].to_pylist(), found.samples["cohort"].to_pylist(), strict=True))
     values = {
@@ -316,19 +342,27 @@ def test_what_is_dropped_and_why(tmp_path: Path) -> None:
         for sample, gene, value in zip(found.sample, found.gene, found.log1p_tpm, strict=True)
     }
     expected = {
-        ("s0", "C", "ENSG00000000000.1"): 1, ("s1", "C", "ENSG00000000000.1"): 2, ("s2", "C", "ENSG00000000000.1"): 3,
-        ("s3", "C", "ENSG00000000000.1"): 4, ("s1", "C", "ENSG00000000002.3"): 10,
-        ("s3", "C", "ENSG00000000002.3"): 30, ("s0", "ENCODE", "ENSG00000000000.1"): 1,
+        ("s0", "C", "ENSG00000000000.1"): 1,
+        ("s1", "C", "ENSG00000000000.1"): 2,
+        ("s2", "C", "ENSG00000000000.1"): 3,
+        ("s3", "C", "ENSG00000000000.1"): 4,
+        ("s1", "C", "ENSG00000000002.3"): 10,
+        ("s3", "C", "ENSG00000000002.3"): 30,
+        ("s0", "ENCODE", "ENSG00000000000.1"): 1,
         ("s0", "ENCODE", "ENSG00000000002.3"): 0.01,
-    }  # fmt: skip
+    }
     assert set(values) == set(expected)
     for key, tpm in expected.items():
         assert values[key] == pytest.approx(np.log1p(tpm), rel=1e-5)
     dropped = found.report["cohorts"]["C"]["values_dropped"]
     assert dropped == {
-        "zero": 2, "not measured": 1, "gene not in the table": 4, "gene twice in the file": 4,
-        "gene with few values": 1, "non-coding, low for its tissue": 2,
-    }  # fmt: skip
+        "zero": 2,
+        "not measured": 1,
+        "gene not in the table": 4,
+        "gene twice in the file": 4,
+        "gene with few values": 1,
+        "non-coding, low for its tissue": 2,
+    }
     assert found.report["noncoding_thresholds"] == {"whole blood": 5.5, "liver": 25.0}
     assert (found.report["values"], found.report["genes"], len(found)) == (8, 2, 8)
     assert found.samples["tissue"].to_pylist() == ["whole blood", "whole blood", "liver", "liver", "K562"]

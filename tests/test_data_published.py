@@ -42,8 +42,9 @@ def test_donors_can_be_renamed(cohort: SmallCohort, split: Split, tmp_path: Path
     assert not any(f'"{donor}"'.encode() in published for donor in DONORS)
     assert not any(donor in text for donor in DONORS for text in found["sample"].to_pylist())
     with pytest.raises(InputError, match="the same published name"):
-        write_dataset(cohort.expression, split, table, tmp_path / "b", title="T", licence="other",
-                      rename_donor=lambda donor: "X")  # fmt: skip
+        write_dataset(
+            cohort.expression, split, table, tmp_path / "b", title="T", licence="other", rename_donor=lambda donor: "X"
+        )
 
 
 def test_pushing_uploads_the_folder(

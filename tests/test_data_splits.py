@@ -46,8 +46,11 @@ def test_the_papers_split() -> None:
         split.part("GTEx", "NOBODY", "chr1")
     elements = split_elements("ENTEx", validation=["20"])
     assert [elements.part("ENTEx", "D", chrom) for chrom in ("chr21", "21", "chr20", "chr1")] == [
-        "test", "test", "validation", "train"
-    ]  # fmt: skip
+        "test",
+        "test",
+        "validation",
+        "train",
+    ]
 
 
 @settings(max_examples=50, deadline=None)

@@ -72,9 +72,17 @@ def test_files_that_go_together(tmp_path: Path, name: str) -> None:
     assert levels(findings) == {"assembly": "warning"}
     found = by_check(findings)
     assert list(found) == [
-        "FASTA", "assembly", "VCF", "samples", "contigs", "REF alleles", "symbolic", "genotypes",
-        "phasing", "windows",
-    ]  # fmt: skip
+        "FASTA",
+        "assembly",
+        "VCF",
+        "samples",
+        "contigs",
+        "REF alleles",
+        "symbolic",
+        "genotypes",
+        "phasing",
+        "windows",
+    ]
     assert found["FASTA"].message == "indexed, 2 contigs"
     assert found["REF alleles"].message.startswith("200 of 200 sampled records agree (100.0%)")
     assert found["phasing"].message.startswith("200 of 200 ")

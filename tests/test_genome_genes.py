@@ -84,9 +84,7 @@ def test_a_tss_is_the_tables_own_or_else_where_the_gene_begins(tmp_path: Path) -
 
 
 def test_a_table_without_a_tss_is_written_as_before(table: GeneTable) -> None:
-    assert table.table.column_names == [
-        "gene_id", "gene_name", "chromosome", "start", "end", "strand", "gene_type"
-    ]  # fmt: skip
+    assert table.table.column_names == ["gene_id", "gene_name", "chromosome", "start", "end", "strand", "gene_type"]
 
 
 @pytest.mark.parametrize("tss", ["-1", "1.5", "x", "NA"])

@@ -88,8 +88,12 @@ def test_an_unknown_contig_is_an_error(tmp_path: Path) -> None:
 def test_tuples_and_intervals_in_any_order(tmp_path: Path) -> None:
     genome = person(tmp_path, [record(5, "A", "T", "1/1"), record(3, "G", "A", "1/1", chrom="chr2")])
     asked: list[Interval | tuple[str, int, int]] = [
-        ("chr2", 0, 5), Interval("chr1", 3, 6), ("chr1", 0, 20), ("chr2", 2, 3), ("chr1", 3, 6)
-    ]  # fmt: skip
+        ("chr2", 0, 5),
+        Interval("chr1", 3, 6),
+        ("chr1", 0, 20),
+        ("chr2", 2, 3),
+        ("chr1", 3, 6),
+    ]
     assert genome.sequences(asked) == ["GGAGG", "TTC", "ACGTTCGTACGTACGTACGT", "A", "TTC"]
     assert genome.sequences([]) == []
 

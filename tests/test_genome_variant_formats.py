@@ -61,8 +61,12 @@ def test_predictdb_weights(read) -> None:  # type: ignore[no-untyped-def]
     assert [row.turned for row in table.rows] == [False, True]
     assert table.rows[0].annotations["gene_id"] == "ENSG01.5"
     assert table.counts() == {
-        "read": 5, "used": 2, "turned": 1, "repeated": 0, "rejected": {"alleles": 1, "assembly": 1, "no_variant": 1}
-    }  # fmt: skip
+        "read": 5,
+        "used": 2,
+        "turned": 1,
+        "repeated": 0,
+        "rejected": {"alleles": 1, "assembly": 1, "no_variant": 1},
+    }
 
 
 def test_gwas_catalog_harmonised(read) -> None:  # type: ignore[no-untyped-def]
@@ -110,8 +114,10 @@ def test_clinvar_summary(read) -> None:  # type: ignore[no-untyped-def]
 def test_bim(read, name: str) -> None:  # type: ignore[no-untyped-def]
     table = read("1\trs1\t0\t1\tT\tG\n01\trs2\t0.5\t3\tT\tC\n23\trs3\t0\t1\tC\tA\n1\trs4\t0\t4\t0\tT\n", name)
     assert [(str(row.variant), row.turned) for row in table.rows] == [
-        ("chr1:1:G:T", False), ("chr1:3:T:C", True), ("chrX:1:A:C", False)
-    ]  # fmt: skip
+        ("chr1:1:G:T", False),
+        ("chr1:3:T:C", True),
+        ("chrX:1:A:C", False),
+    ]
     assert table.rows[0].annotations["variant"] == "rs1"
     assert table.counts()["rejected"] == {"alleles": 1}
 
@@ -169,11 +175,12 @@ def test_fine_mapping_tables(read, tmp_path: Path, normalizer: VariantNormalizer
     )
     assert names(gtex) == ["chr1:1:G:T"]
     assert {key: gtex.rows[0].annotations[key] for key in ("gene_id", "tissue", "slope", "pip")} == {
-        "gene_id": "ENSG1.2", "tissue": "Liver", "slope": "0.5", "pip": "0.9"
-    }  # fmt: skip
-    assert gtex.counts() == {
-        "read": 3, "used": 1, "turned": 0, "repeated": 1, "rejected": {"no_variant": 1}
-    }  # fmt: skip
+        "gene_id": "ENSG1.2",
+        "tissue": "Liver",
+        "slope": "0.5",
+        "pip": "0.9",
+    }
+    assert gtex.counts() == {"read": 3, "used": 1, "turned": 0, "repeated": 1, "rejected": {"no_variant": 1}}
     mage = read(
         "variantChrom\tvariantPosition\tvariantRef\tvariantAlt\tvariant_kgpID\tvariant_rsID\tensemblID\tgeneSymbol\t"
         "variantPIP\tvariantCredibleSet\n"
@@ -305,9 +312,21 @@ def test_spdi_is_not_read_as_a_vcf_would_be() -> None:
 
 @pytest.mark.parametrize(
     ("position", "used"),
-    [("1", True), ("1.0", True), ("1e0", False), ("1.5", False), ("1E+00", False), ("1,000", False), ("", False),
-     ("NA", False), ("-1", False), ("0", False), ("9" * 5_000, False), ("\u0661", False)],
-)  # fmt: skip
+    [
+        ("1", True),
+        ("1.0", True),
+        ("1e0", False),
+        ("1.5", False),
+        ("1E+00", False),
+        ("1,000", False),
+        ("", False),
+        ("NA", False),
+        ("-1", False),
+        ("0", False),
+        ("9" * 5_000, False),
+        ("\u0661", False),
+    ],
+)
 def test_positions_are_exact_or_refused(read, position: str, used: bool) -> None:  # type: ignore[no-untyped-def]
     table = read(f"chrom\tpos\tref\talt\n1\t{position}\tG\tT\n")
     assert len(table) == used
@@ -398,8 +417,10 @@ Writer = Callable[[Variant, str], str]
 
 def spdi(variant: Variant, genome: str) -> str:
     """Without what both alleles begin with."""
-    head = next((i for i, (a, b) in enumerate(zip(variant.ref, variant.alt, strict=False)) if a != b),
-                min(len(variant.ref), len(variant.alt)))  # fmt: skip
+    head = next(
+        (i for i, (a, b) in enumerate(zip(variant.ref, variant.alt, strict=False)) if a != b),
+        min(len(variant.ref), len(variant.alt)),
+    )
     return f"chr1:{variant.start + head}:{variant.ref[head:]}:{variant.alt[head:]}"
 
 
@@ -424,16 +445,23 @@ FORMATS: dict[str, Writer] = {
     "vcf": lambda variant, _: f"1\t{variant.pos}\t.\t{variant.ref}\t{variant.alt}\t.\tPASS\t.",
     "bim": lambda variant, _: f"1\t{str(variant)[3:]}\t0\t{variant.pos}\t{variant.alt}\t{variant.ref}",
     "bim, A1 is REF": lambda variant, _: f"1\t{str(variant)[3:]}\t0\t{variant.pos}\t{variant.ref}\t{variant.alt}",
-    "gwas": lambda variant, _: "hm_variant_id\thm_chrom\thm_pos\thm_other_allele\thm_effect_allele\n"
-    f"1_{variant.pos}_{variant.ref}_{variant.alt}\t1\t{variant.pos}\t{variant.ref}\t{variant.alt}",
-    "predictdb": lambda variant, _: "rsid\tvarID\tref_allele\teff_allele\n"
-    f"rs1\tchr1_{variant.pos}_{variant.ref}_{variant.alt}_b38\t{variant.ref}\t{variant.alt}",
-    "clinvar": lambda variant, _: "#Assembly\tChromosome\tPositionVCF\tReferenceAlleleVCF\tAlternateAlleleVCF\n"
-    f"GRCh38\t1\t{variant.pos}\t{variant.ref}\t{variant.alt}",
-    "mage": lambda variant, _: "variantChrom\tvariantPosition\tvariantRef\tvariantAlt\n"
-    f"chr1\t{variant.pos}\t{variant.ref}\t{variant.alt}",
+    "gwas": lambda variant, _: (
+        "hm_variant_id\thm_chrom\thm_pos\thm_other_allele\thm_effect_allele\n"
+        f"1_{variant.pos}_{variant.ref}_{variant.alt}\t1\t{variant.pos}\t{variant.ref}\t{variant.alt}"
+    ),
+    "predictdb": lambda variant, _: (
+        "rsid\tvarID\tref_allele\teff_allele\n"
+        f"rs1\tchr1_{variant.pos}_{variant.ref}_{variant.alt}_b38\t{variant.ref}\t{variant.alt}"
+    ),
+    "clinvar": lambda variant, _: (
+        "#Assembly\tChromosome\tPositionVCF\tReferenceAlleleVCF\tAlternateAlleleVCF\n"
+        f"GRCh38\t1\t{variant.pos}\t{variant.ref}\t{variant.alt}"
+    ),
+    "mage": lambda variant, _: (
+        f"variantChrom\tvariantPosition\tvariantRef\tvariantAlt\nchr1\t{variant.pos}\t{variant.ref}\t{variant.alt}"
+    ),
     "hgvs": hgvs,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMATS)

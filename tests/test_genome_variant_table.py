@@ -36,8 +36,12 @@ def test_a_table_with_everything(tmp_path: Path, normalizer: VariantNormalizer) 
     first, second = table.rows
     assert first.variant == Variant("chr1", 1, "G", "T")
     assert first.annotations == {
-        "gene_id": "ENSG1", "tissue": "whole blood", "label": "1", "genotype": "het", "note": "x"
-    }  # fmt: skip
+        "gene_id": "ENSG1",
+        "tissue": "whole blood",
+        "label": "1",
+        "genotype": "het",
+        "note": "x",
+    }
     assert first.frequencies == {"": 0.5, "EUR": 0.4}
     assert second.given == Variant("1", 3, "T", "C")
     assert second.variant == Variant("chr1", 3, "T", "C")
@@ -82,9 +86,7 @@ def test_a_vcf_gives_each_alt_by_itself(tmp_path: Path, normalizer: VariantNorma
     )
     table = read_variants(plain, normalizer)
     assert [str(row.variant) for row in table.rows] == ["chr1:1:G:T", "chr1:1:G:C", "chr1:3:TTA:T"]
-    assert [dict(row.frequencies) for row in table.rows] == [
-        {"": 0.25}, {"": 0.5}, {"": pytest.approx(0.1)}
-    ]  # fmt: skip
+    assert [dict(row.frequencies) for row in table.rows] == [{"": 0.25}, {"": 0.5}, {"": pytest.approx(0.1)}]
     assert [each.row for each in table.rejected] == [4]
     with pytest.raises(InputError, match="no INFO field AF_XY"):
         read_variants(plain, normalizer, vcf_af=["AF_XY"])

@@ -432,6 +432,9 @@ def test_contigs_whose_names_look_like_regions(tmp_path: Path) -> None:
     path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=dict.fromkeys(names, 100))
     file = VariantFile(path)
     assert [[found.genotype for found in file.records(name, 0, 50)] for name in names] == [
-        [(0, 1)], [(1, 1)], [(0, 1)], [(1, 1)]
-    ]  # fmt: skip
+        [(0, 1)],
+        [(1, 1)],
+        [(0, 1)],
+        [(1, 1)],
+    ]
     assert all(file.has_records(name) for name in names)

@@ -30,9 +30,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def run(hub: LocalHub, home: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], check=False, capture_output=True, text=True,
-        env=hub.environment(home, **environment), stdin=subprocess.DEVNULL, timeout=300,
-    )  # fmt: skip
+        [sys.executable, *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=hub.environment(home, **environment),
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
 
 
 def test_predict_by_name_then_offline(hub: LocalHub, world: SmallWorld, tmp_path: Path) -> None:
@@ -43,9 +48,20 @@ def test_predict_by_name_then_offline(hub: LocalHub, world: SmallWorld, tmp_path
 
     def predict(output: str, home: str = "home", **environment: str) -> subprocess.CompletedProcess[str]:
         return run(
-            hub, tmp_path / home, "-m", "variantformer_hf", "predict", "me/sharded", "--device", "cpu",
-            "--fasta", str(world.reference.path), "--output", str(tmp_path / output), **environment,
-        )  # fmt: skip
+            hub,
+            tmp_path / home,
+            "-m",
+            "variantformer_hf",
+            "predict",
+            "me/sharded",
+            "--device",
+            "cpu",
+            "--fasta",
+            str(world.reference.path),
+            "--output",
+            str(tmp_path / output),
+            **environment,
+        )
 
     for output, environment in (("online.parquet", {}), ("offline.parquet", {"HF_HUB_OFFLINE": "1"})):
         before = len(hub.requests)
@@ -93,9 +109,17 @@ def test_revisions_tokens_and_refusals(hub: LocalHub, world: SmallWorld, tmp_pat
     hub.corrupt.add("me/damaged/model.safetensors")
     hub.add("me/bare", {"config.json": first["config.json"]})
     asked = [
-        ("me/moving", None), ("me/moving", "v1"), ("me/moving", commit), ("me/moving", "v9"), ("me/private", None),
-        ("me/gated", None), ("me/nowhere", None), ("me/damaged", None), ("me/bare", None), ("no/such/folder", None),
-    ]  # fmt: skip
+        ("me/moving", None),
+        ("me/moving", "v1"),
+        ("me/moving", commit),
+        ("me/moving", "v9"),
+        ("me/private", None),
+        ("me/gated", None),
+        ("me/nowhere", None),
+        ("me/damaged", None),
+        ("me/bare", None),
+        ("no/such/folder", None),
+    ]
     found = hub.python(tmp_path / "home", SEVERAL, json.dumps(asked))
     latest, v1, by_commit, *refusals = found
     assert v1 == by_commit == world_hash(first)
@@ -103,14 +127,20 @@ def test_revisions_tokens_and_refusals(hub: LocalHub, world: SmallWorld, tmp_pat
     for refusal, message in zip(
         refusals,
         [
-            "no revision 'v9'", "that you may read.*hf auth login", "restricted access.*hf auth login",
-            "that you may read", "SHA-256 is not the one.*Remove", "no file model.safetensors", "nor the id of",
+            "no revision 'v9'",
+            "that you may read.*hf auth login",
+            "restricted access.*hf auth login",
+            "that you may read",
+            "SHA-256 is not the one.*Remove",
+            "no file model.safetensors",
+            "nor the id of",
         ],
         strict=True,
-    ):  # fmt: skip
+    ):
         assert re.search(message, refusal), refusal
-    known = hub.python(tmp_path / "home", SEVERAL, json.dumps([("me/private", None), ("me/nowhere", None)]),
-                   HF_TOKEN=TOKEN)  # fmt: skip
+    known = hub.python(
+        tmp_path / "home", SEVERAL, json.dumps([("me/private", None), ("me/nowhere", None)]), HF_TOKEN=TOKEN
+    )
     assert known[0] == world_hash(first)
     assert "that you may read" in known[1]
 

@@ -194,10 +194,17 @@ def test_weights_that_are_not_numbers_fail_the_self_test(world: SmallWorld, fold
 
 
 def test_a_stage_one_folder_is_ready_too(world: SmallWorld, tmp_path: Path) -> None:
-    VariantFormerForChromatinActivity(VariantFormerEncoderConfig(
-        vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=4, intermediate_size=32,
-        token_length=24, num_tissues=3,
-    )).save_pretrained(tmp_path)  # fmt: skip
+    VariantFormerForChromatinActivity(
+        VariantFormerEncoderConfig(
+            vocab_size=60,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            intermediate_size=32,
+            token_length=24,
+            num_tissues=3,
+        )
+    ).save_pretrained(tmp_path)
     world.predictor.model.processor.save_pretrained(tmp_path)
     (tmp_path / "README.md").write_text(card("variantformer-encoder.md"))
     assert "model.safetensors" in {path.name for path in check_folder(tmp_path)}
@@ -317,12 +324,19 @@ def test_push_to_hub_of_model_tokenizer_and_processor(world: SmallWorld, tmp_pat
         found = hub.python(tmp_path / "home", PUSH, folder, HF_TOKEN=TOKEN)
     processor = world.predictor.model.processor
     assert found == [
-        "VariantFormerForExpression", "VariantFormerProcessor", processor.token_length,
+        "VariantFormerForExpression",
+        "VariantFormerProcessor",
+        processor.token_length,
         processor.tokenizer("ACGTRYN")["input_ids"],
-    ]  # fmt: skip
+    ]
     for name in ("me/pushed", "me/saved"):
         files = hub.repositories[name].commits[hub.repositories[name].refs["main"]]
-        assert {"model.safetensors", "config.json", "tokenizer.json", "modeling_variantformer.py",
-                "processing_variantformer.py"} <= files.keys()  # fmt: skip
+        assert {
+            "model.safetensors",
+            "config.json",
+            "tokenizer.json",
+            "modeling_variantformer.py",
+            "processing_variantformer.py",
+        } <= files.keys()
         assert json.loads(files["config.json"])["auto_map"]
         assert json.loads(files["processor_config.json"])["auto_map"]

@@ -137,9 +137,13 @@ def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list
     model = cohort.world.save(tmp_path / "model")
     loop = {"output": "run", "epochs": 3, "batch_size": 2, "checkpoint_every": 2, "log_every": 1}
     content = {
-        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"LAB": str(cohort.vcf)},
-        "expression": str(folder / "expression"), "split": str(folder / "split.json"), "model": str(model),
-    }  # fmt: skip
+        "loop": loop,
+        "fasta": str(cohort.world.reference.path),
+        "vcfs": {"LAB": str(cohort.vcf)},
+        "expression": str(folder / "expression"),
+        "split": str(folder / "split.json"),
+        "model": str(model),
+    }
     # Paths are relative to the configuration, so that each run has its own.
     script = tmp_path / "runs"
     script.mkdir()
@@ -153,9 +157,13 @@ def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list
     }
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
-        [sys.executable, str(RUNS), str(script)], input=json.dumps(question), env=environment, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, str(RUNS), str(script)],
+        input=json.dumps(question),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     found = list(json.loads(done.stdout.splitlines()[-1]))
     for point, each in enumerate(found):

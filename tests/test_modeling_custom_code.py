@@ -113,23 +113,38 @@ def test_the_folder_works_without_the_package(world: SmallWorld, clean_python: P
     predictor = world.predictor
     predictor.model.network.save_pretrained(tmp_path / "model")
     predictor.model.processor.save_pretrained(tmp_path / "model")
-    activity = VariantFormerForChromatinActivity(VariantFormerEncoderConfig(
-        vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=4, intermediate_size=32,
-        token_length=24, num_tissues=3,
-    )).eval()  # fmt: skip
+    activity = VariantFormerForChromatinActivity(
+        VariantFormerEncoderConfig(
+            vocab_size=60,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            intermediate_size=32,
+            token_length=24,
+            num_tissues=3,
+        )
+    ).eval()
     activity.save_pretrained(tmp_path / "encoder")
     lines = [record(at, world.genome[at - 1], other_base(world.genome[at - 1]), "0/1") for at in (1900, 2000)]
     genome = world.person(lines)
     sequences = predictor.model.sequences(genome, "PLUS")
-    (tmp_path / "sequences.json").write_text(json.dumps({
-        "cre_sequences": sequences.cre_sequences, "cre_classes": sequences.cre_class_ids.tolist(),
-        "gene_sequence": sequences.gene_sequence,
-    }))  # fmt: skip
+    (tmp_path / "sequences.json").write_text(
+        json.dumps(
+            {
+                "cre_sequences": sequences.cre_sequences,
+                "cre_classes": sequences.cre_class_ids.tolist(),
+                "gene_sequence": sequences.gene_sequence,
+            }
+        )
+    )
     found = run_without_the_package(clean_python, tmp_path)
     assert found["classes"] == [
-        "VariantFormerConfig", "VariantFormerForExpression", "VariantFormerProcessor",
-        "VariantFormerForChromatinActivity", "VariantFormerEncoder",
-    ]  # fmt: skip
+        "VariantFormerConfig",
+        "VariantFormerForExpression",
+        "VariantFormerProcessor",
+        "VariantFormerForChromatinActivity",
+        "VariantFormerEncoder",
+    ]
     ours, _ = predictor.model.predict_gene(sequences, range(len(TISSUES)))
     torch.testing.assert_close(torch.tensor(found["logits"][0]), torch.from_numpy(ours), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(torch.tensor(found["repeated"]), torch.tensor(found["logits"]), atol=1e-5, rtol=1e-5)
@@ -205,7 +220,13 @@ def run_without_the_package(python: Path, folder: Path) -> dict[str, object]:
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
         [str(python), "-c", READ_WITHOUT_THE_PACKAGE, *map(str, arguments)],
-        check=False, capture_output=True, text=True, env=environment, cwd=folder, stdin=subprocess.DEVNULL, timeout=300,
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3_000:]
     return json.loads(done.stdout.splitlines()[-1])

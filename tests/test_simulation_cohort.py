@@ -75,8 +75,9 @@ def test_the_truth_is_what_expression_follows_from(cohort: SimulatedCohort) -> N
     both = oracle.assign(observed=np.log1p(observed["tpm"]))
     explained = [
         np.corrcoef(group["log1p_tpm"], group["observed"])[0, 1] ** 2
-        for _, group in both.groupby(["gene_id", "tissue"]) if group["log1p_tpm"].std() > 0
-    ]  # fmt: skip
+        for _, group in both.groupby(["gene_id", "tissue"])
+        if group["log1p_tpm"].std() > 0
+    ]
     assert np.mean(explained) == pytest.approx(0.5, abs=0.08)
     reference = ReferenceGenome(cohort.fasta)
     genes = GeneTable.read(cohort.genes).genes

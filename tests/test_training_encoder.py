@@ -34,11 +34,25 @@ def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tm
     pretrained = VariantFormerEncoder.from_pretrained(first / "last")
     second = tmp_path / "expression"
     path = expression_config(
-        lab, cohort, second, model=None, encoder=str(first / "last"), tissues=list(TISSUES),
-        genes=str(cohort.world.folder / "genes.csv"), cres=str(cohort.world.folder / "cres.bed"),
-        config={"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6, "intermediate_size": 32,
-                "cre_radius": 1_500, "gene_upstream": 50, "max_gene_length": 1_200, "max_gene_windows": 12},
-    )  # fmt: skip
+        lab,
+        cohort,
+        second,
+        model=None,
+        encoder=str(first / "last"),
+        tissues=list(TISSUES),
+        genes=str(cohort.world.folder / "genes.csv"),
+        cres=str(cohort.world.folder / "cres.bed"),
+        config={
+            "hidden_size": 24,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 6,
+            "intermediate_size": 32,
+            "cre_radius": 1_500,
+            "gene_upstream": 50,
+            "max_gene_length": 1_200,
+            "max_gene_windows": 12,
+        },
+    )
     in_process("expression", path)
     model = ExpressionPredictor.from_pretrained(second / "last", device="cpu").model.network
     for name, tensor in pretrained.state_dict().items():
@@ -48,13 +62,22 @@ def test_encoder_then_expression_from_nothing(lab: Path, cohort: SmallCohort, tm
 def test_one_batch_of_activity_can_be_learned() -> None:
     torch.manual_seed(0)
     config = VariantFormerEncoderConfig(
-        vocab_size=30, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        token_length=12, num_tissues=2,
-    )  # fmt: skip
+        vocab_size=30,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        token_length=12,
+        num_tissues=2,
+    )
     model = VariantFormerForChromatinActivity(config)
     ids = torch.randint(4, 30, (8, 2, 12))
-    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "tissue_ids": torch.arange(8) % 2,
-             "labels": torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])}  # fmt: skip
+    batch = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "tissue_ids": torch.arange(8) % 2,
+        "labels": torch.tensor([0, 1, 1, 0, 1, 0, 0, 1]),
+    }
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(60):
         loss = model(**batch).loss

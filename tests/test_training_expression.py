@@ -44,9 +44,15 @@ def test_only_a_new_tissue_learns(lab: Path, cohort: SmallCohort, tmp_path: Path
     split_donors(expression_values.samples, test=0.25).save(tmp_path / "own.json")
     output = tmp_path / "run"
     config = expression_config(
-        lab, cohort, output, expression=str(tmp_path / "own"), split=str(tmp_path / "own.json"),
-        new_tissues={"lcl": "liver"}, freeze="all_but_new_tissues", loop={"epochs": 1},
-    )  # fmt: skip
+        lab,
+        cohort,
+        output,
+        expression=str(tmp_path / "own"),
+        split=str(tmp_path / "own.json"),
+        new_tissues={"lcl": "liver"},
+        freeze="all_but_new_tissues",
+        loop={"epochs": 1},
+    )
     in_process("expression", config)
     before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.network.state_dict()
     trained = ExpressionPredictor.from_pretrained(output / "last", device="cpu").model.network

@@ -48,14 +48,28 @@ def test_a_step_is_the_mean_over_its_labels_however_it_is_shared_out(
     found = []
     for processes, batch_size, accumulation in ways:
         output = tmp_path / f"{processes}-{batch_size}"
-        loop = {"epochs": 1, "batch_size": batch_size, "gradient_accumulation": accumulation, "max_steps": n_steps,
-                "optimizer": {"learning_rate": 1e-6, "max_grad_norm": None}}  # fmt: skip
+        loop = {
+            "epochs": 1,
+            "batch_size": batch_size,
+            "gradient_accumulation": accumulation,
+            "max_steps": n_steps,
+            "optimizer": {"learning_rate": 1e-6, "max_grad_norm": None},
+        }
         if stage == "expression":
             config = expression_config(lab, cohort, output, loop=loop, model=str(model), n_tissues=3, freeze="none")
         else:
-            small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
-                     "token_length": 24, "cre_flank": 10, "hidden_dropout": 0.0, "attention_dropout": 0.0,
-                     "loss_reduction": "mean", "use_contrastive_loss": False}  # fmt: skip
+            small = {
+                "hidden_size": 16,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "intermediate_size": 32,
+                "token_length": 24,
+                "cre_flank": 10,
+                "hidden_dropout": 0.0,
+                "attention_dropout": 0.0,
+                "loss_reduction": "mean",
+                "use_contrastive_loss": False,
+            }
             config = encoder_config(lab, cohort, output, loop=loop, config=small)
         if processes == 1:
             kept = kept_gradients(stage, config)

@@ -120,10 +120,14 @@ def test_elements_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     reference = ReferenceTokens(PROCESSOR.tokenizer, 3)
     genes = [
         GeneRegions(
-            Gene("ENSG1", "G", CONTIG, 0, 100, "+"), Interval(CONTIG, 0, 100), np.array([5, 200]), np.array([60, 300]),
-            np.array([0, 1], dtype=np.int8), np.array([0, 2]),
+            Gene("ENSG1", "G", CONTIG, 0, 100, "+"),
+            Interval(CONTIG, 0, 100),
+            np.array([5, 200]),
+            np.array([60, 300]),
+            np.array([0, 1], dtype=np.int8),
+            np.array([0, 2]),
         )
-    ]  # fmt: skip
+    ]
     first = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])
     monkeypatch.setattr(module, "encoded_texts", lambda *_: pytest.fail("encoded again"))
     again = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])

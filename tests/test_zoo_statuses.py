@@ -167,8 +167,16 @@ def test_what_is_read_as_reference_is_a_number_and_what_snps_only_leaves_out_say
 
 
 READ = [("0/0:30:30", "."), ("0/1:30:30", None), ("1/1:30:30", None), ("0/0:30:30", None)]
-NOT_READ = [("./.:30:30", None), (".:30:30", "."), ("0/1:3:30", None), ("0/0:3:30", "."), ("0/0:.:30", None),
-            ("1/1:30:2", None), ("0/1:30:30", "<DEL>"), ("./.:.:.", ".")]  # fmt: skip
+NOT_READ = [
+    ("./.:30:30", None),
+    (".:30:30", "."),
+    ("0/1:3:30", None),
+    ("0/0:3:30", "."),
+    ("0/0:.:30", None),
+    ("1/1:30:2", None),
+    ("0/1:30:30", "<DEL>"),
+    ("./.:.:.", "."),
+]
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -46,12 +46,24 @@ kept_gradients(sys.argv[1], sys.argv[2])
 
 
 def expression_config(lab: Path, cohort: SmallCohort, output: Path, **changes: Any) -> Path:
-    loop = {"output": str(output), "epochs": 3, "batch_size": 2, "checkpoint_every": 2, "log_every": 1,
-            "optimizer": {"learning_rate": "1e-3"}, **changes.pop("loop", {})}  # fmt: skip
+    loop = {
+        "output": str(output),
+        "epochs": 3,
+        "batch_size": 2,
+        "checkpoint_every": 2,
+        "log_every": 1,
+        "optimizer": {"learning_rate": "1e-3"},
+        **changes.pop("loop", {}),
+    }
     content = {
-        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"LAB": "cohort.vcf.gz"},
-        "expression": "expression", "split": "split.json", "model": "model", **changes,
-    }  # fmt: skip
+        "loop": loop,
+        "fasta": str(cohort.world.reference.path),
+        "vcfs": {"LAB": "cohort.vcf.gz"},
+        "expression": "expression",
+        "split": "split.json",
+        "model": "model",
+        **changes,
+    }
     path = lab / f"{output.name}.yaml"
     path.write_text(yaml.safe_dump({name: value for name, value in content.items() if value is not None}))
     return path
@@ -60,18 +72,38 @@ def expression_config(lab: Path, cohort: SmallCohort, output: Path, **changes: A
 def encoder_config(lab: Path, cohort: SmallCohort, output: Path, **changes: Any) -> Path:
     activity = [
         {"path": f"{donor}.{tissue}.bed", "donor": donor, "tissue": tissue}
-        for donor in DONORS[:3] for tissue in TISSUES[:2]
-    ]  # fmt: skip
+        for donor in DONORS[:3]
+        for tissue in TISSUES[:2]
+    ]
     optimizer = {"name": "adam", "schedule": "plateau", "learning_rate": 1e-3}
-    loop = {"output": str(output), "epochs": 2, "batch_size": 6, "checkpoint_every": 3, "log_every": 1,
-            "optimizer": optimizer, **changes.pop("loop", {})}  # fmt: skip
+    loop = {
+        "output": str(output),
+        "epochs": 2,
+        "batch_size": 6,
+        "checkpoint_every": 3,
+        "log_every": 1,
+        "optimizer": optimizer,
+        **changes.pop("loop", {}),
+    }
     content = {
-        "loop": loop, "fasta": str(cohort.world.reference.path), "vcfs": {"*": "cohort.vcf.gz"},
-        "cres": str(cohort.world.folder / "cres.bed"), "activity": activity, "held_out": ["chrX"],
-        "config": {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
-                   "token_length": 24, "cre_flank": 10, "hidden_dropout": 0.1},
-        "vocab_size": 60, **changes,
-    }  # fmt: skip
+        "loop": loop,
+        "fasta": str(cohort.world.reference.path),
+        "vcfs": {"*": "cohort.vcf.gz"},
+        "cres": str(cohort.world.folder / "cres.bed"),
+        "activity": activity,
+        "held_out": ["chrX"],
+        "config": {
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 32,
+            "token_length": 24,
+            "cre_flank": 10,
+            "hidden_dropout": 0.1,
+        },
+        "vocab_size": 60,
+        **changes,
+    }
     path = lab / f"{output.name}.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
