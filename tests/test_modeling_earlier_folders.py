@@ -14,7 +14,7 @@ from transformers import AutoModel, AutoProcessor
 from variantformer_hf.hub.folder_check import refresh_model_code
 from variantformer_hf.modeling import VariantFormerForChromatinActivity, VariantFormerForExpression
 from variantformer_hf.modeling.variantformer.custom_code_variantformer import MODEL_FILES, PROCESSOR_FILES
-from variantformer_hf.zoo.model_files import load_activity_model, load_expression_model
+from variantformer_hf.zoo.variantformer.loading import load_activity_model, load_expression_model
 
 # Folders of both stages as ``save_pretrained`` wrote them while modeling_variantformer.py held all of the model; with
 # sequences, and what the model said of them.

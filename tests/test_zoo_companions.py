@@ -18,8 +18,10 @@ from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.errors import InputError
 from variantformer_hf.hub.folder_check import refresh_model_code
 from variantformer_hf.inference.windows import model_windows
-from variantformer_hf.zoo.companions import COMPANIONS, companion_digests, write_companions
-from variantformer_hf.zoo.model_files import all_finite, load_encoder, load_expression_model, model_file
+from variantformer_hf.zoo.companions import COMPANIONS, write_companions
+from variantformer_hf.zoo.model_files import all_finite, model_file
+from variantformer_hf.zoo.variantformer.companions import companion_digests
+from variantformer_hf.zoo.variantformer.loading import load_encoder, load_expression_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

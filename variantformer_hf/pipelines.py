@@ -18,9 +18,10 @@ from .inference.predictor import ExpressionPredictor
 from .inference.query import RejectedQueryError, rejected_names
 from .modeling import VariantFormerForExpression, VariantFormerProcessor
 from .zoo.companions import check_companions
-from .zoo.model_files import load_expression_model, model_file, model_identity
+from .zoo.model_files import model_file, model_identity
 from .zoo.outputs import TissueNames
 from .zoo.variantformer.gene_model import VariantFormerGeneModel
+from .zoo.variantformer.loading import load_expression_model
 
 TASK = "personal-gene-expression"
 

@@ -24,7 +24,8 @@ from ..modeling.variantformer.custom_code_variantformer import (
     add_processor_code,
 )
 from ..zoo.companions import check_companions, companions_of, write_companions
-from ..zoo.model_files import load_activity_model, load_expression_model, load_processor, model_file
+from ..zoo.model_files import model_file
+from ..zoo.variantformer.loading import load_activity_model, load_expression_model, load_processor
 from .card import card_problems
 
 CARD = "README.md"

@@ -13,6 +13,8 @@ from .variantformer import (
     VariantFormerModel,
     VariantFormerProcessor,
     choose_attention,
+    config_digest,
+    record_written,
 )
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "VariantFormerModel",
     "VariantFormerProcessor",
     "choose_attention",
+    "config_digest",
+    "record_written",
 ]
 
 for _config, _model in (

@@ -27,8 +27,10 @@ from ..modeling import (
     VariantFormerProcessor,
 )
 from ..tokenization import DnaTokenizer
-from ..zoo.companions import check_companions, companion_digests, write_companions
-from ..zoo.model_files import load_activity_model, load_processor, model_file
+from ..zoo.companions import check_companions, write_companions
+from ..zoo.model_files import model_file
+from ..zoo.variantformer.companions import companion_digests
+from ..zoo.variantformer.loading import load_activity_model, load_processor
 from .loop import HELD_OUT_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import EncoderOptions, check_writable, run_description, without_geometry
 

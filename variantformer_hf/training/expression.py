@@ -28,9 +28,11 @@ from ..modeling import (
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
-from ..zoo.companions import check_companions, companion_digests, write_companions
-from ..zoo.model_files import load_encoder, load_expression_model, load_processor, model_file
+from ..zoo.companions import check_companions, write_companions
+from ..zoo.model_files import model_file
 from ..zoo.outputs import TissueNames
+from ..zoo.variantformer.companions import companion_digests
+from ..zoo.variantformer.loading import load_encoder, load_expression_model, load_processor
 from ..zoo.variantformer.regions import region_finder
 from .frozen_elements import FrozenElements
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start

@@ -7,6 +7,7 @@ file in their place gives numbers all the same, and wrong ones.
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,7 @@ from ..errors import InputError
 from ..files import whole_file
 from ..folder import CRES_FILE, GENES_FILE
 from ..genome.provenance import file_sha256
-from ..modeling import VariantFormerProcessor
-from ..modeling.variantformer.configuration_variantformer import config_digest, record_written
+from ..modeling import config_digest, record_written
 from .model_files import model_file, remembered_sha256
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Files that belong with the weights of a model that has them.
 COMPANIONS = ("tokenizer.json", "processor_config.json", GENES_FILE, CRES_FILE)
 
 
-def write_companions(folder: str | Path) -> dict[str, str]:
+def write_companions(folder: str | Path, names: Sequence[str] = COMPANIONS) -> dict[str, str]:
     """Write into a whole folder's config.json its weights' hashes, and which files they belong with.
 
     Args:
-        folder: weights, config, processor and, of an expression model, tables; all written.
+        folder: weights, config and what travels with them; all written.
+        names: of the files that the weights belong with, where they are there.
 
     Returns:
         Name of each file that is there -> SHA-256 of its bytes.
@@ -41,7 +43,7 @@ def write_companions(folder: str | Path) -> dict[str, str]:
     folder = Path(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["companions"] = {name: file_sha256(folder / name) for name in COMPANIONS if (folder / name).is_file()}
+    config["companions"] = {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
     with whole_file(path) as partial:
         partial.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     record_written(folder)
@@ -97,12 +99,13 @@ def check_companions(model: str | Path, *, revision: str | None = None, force: b
             "tokenizer and tables" if companions is None else "the weights",
             "belong to these weights" if companions is None else "are as they were written",
         )
-    for name, wanted in {**(written or {}), **(companions or {})}.items():
+    small = companions or {}
+    for name, wanted in {**(written or {}), **small}.items():
         file = model_file(model, name, revision=revision)
         if name == "config.json":
             found = config_digest(config)
         else:
-            found = file_sha256(file) if name in COMPANIONS else remembered_sha256(file)
+            found = file_sha256(file) if name in small else remembered_sha256(file)
         if found == wanted:
             continue
         problem = (
@@ -122,26 +125,11 @@ def check_companions(model: str | Path, *, revision: str | None = None, force: b
         logger.warning("%s: %s", file, problem)
 
 
-def companion_digests(
-    processor: VariantFormerProcessor, gene_table: "GeneTable | None" = None, cre_table: "CreTable | None" = None
-) -> dict[str, str]:
-    """Hashes of what tokenizer, geometry and tables hold, wherever they came from: a part of what a run is.
-
-    Returns:
-        tokenizer, processor, and genes and cres where there are any -> SHA-256.
-    """
-    return {
-        "tokenizer": _sha256(processor.tokenizer.backend_tokenizer.to_str()),
-        "processor": _sha256(json.dumps(processor.to_dict(), sort_keys=True, default=str)),
-        **table_digests(gene_table, cre_table),
-    }
-
-
 def table_digests(gene_table: "GeneTable | None" = None, cre_table: "CreTable | None" = None) -> dict[str, str]:
     """Hashes of tables: genes, cres -> SHA-256, of those that are given."""
     found = {}
     if gene_table is not None:
-        found["genes"] = _sha256(repr(gene_table.genes))
+        found["genes"] = text_sha256(repr(gene_table.genes))
     if cre_table is not None:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, cre_table.table.schema) as stream:
@@ -150,5 +138,6 @@ def table_digests(gene_table: "GeneTable | None" = None, cre_table: "CreTable | 
     return found
 
 
-def _sha256(text: str) -> str:
+def text_sha256(text: str) -> str:
+    """SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

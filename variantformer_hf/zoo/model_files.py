@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
@@ -31,12 +31,6 @@ from transformers import PreTrainedModel
 from ..errors import InputError
 from ..folder import cache_folder
 from ..genome.provenance import file_sha256
-from ..modeling import (
-    VariantFormerEncoder,
-    VariantFormerForChromatinActivity,
-    VariantFormerForExpression,
-    VariantFormerProcessor,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +39,9 @@ HTTP_ERROR: type[Exception] = importlib.import_module(
     "httpx2" if importlib.util.find_spec("httpx2") else "httpx"
 ).HTTPError
 
-_REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
+MODEL_REMEDY = "Give a folder written by `variantformer convert` or `variantformer demo`, or its Hub id."
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-# Weights of a stage-1 model beside its encoder's.
-_HEADS = ("classifiers.", "logit_scale")
 _HASHES_KEPT = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -78,7 +70,7 @@ def model_file(model: str | Path, name: str, *, revision: str | None = None) -> 
         raise InputError(
             f"the model has no file {name}",
             file=model,
-            remedy=_REMEDY,
+            remedy=MODEL_REMEDY,
         )
     return found
 
@@ -131,44 +123,31 @@ def _remember(path: Path, key: str, value: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def load_expression_model(
-    model: str | Path, *, dtype: torch.dtype, revision: str | None = None, **options: Any
-) -> VariantFormerForExpression:
-    """Load the weights of an expression model, all of them and no others.
-
-    Those of a Hub repository are held to their SHA-256 first.
-
-    Raises:
-        InputError: another kind of model, damaged files, weights that are missing, unknown or of another shape
-            (transformers alone would fill such weights with random numbers), or that are not finite.
-    """
-    loaded = load_strictly(VariantFormerForExpression, model, dtype=dtype, revision=revision, **options)
-    return cast(VariantFormerForExpression, loaded)
-
-
-def load_activity_model(
-    model: str | Path, *, dtype: torch.dtype, revision: str | None = None, **options: Any
-) -> VariantFormerForChromatinActivity:
-    """Load the weights of a stage-1 model; arguments and errors as for :func:`load_expression_model`."""
-    loaded = load_strictly(VariantFormerForChromatinActivity, model, dtype=dtype, revision=revision, **options)
-    return cast(VariantFormerForChromatinActivity, loaded)
-
-
-def load_encoder(model: str | Path, *, dtype: torch.dtype, revision: str | None = None) -> VariantFormerEncoder:
-    """Load the encoder of a stage-1 model, without its heads; arguments and errors as there."""
-    loaded = load_strictly(VariantFormerEncoder, model, dtype=dtype, revision=revision, unused=_HEADS)
-    return cast(VariantFormerEncoder, loaded)
-
-
 def load_strictly(
     kind: type[PreTrainedModel],
     model: str | Path,
     *,
     dtype: torch.dtype,
-    revision: str | None,
+    revision: str | None = None,
     unused: tuple[str, ...] = (),
     **options: Any,
 ) -> PreTrainedModel:
+    """Load the weights of a model, all of them and no others.
+
+    Those of a Hub repository are held to their SHA-256 first.
+
+    Args:
+        kind: class of the model.
+        model: folder or Hub id.
+        dtype: type to hold the weights in.
+        revision: branch, tag or commit of a Hub repository.
+        unused: beginnings of names of weights that the class does not have and that may be there.
+        **options: of ``kind.from_pretrained``.
+
+    Raises:
+        InputError: another kind of model, damaged files, weights that are missing, unknown or of another shape
+            (transformers alone would fill such weights with random numbers), or that are not finite.
+    """
     config_file = model_file(model, "config.json", revision=revision)
     _weight_files(model, revision)
     try:
@@ -189,14 +168,14 @@ def load_strictly(
         if isinstance(error, InputError):
             raise
         reason = " ".join(str(error).split()).rstrip(".!")[:300]
-        raise InputError(f"the model cannot be loaded: {reason}", file=model, remedy=_REMEDY) from error
+        raise InputError(f"the model cannot be loaded: {reason}", file=model, remedy=MODEL_REMEDY) from error
     unknown = [name for name in found["unexpected_keys"] if not name.startswith(unused)]
     wrong = [*found["missing_keys"], *unknown, *(key[0] for key in found["mismatched_keys"])]
     if wrong:
         raise InputError(
             f"{len(wrong)} weights are missing, unknown or of another shape (first: {wrong[0]})",
             file=model,
-            remedy=_REMEDY,
+            remedy=MODEL_REMEDY,
         )
     _check_finite(loaded, model, f"{model_identity(model, revision=revision).sha256}|{dtype}")
     return loaded
@@ -235,20 +214,6 @@ def _no_load_report() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def load_processor(model: str | Path, *, revision: str | None = None) -> VariantFormerProcessor:
-    """Load a model's tokenizer and geometry.
-
-    Raises:
-        InputError: its files are missing or damaged.
-    """
-    for name in ("tokenizer.json", "processor_config.json"):
-        model_file(model, name, revision=revision)
-    try:
-        return VariantFormerProcessor.from_pretrained(model, revision=revision or "main")
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError("its tokenizer or processor cannot be loaded", file=model, remedy=_REMEDY) from error
 
 
 def _weight_files(model: str | Path, revision: str | None) -> list[Path]:
@@ -331,7 +296,7 @@ def _why_unreachable(error: Exception, revision: str | None) -> tuple[str, str]:
             "Check the path or the id; for a private repository run `hf auth login` first.",
         )
     if isinstance(error, HFValidationError):
-        return "is neither a model folder nor the id of a Hub repository", _REMEDY
+        return "is neither a model folder nor the id of a Hub repository", MODEL_REMEDY
     reason = " ".join(str(error).split())[:200]
     return f"cannot be had from the Hub: {reason}", "Try again: files that were downloaded whole are kept."
 

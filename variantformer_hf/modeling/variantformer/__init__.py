@@ -1,7 +1,12 @@
 """VariantFormer: configurations, models, processor."""
 
 from .attention_backends_variantformer import choose_attention
-from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
+from .configuration_variantformer import (
+    VariantFormerConfig,
+    VariantFormerEncoderConfig,
+    config_digest,
+    record_written,
+)
 from .modeling_variantformer import (
     CreContexts,
     VariantFormerEncoder,
@@ -21,4 +26,6 @@ __all__ = [
     "VariantFormerModel",
     "VariantFormerProcessor",
     "choose_attention",
+    "config_digest",
+    "record_written",
 ]

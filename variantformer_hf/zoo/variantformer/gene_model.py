@@ -23,24 +23,19 @@ from ...modeling import (
 )
 from ...modeling.variantformer.processing_variantformer import stack_padded, token_rows
 from ..abilities import Abilities
-from ..companions import check_companions, companion_digests, write_companions
+from ..companions import check_companions, write_companions
 from ..device import choose_device, choose_dtype
 from ..estimate import RunEstimate
 from ..gene_input import GeneInput, GeneOutput
 from ..gene_model import OpenedModel, StoringGeneModel, gene_named
 from ..gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
-from ..model_files import (
-    ModelIdentity,
-    load_expression_model,
-    load_processor,
-    model_file,
-    model_identity,
-    pinned_revision,
-)
+from ..model_files import ModelIdentity, model_file, model_identity, pinned_revision
 from ..stored import Precomputed
+from .companions import companion_digests
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine, GeneWork
 from .estimate import estimate_run
+from .loading import load_expression_model, load_processor
 from .precompute import precompute
 from .reference_tokens import ReferenceTokens
 from .regions import region_finder
