@@ -50,7 +50,7 @@ class Case:
 class GeneModelTests:
     """Subclass it with a fixture ``case``."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def gene_model(self, case: Case) -> GeneModel:
         return load_gene_model(case.model, device="cpu", precision="float32")
 

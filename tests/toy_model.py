@@ -33,7 +33,6 @@ class ToyConfig(PreTrainedConfig):
     tissues: list[str] | None = None
     unit: str = "inverse_normal"
     assembly: str = "GRCh38"
-    chromosomes: list[str] | None = None
 
 
 class ToyForExpression(PreTrainedModel):

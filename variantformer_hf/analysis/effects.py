@@ -70,6 +70,7 @@ class VariantScorer:
 
     def __init__(self, model: GeneModel) -> None:
         self.model = model
+        self._last: GenomeScorer | None = None
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, precision: str = "float32", **options: Any) -> "VariantScorer":
@@ -83,8 +84,10 @@ class VariantScorer:
         return cls(load_gene_model(model, precision=precision, **options))
 
     def open(self, reference: ReferenceGenome) -> GenomeScorer:
-        """The model for the genomes of one FASTA."""
-        return GenomeScorer(self.model, reference)
+        """The model for the genomes of one FASTA; the last one is kept, with what it knows of the reference."""
+        if self._last is None or content_of(self._last.opened.reference.path) != content_of(reference.path):
+            self._last = GenomeScorer(self.model, reference)
+        return self._last
 
     def score(
         self,
