@@ -13,6 +13,7 @@ from ..genome.names import MOST_SUGGESTED
 from ..genome.variant import Variant
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable
 from ..inference.query import Query
+from ..zoo.assembly import chromosomes_text
 from ..zoo.outputs import Tissue
 from ..zoo.units import Unit
 from .genome_scorer import GenomeScorer
@@ -96,7 +97,9 @@ def asked_rows(table: VariantTable, scorer: GenomeScorer) -> tuple[list[AskedRow
         suggest = len(rejected) < MOST_SUGGESTED
         query = scorer.query(listed_names(row, "gene_id"), listed_names(row, "tissue"), suggest=suggest)
         if row.variant.chrom not in contigs:
-            reason = f"the model has no gene on {row.variant.chrom}; it was trained on autosomes"
+            chromosomes = scorer.model.chromosomes
+            trained = "" if chromosomes is None else f"; it was trained on {chromosomes_text(chromosomes)}"
+            reason = f"the model has no gene on {row.variant.chrom}{trained}"
             kind = "no_gene_on_contig"
         elif query.rejected:
             reason, kind = "; ".join(str(each) for each in query.rejected), "gene_or_tissue"

@@ -46,6 +46,10 @@ def why_not_made_for(chrom: str, chromosomes: Sequence[str] | None) -> str | Non
     made_for = {bare_name(each) for each in chromosomes}
     if name in made_for or ("M" in made_for and name == "MT"):
         return None
-    autosomes = all(is_autosome(each) for each in chromosomes) and len(made_for) == 22
-    what = "autosomes only" if autosomes else f"the chromosomes {', '.join(chromosomes)} only"
-    return f"the model was trained on {what}, and this is on {chrom}"
+    return f"the model was trained on {chromosomes_text(chromosomes)} only, and this is on {chrom}"
+
+
+def chromosomes_text(chromosomes: Sequence[str]) -> str:
+    """Chromosomes that a model was made for, for people."""
+    autosomes = len({bare_name(each) for each in chromosomes}) == 22 and all(map(is_autosome, chromosomes))
+    return "autosomes" if autosomes else f"the chromosomes {', '.join(chromosomes)}"

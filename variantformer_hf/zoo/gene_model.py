@@ -34,7 +34,7 @@ from .gene_regions import GeneRegions, RegionFinder, covered, gene_sequences
 from .memory import run_in_halves
 from .model_files import ModelIdentity
 from .outputs import TissueNames
-from .statuses import GENE_DELETED, NOT_FINITE, RecordUse, record_use
+from .statuses import GENE_DELETED, NOT_FINITE, record_use
 from .stored import Precomputed
 from .units import Unit, unit_named
 
@@ -368,16 +368,9 @@ class GeneReader:
         """
         keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
         use = record_use(self.person, regions.window.chrom, outcomes)
-        return sequence_input(self.person, regions, use, keys, outcomes)
-
-
-def sequence_input(
-    person: PersonalGenome, regions: GeneRegions, use: RecordUse, keys: np.ndarray, outcomes: np.ndarray
-) -> SequenceInput:
-    """A gene as a person's sequences; its window may be gone."""
-    sequences = gene_sequences(regions, person.sequences)
-    missing = "" if sequences.gene_sequence else GENE_DELETED
-    return SequenceInput(regions, use, keys, outcomes, missing, sequences)
+        sequences = gene_sequences(regions, self.person.sequences)
+        missing = "" if sequences.gene_sequence else GENE_DELETED
+        return SequenceInput(regions, use, keys, outcomes, missing, sequences)
 
 
 class GeneStates:
@@ -433,14 +426,12 @@ class GeneStates:
         Raises:
             InputError: memory does not suffice for one.
         """
-        inputs: list[GeneInput] = []
-        for state in states:
-            if state is self.base:
-                inputs.append(self._input)
-                continue
-            nothing = np.zeros(0, dtype=np.int64)
-            inputs.append(sequence_input(state, self.regions, self.use, nothing, nothing))
+        inputs = [self._input if state is self.base else self._read_anew(state) for state in states]
         return self.opened.predict(inputs, self.outputs)
+
+    def _read_anew(self, edited: PersonalGenome) -> GeneInput:
+        """The gene in an edited genome; whether it is known is a matter of the person's own records."""
+        return replace(self.opened.read(edited, self.regions), use=self.use)
 
     def predict_variants(
         self, variants: Sequence[Sequence[Any]], *, with_embeddings: bool = False
