@@ -528,6 +528,18 @@ MODELS: dict[str, tuple[Callable[[Desk], object], tuple[str, ...]]] = {
     "has a config that is a list": (lambda d: d.spoiled("config.json", lambda _: b"[1]"), ("config.json",)),
     "has a config in binary": (lambda d: d.spoiled("config.json", lambda _: b"\xff\xfe\x00"), ("config.json",)),
     "has the config of another model": (lambda d: d.config(model_type="bert"), ("bert",)),
+    "is Enformer, of another library": (
+        lambda d: d.config(model_type="enformer"),
+        ("'enformer'", "variantformer convert", "--kind enformer -o MODEL"),
+    ),
+    "is Borzoi, of another library": (
+        lambda d: d.config(model_type="borzoi"),
+        ("'borzoi'", "variantformer convert", "--kind borzoi -o MODEL"),
+    ),
+    "is a stage-1 encoder": (
+        lambda d: d.config(model_type="variantformer_encoder"),
+        ("'variantformer_encoder'", "predicts no expression of genes"),
+    ),
     "has a config of other widths": (lambda d: d.config(hidden_size=48), ("model",)),
     "has a config without sense": (lambda d: d.config(num_attention_heads=-1), ("model",)),
     "has fewer tissues than weights": (lambda d: d.config(tissues=["liver"]), ("model",)),
@@ -554,7 +566,13 @@ for _name, (_model, _words) in MODELS.items():
     bad(f"predict: a model that {_name}", *_words)(
         lambda d, make=_model: predict(d, model=make(d))  # type: ignore[misc]
     )
-for _name in ("is not there", "is an empty folder", "has no weights", "has a config that is a list"):
+for _name in (
+    "is not there",
+    "is an empty folder",
+    "has no weights",
+    "has a config that is a list",
+    "is Enformer, of another library",
+):
     _model, _words = MODELS[_name]
     for _command, _call in (
         ("effects", lambda d, model: ["effects", model, *effects(d)[2:]]),
@@ -874,6 +892,13 @@ bad("train: a stage that is none", "stage", code=2)(lambda d: ["train", "third",
 
 bad("convert: nothing to convert")(lambda d: ["convert", "-o", d.out("m")])
 bad("convert: artifacts that are not there", "none")(lambda d: ["convert", "--artifacts", d.folder / "none"])
+bad("convert: a kind that is none", "'paint'", "variantformer")(
+    lambda d: ["convert", d.folder, "--kind", "paint", "-o", d.out("m")]
+)
+bad("convert: a kind without a converter yet", "'enformer'", "not in this version")(
+    lambda d: ["convert", d.folder, "--kind", "enformer", "-o", d.out("m")]
+)
+bad("convert: a folder of no kind", "given", "--artifacts", "--kind")(lambda d: ["convert", d.folder, "-o", d.out("m")])
 bad("convert: artifacts that are an empty folder")(lambda d: ["convert", "--artifacts", d.folder])
 
 

@@ -1,6 +1,5 @@
-"""``variantformer convert``: a released checkpoint becomes a model folder."""
+"""``variantformer convert``: a released checkpoint, or another library's folder, becomes a model folder."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,10 +8,17 @@ import typer
 from .outputs import claim_folder
 
 if TYPE_CHECKING:
-    from ..conversion.summary import ConversionSummary
+    from ..conversion.planned import PlannedConversion
 
 
 def convert(
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="A folder with all of one model, of the kinds that need it."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of the files; by default a released VariantFormer checkpoint.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A new folder for the model; with --artifacts the folder for all."),
@@ -43,60 +49,34 @@ def convert(
     With --artifacts the files are found by their released names. With --checkpoint the result predicts expression, and
     --tissues, --genes and --cres are needed; without it the encoder file becomes a VariantFormerForChromatinActivity.
     """
-    from ..errors import InputError
+    from ..conversion.planned import ConversionRequest
+    from ..zoo.families import converter_of
 
-    if artifacts is not None:
-        named = [checkpoint, encoder_checkpoint, vocabulary, tissues, genes, cres]
-        if any(path is not None for path in named):
-            raise InputError("--artifacts finds its files by itself", remedy="Leave the other files out.")
-        _convert_artifacts(artifacts, output or Path(), dtype)
-        return
-    if output is None or encoder_checkpoint is None or vocabulary is None:
-        raise InputError(
-            "needs --artifacts, or --output, --encoder-checkpoint and --vocabulary",
-            remedy="Run `variantformer fetch released --output DIR` and `variantformer convert --artifacts DIR`.",
-        )
-    tables = {name: path for name, path in (("tissues", tissues), ("genes", genes), ("cres", cres)) if path is not None}
-    missing = [f"--{name}" for name in ("tissues", "genes", "cres") if name not in tables]
-    if checkpoint is not None and missing:
-        raise InputError(f"an expression model needs {', '.join(missing)} too", remedy="Give the released files.")
-    files = {"encoder_checkpoint": encoder_checkpoint, "vocabulary": vocabulary}
-    if checkpoint is not None:
-        files |= {"checkpoint": checkpoint, **tables}
-    _convert(files, output, dtype)
-
-
-def _convert_artifacts(artifacts: Path, folder: Path, dtype: str) -> None:
-    """Every model that a copy of the release holds, each into a folder of its own; one that is there is left."""
-    from ..conversion.released_files import find_needed, models_in
-    from ..errors import InputError
-
-    if not artifacts.is_dir():
-        raise InputError("is not a folder", file=artifacts, remedy="Run `variantformer fetch released` first.")
-    plans = [(f"variantformer-{model}", find_needed(artifacts, model)) for model in models_in(artifacts)]
-    if not plans:
-        plans = [("variantformer-encoder", find_needed(artifacts, None))]
-    for name, files in plans:
-        output = folder / name
-        if (output / "config.json").is_file():
-            typer.echo(f"{output} is there already and is left as it is", err=True)
+    named = {
+        "checkpoint": checkpoint,
+        "encoder_checkpoint": encoder_checkpoint,
+        "vocabulary": vocabulary,
+        "tissues": tissues,
+        "genes": genes,
+        "cres": cres,
+    }
+    files = {name: path for name, path in named.items() if path is not None}
+    for planned in converter_of(kind)(ConversionRequest(source, artifacts, files, output)):
+        if planned.keeps_existing and (planned.output / "config.json").is_file():
+            typer.echo(f"{planned.output} is there already and is left as it is", err=True)
         else:
-            _convert(files, output, dtype)
+            _convert(planned, dtype)
 
 
-def _convert(files: Mapping[str, Path], output: Path, dtype: str) -> None:
-    """Convert one model from its files, by the names that the converters have for them."""
+def _convert(planned: "PlannedConversion", dtype: str) -> None:
+    output = planned.output
     claim_folder(output, kept=lambda: f"Nothing of {output} is kept: the same command begins anew.", is_new=True)
 
     import torch
 
-    from ..conversion.variantformer import convert_encoder, convert_expression_model
     from ..hub.card import licence_of
 
-    convert_model: Callable[..., ConversionSummary] = (
-        convert_expression_model if "checkpoint" in files else convert_encoder
-    )
-    summary = convert_model(**files, output=output, dtype=None if dtype == "as-saved" else getattr(torch, dtype))
+    summary = planned.convert(None if dtype == "as-saved" else getattr(torch, dtype))
     typer.echo(f"{summary.architecture}: {summary.n_parameters:,} parameters in {len(summary.files)} file(s)", err=True)
     for reason, count in summary.dropped.items():
         typer.echo(f"left out: {reason} ({count})", err=True)

@@ -15,8 +15,10 @@ from ..errors import InputError
 from ..genome.provenance import file_sha256
 from ..version import __version__
 from ..zoo.companions import companions_of, write_companions
+from ..zoo.families import family_of, folder_rules
 from ..zoo.model_files import HTTP_ERROR
-from .folder_check import CARD, check_folder
+from ..zoo.model_folder import CARD
+from .folder_check import check_folder
 
 _GIB = 2**30
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
@@ -87,7 +89,7 @@ def plan_publication(
         raise InputError(f"{repository!r} names no user or organization", remedy="Give user/name.")
     paths = check_folder(folder)
     if companions_of(folder) is None:
-        write_companions(folder)
+        write_companions(folder, folder_rules(family_of(folder)).companions)
     files = []
     for path in paths:
         files.append(PublishedFile(path, path.stat().st_size, file_sha256(path)))

@@ -2,14 +2,17 @@
 
 import importlib
 import importlib.util
+import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..version import __version__
 from .gene_model import GeneModel
 from .model_files import model_file, pinned_revision
+from .model_folder import ModelFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,18 @@ class Family:
     Attributes:
         model_type: as in config.json.
         gene_model: ``module:Class`` of its :class:`GeneModel`, or the class; None = it predicts no genes.
-        folder: ``module:object`` of the rules of its folders (see :class:`ModelFolder`), or the object.
+        folder: ``module:object`` of the rules of its folders (see :class:`ModelFolder`), or the object; None = the
+            plain ones.
         extra: extra of this package that it needs, and a module that comes with it; None = none.
+        converter: kind of files for ``convert --kind``, and ``module:function`` that plans their conversion (see
+            ``conversion.planned``), or the function; None = there is none.
     """
 
     model_type: str
     gene_model: str | type[GeneModel] | None
-    folder: Any = None
+    folder: str | ModelFolder | None = None
     extra: tuple[str, str] | None = None
+    converter: tuple[str, Any] | None = None
 
 
 _FAMILIES = {
@@ -36,15 +43,14 @@ _FAMILIES = {
             "variantformer",
             "variantformer_hf.zoo.variantformer.gene_model:VariantFormerGeneModel",
             "variantformer_hf.zoo.variantformer.folder:EXPRESSION",
+            converter=("variantformer", "variantformer_hf.conversion.released_request:planned_conversions"),
         ),
         Family("variantformer_encoder", None, "variantformer_hf.zoo.variantformer.folder:ENCODER"),
     )
 }
-# Folders of other libraries that a converter of this package reads, and the command that does it.
-_FOREIGN = {
-    "enformer": "variantformer convert FOLDER --kind enformer -o MODEL",
-    "borzoi": "variantformer convert FOLDER --kind borzoi -o MODEL",
-}
+# Model types of other libraries' folders, which are kinds for `convert --kind`.
+_FOREIGN = ("enformer", "borzoi")
+_DEFAULT_KIND = "variantformer"
 
 
 def register_family(family: Family) -> None:
@@ -62,7 +68,7 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
 
     Raises:
         InputError: there is no such model; config.json is damaged, or names a type that is not of this zoo; the extra
-            that the family needs is not installed.
+            that the family needs is not installed; the folder also holds files of another family.
     """
     path = model_file(model, "config.json", revision=revision)
     try:
@@ -76,7 +82,8 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
     if family is None:
         remedy = f"Give a model of the types {', '.join(_FAMILIES)}."
         if model_type in _FOREIGN:
-            remedy = f"It is another library's folder: convert it first, with `{_FOREIGN[str(model_type)]}`."
+            command = f"`variantformer convert {model} --kind {model_type} -o MODEL`"
+            remedy = f"It is another library's folder, which {command} converts{_yet(str(model_type))}."
         raise InputError(f"is a model of the type {model_type!r}, which is not of this zoo", file=model, remedy=remedy)
     if family.extra is not None and importlib.util.find_spec(family.extra[1]) is None:
         raise InputError(
@@ -84,7 +91,54 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
             file=model,
             remedy=f"Install it: pip install 'variantformer-hf[{family.extra[0]}]'.",
         )
+    _refuse_two_families(model, family)
     return family
+
+
+def _refuse_two_families(model: str | Path, family: Family) -> None:
+    """Of a folder: a Hub repository's files are not listed for this."""
+    if not Path(model).is_dir():
+        return
+    rules = folder_rules(family)
+    strange = sorted(path.name for path in Path(model).iterdir() if not rules.holds(path.name))
+    if not strange:
+        return
+    for other in _FAMILIES.values():
+        theirs = folder_rules(other)
+        found = [name for name in strange if theirs.holds(name)]
+        if found:
+            raise InputError(
+                f"holds files of two families: config.json is of {family.model_type!r}, {', '.join(found[:10])} of "
+                f"{other.model_type!r}",
+                file=model,
+                remedy="Keep each model in a folder of its own.",
+            )
+
+
+def folder_rules(family: Family) -> ModelFolder:
+    """What a family's folders hold, and what is checked of them."""
+    rules: ModelFolder = _object(family.folder) or ModelFolder()
+    return rules
+
+
+def converter_of(kind: str | None) -> Any:
+    """The function that plans the conversion of files of a kind; None = released checkpoints; ``conversion.planned``.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = _converters()
+    kind = _DEFAULT_KIND if kind is None else kind
+    if kind not in known:
+        problem = f"there is no kind {kind!r} of files to convert"
+        if kind in _FOREIGN:
+            problem = f"files of the kind {kind!r} can be converted{_yet(kind)}"
+        raise InputError(problem, remedy=f"The kinds are {', '.join(known)}.")
+    return _object(known[kind])
+
+
+def _converters() -> dict[str, Any]:
+    return dict(family.converter for family in _FAMILIES.values() if family.converter is not None)
 
 
 def load_gene_model(model: str | Path, *, revision: str | None = None, **options: Any) -> GeneModel:
@@ -93,14 +147,31 @@ def load_gene_model(model: str | Path, *, revision: str | None = None, **options
     Args:
         model: folder or Hub id.
         revision: branch, tag or commit of a Hub repository.
-        **options: of the family's ``GeneModel.load``.
+        **options: of the family's ``GeneModel.load``; None, False and ``auto`` ask for nothing.
 
     Raises:
-        InputError: as for :func:`family_of`, or the model predicts no genes; as for ``GeneModel.load``.
+        InputError: as for :func:`family_of`, or the model predicts no genes; an option that the family does not have;
+            as for ``GeneModel.load``.
     """
     revision = pinned_revision(model, revision)
     found = gene_model_class(family_of(model, revision=revision), model)
-    return found.load(model, revision=revision, **options)
+    return found.load(model, revision=revision, **_known_options(found, model, options))
+
+
+def _known_options(kind: type[GeneModel], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Options that a family has; of others those that ask for nothing are left out."""
+    parameters = inspect.signature(kind.load).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return options
+    for name, value in options.items():
+        if name not in parameters and value not in (None, False, "auto"):
+            has = [each for each in parameters if each not in ("model", "revision")]
+            raise InputError(
+                f"models of the type {kind.model_type!r} have no option {name}",
+                file=model,
+                remedy=f"Leave it out; they have {', '.join(has)}.",
+            )
+    return {name: value for name, value in options.items() if name in parameters}
 
 
 def gene_model_class(family: Family, model: str | Path) -> type[GeneModel]:
@@ -125,3 +196,12 @@ def _object(named: Any) -> Any:
         return named
     module, _, name = named.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _yet(kind: str) -> str:
+    """That a kind has no converter here, though one is meant to come."""
+    return (
+        f", but not in this version of the package ({__version__})"
+        if kind in _FOREIGN and kind not in _converters()
+        else ""
+    )

@@ -81,11 +81,7 @@ class GeneModel(ABC):
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        if precision not in ("auto", *self.precisions):
-            raise InputError(
-                f"there is no precision {precision!r}",
-                remedy=f"Choose one of {', '.join(('auto', *self.precisions))}.",
-            )
+        self._check_precision(precision)
         self.config = config = network.config
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
@@ -148,6 +144,38 @@ class GeneModel(ABC):
             ContigError: a gene lies beyond the end of its contig.
         """
         return OpenedModel(self, reference)
+
+    def ready_batch(self, sequences: Any, outputs: Sequence[int]) -> dict[str, torch.Tensor]:
+        """What the network takes of one gene whose sequences the caller has, for models that read such.
+
+        Args:
+            sequences: in the gene's orientation, as the model takes them.
+            outputs: ids of the outputs.
+
+        Raises:
+            InputError: the model takes none, or others.
+        """
+        raise InputError(
+            f"models of the type {self.model_type!r} take no sequences that are ready",
+            remedy="Give a genome: fasta=, and vcf= for a person.",
+        )
+
+    def follow_network(self) -> None:
+        """Compute where, and in what, the network is now: somebody moved it.
+
+        Raises:
+            InputError: it is in a type that is none of :attr:`precisions`.
+        """
+        precision = str(self.network.dtype).removeprefix("torch.")
+        self._check_precision(precision)
+        self.device, self.dtype, self.precision = self.network.device, self.network.dtype, precision
+
+    def _check_precision(self, precision: str) -> None:
+        if precision not in ("auto", *self.precisions):
+            raise InputError(
+                f"there is no precision {precision!r}",
+                remedy=f"Choose one of {', '.join(('auto', *self.precisions))}.",
+            )
 
     def description(self) -> dict[str, Any]:
         """All of the model that predictions depend on."""

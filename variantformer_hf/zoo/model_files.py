@@ -164,6 +164,12 @@ def load_strictly(
                 ignore_mismatched_sizes=True,  # they are named below, with whatever else is wrong
                 **options,
             )
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise InputError(
+            f"models of the type {wanted!r} lack an option: {error}", file=model, remedy="Leave it out."
+        ) from error
     except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         if isinstance(error, InputError):
             raise

@@ -237,6 +237,13 @@ class VariantFormerGeneModel(StoringGeneModel):
             return_tensors="pt",
         )
 
+    def ready_batch(self, sequences: Any, outputs: Sequence[int]) -> dict[str, torch.Tensor]:
+        """A batch of one gene from a dict of its sequences, see :class:`GeneModel`."""
+        wanted = {"cre_sequences", "cre_classes", "gene_sequence"}
+        if not isinstance(sequences, dict) or sequences.keys() != wanted:
+            raise InputError(f"sequences are given as a dict of {', '.join(sorted(wanted))}")
+        return {**self.processor(**sequences, return_tensors="pt"), "tissue_ids": torch.tensor([list(outputs)])}
+
     @torch.inference_mode()
     def predict_gene(self, sequences: GeneSequences, tissue_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """One person's prediction of one gene, by the way without a shortcut.
