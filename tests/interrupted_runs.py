@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ import variantformer_hf.analysis.effects
 import variantformer_hf.training.encoder
 import variantformer_hf.training.expression  # noqa: F401
 from variantformer_hf.cli import main
-from variantformer_hf.inference import run
+from variantformer_hf.inference import ExpressionPredictor
+from variantformer_hf.inference.run_limits import RunLimits
 
 
 def started(arguments: list[str], folder: Path, log: Path, limit: int | None = None) -> int:
@@ -87,6 +89,6 @@ def answer(asked: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     question = json.loads(sys.stdin.read())
-    run._GENES_AT_ONCE = 1
-    run.SECONDS_BETWEEN_PARTS = 0.0
+    limits = RunLimits(genes=1, seconds=0.0)
+    ExpressionPredictor.__init__ = partialmethod(ExpressionPredictor.__init__, limits=limits)  # type: ignore[method-assign]
     sys.stdout.write(json.dumps(answer(question, Path(sys.argv[1]))))

@@ -105,7 +105,7 @@ def test_a_scan_that_was_cut_short_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("variantformer_hf.analysis.mutagenesis.VARIANTS_AT_ONCE", 8)
+    scorer = VariantScorer(scorer.model, variants_at_once=8)
 
     class Stopped(Exception):
         pass

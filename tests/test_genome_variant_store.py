@@ -1,6 +1,7 @@
 """The store of genotypes: every person reads as from the VCF, and a file that changed is not mistaken for it."""
 
 import errno
+import json
 import logging
 import os
 import random
@@ -17,13 +18,14 @@ from genome_files import record, write_fasta, write_vcf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_variants import BCFTOOLS_MODES, CONTIG, random_genome, random_genotype, random_records
+from xxhash import xxh3_64_hexdigest
 
 from variantformer_hf.errors import InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
 from variantformer_hf.genome.checked_columns import CheckedColumn, DamagedColumnError, write_column
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.person_records import PersonRecords
-from variantformer_hf.genome.store_layout import StoreLimits, default_store, is_current
+from variantformer_hf.genome.store_layout import StoreLimits, default_store, is_current, read_description
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variant_store import VariantStore, damage_in, open_variants
 from variantformer_hf.genome.variants import VariantFile
@@ -144,10 +146,13 @@ def test_a_file_that_changed_is_read_itself(tmp_path: Path, cache: Path, caplog:
     assert sum(len(part) for part in store.columns("chr1", 0, 20)) == 2
 
 
-def test_a_store_of_another_layout_is_not_used(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_another_layout_is_not_used(tmp_path: Path, cache: Path) -> None:
     vcf = small(tmp_path)
     folder = build_store(vcf)
-    monkeypatch.setattr("variantformer_hf.genome.store_layout._LAYOUT", 99)
+    assert is_current(vcf, folder)
+    content = {**read_description(folder), "layout": 99}
+    checksum = xxh3_64_hexdigest(json.dumps(content, sort_keys=True).encode())
+    (folder / "store.json").write_text(json.dumps({**content, "checksum": checksum}))
     assert not is_current(vcf, folder)
     (folder / "store.json").write_text("{")
     assert not is_current(vcf, folder)

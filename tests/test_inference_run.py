@@ -20,9 +20,9 @@ from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.variants import VariantFile
-from variantformer_hf.inference import run as run_module
 from variantformer_hf.inference.parts import DoneGene, PartFolder
 from variantformer_hf.inference.processes import ahead
+from variantformer_hf.inference.run_limits import RunLimits
 from variantformer_hf.inference.run_plan import shares_of, stretches_of
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
@@ -67,8 +67,7 @@ def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    monkeypatch.setattr(run_module, "_GENES_AT_ONCE", 1)
-    monkeypatch.setattr(run_module, "GENES_IN_A_PART", 1)
+    limited = ExpressionPredictor(predictor.model, limits=RunLimits(genes=1, genes_in_a_part=1))
     n_genes = [0]
     predict = ExpressionEngine.predict
 
@@ -81,11 +80,11 @@ def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
     monkeypatch.setattr(ExpressionEngine, "predict", counted)
     options: dict[str, Any] = {"with_embeddings": True, "parts": tmp_path / "parts"}
     with pytest.raises(Stopped):
-        predictor.run(files[0].fasta, files[0].vcf, **options)
+        limited.run(files[0].fasta, files[0].vcf, **options)
     assert len(list((tmp_path / "parts").glob("genes-*.parquet"))) == after
     n_genes[0] = -100
     steps: list[tuple[int, int]] = []
-    result = predictor.run(files[0].fasta, files[0].vcf, on_gene=lambda *step: steps.append(step), **options)
+    result = limited.run(files[0].fasta, files[0].vcf, on_gene=lambda *step: steps.append(step), **options)
     assert n_genes[0] == -100 + 6 - after
     assert steps[0] == (after, 6)
     assert steps[-1] == (6, 6)
@@ -93,7 +92,7 @@ def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
     np.testing.assert_allclose(result.embeddings, whole.embeddings, atol=2e-5, rtol=0)
     pd.testing.assert_frame_equal(result.genes, whole.genes)
     assert result.report["samples"] == whole.report["samples"]
-    again = predictor.run(files[0].fasta, files[0].vcf, **options)
+    again = limited.run(files[0].fasta, files[0].vcf, **options)
     assert n_genes[0] == -100 + 6 - after
     same(again.table, whole.table)
     assert again.report["samples"] == whole.report["samples"]
@@ -157,11 +156,14 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 DRIVER = """
 import os, signal, sys, time
-from variantformer_hf.inference import run
+from functools import partialmethod
+from variantformer_hf.inference import ExpressionPredictor
+from variantformer_hf.inference.run_limits import RunLimits
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.cli import main
-run._GENES_AT_ONCE = run.GENES_IN_A_PART = 1
+limits = RunLimits(genes=1, genes_in_a_part=1)
+ExpressionPredictor.__init__ = partialmethod(ExpressionPredictor.__init__, limits=limits)
 predict = ExpressionEngine.predict
 done = 0
 

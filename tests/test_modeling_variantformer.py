@@ -17,8 +17,8 @@ from variantformer_hf.modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
 )
-from variantformer_hf.modeling.variantformer import layers_variantformer
 from variantformer_hf.modeling.variantformer.attention_variantformer import alibi_slopes
+from variantformer_hf.modeling.variantformer.layers_variantformer import VariantFormerLayer
 from variantformer_hf.modeling.variantformer.streams_variantformer import StreamQuery
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -286,15 +286,19 @@ def test_the_cre_stream_runs_once_for_all_tissues(monkeypatch: pytest.MonkeyPatc
     assert shapes == [(1, 5, 24)]
 
 
+def set_tokens_at_once(model: VariantFormerForExpression, tokens: int) -> None:
+    for layer in model.modules():
+        if isinstance(layer, VariantFormerLayer):
+            layer.tokens_at_once = tokens
+
+
 @pytest.mark.parametrize("tokens", [1, 9, 13])
 @pytest.mark.parametrize(
     "options",
     [{}, {"cross_alibi": True}, {"gene_pooling": "start_token"}, {"add_context_to_cres": True}, {"use_context": False}],
     ids=str,
 )
-def test_tissues_in_small_blocks_change_nothing(
-    options: dict[str, Any], tokens: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tissues_in_small_blocks_change_nothing(options: dict[str, Any], tokens: int) -> None:
     """Blocks of one tissue, of two of a gene's three, and of a whole gene; else both genes are one block."""
     model = expression_model(**options)
     genes = [padded(gene_inputs(seed, n_cres, n), 6, 3) for seed, n_cres, n in [(1, 6, 2), (2, 3, 3)]]
@@ -309,7 +313,7 @@ def test_tissues_in_small_blocks_change_nothing(
         return found | {"logits": output.logits, "attentions": output.tissue_attentions}
 
     whole = run()
-    monkeypatch.setattr(layers_variantformer, "SHARED_CONTEXT_TOKENS", tokens)
+    set_tokens_at_once(model, tokens)
     in_blocks = run()
     assert whole.keys() == in_blocks.keys()
     for name, value in whole.items():
@@ -318,9 +322,9 @@ def test_tissues_in_small_blocks_change_nothing(
         )
 
 
-def test_keys_and_values_of_the_cres_are_made_once_for_all_tissues(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers_variantformer, "SHARED_CONTEXT_TOKENS", 4)
+def test_keys_and_values_of_the_cres_are_made_once_for_all_tissues() -> None:
     model = expression_model()
+    set_tokens_at_once(model, 4)
     shapes = []
     projection = model.model.gene_layers[1].cross_attention.key_value
     projection.register_forward_hook(lambda module, args, output: shapes.append(output.shape))

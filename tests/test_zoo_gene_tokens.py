@@ -151,15 +151,13 @@ def test_a_persons_element_is_edited_once_for_all_genes(tmp_path: Path, monkeypa
         assert np.array_equal(before.elements.ragged().values, tokens.gene(regions).elements.ragged().values)
 
 
-def test_more_tokens_than_are_kept_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_TOKENS", 10)
-    monkeypatch.setattr(module, "_MOST_WINDOWS", 1)
+def test_more_tokens_than_are_kept_are_made_anew(tmp_path: Path) -> None:
     rng = random.Random(1)
     genome = random_bases(rng, 600)
     fasta, vcf = write_case(tmp_path, genome, random_records(rng, genome, 40))
     person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(on_ref_mismatch="skip-record"))
     stretch = person.stretch(CONTIG, 0, len(genome))
-    reference = ReferenceTokens(PROCESSOR.tokenizer, 12)
+    reference = ReferenceTokens(PROCESSOR.tokenizer, 12, most_tokens=10, most_windows=1)
     genes = random_genes(random.Random(4), len(genome))
     for _ in range(2):
         found = [PersonalTokens(person, stretch, [each], reference, PROCESSOR.tokenizer).gene(each) for each in genes]

@@ -27,6 +27,7 @@ from ..zoo.statuses import check_used, warn_of_missing_contigs
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest, asked_rows, checked_zygosity
 from .effect_table import blocks_without_gene, embedding_names, gene_block, joined_table, row_blocks
+from .gene_scorer import VARIANTS_AT_ONCE
 from .genome_scorer import GenomeScorer
 from .variant_genes import GeneFinder
 from .variant_states import ScoredVariant
@@ -66,10 +67,11 @@ class VariantScorer:
 
     Args:
         model: the model; in float32 unless its rounding is wanted.
+        variants_at_once: of one gene, that are computed together; more take more memory, and change nothing.
     """
 
-    def __init__(self, model: GeneModel) -> None:
-        self.model = model
+    def __init__(self, model: GeneModel, *, variants_at_once: int = VARIANTS_AT_ONCE) -> None:
+        self.model, self.variants_at_once = model, variants_at_once
         self._last: GenomeScorer | None = None
 
     @classmethod
@@ -86,7 +88,7 @@ class VariantScorer:
     def open(self, reference: ReferenceGenome) -> GenomeScorer:
         """The model for the genomes of one FASTA; the last one is kept, with what it knows of the reference."""
         if self._last is None or content_of(self._last.opened.reference.path) != content_of(reference.path):
-            self._last = GenomeScorer(self.model, reference)
+            self._last = GenomeScorer(self.model, reference, variants_at_once=self.variants_at_once)
         return self._last
 
     def score(

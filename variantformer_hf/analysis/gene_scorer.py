@@ -21,14 +21,15 @@ class GeneScorer:
 
     Args:
         states: of the gene.
+        variants_at_once: whose states are laid out together.
 
     Attributes:
         states: of the gene.
         use: whether the person's records in it could be used; where not, nothing is predicted: NaN.
     """
 
-    def __init__(self, states: GeneStates) -> None:
-        self.states, self.use = states, states.use
+    def __init__(self, states: GeneStates, *, variants_at_once: int = VARIANTS_AT_ONCE) -> None:
+        self.states, self.use, self.variants_at_once = states, states.use, variants_at_once
         self._normalizer = VariantNormalizer(states.person.reference)
 
     def base(self) -> GeneOutput:
@@ -59,8 +60,8 @@ class GeneScorer:
         if not self.use.is_known:
             yield from (self._unknown(variant, zygosity) for variant in variants)
             return
-        for first in range(0, len(variants), VARIANTS_AT_ONCE):
-            part = variants[first : first + VARIANTS_AT_ONCE]
+        for first in range(0, len(variants), self.variants_at_once):
+            part = variants[first : first + self.variants_at_once]
             found = [states_of(self.states, variant, zygosity, self._normalizer) for variant in part]
             outputs = self.states.predict_variants([each.states for each in found], with_embeddings=with_embeddings)
             for variant, each, of_variant in zip(part, found, outputs, strict=True):

@@ -8,7 +8,7 @@ from ..genome.reference import ReferenceGenome
 from ..inference.query import Query, RejectedQueryError, resolve_query
 from ..zoo.gene_model import GeneModel
 from ..zoo.gene_regions import GeneRegions
-from .gene_scorer import GeneScorer
+from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,16 @@ class GenomeScorer:
     Args:
         model: the model.
         reference: the FASTA.
+        variants_at_once: of one gene, whose states are laid out together.
 
     Raises:
         AssemblyError: the FASTA is of another assembly.
     """
 
-    def __init__(self, model: GeneModel, reference: ReferenceGenome) -> None:
-        self.model, self.opened = model, model.open(reference)
+    def __init__(
+        self, model: GeneModel, reference: ReferenceGenome, *, variants_at_once: int = VARIANTS_AT_ONCE
+    ) -> None:
+        self.model, self.opened, self._variants_at_once = model, model.open(reference), variants_at_once
 
     def query(self, genes: Sequence[str], tissues: Sequence[str] | None, *, suggest: bool = True) -> Query:
         """Look up genes and tissues; those that cannot be predicted are in it."""
@@ -71,4 +74,5 @@ class GenomeScorer:
             InputError: the person's genotypes are read in a mode that the model does not read.
         """
         self.model.check_mode(person.options.mode)
-        return GeneScorer(self.opened.states(person, regions, outputs, shift=shift))
+        states = self.opened.states(person, regions, outputs, shift=shift)
+        return GeneScorer(states, variants_at_once=self._variants_at_once)

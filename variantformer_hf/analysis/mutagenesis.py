@@ -17,7 +17,7 @@ from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import NOT_FINITE, OK, check_used
 from ..zoo.units import LOG1P_TPM, Unit
 from .effects import VariantScorer
-from .gene_scorer import VARIANTS_AT_ONCE, GeneScorer
+from .gene_scorer import GeneScorer
 
 BASES = "ACGT"
 MUTATIONS = ("substitutions", "deletions", "shuffles")
@@ -178,10 +178,10 @@ def mutagenesis(
     for number, (interval, of_interval) in enumerate(zip(intervals, todo, strict=True)):
         effects: list[np.ndarray] = []
         statuses: list[str] = []
-        for first in range(0, len(of_interval), VARIANTS_AT_ONCE):
+        for first in range(0, len(of_interval), in_gene.variants_at_once):
             if on_mutation is not None:
                 on_mutation(done, total)
-            batch = of_interval[first : first + VARIANTS_AT_ONCE]
+            batch = of_interval[first : first + in_gene.variants_at_once]
             found, of_batch = _batch(in_gene, batch, folder, f"batch-{number}-{first}")
             effects.append(found)
             statuses += of_batch

@@ -23,6 +23,7 @@ from .prediction import GenePrediction, PredictionResult, counted, gene_table, s
 from .processes import Processes, processes
 from .request import OpenedRequest, PredictionRequest, open_request
 from .run import PredictionRun
+from .run_limits import RunLimits
 from .run_plan import shares_of, stretches_of
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ class ExpressionPredictor:
 
     Args:
         model: the model.
+        limits: how much a run holds at a time, and how often it is written; None = :class:`RunLimits` as it is.
     """
 
-    def __init__(self, model: GeneModel) -> None:
-        self.model = model
+    def __init__(self, model: GeneModel, *, limits: RunLimits | None = None) -> None:
+        self.model, self.limits = model, limits or RunLimits()
 
     @classmethod
     def from_pretrained(
@@ -144,6 +146,7 @@ class ExpressionPredictor:
             people=people,
             outputs=[tissue.id for tissue in asked.query.tissues],
             share=shares_of(costs, len(people), group.count)[group.rank],
+            limits=self.limits,
             parts=folder,
             with_embeddings=wanted.with_embeddings,
             on_gene=on_gene,

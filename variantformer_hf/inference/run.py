@@ -18,17 +18,9 @@ from ..zoo.gene_regions import GeneRegions, covered
 from ..zoo.statuses import OK
 from .parts import DoneGene, PartFolder
 from .processes import ahead
+from .run_limits import RunLimits
 from .run_plan import Share, Stretch
 
-# A run's predictions are written this often, or when there are so many.
-SECONDS_BETWEEN_PARTS = 20.0
-GENES_IN_A_PART = 512
-# Genes, or cCREs in all, that are handed to the model together; genes that are prepared ahead of it.
-_GENES_AT_ONCE = 16
-_CRES_AT_ONCE = 8_000
-_GENES_AHEAD = 32
-# People whose records of a stretch are held at a time.
-_PEOPLE_AT_ONCE = 8
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 
 
@@ -60,6 +52,7 @@ class PredictionRun:
         people: the people.
         outputs: ids of the outputs.
         share: the part of the run that is this process's.
+        limits: how much is held at a time, and how often it is written.
         parts: where predictions are kept on disk while the run goes on; None = in memory only.
         with_embeddings: keep the embeddings.
         on_gene: called with (done, total) of this process's share.
@@ -74,6 +67,7 @@ class PredictionRun:
         people: Sequence[PersonalGenome],
         outputs: Sequence[int],
         share: Share,
+        limits: RunLimits,
         parts: PartFolder | None = None,
         with_embeddings: bool = False,
         on_gene: Callable[[int, int], None] | None = None,
@@ -81,7 +75,7 @@ class PredictionRun:
         self._opened = opened
         self._genes, self._stretches, self._people = genes, stretches, people
         self._outputs, self._share, self._parts = outputs, share, parts
-        self._with_embeddings, self._on_gene = with_embeddings, on_gene
+        self._with_embeddings, self._limits, self._on_gene = with_embeddings, limits, on_gene
         self._done = parts.done() if parts is not None else set()
         self.tallies = [VariantTally() for _ in people]
         self._stretch_tallies: dict[int, VariantTally] = {}
@@ -91,19 +85,20 @@ class PredictionRun:
         """Predict what is not done; afterwards ``predictions`` and ``tallies``, or the parts, hold it."""
         pairs = [pair for pair, _ in self._pairs()]
         n_done = sum(pair in self._done for pair in pairs)
+        limits = self._limits
         unwritten: list[DoneGene] = []
         last_written = time.monotonic()
         if self._on_gene is not None:
             self._on_gene(n_done, len(pairs))
         try:
-            for batch, counted in _batches(ahead(self._prepared(), _GENES_AHEAD)):
+            for batch, counted in _batches(ahead(self._prepared(), limits.genes_ahead), limits):
                 found = self._predicted(batch)
                 unwritten += found
                 n_done += len(found)
                 if self._on_gene is not None and found:
                     self._on_gene(n_done, len(pairs))
                 waited = time.monotonic() - last_written
-                if len(unwritten) >= GENES_IN_A_PART or waited > SECONDS_BETWEEN_PARTS or counted is not None:
+                if len(unwritten) >= limits.genes_in_a_part or waited > limits.seconds or counted is not None:
                     self._keep(unwritten)
                     unwritten, last_written = [], time.monotonic()
                 if counted is not None:
@@ -132,8 +127,8 @@ class PredictionRun:
             interval = self._stretches[number].interval
             name = f"{number}.{self._share.rank}of{self._share.of}"
             people = sorted({person for person, _ in pairs if not self._is_finished(person, pairs, name)})
-            for first in range(0, len(people), _PEOPLE_AT_ONCE):
-                group = people[first : first + _PEOPLE_AT_ONCE]
+            for first in range(0, len(people), self._limits.people):
+                group = people[first : first + self._limits.people]
                 genes_of = {person: [gene for each, gene in pairs if each == person] for person in group}
                 yield from self._prepared_group(genes_of, self._stretches[number])
             self._opened.between_stretches()
@@ -220,7 +215,9 @@ class PredictionRun:
             tally.close_contig(counted.chrom)
 
 
-def _batches(items: Iterator[_Prepared | _Counted]) -> Iterator[tuple[list[_Prepared], _Counted | None]]:
+def _batches(
+    items: Iterator[_Prepared | _Counted], limits: RunLimits
+) -> Iterator[tuple[list[_Prepared], _Counted | None]]:
     """Genes to predict together, and after the last of a stretch what was counted there."""
     batch: list[_Prepared] = []
     n_cres = 0
@@ -231,7 +228,7 @@ def _batches(items: Iterator[_Prepared | _Counted]) -> Iterator[tuple[list[_Prep
             continue
         batch.append(item)
         n_cres += len(item.given.regions.starts)
-        if len(batch) >= _GENES_AT_ONCE or n_cres >= _CRES_AT_ONCE:
+        if len(batch) >= limits.genes or n_cres >= limits.cres:
             yield batch, None
             batch, n_cres = [], 0
     if batch:

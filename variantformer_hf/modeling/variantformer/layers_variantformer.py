@@ -12,10 +12,6 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from .attention_variantformer import ScoreBias, VariantFormerCrossAttention, VariantFormerSelfAttention
 from .configuration_variantformer import VariantFormerConfig, VariantFormerEncoderConfig
 
-# Tokens of rows with a shared context (the tissues of a gene) that a layer works on at a time: what bounds the memory
-# of its activations.
-SHARED_CONTEXT_TOKENS = 8_192
-
 
 class LayerNorm(nn.LayerNorm):
     """Layer norm in float32, given on in the type of its weights, which is that of the matrix products after it."""
@@ -63,7 +59,13 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         config: the model's.
         self_attention: attend to the own sequence.
         cross_attention: attend to a context.
+
+    Attributes:
+        tokens_at_once: tokens of rows with a shared context (the tissues of a gene) that are worked on at a time: what
+            bounds the memory of the activations. It changes nothing else, and may be set.
     """
+
+    tokens_at_once: int = 8_192
 
     def __init__(
         self,
@@ -105,7 +107,7 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         rows = hidden_states.unflatten(0, (len(key), -1))
         outputs: list[torch.Tensor] = []
         weights: list[torch.Tensor] | None = None if first_query_weights is None else []
-        for contexts, of_each in _blocks(len(key), rows.shape[1], rows.shape[2]):
+        for contexts, of_each in _blocks(len(key), rows.shape[1], rows.shape[2], self.tokens_at_once):
             block = rows[contexts, of_each]
             block_bias = None if bias is None else bias.of_contexts(contexts).for_rows(block.shape[1])
             key_value = key[contexts], value[contexts]
@@ -135,11 +137,11 @@ class VariantFormerLayer(GradientCheckpointingLayer):
         return hidden_states + self.feed_forward(self.feed_forward_norm(attended))
 
 
-def _blocks(n_contexts: int, rows: int, length: int) -> list[tuple[slice, slice]]:
+def _blocks(n_contexts: int, rows: int, length: int, tokens_at_once: int) -> list[tuple[slice, slice]]:
     """Which contexts, and which rows of each, to work on at a time: whole contexts, or a part of one's rows."""
     if rows == 1:
         return [(slice(0, n_contexts), slice(0, 1))]
-    at_once = max(1, SHARED_CONTEXT_TOKENS // length)
+    at_once = max(1, tokens_at_once // length)
     if rows <= at_once:
         step = at_once // rows
         return [(slice(first, first + step), slice(0, rows)) for first in range(0, n_contexts, step)]

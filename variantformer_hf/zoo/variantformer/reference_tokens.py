@@ -10,9 +10,6 @@ from ...tokenization.token_edits import Ragged, bounds
 from .region_texts import encoded_texts, region_texts
 from .token_rows import TokenRows
 
-# Tokens of reference elements that are kept; beyond, all are made anew.
-_MOST_TOKENS = 40_000_000
-_MOST_WINDOWS = 64
 _NO_TOKENS = np.zeros(0, dtype=np.int32)
 
 
@@ -22,10 +19,14 @@ class ReferenceTokens:
     Args:
         tokenizer: the model's.
         n_elements: rows of the cCRE table.
+        most_tokens: of elements that are kept; beyond, all are made anew.
+        most_windows: that are kept, the last ones.
     """
 
-    def __init__(self, tokenizer: DnaTokenizer, n_elements: int) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: DnaTokenizer, n_elements: int, *, most_tokens: int = 40_000_000, most_windows: int = 64
+    ) -> None:
+        self._tokenizer, self._most_tokens, self._most_windows = tokenizer, most_tokens, most_windows
         self._first = np.full((2, n_elements), -1, dtype=np.int64)
         self._last = np.zeros((2, n_elements), dtype=np.int64)
         # Tokens can be edited where they are the whole text, no character of which was removed.
@@ -48,7 +49,7 @@ class ReferenceTokens:
         strand = int(reverse)
         missing = np.flatnonzero(self._first[strand, rows] < 0)
         if len(missing):
-            if self._used > _MOST_TOKENS:
+            if self._used > self._most_tokens:
                 # Rows that were given out stay in the old array.
                 self._first[:], self._used, self._values = -1, 0, np.zeros(1 << 16, dtype=np.int32)
                 missing = np.arange(len(rows))
@@ -72,7 +73,7 @@ class ReferenceTokens:
             tokens = encoded_texts(self._tokenizer, texts).values
             editable = int(self._tokenizer.merge_table.token_length[tokens].sum()) == end - start
             self._windows[key] = tokens, editable
-            if len(self._windows) > _MOST_WINDOWS:
+            if len(self._windows) > self._most_windows:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(key)
         return self._windows[key]
