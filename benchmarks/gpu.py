@@ -221,9 +221,9 @@ def training(cpu: bool) -> dict[str, Any]:
 
     from benchmarks.speed.model import random_model
     from benchmarks.timing import device_clock, median, timed
-    from variantformer_hf.training.expression import freeze
     from variantformer_hf.training.options import OptimizerOptions
     from variantformer_hf.training.schedules import make_optimizer
+    from variantformer_hf.training.variantformer.recipe import freeze
 
     device, pairs, n_tissues, n_cres = place(cpu), 2, 2, 8 if cpu else 1_400
     torch.manual_seed(0)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from transformers import Trainer, TrainingArguments
 
-from variantformer_hf.data.collators import ExpressionCollator
 from variantformer_hf.data.examples import expression_dataset
-from variantformer_hf.training.expression import save_model, set_up
+from variantformer_hf.training.expression import set_up
 from variantformer_hf.training.options import ExpressionOptions, read_options
 
 # Attention of the two streams; the encoders have the same names below ``cre_encoder`` and ``gene_encoder``.
@@ -31,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options = read_options(arguments.config, ExpressionOptions)
     setup = set_up(options)
-    model = setup.model
+    model = setup.recipe.network
     if arguments.lora:
         from peft import LoraConfig, get_peft_model
 
@@ -52,13 +51,13 @@ def main() -> None:
             report_to="none",
         ),
         train_dataset=expression_dataset(setup.train, seed=options.loop.seed),
-        data_collator=ExpressionCollator(setup.processor),
+        data_collator=setup.recipe.collate,
     )
     trainer.train()
     trained = trainer.model.merge_and_unload() if arguments.lora else trainer.model
     folder = arguments.output / "model"
     folder.mkdir(parents=True, exist_ok=True)
-    save_model(trained, setup, folder)
+    setup.recipe.save(trained, folder)
     print(folder)
 
 

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 
 import variantformer_hf.analysis.effects
-import variantformer_hf.training.encoder
-import variantformer_hf.training.expression  # noqa: F401
+import variantformer_hf.training.variantformer.encoder
+import variantformer_hf.training.variantformer.recipe  # noqa: F401
 from variantformer_hf.cli import main
 from variantformer_hf.inference import ExpressionPredictor
 from variantformer_hf.inference.run_limits import RunLimits

@@ -13,22 +13,22 @@ from small_cohort import DONORS, SmallCohort
 from small_model import LENGTH, TISSUES
 
 from variantformer_hf import PersonalGenome
-from variantformer_hf.data.collators import ActivityCollator, ExpressionCollator
+from variantformer_hf.data.collators import ExpressionCollator
 from variantformer_hf.data.donors import DonorGenomes
-from variantformer_hf.data.examples import (
-    ActivityExamples,
-    ExpressionExamples,
-    _activity_keys,
-    activity_dataset,
-    activity_rows,
-    expression_dataset,
-)
+from variantformer_hf.data.examples import ExpressionExamples, expression_dataset
 from variantformer_hf.data.expression_pairs import ExpressionPairs, expression_pairs
 from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import reverse_complement
-from variantformer_hf.training.expression import _check_used
+from variantformer_hf.training.variantformer.activity_examples import (
+    ActivityCollator,
+    ActivityExamples,
+    _activity_keys,
+    activity_dataset,
+    activity_rows,
+)
 from variantformer_hf.zoo.gene_regions import gene_sequences
+from variantformer_hf.zoo.variantformer.token_rows import window_rows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -42,9 +42,7 @@ def pairs(cohort: SmallCohort, split: Split) -> ExpressionPairs:
 @pytest.fixture(scope="module")
 def examples(cohort: SmallCohort, pairs: ExpressionPairs) -> ExpressionExamples:
     predictor = cohort.world.predictor
-    return ExpressionExamples(
-        pairs, cohort.genomes, predictor.gene_table, predictor.model.cre_table, predictor.model.processor, n_tissues=2
-    )
+    return ExpressionExamples(pairs, cohort.genomes, predictor.model, n_tissues=2)
 
 
 def test_pairs_are_the_values_of_the_part(cohort: SmallCohort, split: Split, pairs: ExpressionPairs) -> None:
@@ -91,36 +89,39 @@ def test_examples_are_the_donors_sequences(cohort: SmallCohort, examples: Expres
         person = PersonalGenome(world.reference, cohort.vcf, donor)
         found = gene_sequences(world.regions(gene.split(".")[0]), person.sequences)
         encoded = processor.tokenizer.encode_sequences([each for each in found.cre_sequences if each])
-        assert [list(tokens) for tokens in example["cre_tokens"]] == [list(each[:24]) for each in encoded]
+        tokens = example["gene"].tokens
+        assert [list(each[:24]) for each in tokens.elements] == [list(each[:24]) for each in encoded]
         window = processor.tokenizer.encode_sequences([found.gene_sequence])[0][: 24 * 12]
-        assert np.concatenate(example["gene_tokens"]).tolist() == list(window)
+        assert window_rows(tokens.window, processor).values.tolist() == list(window)
 
 
 def test_a_batch_predicts_what_each_gene_does(cohort: SmallCohort, examples: ExpressionExamples) -> None:
     predictor = cohort.world.predictor
     chosen = [examples({"epoch": 0, "pair": pair}) for pair in (0, 1, 5)]
-    whole = ExpressionCollator(predictor.model.processor)(chosen)
+    whole = ExpressionCollator(predictor.model)(chosen)
     encoder = predictor.model.network.model.cre_encoder
 
     def vectors(tokens: list[np.ndarray]) -> np.ndarray:
-        ids, mask = ExpressionCollator(predictor.model.processor)._rows([tokens])
+        ids, mask = predictor.model._rows([tokens])
         with torch.inference_mode():
             return encoder(ids[0], mask[0]).pooler_output.numpy()
 
-    looked_up = ExpressionCollator(predictor.model.processor, vectors)(chosen)
+    with_vectors = predictor.model.without_network()
+    with_vectors.element_vectors = vectors
+    looked_up = ExpressionCollator(with_vectors)(chosen)
     assert "cre_input_ids" not in looked_up
     with torch.inference_mode():
         together = predictor.model.network(**whole)
         by_vectors = predictor.model.network(**looked_up)
         assert float(together.loss) == pytest.approx(float(by_vectors.loss), abs=1e-5)
         for row, example in enumerate(chosen):
-            alone = predictor.model.network(**ExpressionCollator(predictor.model.processor)([example]))
+            alone = predictor.model.network(**ExpressionCollator(predictor.model)([example]))
             torch.testing.assert_close(together.logits[row], alone.logits[0], atol=2e-5, rtol=0)
             torch.testing.assert_close(by_vectors.logits[row], alone.logits[0], atol=2e-5, rtol=0)
 
 
 def order_of(dataset) -> list[tuple]:  # type: ignore[no-untyped-def]
-    return [(each["pair"], tuple(each["tissue_ids"]), tuple(each["labels"])) for each in dataset]
+    return [(each["pair"], tuple(each["outputs"]), tuple(each["labels"])) for each in dataset]
 
 
 def test_an_epoch_has_every_pair_once_and_can_be_repeated(examples: ExpressionExamples) -> None:
@@ -139,7 +140,7 @@ def test_an_epoch_goes_on_from_a_saved_state(examples: ExpressionExamples) -> No
         dataset = expression_dataset(examples, epoch=1, shards=4)
         seen = []
         for example in dataset:
-            seen.append((example["pair"], tuple(example["tissue_ids"]), tuple(example["labels"])))
+            seen.append((example["pair"], tuple(example["outputs"]), tuple(example["labels"])))
             if len(seen) == stop:
                 state = pickle.loads(pickle.dumps(dataset.state_dict()))
                 break
@@ -177,11 +178,7 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     vcf = write_vcf(tmp_path / "deleted.vcf.gz", [line], contigs={"chr1": LENGTH, "chrX": 200}, samples=DONORS)
     predictor = cohort.world.predictor
     lacking = ExpressionExamples(
-        examples.pairs,
-        DonorGenomes(cohort.world.reference.path, {"LAB": vcf}),
-        predictor.gene_table,
-        predictor.model.cre_table,
-        predictor.model.processor,
+        examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.model
     )
     genomes = DonorGenomes(cohort.world.reference.path, {"LAB": vcf})
     genomes.check_contigs("LAB", {donor: ["chr1"] for donor in DONORS}, "genes")
@@ -193,7 +190,7 @@ def test_a_gene_that_a_donor_lacks_has_no_label(
     example = lacking({"epoch": 0, "pair": pair})
     assert np.isnan(example["labels"]).all()
     with torch.inference_mode():
-        output = predictor.model.network(**ExpressionCollator(predictor.model.processor)([example]))
+        output = predictor.model.network(**ExpressionCollator(predictor.model)([example]))
     assert float(output.loss) == 0
 
 
@@ -214,11 +211,7 @@ def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
     for reason, records in lines.items():
         vcf = write_vcf(tmp_path / f"{reason[:5]}.vcf.gz", records, contigs=contigs, samples=DONORS)
         lacking = ExpressionExamples(
-            examples.pairs,
-            DonorGenomes(cohort.world.reference.path, {"LAB": vcf}),
-            predictor.gene_table,
-            predictor.model.cre_table,
-            predictor.model.processor,
+            examples.pairs, DonorGenomes(cohort.world.reference.path, {"LAB": vcf}), predictor.model
         )
         caplog.clear()
         for _ in range(2):
@@ -226,9 +219,9 @@ def test_what_cannot_be_read_of_a_donor_is_no_reference_example(
         assert list(lacking.unused.values()) == [reason]
         assert caplog.text.count(f"is not used ({reason})") == 1
         for pair in range(len(lacking.pairs)):
-            lacking.elements(pair)
+            lacking.gene(pair)
         with pytest.raises(InputError, match=f"none of the . genes of D. .LAB. can be used .{reason}"):
-            _check_used(lacking)
+            lacking.check_used()
 
 
 # Stage 1 --------------------------------------------------------------------------------------------------------------

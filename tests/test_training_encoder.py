@@ -17,8 +17,8 @@ from variantformer_hf.modeling import (
     VariantFormerEncoderConfig,
     VariantFormerForChromatinActivity,
 )
-from variantformer_hf.training import encoder
 from variantformer_hf.training.options import EncoderOptions, read_options
+from variantformer_hf.training.variantformer import encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -101,10 +101,10 @@ def test_a_damaged_file_stops_a_run_before_it_begins(lab: Path, cohort: SmallCoh
 def test_a_plan_without_training(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     options = read_options(expression_config(lab, cohort, tmp_path / "run"), ExpressionOptions)
     setup = expression.set_up(options)
-    before = {name: tensor.clone() for name, tensor in setup.model.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in setup.recipe.network.state_dict().items()}
     times = expression.estimate(options, setup)
     assert times["hours"] == pytest.approx(18 * times["seconds_a_step"] / 3_600)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in setup.model.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in setup.recipe.network.state_dict().items())
     assert setup.plan["pairs"] == 12
     assert setup.plan["held_out_pairs"] == 4
     assert setup.plan["parameters_that_learn"] < setup.plan["parameters"]

@@ -1,5 +1,6 @@
 """Training values of several cohorts as a folder holds them."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, unreadable
+from ..files import writing
 
 CONTENT = "expression.json"
 COLUMNS = {"sample": np.int32, "gene": np.int32, "log1p_tpm": np.float32}
@@ -24,7 +26,7 @@ class Expression:
         samples: sample, donor, cohort, tissue (the model's name), is_cell_line, a row each.
         genes: ids of the gene table's genes, in its order.
         sample, gene: (N,) int32, of each value: row of ``samples``, place in ``genes``.
-        log1p_tpm: (N,) float32, greater than 0.
+        log1p_tpm: (N,) float32, greater than 0; or what :meth:`with_values` was given.
         report: what was read and dropped, by cohort and reason.
     """
 
@@ -39,6 +41,11 @@ class Expression:
     def donors(self) -> list[str]:
         """Names of the donors, each once, in the order of the samples."""
         return list(dict.fromkeys(self.samples["donor"].to_pylist()))
+
+    @property
+    def unit(self) -> str:
+        """Of the values, as models name theirs."""
+        return str(self.report.get("unit", "log1p_tpm"))
 
     def __len__(self) -> int:
         return len(self.log1p_tpm)
@@ -65,3 +72,32 @@ class Expression:
                 "is no prepared expression, or was not finished", file=folder, remedy="Prepare it again."
             ) from error
         return cls(samples, tuple(content["genes"]), report=content["report"], **columns)
+
+    def with_values(self, folder: str | Path, values: np.ndarray, unit: str) -> "Expression":
+        """Write the same samples and genes with other values, such as z-scores, as a folder of their own.
+
+        Args:
+            folder: to write; a new one.
+            values: (N,) in the place of ``log1p_tpm``.
+            unit: of the values, as the model names it.
+
+        Raises:
+            InputError: there are more or fewer values, or one is no number.
+            OutputError: the folder cannot be written.
+        """
+        values = np.asarray(values, dtype=np.float32)
+        if values.shape != (len(self),) or not np.isfinite(values).all():
+            raise InputError(
+                f"{len(self)} numbers are wanted, and {int(np.isfinite(values).sum())} of {values.size} are given",
+                remedy="Give one for each value of the expression.",
+            )
+        folder = Path(folder)
+        with writing(folder):
+            folder.mkdir(parents=True)
+            pq.write_table(self.samples, folder / "samples.parquet")
+            for name, column in {"sample": self.sample, "gene": self.gene, "log1p_tpm": values}.items():
+                np.asarray(column, dtype=COLUMNS[name]).tofile(folder / f"{name}.bin")
+            of_values = {"unit": unit, "sha256_of_values": hashlib.sha256(values.tobytes()).hexdigest()}
+            content = {"genes": list(self.genes), "report": {**self.report, **of_values}}
+            (folder / CONTENT).write_text(json.dumps(content, indent=2))
+        return type(self).load(folder)

@@ -1,46 +1,32 @@
-"""Stage 2: expression of cohorts' donors, on top of the encoders."""
+"""Training on the expression of cohorts' donors: any model of the zoo, by its family's recipe."""
 
 import logging
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
-from ..data.collators import ExpressionCollator
 from ..data.donors import DonorGenomes
-from ..data.examples import ALL, ExpressionExamples, Share, expression_dataset
+from ..data.epochs import ALL, Share
+from ..data.examples import ExpressionExamples, expression_dataset
 from ..data.expression import Expression
 from ..data.expression_pairs import ExpressionPairs, expression_pairs
 from ..data.splits import Split, summary
 from ..errors import InputError
 from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
-from ..folder import CRES_FILE, GENES_FILE
-from ..genome.cres import CRE_CLASSES, CreTable
-from ..genome.genes import GeneTable
+from ..genome.options import GenotypeOptions
 from ..inference.parts import run_key
-from ..modeling import (
-    VariantFormerConfig,
-    VariantFormerForExpression,
-    VariantFormerProcessor,
-)
-from ..zoo.companions import check_companions, write_companions
-from ..zoo.model_files import model_file
-from ..zoo.outputs import TissueNames
-from ..zoo.variantformer.companions import companion_digests
-from ..zoo.variantformer.loading import load_encoder, load_expression_model, load_processor
-from ..zoo.variantformer.regions import region_finder
-from .frozen_elements import FrozenElements
+from ..zoo.gene_model import GeneModel
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
-from .options import ExpressionOptions, check_writable, run_description, without_geometry
+from .options import ExpressionOptions, check_writable, run_description
+from .recipes import Recipe, recipe_of
 
 logger = logging.getLogger(__name__)
-
-FREEZES = ("encoder", "none", "all_but_tissues", "all_but_new_tissues")
 
 
 @dataclass(frozen=True)
@@ -48,21 +34,22 @@ class ExpressionSetup:
     """Everything of a run, opened and checked.
 
     Attributes:
-        model: as it begins.
-        processor, gene_table, cre_table: the model's.
+        recipe: how the model is trained, and the model as it begins.
         train, held_out: examples; held_out is None where the split has no such part.
         held_out_part: ``validation``, or ``test`` where there is none; None where there is neither.
         plan: what the run will do, for people.
     """
 
-    model: VariantFormerForExpression
-    processor: VariantFormerProcessor
-    gene_table: GeneTable
-    cre_table: CreTable
+    recipe: Recipe
     train: ExpressionExamples
     held_out: ExpressionExamples | None
     held_out_part: str | None
     plan: dict[str, Any]
+
+    @property
+    def model(self) -> GeneModel:
+        """The model as it begins."""
+        return self.recipe.model
 
     @property
     def best_by(self) -> str:
@@ -74,88 +61,81 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     """Open and check everything that a run needs, without training.
 
     Raises:
-        InputError: anything that would stop the run later: a file, a donor without genotypes, a tissue or gene table
-            that does not fit, an empty part.
+        InputError: anything that would stop the run later: an option, a file, a donor without genotypes, a tissue, gene
+            table or unit that does not fit, an empty part.
     """
-    if options.freeze not in FREEZES:
-        raise InputError(f"freeze is {options.freeze!r}", remedy=f"Choose one of {', '.join(FREEZES)}.")
-    for folder in (options.loop.output, options.element_store):
-        if folder is not None:
-            check_writable(folder)
-    model, processor, gene_table, cre_table = _model(options)
-    for name, source in options.new_tissues.items():
-        try:
-            model.add_tissue(name, init_from=source)
-        except ValueError as error:
-            raise InputError(str(error), file=options.model, remedy="Correct `new_tissues`.") from error
-    if options.freeze == "all_but_new_tissues" and not options.new_tissues:
-        raise InputError("freeze is 'all_but_new_tissues', and there are none", remedy="Name them in `new_tissues`.")
-    if options.freeze == "all_but_new_tissues" and options.loop.parallel == "fsdp":
-        raise InputError("one row of the registry cannot be shared out", remedy="Choose ddp: there is little to share.")
-    freeze(model, options.freeze)
-    tissues = TissueNames(model.config.tissues or ())
+    check_writable(options.loop.output)
+    recipe = recipe_of(options)
+    model = recipe.model
     expression, split = Expression.load(options.expression), Split.load(options.split)
-    genomes = DonorGenomes(options.fasta, options.vcfs)
-    parts: dict[str, ExpressionPairs] = {"train": expression_pairs(expression, split, "train", gene_table, tissues)}
+    if expression.unit != model.unit.name:
+        raise InputError(
+            f"its values are {expression.unit}, and the model's are {model.unit.name}",
+            file=options.expression,
+            remedy="Give values in the model's unit (see `Expression.with_values`), or another model.",
+        )
+    genomes = DonorGenomes(options.fasta, options.vcfs, GenotypeOptions(mode=model.modes[0]))
     held_out_part = next(
         (part for part in ("validation", "test") if any(part in donors.values() for donors in split.donors.values())),
         None,
     )
-    if held_out_part is not None:
-        parts["held_out"] = expression_pairs(expression, split, held_out_part, gene_table, tissues)
-    finder = region_finder(gene_table, cre_table, processor, genomes.reference)
-    contigs = dict.fromkeys(
-        finder.reach(gene_table.genes[gene]).chrom for gene in np.unique(parts["train"].gene).tolist()
-    )
-    for cohort in dict.fromkeys(parts["train"].cohorts):
-        used = {pairs.donors[donor] for pairs in parts.values() for donor in np.unique(pairs.donor).tolist()
-                if pairs.cohorts[donor] == cohort}  # fmt: skip
-        genomes.check(cohort, sorted(used))
-        genomes.check_contigs(cohort, {donor: list(contigs) for donor in sorted(used)}, "genes")
-    made = {
-        name: ExpressionExamples(
-            pairs, genomes, gene_table, cre_table, processor, n_tissues=options.n_tissues, seed=options.loop.seed
-        )
-        for name, pairs in parts.items()
+    pairs = {
+        name: expression_pairs(expression, split, part, model.gene_table, model.tissue_names)
+        for name, part in (("train", "train"), ("held_out", held_out_part))
+        if part is not None
     }
-    learning = sum(each.numel() for each in model.parameters() if each.requires_grad)
-    pairs = parts["train"]
+    parts = {
+        name: ExpressionExamples(each, genomes, model, n_tissues=options.n_tissues, seed=options.loop.seed)
+        for name, each in pairs.items()
+    }
+    _check_genotypes(pairs, genomes, parts["train"])
+    train, held_out = pairs["train"], pairs.get("held_out")
     effective = options.loop.batch_size * options.loop.gradient_accumulation
+    parameters = list(recipe.network.parameters())
     plan = {
-        "parameters": sum(each.numel() for each in model.parameters()),
-        "parameters_that_learn": learning,
-        "pairs": len(pairs),
-        "values": len(pairs.log1p_tpm),
+        "parameters": sum(each.numel() for each in parameters),
+        "parameters_that_learn": sum(each.numel() for each in parameters if each.requires_grad),
+        "pairs": len(train),
+        "values": len(train.log1p_tpm),
         "held_out_part": held_out_part,
-        "held_out_pairs": len(parts["held_out"]) if "held_out" in parts else 0,
+        "held_out_pairs": 0 if held_out is None else len(held_out),
         "split": summary(split),
         "pairs_in_a_step_and_process": effective,
-        "steps_in_an_epoch_of_one_process": math.ceil(len(pairs) / effective),
+        "steps_in_an_epoch_of_one_process": math.ceil(len(train) / effective),
         "epochs": options.loop.epochs,
     }
-    setup = ExpressionSetup(
-        model, processor, gene_table, cre_table, made["train"], made.get("held_out"), held_out_part, plan
-    )
+    setup = ExpressionSetup(recipe, parts["train"], parts.get("held_out"), held_out_part, plan)
     plan["best_by"] = setup.best_by
     return setup
 
 
+def _check_genotypes(pairs: dict[str, ExpressionPairs], genomes: DonorGenomes, examples: ExpressionExamples) -> None:
+    """Check that the donors of all parts have genotypes, on every chromosome where a gene to train on lies."""
+    train, finder = pairs["train"], examples.opened.finder
+    genes = examples.opened.model.gene_table.genes
+    contigs = dict.fromkeys(finder.reach(genes[gene]).chrom for gene in np.unique(train.gene).tolist())
+    for cohort in dict.fromkeys(train.cohorts):
+        used = {
+            each.donors[donor]
+            for each in pairs.values()
+            for donor in np.unique(each.donor).tolist()
+            if each.cohorts[donor] == cohort
+        }
+        genomes.check(cohort, sorted(used))
+        genomes.check_contigs(cohort, {donor: list(contigs) for donor in sorted(used)}, "genes")
+
+
 def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, float]:
-    """How long a run would take on this machine's CPU, from one batch; the elements' encoding is not counted.
+    """How long a run would take on this machine's CPU, from one batch; what comes before the first step not counted.
 
     Returns:
         seconds_a_step, hours.
     """
-    vectors = None
-    if options.freeze != "none":
-        width = setup.model.model.cre_encoder.config.hidden_size
-
-        def vectors(elements: Sequence[np.ndarray]) -> np.ndarray:
-            return np.zeros((len(elements), width), dtype=np.float32)
-
-    collate = ExpressionCollator(setup.processor, vectors)
     pairs = range(min(options.loop.batch_size, len(setup.train.pairs)))
-    seconds = seconds_a_batch(setup.model, lambda: collate([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]))
+    seconds = seconds_a_batch(
+        setup.recipe.network,
+        lambda: setup.recipe.trial_batch([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]),
+    )
     return run_time(seconds, options.loop, len(setup.train.pairs))
 
 
@@ -165,14 +145,14 @@ def train_expression(
     on_step: Callable[[int, int, float, float], None] | None = None,
     on_donor: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
-    """Train, or go on with, a stage-2 run.
+    """Train a model on expression, or go on with a run.
 
     ``output/best`` and ``output/last`` are folders for ``from_pretrained``; ``output/log.jsonl`` has the losses.
 
     Args:
         options: see there.
         on_step: called with (done, total, loss, examples a second).
-        on_donor: called with (done, total) while elements are encoded before the first step.
+        on_donor: called with (done, total) while a recipe prepares donors before the first step.
 
     Returns:
         The last evaluation on held-out donors; empty where there are none.
@@ -181,96 +161,44 @@ def train_expression(
         InputError: see :func:`set_up` and ``TrainingLoop``.
     """
     setup = set_up(options)
-    model = setup.model
+    recipe = setup.recipe
     accelerator = start(options.loop)
     if setup.best_by == TRAINING_LOSS and accelerator.is_main_process:
         logger.warning(
             "the split has no validation part: best is chosen by the training loss%s",
             "" if setup.held_out is None else ", and nothing by the test donors, whose numbers are only written down",
         )
-    vectors = None
-    if options.freeze != "none":
-        folder = options.element_store or options.loop.output / "elements"
-        held_out = [] if setup.held_out is None else [setup.held_out]
-        with accelerator.main_process_first():
-            vectors = FrozenElements(model.to(accelerator.device), setup.processor, folder, "float32")
-            if accelerator.is_main_process:
-                count = vectors.encode([setup.train, *held_out], on_donor)
-                logger.info("%d elements were encoded", count)
-                for examples in (setup.train, *held_out):
-                    _check_used(examples)
-        vectors.refresh()
-    collate = ExpressionCollator(setup.processor, vectors)
-
-    def frozen_in_evaluation(trained: Any) -> None:
-        if options.freeze != "none":
-            trained.model.cre_encoder.eval()
-
-    registry = model.model.tissue_embedding
-    old_rows = None
-    if options.freeze == "all_but_new_tissues" and registry is not None:
-        old_rows = registry.weight.detach()[: -len(options.new_tissues)].clone()
-
-    def old_rows_put_back(trained: Any) -> None:
-        # Weight decay moves them, though their gradient is 0.
-        if old_rows is not None:
-            with torch.no_grad():
-                trained.model.tissue_embedding.weight[: len(old_rows)] = old_rows.to(accelerator.device)
+    recipe.prepare([each for each in (setup.train, setup.held_out) if each is not None], accelerator, on_donor)
 
     def evaluate(trained: Any) -> dict[str, float]:
         assert setup.held_out is not None
         share = accelerator.process_index, accelerator.num_processes
         return held_out_scores(
-            trained, setup.held_out, collate, options.evaluate_pairs, share=share, device=accelerator.device
+            trained, setup.held_out, recipe, options.evaluate_pairs, share=share, device=accelerator.device
         )
 
     loop = TrainingLoop(
         accelerator,
-        model,
+        recipe.network,
         options.loop,
-        run_key(_description(options, setup)),
+        run_key(_description(setup)),
         examples=lambda epoch, share: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
         n_examples=len(setup.train.pairs),
-        collate=collate,
+        collate=recipe.collate,
         evaluate=None if setup.held_out is None else evaluate,
         best_by=setup.best_by,
-        save_model=lambda trained, folder: save_model(trained, setup, folder),
-        before_step=frozen_in_evaluation,
-        after_step=old_rows_put_back,
+        save_model=recipe.save,
+        before_step=recipe.before_step,
+        after_step=recipe.after_step,
         on_step=on_step,
     )
     return loop.run()
 
 
-def _check_used(examples: ExpressionExamples) -> None:
-    """Say how many pairs are not used, and why, once all have been asked for.
-
-    Raises:
-        InputError: nothing of a donor is.
-    """
-    if not examples.unused:
-        return
-    of_donor = Counter((cohort, donor) for cohort, donor, _ in examples.unused)
-    pairs = examples.pairs
-    for donor, count in zip(*np.unique(pairs.donor, return_counts=True), strict=True):
-        key = pairs.cohorts[donor], pairs.donors[donor]
-        if of_donor[key] == count:
-            reasons = sorted({reason for (*found, _), reason in examples.unused.items() if tuple(found) == key})
-            raise InputError(
-                f"none of the {count} genes of {key[1]} ({key[0]}) can be used ({', '.join(reasons)})",
-                remedy="Look at the genotypes with `variantformer doctor`, or leave the donor out.",
-            )
-    counts = Counter(examples.unused.values())
-    logger.warning(
-        "%d of %d pairs are not used: %s", len(examples.unused), len(pairs),
-        ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())),
-    )  # fmt: skip
-
-
 def held_out_scores(
-    model: VariantFormerForExpression,
+    network: PreTrainedModel,
     examples: ExpressionExamples,
-    collate: ExpressionCollator,
+    recipe: Recipe,
     most: int,
     *,
     share: Share = ALL,
@@ -279,12 +207,12 @@ def held_out_scores(
     """Loss and correlations on held-out pairs, all tissues of each.
 
     Args:
-        model: in evaluation mode.
+        network: in evaluation mode.
         examples: of the held-out part.
-        collate: examples -> batch.
+        recipe: makes batches of examples.
         most: pairs that are predicted; the same ones each time.
         share: (number, of): which of several processes this is; all get the whole result.
-        device: of the model.
+        device: of the network.
 
     Returns:
         loss (mean over values), gene_correlation (within each tissue, over donors; constant predictions count as 0),
@@ -295,21 +223,20 @@ def held_out_scores(
     rows: list[tuple[str, str, float, float]] = []
     total, count = 0.0, 0
     for pair in chosen[share[0] :: share[1]].tolist():
-        tissues, labels = pairs.values(pair)
-        example = examples({"epoch": 0, "pair": pair})
-        if np.isnan(example["labels"]).all():
-            continue  # the donor lacks the gene
-        example |= {"tissue_ids": tissues.astype(np.int64), "labels": labels.astype(np.float32)}
-        batch = {name: tensor.to(device) for name, tensor in collate([example]).items()}
+        gene = examples.gene(pair)
+        if gene is None:
+            continue
+        outputs, labels = pairs.values(pair)
+        batch = recipe.collate([{"gene": gene, "outputs": outputs, "labels": labels}])
         with torch.inference_mode():
-            output = model(**batch, return_dict=True)
+            output = network(**{name: tensor.to(device) for name, tensor in batch.items()}, return_dict=True)
         predicted = output.logits[0].float().cpu().numpy()
         total += float(output.loss) * len(labels)
         count += len(labels)
-        gene, donor = pairs.genes[pairs.gene[pair]], pairs.donors[pairs.donor[pair]]
+        gene_id, donor = pairs.genes[pairs.gene[pair]], pairs.donors[pairs.donor[pair]]
         rows += [
-            (f"{gene}|{tissue}", donor, float(observed), float(value))
-            for tissue, observed, value in zip(tissues.tolist(), labels.tolist(), predicted.tolist(), strict=True)
+            (f"{gene_id}|{tissue}", donor, float(observed), float(value))
+            for tissue, observed, value in zip(outputs.tolist(), labels.tolist(), predicted.tolist(), strict=True)
         ]
     rows, total, count = gathered_scores(rows, total, count, share[1])
     if not count:
@@ -325,76 +252,11 @@ def held_out_scores(
     }
 
 
-def freeze(model: VariantFormerForExpression, what: str) -> None:
-    """Choose what learns.
-
-    Args:
-        model: the model.
-        what: ``encoder``: all but the element encoder; ``none``: everything; ``all_but_tissues`` and
-            ``all_but_new_tissues``: only the registry, of which the loop puts back the old rows.
-    """
-    for parameter in model.parameters():
-        parameter.requires_grad_(what in ("none", "encoder"))
-    if what not in ("none", "encoder"):
-        if model.model.tissue_embedding is None:
-            raise InputError("this model has no registry of tissues", remedy="Choose another freeze.")
-        model.model.tissue_embedding.requires_grad_(True)
-    if what != "none":
-        model.model.cre_encoder.requires_grad_(False)
-
-
-def save_model(model: VariantFormerForExpression, setup: ExpressionSetup, folder: Path) -> None:
-    """Write a folder for ``from_pretrained``: weights, tokenizer, geometry, tables; nothing of the training data."""
-    model.save_pretrained(folder)
-    setup.processor.save_pretrained(folder)
-    setup.gene_table.save(folder / GENES_FILE)
-    setup.cre_table.save(folder / CRES_FILE)
-    write_companions(folder)
-
-
-def _model(
-    options: ExpressionOptions,
-) -> tuple[VariantFormerForExpression, VariantFormerProcessor, GeneTable, CreTable]:
-    """The model that the run begins with, and what travels with it."""
-    if options.model is not None:
-        check_companions(options.model, force=options.force_companions)
-        model = load_expression_model(options.model, dtype=torch.float32)
-        tables = (
-            GeneTable.read(model_file(options.model, GENES_FILE)),
-            CreTable.read(model_file(options.model, CRES_FILE)),
-        )
-        return model, load_processor(options.model), *tables
-    missing = [name for name in ("encoder", "genes", "cres", "tissues") if not getattr(options, name)]
-    if missing:
-        raise InputError(f"a new model needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
-    assert options.encoder is not None
-    assert options.genes is not None
-    assert options.cres is not None
-    check_companions(options.encoder, force=options.force_companions)
-    encoder = load_encoder(options.encoder, dtype=torch.float32)
-    encoder.config.companions = None  # those of the new model are written with it
-    given, geometry = without_geometry(options.config)
-    processor = load_processor(options.encoder)
-    for name, value in geometry.items():
-        setattr(processor, name, value)
-    try:
-        config = VariantFormerConfig(
-            encoder_config=encoder.config, tissues=list(options.tissues), cre_classes=list(CRE_CLASSES), **given
-        )
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the config does not fit: {error}", remedy="Correct `config`.") from error
-    torch.manual_seed(options.loop.seed)
-    model = VariantFormerForExpression(config)
-    # Both encoders begin as the pre-trained one.
-    model.model.cre_encoder.load_state_dict(encoder.state_dict())
-    model.model.gene_encoder.load_state_dict(encoder.state_dict())
-    return model, processor, GeneTable.read(options.genes), CreTable.read(options.cres)
-
-
-def _description(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, Any]:
+def _description(setup: ExpressionSetup) -> dict[str, Any]:
     """All that the losses of a run depend on."""
+    options = setup.recipe.options
     described = run_description(options)
     described.pop("element_store")
     data = Expression.load(options.expression).report
-    companions = companion_digests(setup.processor, setup.gene_table, setup.cre_table)
+    companions = setup.model.companions()
     return {**described, "data": data, "split": Path(options.split).read_text(), "companions": companions}

@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from transformers import PreTrainedModel
 
-from ..data.examples import Share
+from ..data.epochs import Share
 from ..errors import InputError
 from ..files import whole_file, writing
 from ..whole_folders import replace_folder, restore_folder

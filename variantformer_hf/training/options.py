@@ -13,7 +13,6 @@ from ..yaml_file import read_yaml
 
 Options = TypeVar("Options")
 
-_PROCESSOR_FIELDS = ("cre_flank", "cre_radius", "gene_upstream", "max_gene_length", "max_gene_windows")
 # Of the loop: another number where the same options and data give other steps than before.
 _RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
@@ -142,7 +141,7 @@ class EncoderOptions:
 
 @dataclass(frozen=True)
 class ExpressionOptions:
-    """A stage-2 run: expression.
+    """A run on expression: stage 2 of VariantFormer, and training of every other model of the zoo.
 
     Attributes:
         loop: see there.
@@ -150,15 +149,16 @@ class ExpressionOptions:
         vcfs: cohort -> a VCF of all its donors.
         expression: folder that ``harmonize`` made.
         split: file of a :class:`Split`.
-        model: folder of an expression model to go on from; None = a new one.
+        model: folder of a model to go on from; None = a new one, for recipes that make one.
         encoder: folder of the stage-1 model that a new one begins with; also gives tokenizer and lengths.
-        config: fields of ``VariantFormerConfig`` for a new one.
+        config: fields of the config of a new one.
         genes, cres: tables for a new one.
         tissues: names for a new one, in the order of the model's ids.
         n_tissues: values drawn of each pair.
         new_tissues: tissues that ``model`` does not have -> the tissue that each begins as.
-        freeze: ``encoder`` (the element encoder, as in the paper), ``none``, ``all_but_tissues`` (only the registry's
-            rows of tissues learn) or ``all_but_new_tissues`` (only the rows of ``new_tissues``).
+        freeze: what does not learn: ``none``, or what else the model's recipe has; None = the recipe's first choice.
+            VariantFormer's: ``encoder`` (the element encoder, as in the paper), ``none``, ``all_but_tissues`` (only the
+            registry's rows of tissues learn), ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
         element_store: folder for vectors of the frozen encoder; None = memory only.
         force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
@@ -177,7 +177,7 @@ class ExpressionOptions:
     tissues: tuple[str, ...] = ()
     n_tissues: int = 2
     new_tissues: Mapping[str, str] = field(default_factory=dict)
-    freeze: str = "encoder"
+    freeze: str | None = None
     evaluate_pairs: int = 2_000
     element_store: Path | None = None
     force_companions: bool = False
@@ -211,12 +211,6 @@ def check_writable(folder: Path) -> None:
         problem = "you have no permission to write into it" if nearest.is_dir() else "is no folder"
         where = "" if nearest == folder.absolute() else f", and {folder} would lie there"
         raise InputError(f"{problem}{where}", file=nearest, remedy="Name another folder.")
-
-
-def without_geometry(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A model's ``config`` as two: the fields of its config, and those that the processor has."""
-    geometry = {name: config[name] for name in _PROCESSOR_FIELDS if name in config}
-    return {name: value for name, value in config.items() if name not in geometry}, geometry
 
 
 def run_description(options: Any) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from transformers import PreTrainedModel
 
 from ..errors import InputError
 from ..folder import as_new_file
-from ..modeling.variantformer.layers_variantformer import VariantFormerLayer
 
 
 class Parallel(Protocol):
@@ -104,6 +103,8 @@ class Replicated:
 class Sharded:
     """Parameters, gradients and optimizer states are shared out among the processes, layer by layer.
 
+    Layers are the modules that the model names in ``_no_split_modules``.
+
     A whole copy of the parameters is made for evaluation and for what is saved.
     """
 
@@ -118,8 +119,9 @@ class Sharded:
         mesh = init_device_mesh(device.type, (accelerator.num_processes,))
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16 if bfloat16 else None)
         self.model = model.to(device)
+        layers = model._no_split_modules or ()
         for module in model.modules():
-            if isinstance(module, VariantFormerLayer):
+            if type(module).__name__ in layers:
                 fully_shard(module, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
         self.optimizer = make_optimizer(model.parameters())

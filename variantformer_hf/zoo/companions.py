@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from .model_files import model_file, remembered_sha256
 
 if TYPE_CHECKING:
     from ..genome.cres import CreTable
-    from ..genome.genes import GeneTable
+    from ..genome.genes import Gene, GeneTable
 
 logger = logging.getLogger(__name__)
 
@@ -129,13 +130,21 @@ def table_digests(gene_table: "GeneTable | None" = None, cre_table: "CreTable | 
     """Hashes of tables: genes, cres -> SHA-256, of those that are given."""
     found = {}
     if gene_table is not None:
-        found["genes"] = text_sha256(repr(gene_table.genes))
+        found["genes"] = text_sha256(f"[{', '.join(map(_gene_text, gene_table.genes))}]")
     if cre_table is not None:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, cre_table.table.schema) as stream:
             stream.write_table(cre_table.table.combine_chunks())
         found["cres"] = hashlib.sha256(sink.getvalue()).hexdigest()
     return found
+
+
+def _gene_text(gene: "Gene") -> str:
+    """A gene's values; without a TSS of its own as before there was any, so that runs of that time are gone on with."""
+    values = {each.name: getattr(gene, each.name) for each in fields(gene)}
+    if values["given_tss"] is None:
+        del values["given_tss"]
+    return f"Gene({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def text_sha256(text: str) -> str:

@@ -24,6 +24,10 @@ class Family:
         gene_model: ``module:Class`` of its :class:`GeneModel`, or the class; None = it predicts no genes.
         folder: ``module:object`` of the rules of its folders (see :class:`ModelFolder`), or the object; None = the
             plain ones.
+        recipe: ``module:Class`` of how it is trained on expression (see ``training.recipes.Recipe``), or the class;
+            None = as any model.
+        encoder_training: module that trains it by itself, as an encoder (``set_up``, ``estimate``, ``train_encoder``);
+            None = there is none.
         extra: extra of this package that it needs, and a module that comes with it; None = none.
         converter: kind of files for ``convert --kind``, and ``module:function`` that plans their conversion (see
             ``conversion.planned``), or the function; None = there is none.
@@ -32,6 +36,8 @@ class Family:
     model_type: str
     gene_model: str | type[GeneModel] | None
     folder: str | ModelFolder | None = None
+    recipe: Any = None
+    encoder_training: str | None = None
     extra: tuple[str, str] | None = None
     converter: tuple[str, Any] | None = None
 
@@ -43,9 +49,16 @@ _FAMILIES = {
             "variantformer",
             "variantformer_hf.zoo.variantformer.gene_model:VariantFormerGeneModel",
             "variantformer_hf.zoo.variantformer.folder:EXPRESSION",
+            recipe="variantformer_hf.training.variantformer.recipe:VariantFormerRecipe",
             converter=("variantformer", "variantformer_hf.conversion.released_request:planned_conversions"),
         ),
-        Family("variantformer_encoder", None, "variantformer_hf.zoo.variantformer.folder:ENCODER"),
+        Family(
+            "variantformer_encoder",
+            None,
+            "variantformer_hf.zoo.variantformer.folder:ENCODER",
+            recipe="variantformer_hf.training.variantformer.recipe:VariantFormerRecipe",
+            encoder_training="variantformer_hf.training.variantformer.encoder",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.
@@ -188,6 +201,38 @@ def gene_model_class(family: Family, model: str | Path) -> type[GeneModel]:
         )
     loaded: type[GeneModel] = _object(family.gene_model)
     return loaded
+
+
+def recipe_class(model: str | Path) -> Any:
+    """How a model, or one that begins with an encoder, is trained on expression; None = as any model.
+
+    Args:
+        model: folder or Hub id of the model or the encoder.
+
+    Raises:
+        InputError: as for :func:`family_of`.
+    """
+    return _object(family_of(model).recipe)
+
+
+def encoder_training(model: str | Path | None) -> Any:
+    """The module that trains an encoder.
+
+    Args:
+        model: the encoder to go on from; None = a new one, of the first family that has any.
+
+    Raises:
+        InputError: as for :func:`family_of`, or the model's family trains no encoder.
+    """
+    families = list(_FAMILIES.values()) if model is None else [family_of(model)]
+    named = next((family.encoder_training for family in families if family.encoder_training), None)
+    if named is None:
+        raise InputError(
+            f"is a model of the type {families[0].model_type!r}, which is no encoder that is trained by itself",
+            file=model,
+            remedy="Give an encoder's folder, or train it with `variantformer train expression`.",
+        )
+    return importlib.import_module(named)
 
 
 def _object(named: Any) -> Any:

@@ -44,7 +44,8 @@ class GeneModel(ABC):
 
     Args:
         network: maps a :meth:`batch` to an output with ``logits`` (B, T) in the model's unit and, of a batch with
-            ``labels``, ``loss``; maybe ``embeddings`` (B, T, width). Its config may have ``tissues`` (names of the
+            ``labels``, ``loss``, the mean over those that are there, and 0 where there is none; maybe ``embeddings``
+            (B, T, width). Its config may have ``tissues`` (names of the
             outputs, by id; None = one without a name), ``unit``, ``assembly`` and ``chromosomes``.
         gene_table: the genes it knows.
         identity: name and hash of the weights, for the report; None = ``unsaved``.
@@ -284,6 +285,13 @@ class OpenedModel:
             InputError: see ``PersonalGenome.sequences``.
         """
         return self.reader(person, stretch_of(person, regions), [regions]).gene(regions)
+
+    def stand_in(self, regions: GeneRegions) -> GeneInput:
+        """What a batch has in the place of a gene that a person lacks; plain: the reference's.
+
+        Its numbers are of no use to anyone; the smaller it is, the better.
+        """
+        return self.read(PersonalGenome(self.reference), regions)
 
     def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
         """Predict genes; one that is not there has the status that says so, and NaN.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -30,18 +31,20 @@ from ..gene_input import GeneInput, GeneOutput
 from ..gene_model import OpenedModel, StoringGeneModel, gene_named
 from ..gene_regions import GeneRegions, GeneSequences, RegionFinder, gene_sequences
 from ..model_files import ModelIdentity, model_file, model_identity, pinned_revision
+from ..statuses import OK, RecordUse
 from ..stored import Precomputed
 from .companions import companion_digests
 from .element_store import ElementStore, encoder_identity
 from .engine import ExpressionEngine, GeneWork
 from .estimate import estimate_run
+from .gene_tokens import GeneTokens
 from .loading import load_expression_model, load_processor
 from .precompute import precompute
 from .reference_tokens import ReferenceTokens
 from .regions import region_finder
 from .states import VariantFormerStates
 from .token_input import TokenInput, TokenReader
-from .token_rows import window_rows
+from .token_rows import TokenRows, window_rows
 
 logger = logging.getLogger(__name__)
 
@@ -216,6 +219,12 @@ class VariantFormerGeneModel(StoringGeneModel):
         """Hashes of tokenizer, processor and tables."""
         return companion_digests(self.processor, self.gene_table, self.cre_table)
 
+    def without_network(self) -> "VariantFormerGeneModel":
+        """For reading and batching only, see :class:`GeneModel`."""
+        light = cast(VariantFormerGeneModel, super().without_network())
+        light.store = None
+        return light
+
     def sequences(self, person: PersonalGenome, gene: str) -> GeneSequences:
         """One person's sequences of a gene, ready for :meth:`gene_inputs`.
 
@@ -310,18 +319,19 @@ class VariantFormerGeneModel(StoringGeneModel):
 
 
 class VariantFormerOpened(OpenedModel):
-    """VariantFormer for one reference genome: what is known of its elements is kept.
-
-    Attributes:
-        engine: the model at work.
-    """
+    """VariantFormer for one reference genome: what is known of its elements is kept."""
 
     def __init__(self, model: VariantFormerGeneModel, reference: ReferenceGenome) -> None:
         super().__init__(model, reference)
         self.processor = model.processor
-        self.engine = ExpressionEngine(model.network, model.processor, len(model.cre_table), model.store)
         self._n_elements = len(model.cre_table)
         self._tokens: dict[int, ReferenceTokens] = {}
+
+    @cached_property
+    def engine(self) -> ExpressionEngine:
+        """The model at work; a model without its network reads genes and has none."""
+        model = cast(VariantFormerGeneModel, self.model)
+        return ExpressionEngine(model.network, self.processor, self._n_elements, model.store)
 
     def reference_tokens(self, shift: int = 0) -> ReferenceTokens:
         """Tokens of the reference's elements; others for each shift."""
@@ -332,6 +342,21 @@ class VariantFormerOpened(OpenedModel):
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> TokenReader:
         """Reads tokens, see :class:`OpenedModel`."""
         return TokenReader(person, stretch, regions, self.reference_tokens(), self.processor.tokenizer)
+
+    def stand_in(self, regions: GeneRegions) -> TokenInput:
+        """A cCRE and a window without a token, see :class:`OpenedModel`."""
+        nothing, one = np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        tokens = GeneTokens(
+            elements=TokenRows.one_empty(),
+            indices=one,
+            cre_rows=one,
+            differs=np.zeros(1, dtype=bool),
+            class_ids=one,
+            window=np.zeros(0, dtype=np.int32),
+            keys=nothing,
+            outcomes=nothing,
+        )
+        return TokenInput(regions, RecordUse(OK), nothing, nothing, "", tokens)
 
     def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
         """Predict genes, elements by what is known of them, see :class:`OpenedModel`."""

@@ -37,6 +37,22 @@ class TokenRows:
         """All rows, one behind the other."""
         return ragged([self[row] for row in range(len(self))], np.int32)
 
+    def __reduce__(self) -> tuple[type["TokenRows"], tuple[object, ...]]:
+        """What is sent to another process: the rows, and not all that lies where they were made."""
+        own = self.ragged()
+        return TokenRows, (
+            (own.values, np.zeros(0, dtype=np.int32)),
+            np.zeros(len(self), dtype=self.source.dtype),
+            own.first[:-1],
+            own.first[1:],
+        )
+
+    @classmethod
+    def one_empty(cls) -> "TokenRows":
+        """One row without a token."""
+        nothing, place = np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64)
+        return cls((nothing, nothing), np.zeros(1, dtype=np.int8), place, place)
+
 
 def padded_rows(tokens: Ragged, token_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of ``token_length``, the tokens beyond cut: ids and attention mask, (R, L) int64 each."""

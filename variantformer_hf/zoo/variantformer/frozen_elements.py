@@ -5,21 +5,19 @@ elements share a batch would be another.
 """
 
 import hashlib
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 
-from ..data.examples import ExpressionExamples
-from ..errors import InputError
-from ..modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
-from ..zoo.variantformer.element_store import ElementStore, encoder_identity, token_key
-from ..zoo.variantformer.engine import ExpressionEngine
-
-logger = logging.getLogger(__name__)
+from ...errors import InputError
+from ...modeling import VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
+from ..gene_input import GeneInput
+from .element_store import ElementStore, encoder_identity, token_key
+from .engine import ExpressionEngine
+from .token_input import TokenInput
 
 
 class FrozenElements:
@@ -41,26 +39,25 @@ class FrozenElements:
         self._store = ElementStore(folder, identity, config.hidden_size, most_bytes=2**62)
         self._engine = ExpressionEngine(model, processor, 0)
 
-    def encode(self, examples: Sequence[ExpressionExamples], on_donor: Callable[[int, int], None] | None = None) -> int:
-        """Encode every element of every pair that is not in the store, donor by donor; how many there were."""
+    def encode(self, genes: Iterable[GeneInput]) -> int:
+        """Encode the elements of genes that are not in the store, all at once; how many there were.
+
+        Args:
+            genes: as the model reads them; one person's, so that elements that they share are held once.
+        """
         self._engine.model.eval()
-        donors = [(each, donor) for each in examples for donor in np.unique(each.pairs.donor).tolist()]
-        encoded = 0
-        for number, (each, donor) in enumerate(donors):
-            if on_donor is not None:
-                on_donor(number, len(donors))
-            wanted: dict[bytes, np.ndarray] = {}
-            for pair in np.flatnonzero(each.pairs.donor == donor).tolist():
-                for tokens in each.elements(pair):
-                    wanted.setdefault(token_key(tokens), tokens)
-            there, _ = self._store.find(list(wanted))
-            missing = [key for key, found in zip(wanted, there.tolist(), strict=True) if not found]
-            if missing:
-                self._store.add(missing, self._engine.encode([wanted[key] for key in missing]))
-                encoded += len(missing)
-        if on_donor is not None:
-            on_donor(len(donors), len(donors))
-        return encoded
+        length = self._engine.processor.token_length
+        wanted: dict[bytes, np.ndarray] = {}
+        for gene in genes:
+            elements = cast(TokenInput, gene).tokens.elements
+            for row in range(len(elements)):
+                tokens = elements[row][:length]
+                wanted.setdefault(token_key(tokens), tokens)
+        there, _ = self._store.find(list(wanted))
+        missing = [key for key, found in zip(wanted, there.tolist(), strict=True) if not found]
+        if missing:
+            self._store.add(missing, self._engine.encode([wanted[key] for key in missing]))
+        return len(missing)
 
     def refresh(self) -> None:
         """Take notice of what another process encoded."""

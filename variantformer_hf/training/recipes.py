@@ -1,0 +1,137 @@
+"""How a model is trained on expression: what it begins as, what learns, what surrounds a step.
+
+The plain recipe fits any model of the zoo. A family that needs more has a subclass, named in ``zoo.families``.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from accelerate import Accelerator
+from transformers import PreTrainedModel
+
+from ..data.collators import ExpressionCollator
+from ..data.examples import ExpressionExamples
+from ..errors import InputError
+from ..zoo.families import load_gene_model, recipe_class
+from ..zoo.gene_model import GeneModel
+from .options import ExpressionOptions
+
+# Options that some recipes take, and the plain one does not.
+_OF_SOME_RECIPES = ("encoder", "config", "genes", "cres", "tissues", "new_tissues", "element_store")
+_OF_A_NEW_MODEL = ("encoder", "genes", "cres", "tissues")
+
+
+class Recipe:
+    """A model goes on from its folder, and all of it learns.
+
+    Args:
+        options: of the run.
+
+    Attributes:
+        takes: options of a run that it takes beside those of every model.
+        freezes: choices of what does not learn, the one first that is meant where the run names none.
+        options: with the choice of ``freeze``.
+        model: as it begins, in float32 on the CPU.
+
+    Raises:
+        InputError: an option that the recipe does not take; the model cannot be loaded.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ()
+    freezes: ClassVar[tuple[str, ...]] = ("none",)
+
+    def __init__(self, options: ExpressionOptions) -> None:
+        self.options = self._checked(options)
+        self.model = self.begin()
+
+    def begin(self) -> GeneModel:
+        """The model that the run begins with, and what learns of it."""
+        assert self.options.model is not None
+        force = self.options.force_companions
+        return load_gene_model(self.options.model, device="cpu", precision="float32", force_companions=force)
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """What learns."""
+        network: PreTrainedModel = self.model.network
+        return network
+
+    def collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """Examples -> a batch."""
+        return ExpressionCollator(self.model)(examples)
+
+    def trial_batch(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """A batch that costs what one of the run does, before :meth:`prepare`."""
+        return self.collate(examples)
+
+    def prepare(
+        self,
+        parts: Sequence[ExpressionExamples],
+        accelerator: Accelerator,
+        on_donor: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """What is done once, before the first step.
+
+        Args:
+            parts: all examples of the run.
+            accelerator: of the run.
+            on_donor: called with (done, total).
+        """
+
+    def before_step(self, network: PreTrainedModel) -> None:
+        """Called after the network was set to training."""
+
+    def after_step(self, network: PreTrainedModel) -> None:
+        """Called after parameters moved."""
+
+    def save(self, network: PreTrainedModel, folder: Path) -> None:
+        """Write a folder for ``from_pretrained``: the model with this network; nothing of the training data."""
+        trained = copy(self.model)
+        trained.network = network
+        trained.save(folder)
+
+    def _checked(self, options: ExpressionOptions) -> ExpressionOptions:
+        plain = {each.name: each for each in dataclasses.fields(options)}
+        for name in _OF_SOME_RECIPES:
+            value, default = getattr(options, name), plain[name].default
+            if name not in self.takes and value and value != default:
+                raise InputError(
+                    f"{name} is no option for a model of its type", file=options.model, remedy=f"Leave {name} out."
+                )
+        chosen = options.freeze or self.freezes[0]
+        if chosen not in self.freezes:
+            raise InputError(
+                f"freeze is {chosen!r}",
+                file=options.model,
+                remedy=f"Choose one of {', '.join(self.freezes)}: a model of its type has no other.",
+            )
+        return dataclasses.replace(options, freeze=chosen)
+
+
+def recipe_of(options: ExpressionOptions) -> Recipe:
+    """The recipe of the model that a run goes on from, or of the encoder that a new model begins with.
+
+    Raises:
+        InputError: there is neither; there is no such model; what the recipe refuses.
+    """
+    begins_with = options.model or options.encoder
+    if begins_with is None:
+        check_new_model(options)
+    assert begins_with is not None
+    recipe: Recipe = (recipe_class(begins_with) or Recipe)(options)
+    return recipe
+
+
+def check_new_model(options: ExpressionOptions) -> None:
+    """Check that a run names all that a new model is made of.
+
+    Raises:
+        InputError: it does not.
+    """
+    missing = [name for name in _OF_A_NEW_MODEL if not getattr(options, name)]
+    if missing:
+        raise InputError(f"a new model needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
