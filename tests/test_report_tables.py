@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pysam
 import pytest
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.files import check_new, whole_file
+from variantformer_hf.report.effect_files import write_effects
+from variantformer_hf.report.plots import knockout_plot
 from variantformer_hf.report.tables import (
     check_format,
     output_paths,
@@ -17,6 +20,7 @@ from variantformer_hf.report.tables import (
     write_embeddings,
     write_predictions,
 )
+from variantformer_hf.zoo.units import unit_named
 
 SAMPLES, GENES, TISSUES = ["S2", "S1"], [("ENSG2.1", "B"), ("ENSG1.3", "A")], ["liver", "brain - cortex"]
 METADATA = {"model": {"name": "tiny", "sha256": "0"}}
@@ -146,3 +150,44 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None
         raise RuntimeError("disk full")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_layouts_of_another_unit_have_its_column_and_no_tpm(
+    table: pd.DataFrame, genes: pd.DataFrame, tmp_path: Path
+) -> None:
+    anndata = pytest.importorskip("anndata")
+    unit = unit_named("inverse_normal")
+    scores = table.drop(columns="tpm").rename(columns={"log1p_tpm": "expression"})
+    scores["expression"] -= 4  # below -1 there is no logarithm
+    assert wide_table(scores, unit).loc[1, "brain - cortex"] == -1.0
+    write_predictions(scores, genes, tmp_path / "out.h5ad", "h5ad", METADATA, unit)
+    data = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert list(data.layers) == []
+    assert data["S2|liver", "ENSG2.1"].X.item() == -4.0
+    path = write_predictions(scores, genes, tmp_path / "run.txt", "predixcan", METADATA, unit)[0]
+    assert pd.read_table(path)["ENSG2.1"].tolist() == [-4.0, 0.0]
+
+
+def test_effects_in_another_unit_have_no_fold_change(tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    of_variant = {"chrom": "chr1", "pos": 7, "ref": "A", "alt": "C", "gene_id": "ENSG2.1", "gene_name": "B"}
+    of_genome = {"background": "reference", "sample": "reference", "zygosity": "het", "overlap": "window"}
+    values = {"expression_ref": [-1.0, 0.0], "expression_alt": [-1.5, 0.25], "effect": [-0.5, 0.25]}
+    table = pd.DataFrame({"tissue": TISSUES, **of_variant, **of_genome, **values, "status": "ok", "flags": ""})
+    data = anndata.read_h5ad(write_effects(table, tmp_path / "e.h5ad", "h5ad", METADATA)[0])
+    assert data.X.tolist() == [[-0.5, 0.25]]
+    assert {name: layer.tolist() for name, layer in data.layers.items()} == {
+        "expression_ref": [[-1.0, 0.0]],
+        "expression_alt": [[-1.5, 0.25]],
+    }
+    with pysam.VariantFile(str(write_effects(table, tmp_path / "e.vcf.gz", "vcf", METADATA)[0])) as file:
+        (entry, _) = next(iter(file)).info["VFE"]
+    assert entry == "C|B|liver|reference|reference|het|window|-0.5|.|ok|"
+
+
+def test_the_axis_of_a_plot_names_the_unit(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rows = {"tissue": "liver", "cre_class": ["PLS"], "tss_distance": [5], "effect": [0.5], "gene_name": "B"}
+    for unit, label in (("log1p_tpm", "(log1p TPM)"), ("inverse_normal", "(inverse-normal expression)")):
+        plot = knockout_plot(pd.DataFrame(rows), "liver", tmp_path / "k.svg", unit_named(unit))
+        assert f"effect of the knock-out {label}" in plot.read_text()

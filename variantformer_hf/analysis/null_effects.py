@@ -152,8 +152,9 @@ def read_null(path: str | Path, scorer: VariantScorer) -> "pd.DataFrame":
     from ..genome.table_files import read_parquet
 
     table = read_parquet(path, NULL_COLUMNS)
-    content = (table.schema.metadata or {}).get(b"variantformer", b"{}")
-    if json.loads(content) != null_metadata(scorer):
+    found = json.loads((table.schema.metadata or {}).get(b"variantformer", b"{}"))
+    wanted = null_metadata(scorer)
+    if not isinstance(found, dict) or {name: found.get(name) for name in wanted} != wanted:
         raise InputError(
             "is the null of another model, precision, tokenizer or table",
             file=path,

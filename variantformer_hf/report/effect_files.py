@@ -24,7 +24,16 @@ INFO_FIELDS = (
     "ALLELE", "GENE", "TISSUE", "BACKGROUND", "SAMPLE", "ZYGOSITY", "OVERLAP", "EFFECT", "LOG2FC", "STATUS", "FLAGS"
 )  # fmt: skip
 _SUFFIXES = {"tidy": (".parquet", ".tsv", ".tsv.gz", ".csv", ".csv.gz"), "h5ad": (".h5ad",), "vcf": (".vcf.gz",)}
-_OF_TISSUE = ("log1p_tpm_ref", "log1p_tpm_alt", "log2fc_tpm", "released_score", "noise_floor", "quantile")
+_OF_TISSUE = (
+    "log1p_tpm_ref",
+    "log1p_tpm_alt",
+    "expression_ref",
+    "expression_alt",
+    "log2fc_tpm",
+    "released_score",
+    "noise_floor",
+    "quantile",
+)
 # What an INFO value may not hold.
 _ESCAPES = str.maketrans({" ": "_", "|": "&", ",": "&", ";": "&", "=": "-", "\t": "_"})
 
@@ -124,9 +133,12 @@ def _write_vcf(table: "pd.DataFrame", path: Path, variants: Path | None) -> list
 
 def _info_value(row: Mapping[Any, Any]) -> str:
     values = [
-        row["alt"], row["gene_name"], row["tissue"], row["background"], row["sample"], row["zygosity"], row["overlap"],
-        _number(row["effect"]), _number(row["log2fc_tpm"]), row["status"], str(row["flags"] or "").replace(";", "&"),
-    ]  # fmt: skip
+        *(row[name] for name in ("alt", "gene_name", "tissue", "background", "sample", "zygosity", "overlap")),
+        _number(row["effect"]),
+        _number(row.get("log2fc_tpm", np.nan)),
+        row["status"],
+        str(row["flags"] or "").replace(";", "&"),
+    ]
     return "|".join(str(value).translate(_ESCAPES) for value in values)
 
 

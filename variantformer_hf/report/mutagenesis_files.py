@@ -65,8 +65,8 @@ def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str,
                 _write_bigwig(rows, partial, contigs)
             else:
                 lines = [f"{chrom}\t{start}\t{start + 1}\t{value:.6g}\n" for chrom, start, value in rows]
-                unit = found[0].unit.name.replace("log1p_tpm", "log1p TPM")
-                label = f'track type=bedGraph name="{found[0].gene_id} {tissue}" description="largest effect, {unit}"\n'
+                title = f'name="{found[0].gene_id} {tissue}" description="largest effect, {found[0].unit.label}"'
+                label = f"track type=bedGraph {title}\n"
                 partial.write_text(label + "".join(lines))
         written.append(target)
     return written

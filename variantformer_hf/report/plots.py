@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import whole_file
+from ..zoo.units import LOG1P_TPM, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,20 +15,23 @@ if TYPE_CHECKING:
     from ..analysis.mutagenesis import Mutagenesis
 
 
-def difference_heatmap(person: "pd.DataFrame", reference: "pd.DataFrame", path: Path, *, title: str) -> Path:
-    """Save a heatmap of genes x tissues: log1p TPM of a person minus that of the reference genome.
+def difference_heatmap(
+    person: "pd.DataFrame", reference: "pd.DataFrame", path: Path, *, title: str, unit: Unit = LOG1P_TPM
+) -> Path:
+    """Save a heatmap of genes x tissues: a person's expression minus that of the reference genome.
 
     Args:
         person, reference: tidy predictions of one sample each, of the same genes and tissues.
         path: the image; its suffix chooses the type (.png, .pdf, .svg).
         title: shown above.
+        unit: of the predictions.
 
     Raises:
         InputError: matplotlib is not installed.
     """
 
     def matrix(table: "pd.DataFrame") -> "pd.DataFrame":
-        wide = table.pivot(index="gene_name", columns="tissue", values="log1p_tpm")
+        wide = table.pivot(index="gene_name", columns="tissue", values=unit.column)
         return wide.reindex(index=table["gene_name"].unique(), columns=table["tissue"].unique())
 
     difference = matrix(person) - matrix(reference)
@@ -39,7 +43,7 @@ def difference_heatmap(person: "pd.DataFrame", reference: "pd.DataFrame", path: 
     axes.set_xticks(range(columns), list(difference.columns), rotation=30, ha="right")
     axes.set_yticks(range(rows), list(difference.index))
     axes.set_title(title)
-    figure.colorbar(image, label="log1p TPM, person minus reference")
+    figure.colorbar(image, label=f"{unit.label}, person minus reference")
     return _saved(figure, path)
 
 
@@ -83,17 +87,18 @@ def mutagenesis_plot(found: "Mutagenesis", tissue: str, path: Path) -> Path:
     ticks = np.unique(np.linspace(0, length - 1, min(length, 8)).astype(int))
     axes.set_xticks(ticks, [f"{found.interval.start + 1 + tick:,}" for tick in ticks])
     axes.set_xlabel(f"position on {found.interval.chrom} (1-based)")
-    figure.colorbar(image, ax=axes, label="log1p TPM")
+    figure.colorbar(image, ax=axes, label=found.unit.label)
     return _saved(figure, path)
 
 
-def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path) -> Path:
+def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = LOG1P_TPM) -> Path:
     """Save a gene's enhancer map: the effect of each cCRE's knock-out over its distance from the TSS.
 
     Args:
         table: of ``knockout``.
         tissue: one of its tissues.
         path: the image; its suffix chooses the type.
+        unit: of the effects.
 
     Raises:
         InputError: matplotlib is not installed.
@@ -106,7 +111,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path) -> Path:
         axes.scatter(group["tss_distance"] / 1_000, group["effect"], s=10, label=name, zorder=2)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("distance from the TSS (kb, positive downstream)")
-    axes.set_ylabel("effect of the knock-out (log1p TPM)")
+    axes.set_ylabel(f"effect of the knock-out ({unit.label})")
     axes.set_title(f"{table['gene_name'].iloc[0]}, {tissue}")
     axes.legend(fontsize="small", frameon=False)
     return _saved(figure, path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import STDOUT, whole_file
+from ..zoo.units import LOG1P_TPM, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,19 +48,26 @@ def output_paths(path: Path, layout: str, tissues: list[str]) -> list[Path]:
 
 
 def write_predictions(
-    table: "pd.DataFrame", genes: "pd.DataFrame", path: Path, layout: str, metadata: Mapping[str, Any]
+    table: "pd.DataFrame",
+    genes: "pd.DataFrame",
+    path: Path,
+    layout: str,
+    metadata: Mapping[str, Any],
+    unit: Unit = LOG1P_TPM,
 ) -> list[Path]:
     """Write predictions in one of the layouts.
 
     Args:
-        table: tidy predictions: sample, gene_id, gene_name, tissue, log1p_tpm, tpm, status, reason.
+        table: tidy predictions: sample, gene_id, gene_name, tissue, the unit's column (log1p_tpm, and tpm), status,
+            reason.
         genes: per sample and gene: records_in_windows, records_applied.
         path: the output; its suffix chooses the file type.
-        layout: ``tidy`` (as ``table``); ``wide`` (a row per sample and gene, a column of log1p TPM per tissue);
-            ``h5ad`` (AnnData: observations = sample x tissue, variables = genes, X = log1p TPM, layer tpm);
-            ``predixcan`` (per tissue the two tables of PrediXcan's prediction step: expression with FID and IID, and
-            the summary of genes).
+        layout: ``tidy`` (as ``table``); ``wide`` (a row per sample and gene, a column of predictions per tissue);
+            ``h5ad`` (AnnData: observations = sample x tissue, variables = genes, X = predictions, of log1p TPM a layer
+            tpm); ``predixcan`` (per tissue the two tables of PrediXcan's prediction step: expression with FID and IID,
+            and the summary of genes).
         metadata: stored in the file where its type has a place for it (Parquet, h5ad).
+        unit: of the predictions.
 
     Returns:
         The files written.
@@ -67,12 +75,12 @@ def write_predictions(
     if layout == "tidy":
         return [write_table(table, path, metadata)]
     if layout == "wide":
-        return [write_table(wide_table(table), path, metadata)]
+        return [write_table(wide_table(table, unit), path, metadata)]
     if layout == "h5ad":
         with whole_file(path) as partial:
-            _annotated_data(table, metadata).write_h5ad(partial)
+            _annotated_data(table, metadata, unit).write_h5ad(partial)
         return [path]
-    return _write_predixcan(table, genes, path)
+    return _write_predixcan(table, genes, path, unit)
 
 
 def write_table(table: "pd.DataFrame", path: Path, metadata: Mapping[str, Any]) -> Path:
@@ -91,13 +99,13 @@ def write_table(table: "pd.DataFrame", path: Path, metadata: Mapping[str, Any]) 
     return path
 
 
-def wide_table(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A row per sample and gene, a column of log1p TPM per tissue; rows and columns keep the order of ``table``."""
+def wide_table(table: "pd.DataFrame", unit: Unit = LOG1P_TPM) -> "pd.DataFrame":
+    """A row per sample and gene, a column of predictions per tissue; rows and columns keep the order of ``table``."""
     import pandas as pd
 
     keys = ["sample", "gene_id"]
     genes = table[[*keys, "gene_name", "status", "reason"]].drop_duplicates(keys).reset_index(drop=True)
-    wide = table.pivot(index=keys, columns="tissue", values="log1p_tpm")
+    wide = table.pivot(index=keys, columns="tissue", values=unit.column)
     wide = wide.reindex(index=pd.MultiIndex.from_frame(genes[keys]), columns=table["tissue"].unique())
     return pd.concat([genes, wide.reset_index(drop=True).rename_axis(columns=None)], axis=1)
 
@@ -118,7 +126,7 @@ def write_json(content: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
+def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any], unit: Unit) -> Any:
     import pandas as pd
 
     # AnnData writes plain text columns only, and pandas 3 makes Arrow ones.
@@ -132,20 +140,20 @@ def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
         value: table.pivot(index="observation", columns="gene_id", values=value)
         .reindex(index=observations.index, columns=genes.index)
         .to_numpy(dtype="float32")
-        for value in ("log1p_tpm", "tpm")
+        for value in unit.columns()
     }
     return annotated_data_module().AnnData(
-        X=matrices["log1p_tpm"],
+        X=matrices.pop(unit.column),
         obs=observations,
         var=genes,
-        layers={"tpm": matrices["tpm"]},
-        uns={"variantformer": json.dumps(metadata), "without_a_number": json.dumps(_without_a_number(table))},
+        layers=matrices,
+        uns={"variantformer": json.dumps(metadata), "without_a_number": json.dumps(_without_a_number(table, unit))},
     )
 
 
-def _without_a_number(table: "pd.DataFrame") -> dict[str, dict[str, str]]:
+def _without_a_number(table: "pd.DataFrame", unit: Unit) -> dict[str, dict[str, str]]:
     """Sample -> gene -> status, and the reason where there is one, of genes whose values are NaN."""
-    missing = table[table["log1p_tpm"].isna()].drop_duplicates(["sample", "gene_id"])
+    missing = table[table[unit.column].isna()].drop_duplicates(["sample", "gene_id"])
     found: dict[str, dict[str, str]] = {}
     reasons = missing["reason"].fillna("")
     for sample, gene, status, reason in zip(
@@ -155,14 +163,14 @@ def _without_a_number(table: "pd.DataFrame") -> dict[str, dict[str, str]]:
     return found
 
 
-def _write_predixcan(table: "pd.DataFrame", genes: "pd.DataFrame", path: Path) -> list[Path]:
+def _write_predixcan(table: "pd.DataFrame", genes: "pd.DataFrame", path: Path, unit: Unit) -> list[Path]:
     tissues = list(table["tissue"].unique())
     written = []
     for tissue in tissues:
         expression_path, summary_path = _predixcan_paths(path, tissue, alone=len(tissues) == 1)
         of_tissue = table[table["tissue"] == tissue]
         samples, gene_ids = list(of_tissue["sample"].unique()), list(of_tissue["gene_id"].unique())
-        expression = of_tissue.pivot(index="sample", columns="gene_id", values="log1p_tpm").loc[samples, gene_ids]
+        expression = of_tissue.pivot(index="sample", columns="gene_id", values=unit.column).loc[samples, gene_ids]
         expression.insert(0, "FID", samples)
         expression.insert(1, "IID", samples)
         written.append(write_table(expression, expression_path, {}))

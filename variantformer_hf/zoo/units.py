@@ -12,6 +12,7 @@ class Unit:
     Attributes:
         name: as in the model's config, ``unit`` of every report and table's metadata.
         description: for people.
+        label: as axes of plots have it.
         column: of the predictions in tables; with ``_ref``, ``_alt``, ``_observed``, ``_edited`` or ``_without`` behind
             it those of a pair.
         is_log1p_tpm: whether TPM, fold changes of TPM and the released score can be had of it.
@@ -19,6 +20,7 @@ class Unit:
 
     name: str
     description: str
+    label: str
     column: str = "expression"
     is_log1p_tpm: bool = False
 
@@ -33,14 +35,22 @@ class Unit:
             return bool(np.isfinite(np.expm1(values) if self.is_log1p_tpm else values).all())
 
 
-LOG1P_TPM = Unit("log1p_tpm", "ln(1 + TPM); for the tissue 'blood' on the scale of a microarray", "log1p_tpm", True)
+LOG1P_TPM = Unit(
+    "log1p_tpm",
+    "ln(1 + TPM); for the tissue 'blood' on the scale of a microarray",
+    "log1p TPM",
+    column="log1p_tpm",
+    is_log1p_tpm=True,
+)
 _UNITS = {
     LOG1P_TPM.name: LOG1P_TPM,
-    "inverse_normal": Unit("inverse_normal", "expression, inverse-normal transformed over the training donors"),
-    "log10_cage": Unit("log10_cage", "log10(1 + CAGE counts)"),
+    "inverse_normal": Unit(
+        "inverse_normal", "expression, inverse-normal transformed over the training donors", "inverse-normal expression"
+    ),
+    "log10_cage": Unit("log10_cage", "log10(1 + CAGE counts)", "log10(1 + CAGE)"),
 }
 
 
 def unit_named(name: str) -> Unit:
     """The unit of a name; one that is not known here has a column ``expression`` and no more is computed of it."""
-    return _UNITS.get(name) or Unit(name, name)
+    return _UNITS.get(name) or Unit(name, name, name)
