@@ -7,6 +7,7 @@ import typer
 
 from .options import (
     GENOTYPE,
+    INPUTS,
     AllowUnusedOption,
     DeviceOption,
     FastaOption,
@@ -15,12 +16,13 @@ from .options import (
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    TableOption,
     TissueOption,
 )
 from .outputs import claim
-from .predict import INPUTS, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
+from .settings import GenotypeSettings, ModelSettings, quiet_libraries
 
 
 def counterfactual(
@@ -31,15 +33,13 @@ def counterfactual(
         Path, typer.Option(help="Variants to set together, maybe with a column `genotype`.", rich_help_panel=INPUTS)
     ],
     gene: Annotated[list[str], typer.Option(help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT)
-    ],
+    output: TableOption,
     sample: Annotated[
         list[str] | None, typer.Option(help="Repeat for several. Default: all of the VCF.", rich_help_panel=INPUTS)
     ] = None,
     genotype: GenotypeOption = GENOTYPE,
     tissue: TissueOption = None,
-    mode: ModeOption = "iupac",
+    mode: ModeOption = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
@@ -57,12 +57,7 @@ def counterfactual(
     beside = {name: out.beside(name) for name in ("summary.tsv", "rejected.tsv", "report.json")}
     out.add(beside.values())
 
-    import pysam
-    from transformers.utils.logging import disable_progress_bar
-
     from ..analysis.counterfactual import counterfactual as compare
-    from ..analysis.effects import VariantScorer
-    from ..genome.options import GenotypeOptions
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
@@ -70,8 +65,9 @@ def counterfactual(
     from ..inference.people import open_people
     from ..zoo.statuses import check_finite
 
-    disable_progress_bar()
-    pysam.set_verbosity(0)
+    quiet_libraries()
+    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    options = GenotypeSettings(mode=mode).options(of_model.kind())
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))
     wanted = table.edits(genotype)
@@ -79,8 +75,8 @@ def counterfactual(
         file = VariantFile(vcf, all_samples=True)
         sample = list(file.samples)
         file.close()
-    people = open_people(reference, vcf, sample, GenotypeOptions(mode=mode))
-    scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
+    people = open_people(reference, vcf, sample, options)
+    scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)
     described = {"model": scorer.model.identity.name, "unit": scorer.model.unit.name}

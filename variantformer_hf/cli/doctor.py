@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from .options import ForceCompanionsOption
+from .options import FASTA, ForceCompanionsOption
 
 _STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def doctor(
-    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.")],
+    fasta: Annotated[Path, typer.Option(help=FASTA)],
     vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF.")] = None,
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF to look at.")] = None,
     model: Annotated[

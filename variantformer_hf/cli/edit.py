@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import GENOTYPE, GenotypeOption
+from .options import FASTA, GENOTYPE, OVERWRITE, GenotypeOption
 from .outputs import claim
 from .rejected import report_rejected
 
 
 def edit(
     vcf: Annotated[Path, typer.Option(help="Indexed VCF or BCF of the person.")],
-    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.")],
+    fasta: Annotated[Path, typer.Option(help=FASTA)],
     edits: Annotated[
         Path,
         typer.Option(help="Variants (.tsv, .csv, .vcf.gz, text), with a column `genotype` where they differ in it."),
@@ -24,7 +24,7 @@ def edit(
         Literal["error", "keep"],
         typer.Option(help="Where the person carries a record that changes the same bases: stop, or keep both."),
     ] = "error",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace output files that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE)] = False,
 ) -> None:
     """Set variants in a person's genome, and write it as a VCF: sorted, indexed, every other record kept.
 

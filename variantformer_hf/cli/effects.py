@@ -2,16 +2,35 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import AllowUnusedOption, ForceCompanionsOption
+from .options import (
+    INPUTS,
+    MACHINE,
+    OUTPUT,
+    AllowUnusedOption,
+    DeviceOption,
+    EmbeddingsOption,
+    FastaOption,
+    ForceCompanionsOption,
+    ModelArgument,
+    ModeOption,
+    OverwriteOption,
+    PassOnlyOption,
+    SampleOption,
+    StoreOption,
+    TissueOption,
+    VcfOption,
+    ZygosityOption,
+)
 from .outputs import Output, claim
-from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def effects(
-    model: Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")],
+    model: ModelArgument,
     variants: Annotated[
         Path,
         typer.Option(
@@ -32,15 +51,15 @@ def effects(
             rich_help_panel=INPUTS,
         ),
     ],
-    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
+    fasta: FastaOption,
     output: Annotated[
         Path,
         typer.Option(
             "--output", "-o", help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz); - = stdout.", rich_help_panel=OUTPUT
         ),
     ],
-    vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF of the person.", rich_help_panel=INPUTS)] = None,
-    sample: Annotated[str | None, typer.Option(help="Sample of the VCF.", rich_help_panel=INPUTS)] = None,
+    vcf: VcfOption = None,
+    sample: SampleOption = None,
     background: Annotated[
         str | None,
         typer.Option(
@@ -55,10 +74,7 @@ def effects(
             rich_help_panel=INPUTS,
         ),
     ] = None,
-    tissue: Annotated[
-        list[str] | None,
-        typer.Option(help="Released name, GTEx name or ontology id; repeat. Default: all.", rich_help_panel=INPUTS),
-    ] = None,
+    tissue: TissueOption = None,
     af_table: Annotated[
         Path | None,
         typer.Option(
@@ -66,24 +82,13 @@ def effects(
             rich_help_panel=INPUTS,
         ),
     ] = None,
-    zygosity: Annotated[
-        list[str] | None,
-        typer.Option(help="het, hom, haplotype1, haplotype2; repeat. Default: het and hom.", rich_help_panel=GENOTYPES),
-    ] = None,
-    mode: Annotated[
-        Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"],
-        typer.Option(help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES),
-    ] = "iupac",
-    pass_only: Annotated[
-        bool, typer.Option("--pass-only", help="Use only records with FILTER PASS.", rich_help_panel=GENOTYPES)
-    ] = False,
+    zygosity: ZygosityOption = None,
+    mode: ModeOption = None,
+    pass_only: PassOnlyOption = False,
     layout: Annotated[
         Literal["tidy", "h5ad", "vcf"], typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT)
     ] = "tidy",
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(help="Also write embeddings, safetensors, in the table's row order.", rich_help_panel=OUTPUT),
-    ] = None,
+    embeddings: EmbeddingsOption = None,
     null: Annotated[
         Path | None,
         typer.Option(help="From `variantformer null`: adds signed quantiles.", rich_help_panel=OUTPUT),
@@ -95,19 +100,13 @@ def effects(
     second_model: Annotated[
         str | None, typer.Option(help="Another checkpoint, for effect_sd_models.", rich_help_panel=OUTPUT)
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
-    ] = False,
+    overwrite: OverwriteOption = False,
     precision: Annotated[
         Literal["float32", "bfloat16", "released"],
         typer.Option(help="Effects need float32; the others round most of them away.", rich_help_panel=MACHINE),
     ] = "float32",
-    device: Annotated[
-        str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
-    ] = "auto",
-    store: Annotated[
-        str, typer.Option(help="Folder of elements' vectors; auto; none.", rich_help_panel=MACHINE)
-    ] = "auto",
+    device: DeviceOption = "auto",
+    store: StoreOption = "auto",
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
@@ -126,36 +125,24 @@ def effects(
     if layout == "vcf":
         out.add([out.beside("tbi")])
 
-    import pysam
-    from transformers.utils.logging import disable_progress_bar
-
-    from ..analysis.backgrounds import open_backgrounds
-    from ..analysis.effects import VariantScorer, add_second_model
+    from ..analysis.effects import add_second_model
     from ..analysis.null_effects import add_quantiles, read_null
-    from ..genome.options import GenotypeOptions
-    from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
     from ..zoo.model_files import model_identity
     from ..zoo.statuses import check_finite
 
-    disable_progress_bar()
-    pysam.set_verbosity(0)
-    reference = ReferenceGenome(fasta)
-    options = GenotypeOptions(mode=mode, pass_only=pass_only)
-    backgrounds = open_backgrounds(reference, background, vcf=vcf, sample=sample, options=options)
+    quiet_libraries()
+    first = ModelSettings(model, precision=precision, device=device, force_companions=force_companions, store=store)
+    second = None if second_model is None else replace(first, model=second_model)
+    genotypes = GenotypeSettings(mode=mode, pass_only=pass_only)
+    for asked in [first] if second is None else [first, second]:
+        _check(asked, genotypes, embeddings=embeddings is not None, phase_shifts=phase_shifts)
+    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(first.kind())
+    reference = backgrounds[0].genome.reference
     table = read_variants(variants, VariantNormalizer(reference))
 
-    def load(name: str) -> VariantScorer:
-        return VariantScorer.from_pretrained(
-            name,
-            precision=precision,
-            device=device,
-            store=None if store == "none" else store,
-            force_companions=force_companions,
-        )
-
-    def run(scorer: VariantScorer, parts: str) -> "EffectResult":
+    def run(scorer: "VariantScorer", parts: str) -> "EffectResult":
         with progress("scoring", "genes") as on_gene:
             return scorer.run(
                 table,
@@ -174,14 +161,14 @@ def effects(
     # What is asked for after the scores is opened before them.
     if second_model is not None:
         model_identity(second_model)
-    scorer = load(model)
+    scorer = first.scorer()
     nulls = None if null is None else read_null(null, scorer)
     frequencies = _frequencies(table, af_table, reference, n_backgrounds=len(backgrounds))
     result = run(scorer, "parts")
     found = result.table
     other = None
-    if second_model is not None:
-        other = run(load(second_model), "second-parts")
+    if second is not None:
+        other = run(_of_the_same_unit(second, scorer), "second-parts")
         found = add_second_model(found, other.table)
     if nulls is not None:
         found = add_quantiles(found, nulls)
@@ -197,6 +184,31 @@ def effects(
         if each is not None:
             each.remove_parts()
     check_finite(found["gene_name"], found["status"])
+
+
+def _check(settings: ModelSettings, genotypes: GenotypeSettings, *, embeddings: bool, phase_shifts: int) -> None:
+    """Refuse what a model cannot do, before anything is loaded."""
+    kind = settings.kind()
+    genotypes.options(kind)
+    if embeddings:
+        kind.require("embeddings", "--embeddings")
+    if phase_shifts:
+        kind.require("phase_shifts", "--phase-shifts")
+
+
+def _of_the_same_unit(second: ModelSettings, scorer: "VariantScorer") -> "VariantScorer":
+    """The second model, whose effects can stand beside the first one's."""
+    from ..errors import InputError
+
+    other = second.scorer()
+    unit, wanted = other.model.unit.name, scorer.model.unit.name
+    if unit != wanted:
+        raise InputError(
+            f"predicts {unit}, and the first model {wanted}",
+            file=second.model,
+            remedy="Give --second-model another checkpoint of one unit.",
+        )
+    return other
 
 
 def _metadata(scorer: "VariantScorer", result: "EffectResult", backgrounds: "Sequence[Background]") -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from .options import (
+    INPUTS,
+    OUTPUT,
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
@@ -17,12 +19,11 @@ from .options import (
     SampleOption,
     TissueOption,
     VcfOption,
-    open_one,
 )
 from .outputs import claim
-from .predict import INPUTS, OUTPUT
 from .progress import progress
 from .rejected import report_rejected
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
 
 
 def eqtl(
@@ -45,7 +46,7 @@ def eqtl(
     sample: SampleOption = None,
     background: BackgroundOption = None,
     tissue: TissueOption = None,
-    mode: ModeOption = "iupac",
+    mode: ModeOption = None,
     score: Annotated[
         Literal["effect", "log2fc_tpm", "released_score"],
         typer.Option(help="What is held against the slopes.", rich_help_panel=OUTPUT),
@@ -77,16 +78,19 @@ def eqtl(
     if plot is not None:
         check_plot(plot)
 
-    from ..analysis.backgrounds import Background
     from ..analysis.eqtl import eqtl_benchmark
     from ..zoo.statuses import check_finite
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
+    quiet_libraries()
+    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    genome = genomes.open_one(of_model.kind())
+    scorer = of_model.scorer()
     with progress("scoring", "genes") as on_gene:
         found = eqtl_benchmark(
             scorer,
             table,
-            [Background(background or ("reference" if vcf is None else "person"), person)],
+            [genome],
             tissues=tissue,
             score=score,
             min_pip=min_pip,
@@ -97,15 +101,15 @@ def eqtl(
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )
+    described = {"model": scorer.model.identity.name, "unit": scorer.model.unit.name, "score": score}
     written = [
-        write_table(found.correlations, out.path, {"model": scorer.model.identity.name, "score": score}),
+        write_table(found.correlations, out.path, described),
         write_table(found.pairs, beside["pairs.tsv"], {}),
     ]
     if plot is not None:
         written.append(eqtl_scatter(found.pairs, found.correlations, plot))
     counts = {**found.scored.report, "pairs": len(found.pairs)}
-    settings = {"model": scorer.model.identity.name, "score": score, "min_pip": min_pip}
-    written.append(write_json({**settings, "counts": counts}, beside["report.json"]))
+    written.append(write_json({**described, "min_pip": min_pip, "counts": counts}, beside["report.json"]))
     written += report_rejected(found.variants, beside["rejected.tsv"])
     out.deliver(written)
     found.scored.remove_parts()

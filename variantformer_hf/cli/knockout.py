@@ -6,36 +6,37 @@ from typing import Annotated, Literal
 import typer
 
 from .options import (
+    INPUTS,
+    OUTPUT,
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
     FastaOption,
     ForceCompanionsOption,
+    GeneOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
     SampleOption,
+    TableOption,
     TissueOption,
     VcfOption,
-    open_one,
 )
 from .outputs import claim
-from .predict import INPUTS, OUTPUT
 from .progress import progress
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
 
 
 def knockout(
     model: ModelArgument,
     fasta: FastaOption,
-    gene: Annotated[str, typer.Option(help="Symbol or Ensembl id.", rich_help_panel=INPUTS)],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT)
-    ],
+    gene: GeneOption,
+    output: TableOption,
     vcf: VcfOption = None,
     sample: SampleOption = None,
     background: BackgroundOption = None,
     tissue: TissueOption = None,
-    mode: ModeOption = "iupac",
+    mode: ModeOption = None,
     how: Annotated[
         Literal["drop", "shuffle"],
         typer.Option(help="Take the element away, or put its bases in random order.", rich_help_panel=INPUTS),
@@ -62,7 +63,13 @@ def knockout(
     from ..analysis.knockout import knockout as knock_out
     from ..zoo.statuses import check_finite
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
+    quiet_libraries()
+    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    kind = of_model.kind()
+    kind.require("cres", "a knock-out")
+    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    person = genomes.open_one(kind).genome
+    scorer = of_model.scorer()
     with progress("knocking out", "elements") as on_element:
         table = knock_out(
             scorer,
@@ -79,6 +86,6 @@ def knockout(
         write_table(table, out.path, {"model": scorer.model.identity.name, "unit": scorer.model.unit.name, "how": how})
     ]
     if plot is not None:
-        written.append(knockout_plot(table, table["tissue"].iloc[0], plot))
+        written.append(knockout_plot(table, table["tissue"].iloc[0], plot, scorer.model.unit))
     out.deliver(written)
     check_finite(table["gene_name"], table["status"])

@@ -6,28 +6,30 @@ from typing import Annotated
 import typer
 
 from .options import (
+    INPUTS,
+    OUTPUT,
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
     FastaOption,
     ForceCompanionsOption,
+    GeneOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
     SampleOption,
     TissueOption,
     VcfOption,
-    open_one,
 )
 from .outputs import claim
-from .predict import INPUTS, OUTPUT
 from .progress import progress
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
 
 
 def mutagenesis(
     model: ModelArgument,
     fasta: FastaOption,
-    gene: Annotated[str, typer.Option(help="Symbol or Ensembl id.", rich_help_panel=INPUTS)],
+    gene: GeneOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="Arrays, .safetensors.", rich_help_panel=OUTPUT)],
     region: Annotated[
         list[str] | None,
@@ -40,7 +42,7 @@ def mutagenesis(
     sample: SampleOption = None,
     background: BackgroundOption = None,
     tissue: TissueOption = None,
-    mode: ModeOption = "iupac",
+    mode: ModeOption = None,
     mutation: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,9 +87,17 @@ def mutagenesis(
     from ..genome.interval import parse_region
     from ..zoo.statuses import check_finite
 
-    scorer, person = open_one(model, fasta, vcf, sample, background, mode, device, force_companions=force_companions)
+    quiet_libraries()
+    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    kind = of_model.kind()
+    if element:
+        kind.require("cres", "--element")
+    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    person = genomes.open_one(kind).genome
+    scorer = of_model.scorer()
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
-    intervals += element_intervals(scorer, person, gene, element or ())
+    if element:
+        intervals += element_intervals(scorer, person, gene, element)
     kinds = mutation or ["substitutions"]
     if track is not None and "substitutions" in kinds:
         tissues = scorer.open(person.reference).gene(gene, tissue).tissues

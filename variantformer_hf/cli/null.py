@@ -6,45 +6,52 @@ from typing import Annotated
 
 import typer
 
-from .options import AllowUnusedOption, ForceCompanionsOption
+from .options import (
+    INPUTS,
+    OUTPUT,
+    AllowUnusedOption,
+    DeviceOption,
+    FastaOption,
+    ForceCompanionsOption,
+    GenesFileOption,
+    ModelArgument,
+    OverwriteOption,
+    SampleOption,
+    TissueOption,
+    VcfOption,
+    ZygosityOption,
+)
 from .outputs import claim
-from .predict import GENOTYPES, INPUTS, MACHINE, OUTPUT
 from .progress import progress
+from .settings import GenomeSettings, ModelSettings, quiet_libraries
 
 
 def null(
-    model: Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")],
+    model: ModelArgument,
     panel: Annotated[
         Path,
         typer.Option(help="Indexed VCF or BCF of many people, or of sites with INFO AF.", rich_help_panel=INPUTS),
     ],
-    fasta: Annotated[Path, typer.Option(help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)],
+    fasta: FastaOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="Table, .parquet.", rich_help_panel=OUTPUT)],
-    vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF of the person.", rich_help_panel=INPUTS)] = None,
-    sample: Annotated[str | None, typer.Option(help="Sample of the VCF.", rich_help_panel=INPUTS)] = None,
+    vcf: VcfOption = None,
+    sample: SampleOption = None,
     background: Annotated[
         str | None, typer.Option(help="As for `effects`, and the same.", rich_help_panel=INPUTS)
     ] = None,
     gene: Annotated[
         list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat for several.", rich_help_panel=INPUTS)
     ] = None,
-    genes_file: Annotated[
-        Path | None,
-        typer.Option(help="Genes, one a line, or a table with gene_id or gene_name.", rich_help_panel=INPUTS),
-    ] = None,
-    tissue: Annotated[list[str] | None, typer.Option(help="Default: all.", rich_help_panel=INPUTS)] = None,
-    zygosity: Annotated[list[str] | None, typer.Option(help="Default: het and hom.", rich_help_panel=GENOTYPES)] = None,
+    genes_file: GenesFileOption = None,
+    tissue: TissueOption = None,
+    zygosity: ZygosityOption = None,
     min_maf: Annotated[float, typer.Option(help="Lowest minor allele frequency.", rich_help_panel=INPUTS)] = 0.05,
     per_class: Annotated[
         int, typer.Option(help="Most variants of a gene in each class of distance.", rich_help_panel=INPUTS)
     ] = 50,
     seed: Annotated[int, typer.Option(help="Of the draw.", rich_help_panel=INPUTS)] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
-    ] = False,
-    device: Annotated[
-        str, typer.Option(help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
-    ] = "auto",
+    overwrite: OverwriteOption = False,
+    device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
@@ -61,19 +68,13 @@ def null(
     if not genes:
         raise InputError("no gene is named", remedy="Give --gene or --genes-file.")
 
-    import pysam
-    from transformers.utils.logging import disable_progress_bar
-
-    from ..analysis.backgrounds import open_backgrounds
-    from ..analysis.effects import VariantScorer
     from ..analysis.null_effects import build_null, null_metadata
-    from ..genome.reference import ReferenceGenome
     from ..report.tables import write_json, write_table
 
-    disable_progress_bar()
-    pysam.set_verbosity(0)
-    backgrounds = open_backgrounds(ReferenceGenome(fasta), background, vcf=vcf, sample=sample)
-    scorer = VariantScorer.from_pretrained(model, device=device, force_companions=force_companions)
+    quiet_libraries()
+    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    backgrounds = GenomeSettings(fasta, vcf, sample, background).open(of_model.kind())
+    scorer = of_model.scorer()
     records: Counter[str] = Counter()
     with progress("scoring", "genes") as on_gene:
         table = build_null(
@@ -93,6 +94,7 @@ def null(
     sizes = table.drop_duplicates(["gene_id", "variant"]).groupby("distance_class").size()
     typer.echo(", ".join(f"{name}: {count} variants" for name, count in sizes.items()), err=True)
     typer.echo(f"records of the panel: {', '.join(f'{name} {n}' for name, n in records.most_common())}", err=True)
-    written = [write_table(table, output, null_metadata(scorer))]
-    written.append(write_json({"records": dict(records), "variants": sizes.to_dict()}, report))
+    unit = {"unit": scorer.model.unit.name}
+    written = [write_table(table, output, {**null_metadata(scorer), **unit})]
+    written.append(write_json({**unit, "records": dict(records), "variants": sizes.to_dict()}, report))
     out.deliver(written)

@@ -1,20 +1,54 @@
-"""Options that several commands share, and what they stand for."""
+"""The options that more than one command has, each written once; :mod:`.settings` says what they stand for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from .predict import ALLOW_UNUSED, FORCE_COMPANIONS, GENOTYPES, INPUTS, MACHINE, OUTPUT
+INPUTS, GENOTYPES, OUTPUT, MACHINE = "Inputs", "Genotypes", "Output", "Machine"
+# For commands of few options, which are not put into panels.
+FASTA = "Reference genome, plain or bgzipped."
+DEVICE = "auto = cuda, else mps, else cpu; or a torch device."
+OVERWRITE = "Replace output files that exist."
 
-if TYPE_CHECKING:
-    from ..analysis.effects import VariantScorer
-    from ..genome.personal import PersonalGenome
-
+# The model, and how it computes.
 ModelArgument = Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")]
-FastaOption = Annotated[
-    Path, typer.Option("--fasta", help="Reference genome, plain or bgzipped.", rich_help_panel=INPUTS)
+DeviceOption = Annotated[str, typer.Option("--device", help=DEVICE, rich_help_panel=MACHINE)]
+Precision = Literal["auto", "float32", "bfloat16", "released"]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="auto = bfloat16 on cuda, else float32; released = bfloat16 throughout, as the published numbers.",
+        rich_help_panel=MACHINE,
+    ),
 ]
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        help="Folder of elements' vectors; auto = the one that `variantformer precompute` made, if any; none.",
+        rich_help_panel=MACHINE,
+    ),
+]
+AttentionOption = Annotated[
+    Literal["auto", "flash", "flex", "sdpa", "eager"],
+    typer.Option("--attention", help="auto = flash-attn where it can be used, else sdpa.", rich_help_panel=MACHINE),
+]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Compile the model's layers; for long runs.", rich_help_panel=MACHINE)
+]
+ForceCompanionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--force-companions",
+        help="Go on where tokenizer, lengths or tables in the folder are another model's.",
+        rich_help_panel=MACHINE,
+    ),
+]
+
+# Whose genome.
+FastaOption = Annotated[Path, typer.Option("--fasta", help=FASTA, rich_help_panel=INPUTS)]
 VcfOption = Annotated[
     Path | None,
     typer.Option("--vcf", help="Indexed VCF or BCF of the person; else the reference genome.", rich_help_panel=INPUTS),
@@ -28,16 +62,54 @@ BackgroundOption = Annotated[
         rich_help_panel=INPUTS,
     ),
 ]
-TissueOption = Annotated[
-    list[str] | None,
+AllowUnusedOption = Annotated[
+    bool,
     typer.Option(
-        "--tissue", help="Released name, GTEx name or ontology id; repeat. Default: all.", rich_help_panel=INPUTS
+        "--allow-unused",
+        help="Go on where nothing of a person's file was used in any gene; such genes are NaN.",
+        rich_help_panel=INPUTS,
     ),
 ]
+
+# How a person's records become sequence.
 ModeOption = Annotated[
-    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"],
+    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"] | None,
     typer.Option(
-        "--mode", help="How genotypes become sequence; models were trained on iupac.", rich_help_panel=GENOTYPES
+        "--mode",
+        help="How genotypes become sequence. Default: as the model was trained (VariantFormer: iupac).",
+        rich_help_panel=GENOTYPES,
+    ),
+]
+GvcfOption = Annotated[
+    bool,
+    typer.Option(
+        "--gvcf", help="The VCF is a gVCF: drop the symbolic allele, keep the call.", rich_help_panel=GENOTYPES
+    ),
+]
+SnpsOnlyOption = Annotated[bool, typer.Option("--snps-only", help="Use only SNP records.", rich_help_panel=GENOTYPES)]
+PassOnlyOption = Annotated[
+    bool, typer.Option("--pass-only", help="Use only records with FILTER PASS.", rich_help_panel=GENOTYPES)
+]
+MinGqOption = Annotated[
+    int | None, typer.Option("--min-gq", help="Lowest genotype quality (GQ) to use.", rich_help_panel=GENOTYPES)
+]
+MinDpOption = Annotated[
+    int | None, typer.Option("--min-dp", help="Lowest depth (DP) to use.", rich_help_panel=GENOTYPES)
+]
+OnRefMismatchOption = Annotated[
+    Literal["error", "skip-record"],
+    typer.Option(
+        "--on-ref-mismatch",
+        help="What to do with a record whose REF is not in the FASTA.",
+        rich_help_panel=GENOTYPES,
+    ),
+]
+ZygosityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--zygosity",
+        help="het, hom, haplotype1, haplotype2; repeat. Default: het and hom.",
+        rich_help_panel=GENOTYPES,
     ),
 ]
 # What `edit` and `counterfactual` set a variant to whose row does not say.
@@ -50,48 +122,31 @@ GenotypeOption = Annotated[
         rich_help_panel=INPUTS,
     ),
 ]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace output files that exist.", rich_help_panel=OUTPUT)
+
+# What is asked about.
+GeneOption = Annotated[str, typer.Option("--gene", help="Symbol or Ensembl id.", rich_help_panel=INPUTS)]
+GenesFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--genes-file", help="Genes, one a line, or a table with gene_id or gene_name.", rich_help_panel=INPUTS
+    ),
 ]
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto = cuda, else mps, else cpu; or a torch device.", rich_help_panel=MACHINE)
+TissueOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tissue", help="Released name, GTEx name or ontology id; repeat. Default: all.", rich_help_panel=INPUTS
+    ),
 ]
 
-ForceCompanionsOption = Annotated[
-    bool, typer.Option("--force-companions", help=FORCE_COMPANIONS, rich_help_panel=MACHINE)
+# What is written.
+TableOption = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT),
 ]
-AllowUnusedOption = Annotated[bool, typer.Option("--allow-unused", help=ALLOW_UNUSED, rich_help_panel=INPUTS)]
-
-
-def open_one(
-    model: str,
-    fasta: Path,
-    vcf: Path | None,
-    sample: str | None,
-    background: str | None,
-    mode: str,
-    device: str,
-    *,
-    force_companions: bool,
-) -> "tuple[VariantScorer, PersonalGenome]":
-    """A scorer in float32 and the one genome to look in.
-
-    Raises:
-        InputError: several backgrounds; anything wrong with the files.
-    """
-    import pysam
-    from transformers.utils.logging import disable_progress_bar
-
-    from ..analysis.backgrounds import open_backgrounds
-    from ..analysis.effects import VariantScorer
-    from ..errors import InputError
-    from ..genome.options import GenotypeOptions
-    from ..genome.reference import ReferenceGenome
-
-    disable_progress_bar()
-    pysam.set_verbosity(0)
-    options = GenotypeOptions(mode=mode)
-    backgrounds = open_backgrounds(ReferenceGenome(fasta), background, vcf=vcf, sample=sample, options=options)
-    if len(backgrounds) > 1:
-        raise InputError("this command takes one genome", remedy="Name person, person-snps or reference.")
-    return VariantScorer.from_pretrained(model, device=device, force_companions=force_companions), backgrounds[0].genome
+EmbeddingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--embeddings", help="Also write the embeddings, safetensors, in the table's row order.", rich_help_panel=OUTPUT
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help=OVERWRITE, rich_help_panel=OUTPUT)]

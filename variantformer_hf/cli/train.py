@@ -8,6 +8,7 @@ import typer
 
 from .outputs import claim_folder
 from .progress import progress
+from .settings import quiet_libraries
 
 
 def train(
@@ -22,14 +23,10 @@ def train(
     Everything is checked before the first step. The output folder holds `best` and `last`, folders for from_pretrained,
     `log.jsonl`, and states that the run goes on from when it is started again with the same options.
     """
-    import pysam
-    from transformers.utils.logging import disable_progress_bar
-
     from ..training.checkpoints import kept_of_run
     from ..training.options import EncoderOptions, ExpressionOptions, read_options
 
-    disable_progress_bar()
-    pysam.set_verbosity(0)
+    quiet_libraries()
     module: Any
     options: Any
     if stage == "encoder":

@@ -82,7 +82,7 @@ class GeneModel(ABC):
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        self._check_precision(precision)
+        self.check_precision(precision)
         self.config = config = network.config
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
@@ -168,15 +168,8 @@ class GeneModel(ABC):
             InputError: it is in a type that is none of :attr:`precisions`.
         """
         precision = str(self.network.dtype).removeprefix("torch.")
-        self._check_precision(precision)
+        self.check_precision(precision)
         self.device, self.dtype, self.precision = self.network.device, self.network.dtype, precision
-
-    def _check_precision(self, precision: str) -> None:
-        if precision not in ("auto", *self.precisions):
-            raise InputError(
-                f"there is no precision {precision!r}",
-                remedy=f"Choose one of {', '.join(('auto', *self.precisions))}.",
-            )
 
     def description(self) -> dict[str, Any]:
         """All of the model that predictions depend on."""
@@ -199,21 +192,34 @@ class GeneModel(ABC):
         """Accessions of a gene's cCREs, in the model's order."""
         return []
 
-    def require(self, ability: str, asked: str) -> None:
-        """Refuse what the model cannot do, see :func:`require`."""
-        require(self.model_type, self.abilities, ability, asked)
+    @classmethod
+    def require(cls, ability: str, asked: str) -> None:
+        """Refuse what its models cannot do, see :func:`require`."""
+        require(cls.model_type, cls.abilities, ability, asked)
 
-    def check_mode(self, mode: str) -> None:
-        """Refuse a genotype mode that the model does not read.
+    @classmethod
+    def check_mode(cls, mode: str) -> None:
+        """Refuse a genotype mode that its models do not read.
 
         Raises:
-            InputError: it does not.
+            InputError: they do not.
         """
-        if mode not in self.modes:
+        if mode not in cls.modes:
             raise InputError(
-                f"the model {self.identity.name} does not read genotypes as {mode!r}",
-                remedy=f"Choose --mode {' or '.join(self.modes)}.",
+                f"a model of the type {cls.model_type!r} does not read genotypes as {mode!r}",
+                remedy=f"Choose --mode {' or '.join(cls.modes)}.",
             )
+
+    @classmethod
+    def check_precision(cls, precision: str) -> None:
+        """Refuse a precision that its models cannot compute in.
+
+        Raises:
+            InputError: they cannot.
+        """
+        choices = ("auto", *cls.precisions)
+        if precision not in choices:
+            raise InputError(f"there is no precision {precision!r}", remedy=f"Choose one of {', '.join(choices)}.")
 
     def without_network(self) -> "GeneModel":
         """The same model for reading and batching only: light enough to be sent to worker processes."""

@@ -1,0 +1,160 @@
+"""What a command was asked, as values that open models and genomes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..analysis.backgrounds import Background
+    from ..analysis.effects import VariantScorer
+    from ..genome.options import GenotypeOptions
+    from ..zoo.gene_model import GeneModel
+
+
+def quiet_libraries() -> None:
+    """Have other libraries say nothing by themselves: what goes wrong is said once, in our words."""
+    import pysam
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    pysam.set_verbosity(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model, and how it computes.
+
+    Attributes:
+        model: folder or Hub id.
+        precision: see ``GeneModel``; effects need ``float32``.
+        device, force_companions: see ``GeneModel.load``.
+        store, attention, compile_layers: options of some families, see theirs; ``auto`` and False ask for nothing.
+            ``none`` is no store.
+    """
+
+    model: str
+    precision: str = "float32"
+    device: str = "auto"
+    force_companions: bool = False
+    store: str = "auto"
+    attention: str = "auto"
+    compile_layers: bool = False
+
+    def kind(self) -> "type[GeneModel]":
+        """The class of the model, which says what it can do; no weights are loaded.
+
+        Raises:
+            InputError: there is no such model, or it predicts no genes; it cannot do what was asked for.
+        """
+        from ..zoo.families import family_of, gene_model_class
+
+        kind = gene_model_class(family_of(self.model), self.model)
+        kind.check_precision(self.precision)
+        if self.store != "auto":
+            kind.require("store", "--store")
+        return kind
+
+    def load(self) -> "GeneModel":
+        """The model.
+
+        Raises:
+            InputError: see ``GeneModel.load``.
+        """
+        from ..zoo.families import load_gene_model
+
+        of_family: dict[str, Any] = {}
+        if self.store != "auto":
+            of_family["store"] = None if self.store == "none" else self.store
+        if self.attention != "auto":
+            of_family["attention"] = self.attention
+        if self.compile_layers:
+            of_family["compile_layers"] = True
+        return load_gene_model(
+            self.model,
+            precision=self.precision,
+            device=self.device,
+            force_companions=self.force_companions,
+            **of_family,
+        )
+
+    def scorer(self) -> "VariantScorer":
+        """The model as analyses ask it."""
+        from ..analysis.effects import VariantScorer
+
+        return VariantScorer(self.load())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenotypeSettings:
+    """How a person's records become sequence.
+
+    Attributes:
+        mode: None = as the model was trained.
+        gvcf: drop the symbolic allele of a gVCF's records.
+        snps_only, pass_only, min_gq, min_dp, on_ref_mismatch: see ``GenotypeOptions``.
+    """
+
+    mode: str | None = None
+    gvcf: bool = False
+    snps_only: bool = False
+    pass_only: bool = False
+    min_gq: float | None = None
+    min_dp: float | None = None
+    on_ref_mismatch: str = "error"
+
+    def options(self, kind: "type[GeneModel]") -> "GenotypeOptions":
+        """As a model of a class reads them.
+
+        Raises:
+            InputError: it does not read this mode; see ``GenotypeOptions``.
+        """
+        from ..genome.options import GenotypeOptions
+
+        mode = self.mode or kind.modes[0]
+        kind.check_mode(mode)
+        return GenotypeOptions(
+            mode=mode,
+            symbolic="ignore_allele" if self.gvcf else "exclude_record",
+            snps_only=self.snps_only,
+            pass_only=self.pass_only,
+            min_gq=self.min_gq,
+            min_dp=self.min_dp,
+            on_ref_mismatch=self.on_ref_mismatch,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GenomeSettings:
+    """In whose genome to look, see ``open_backgrounds``."""
+
+    fasta: Path
+    vcf: Path | None
+    sample: str | None
+    background: str | None
+    genotypes: GenotypeSettings = GenotypeSettings()
+
+    def open(self, kind: "type[GeneModel]") -> "list[Background]":
+        """The genomes, as a model of a class reads them.
+
+        Raises:
+            InputError: anything wrong with the files; the model does not read the mode.
+        """
+        from ..analysis.backgrounds import open_backgrounds
+        from ..genome.reference import ReferenceGenome
+
+        options = self.genotypes.options(kind)
+        reference = ReferenceGenome(self.fasta)
+        return open_backgrounds(reference, self.background, vcf=self.vcf, sample=self.sample, options=options)
+
+    def open_one(self, kind: "type[GeneModel]") -> "Background":
+        """The one genome, for commands that take no more.
+
+        Raises:
+            InputError: there are several; see :meth:`open`.
+        """
+        found = self.open(kind)
+        if len(found) > 1:
+            raise InputError("this command takes one genome", remedy="Name person, person-snps or reference.")
+        return found[0]
