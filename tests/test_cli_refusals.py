@@ -1,0 +1,108 @@
+"""What a model cannot do is refused in one line, before its weights or anybody's genome are read."""
+
+from pathlib import Path
+
+import pytest
+from command_line import run
+from gene_model_tests import Case
+from toy_case import toy_case
+from toy_model import TOY, ToyGeneModel
+
+from variantformer_hf.zoo.families import register_family
+
+OUTPUTS = {"mutagenesis": "out.safetensors", "null": "out.parquet"}
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    register_family(TOY)
+    return toy_case(tmp_path_factory.mktemp("toy"))
+
+
+def command(case: Case, name: str, folder: Path, *more: object) -> list[object]:
+    """A command that is given all it needs, and more."""
+    variants = folder / "variants.txt"
+    variants.write_text(f"{case.variants[0]}\n")
+    needs: dict[str, list[object]] = {
+        "predict": [],
+        "effects": ["--variants", variants],
+        "mutagenesis": ["--gene", "PLUS"],
+        "knockout": ["--gene", "PLUS"],
+        "counterfactual": ["--gene", "PLUS", "--edits", variants, "--vcf", case.vcf],
+        "eqtl": ["--table", case.eqtls],
+        "precompute": [],
+    }
+    output = folder / "outputs" / OUTPUTS.get(name, "out.tsv")
+    output.parent.mkdir()
+    return [name, case.model, "--fasta", case.fasta, "-o", output, *needs[name], *more]
+
+
+CANNOT: list[tuple[str, list[str], str]] = [
+    ("knockout", [], "a knock-out needs a model that reads cCREs one by one"),
+    ("mutagenesis", ["--element", "EH38E1"], "--element needs a model that reads cCREs one by one"),
+    ("precompute", [], "precompute needs a model that keeps vectors of cCREs on disk"),
+    ("predict", ["--store", "vectors"], "--store needs a model that keeps vectors of cCREs on disk"),
+    ("effects", ["--store", "none"], "--store needs a model that keeps vectors of cCREs on disk"),
+    ("predict", ["--embeddings", "e.safetensors"], "--embeddings needs a model that gives embeddings"),
+    ("effects", ["--embeddings", "e.safetensors"], "--embeddings needs a model that gives embeddings"),
+    ("effects", ["--phase-shifts", "2"], "--phase-shifts needs a model that reads tokens"),
+    ("predict", ["--precision", "released"], "there is no precision 'released'"),
+    ("effects", ["--precision", "released"], "there is no precision 'released'"),
+    *(
+        (name, ["--mode", "alt", *more], "does not read genotypes as 'alt'. Choose --mode iupac or haplotype1")
+        for name, more in (
+            ("predict", []),
+            ("effects", []),
+            ("mutagenesis", ["--region", "chr1:496-498"]),
+            ("counterfactual", []),
+            ("eqtl", []),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "more", "words"), CANNOT)
+def test_what_a_model_cannot_do_is_refused_before_it_is_loaded(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, more: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for read in ("zoo.families.load_gene_model", "genome.personal.PersonalGenome.__init__"):
+        monkeypatch.setattr(f"variantformer_hf.{read}", lambda *_, **__: pytest.fail("read"))
+    done = run(*command(case, name, tmp_path, *more))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert words in line
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_second_model_must_be_able_too(case: Case, tmp_path: Path, world: object) -> None:
+    folder = world.save(tmp_path / "model")  # type: ignore[attr-defined]
+    arguments = command(case, "effects", tmp_path, "--second-model", case.model, "--embeddings", tmp_path / "e")
+    done = run(arguments[0], folder, *arguments[2:])
+    assert done.returncode == 1
+    assert "--embeddings needs a model that gives embeddings, and 'toy' is none" in done.stderr
+
+
+def test_a_second_model_of_another_unit_is_refused(
+    case: Case, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = toy_case(tmp_path_factory.mktemp("other"), unit="log10_cage")
+    done = run(*command(case, "effects", tmp_path, "--second-model", other.model))
+    assert done.returncode == 1
+    assert f"{other.model}: predicts log10_cage, and the first model inverse_normal" in done.stderr
+
+
+def test_without_a_mode_genotypes_are_read_as_the_model_was_trained(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyGeneModel, "modes", ("haplotype2", "iupac"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    default = command(case, "predict", tmp_path / "a", "--vcf", case.vcf)
+    named = command(case, "predict", tmp_path / "b", "--vcf", case.vcf, "--mode", "haplotype2")
+    texts = []
+    for arguments in (default, named):
+        assert run(*arguments).returncode == 0
+        texts.append(Path(str(arguments[5])).read_text())
+    assert texts[0] == texts[1]
+    assert "expression" in texts[0].splitlines()[0]
