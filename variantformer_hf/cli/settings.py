@@ -30,8 +30,7 @@ class ModelSettings:
         model: folder or Hub id.
         precision: see ``GeneModel``; effects need ``float32``.
         device, force_companions: see ``GeneModel.load``.
-        store, attention, compile_layers: options of some families, see theirs; ``auto`` and False ask for nothing.
-            ``none`` is no store.
+        store, attention, compile_layers: options of some families, see theirs; ``none`` is no store.
     """
 
     model: str
@@ -48,42 +47,38 @@ class ModelSettings:
         Raises:
             InputError: there is no such model, or it predicts no genes; it cannot do what was asked for.
         """
-        from ..zoo.families import family_of, gene_model_class
+        from ..zoo.families import family_of, gene_model_class, known_options
 
         kind = gene_model_class(family_of(self.model), self.model)
         kind.check_precision(self.precision)
-        if self.store != "auto":
-            kind.require("store", "--store")
+        known_options(kind, self.model, self._options())
         return kind
 
     def load(self) -> "GeneModel":
         """The model.
 
         Raises:
-            InputError: see ``GeneModel.load``.
+            InputError: see ``load_gene_model``.
         """
         from ..zoo.families import load_gene_model
 
-        of_family: dict[str, Any] = {}
-        if self.store != "auto":
-            of_family["store"] = None if self.store == "none" else self.store
-        if self.attention != "auto":
-            of_family["attention"] = self.attention
-        if self.compile_layers:
-            of_family["compile_layers"] = True
-        return load_gene_model(
-            self.model,
-            precision=self.precision,
-            device=self.device,
-            force_companions=self.force_companions,
-            **of_family,
-        )
+        return load_gene_model(self.model, **self._options())
 
     def scorer(self) -> "VariantScorer":
         """The model as analyses ask it."""
         from ..analysis.effects import VariantScorer
 
         return VariantScorer(self.load())
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "precision": self.precision,
+            "device": self.device,
+            "force_companions": self.force_companions,
+            "store": None if self.store == "none" else self.store,
+            "attention": self.attention,
+            "compile_layers": self.compile_layers,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,11 +168,20 @@ def load_gene_model(model: str | Path, *, revision: str | None = None, **options
     """
     revision = pinned_revision(model, revision)
     found = gene_model_class(family_of(model, revision=revision), model)
-    return found.load(model, revision=revision, **_known_options(found, model, options))
+    return found.load(model, revision=revision, **known_options(found, model, options))
 
 
-def _known_options(kind: type[GeneModel], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Options that a family has; of others those that ask for nothing are left out."""
+def known_options(kind: type[GeneModel], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Options that a family has; of others those that ask for nothing are left out.
+
+    Args:
+        kind: the class of the family's models.
+        model: folder or Hub id, for the message.
+        options: name -> value; None, False and ``auto`` ask for nothing.
+
+    Raises:
+        InputError: another one asks for something.
+    """
     parameters = inspect.signature(kind.load).parameters
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
         return options
