@@ -630,9 +630,27 @@ def _(d: Desk) -> list[object]:
     return effects(d, "--gene", "nonsense")
 
 
-@bad("effects: an unknown tissue", "nonsense", code=3)
-def _(d: Desk) -> list[object]:
-    return effects(d, "--tissue", "nonsense")
+for _command, _call in (
+    ("effects", effects),
+    ("mutagenesis", mutagenesis),
+    ("knockout", knockout),
+    ("counterfactual", counterfactual),
+    ("eqtl", eqtl),
+    ("null", null),
+):
+    bad(f"{_command}: an unknown tissue", "nonsense", code=3)(
+        lambda d, call=_call: call(d, "--tissue", "nonsense")  # type: ignore[misc]
+    )
+for _command, _call in (
+    ("effects", effects),
+    ("mutagenesis", mutagenesis),
+    ("knockout", knockout),
+    ("counterfactual", counterfactual),
+    ("eqtl", eqtl),
+):
+    bad(f"{_command}: a mode that is none", "mode", code=2)(
+        lambda d, call=_call: call(d, "--mode", "diploid")  # type: ignore[misc]
+    )
 
 
 @bad("null: an unknown gene", "nonsense", code=3)
