@@ -63,9 +63,10 @@ def open_backgrounds(
         if vcf is not None or sample is not None:
             unused = "VCF" if vcf is not None else "sample"
             raise InputError(
-                f"the background reference uses no {unused}", file=vcf,
+                f"the background reference uses no {unused}",
+                file=vcf,
                 remedy="Leave out --vcf and --sample, or name --background person.",
-            )  # fmt: skip
+            )
         return [Background(name, PersonalGenome(reference, options=GenotypeOptions(mode=options.mode)))]
     if name in CHOICES:
         if vcf is None:
@@ -90,9 +91,11 @@ def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOption
     for name, entry in content.items():
         if not isinstance(entry, Mapping) or "vcf" not in entry or not set(entry) <= _KEYS:
             raise InputError(
-                "needs `vcf`, and may have `sample` and `snps_only`, nothing else", file=path, record=str(name),
+                "needs `vcf`, and may have `sample` and `snps_only`, nothing else",
+                file=path,
+                record=str(name),
                 remedy="Write {vcf: FILE, sample: NAME, snps_only: true}.",
-            )  # fmt: skip
+            )
         vcf = path.parent / str(entry["vcf"])
         chosen = replace(options, snps_only=bool(entry.get("snps_only", options.snps_only)))
         sample = None if entry.get("sample") is None else str(entry["sample"])

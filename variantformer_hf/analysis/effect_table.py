@@ -25,22 +25,24 @@ EMBEDDINGS = ("gene_ref", "gene_alt", "cre_ref", "cre_alt", "window_ref", "windo
 _KEPT_ANNOTATIONS = ("consequence", "label")
 # Added to both log1p values by the released score, so that a ratio of zeros is none.
 _RELEASED_PSEUDOCOUNT = 1e-10
+# fmt: off
 _BEFORE_VALUES = (
     "chrom", "pos", "ref", "alt", "variant", "gene_id", "gene_name", "tissue", "background", "sample", "zygosity",
     "observed",
-)  # fmt: skip
+)
 _AFTER_VALUES = (
     "overlap", "cre_ids", "gene_window", "tss_distance", "status", "reason", "conflict", "flags", "noise_floor",
     *_KEPT_ANNOTATIONS,
-)  # fmt: skip
-# What the rows are sorted by: row given, gene, background, zygosity, tissue.
-_ORDER = ("_row", "_gene", "_background", "_zygosity", "_tissue")
+)
 _FLOATS = {
     "log1p_tpm_ref": np.float32, "log1p_tpm_alt": np.float32, "expression_ref": np.float32,
     "expression_alt": np.float32, "effect": np.float32, "noise_floor": np.float32,
     "effect_sd_phase": np.float32, "log2fc_tpm": np.float64, "released_score": np.float64,
     "gene_window": np.float64, "tss_distance": np.float64,
-}  # fmt: skip
+}
+# fmt: on
+# What the rows are sorted by: row given, gene, background, zygosity, tissue.
+_ORDER = ("_row", "_gene", "_background", "_zygosity", "_tissue")
 
 
 def columns_of(unit: Unit) -> tuple[str, ...]:
@@ -72,8 +74,10 @@ def row_blocks(
         ref, alt = effect.ref[tissues], effect.alt[z][tissues]
         change = alt - ref
         known = with_flag(effect.flags[z], "turned") if row.row.turned else effect.flags[z]
-        flags = [with_flag(known, "below_noise") if abs(value) <= floor else known
-                 for value, floor in zip(change.tolist(), noise[tissues].tolist(), strict=True)]  # fmt: skip
+        flags = [
+            with_flag(known, "below_noise") if abs(value) <= floor else known
+            for value, floor in zip(change.tolist(), noise[tissues].tolist(), strict=True)
+        ]
         block = {
             "_row": order[0],
             "_gene": order[1],
@@ -129,9 +133,13 @@ def _given(row: VariantRow) -> dict[str, Any]:
     given, normal = row.given, row.variant
     kept = {name: row.annotations[name] for name in _KEPT_ANNOTATIONS if name in row.annotations}
     return {
-        "chrom": given.chrom, "pos": given.pos, "ref": given.ref, "alt": given.alt,
-        "variant": str(normal), **kept,
-    }  # fmt: skip
+        "chrom": given.chrom,
+        "pos": given.pos,
+        "ref": given.ref,
+        "alt": given.alt,
+        "variant": str(normal),
+        **kept,
+    }
 
 
 def blocks_without_gene(
@@ -143,11 +151,19 @@ def blocks_without_gene(
         if index not in scored:
             for place, background in enumerate(backgrounds):
                 yield {
-                    "_row": index, "_gene": 0, "_background": place, "_zygosity": 0, "_tissue": np.zeros(1, dtype=int),
-                    **_given(row.row), "background": background.name, "sample": background.sample,
-                    "overlap": "none", "status": "no_gene", "conflict": "",
+                    "_row": index,
+                    "_gene": 0,
+                    "_background": place,
+                    "_zygosity": 0,
+                    "_tissue": np.zeros(1, dtype=int),
+                    **_given(row.row),
+                    "background": background.name,
+                    "sample": background.sample,
+                    "overlap": "none",
+                    "status": "no_gene",
+                    "conflict": "",
                     "flags": "turned" if row.row.turned else "",
-                }  # fmt: skip
+                }
 
 
 def gene_block(blocks: Iterable[dict[str, Any]], work: EffectRequest) -> pa.Table:
@@ -159,8 +175,11 @@ def gene_block(blocks: Iterable[dict[str, Any]], work: EffectRequest) -> pa.Tabl
     if work.embeddings:
         found = [block.get("_embeddings", {}) for block in blocks]
         for name in work.embeddings:
-            rows = [row for each, size in zip(found, sizes, strict=True)
-                    for row in (each.get(name) if each.get(name) is not None else [None] * size)]  # fmt: skip
+            rows = [
+                row
+                for each, size in zip(found, sizes, strict=True)
+                for row in (each.get(name) if each.get(name) is not None else [None] * size)
+            ]
             columns[name] = pa.array(rows, pa.list_(pa.float32()))
     return pa.table(columns)
 

@@ -133,9 +133,10 @@ def eqtl_benchmark(
         )
     if not blocks:
         raise InputError(
-            "has no pair that could be scored", file=table,
+            "has no pair that could be scored",
+            file=table,
             remedy="Its variants must lie in the window or a cCRE of their gene; see the rejected rows.",
-        )  # fmt: skip
+        )
     pairs = pd.concat(blocks, ignore_index=True).rename(columns={score: "score"})
     return EqtlBenchmark(
         pairs, correlations(pairs, n_bootstraps, seed), variants.with_rejected(result.rejected), result
@@ -225,9 +226,10 @@ def _with_slopes(
     if not rows:
         wanted = "a slope and a gene" if min_pip is None else f"a slope, a gene and a PIP of {min_pip:g} or more"
         raise InputError(
-            f"has no row with {wanted}", file=variants.path,
+            f"has no row with {wanted}",
+            file=variants.path,
             remedy=f"Give the columns gene_id and one of {', '.join(SLOPES)}. {first_reason(rejected)}",
-        )  # fmt: skip
+        )
     return slopes, rows, rejected
 
 

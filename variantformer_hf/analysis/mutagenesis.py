@@ -165,11 +165,18 @@ def mutagenesis(
     folder = None
     if parts is not None:
         description = {
-            **scorer.model.description(), "fasta": content_of(person.reference.path),
-            "person": person.description(), "sample": person.sample,
-            "gene": regions.gene.gene_id, "intervals": [str(each) for each in intervals], "tissues": names,
-            "mutations": list(mutations), "shuffle_window": shuffle_window, "n_shuffles": n_shuffles, "seed": seed,
-        }  # fmt: skip
+            **scorer.model.description(),
+            "fasta": content_of(person.reference.path),
+            "person": person.description(),
+            "sample": person.sample,
+            "gene": regions.gene.gene_id,
+            "intervals": [str(each) for each in intervals],
+            "tissues": names,
+            "mutations": list(mutations),
+            "shuffle_window": shuffle_window,
+            "n_shuffles": n_shuffles,
+            "seed": seed,
+        }
         folder = Parts(parts, description, overwrite=overwrite_parts)
     done, total = 0, sum(len(each) for each in todo)
     results = []
@@ -224,8 +231,11 @@ def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, 
 
 def _check_intervals(intervals: Sequence[Interval], regions: GeneRegions, person: PersonalGenome) -> None:
     for interval in intervals:
-        inside = [each for each in regions.intervals if each.chrom == interval.chrom
-                  and each.start < interval.end and each.end > interval.start]  # fmt: skip
+        inside = [
+            each
+            for each in regions.intervals
+            if each.chrom == interval.chrom and each.start < interval.end and each.end > interval.start
+        ]
         if not inside:
             raise InputError(
                 f"{interval} is in no cCRE and not in the window of {regions.gene.gene_name}",

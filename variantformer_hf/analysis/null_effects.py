@@ -125,16 +125,15 @@ def build_null(
         on_gene(len(found), len(found))
     if not parts:
         raise InputError(
-            f"has no variant with a frequency of {least_maf} or more in the regions of these genes", file=panel,
+            f"has no variant with a frequency of {least_maf} or more in the regions of these genes",
+            file=panel,
             remedy="Give a panel of that genome with INFO AF, or with many samples; or lower --min-maf.",
-        )  # fmt: skip
+        )
     check_backgrounds_used(pd.concat(genes_seen), backgrounds, allow_unused=allow_unused)
     return pd.concat(parts, ignore_index=True)
 
 
-NULL_COLUMNS = (
-    "gene_id", "tissue", "background", "zygosity", "distance_class", "variant", "maf", "effect"
-)  # fmt: skip
+NULL_COLUMNS = ("gene_id", "tissue", "background", "zygosity", "distance_class", "variant", "maf", "effect")
 
 
 def null_metadata(scorer: VariantScorer) -> dict[str, Any]:

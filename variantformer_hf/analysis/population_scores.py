@@ -48,9 +48,12 @@ def read_frequencies(
     table = read_variants(path, normalizer, near=wanted)
     if table.rejected:
         logger.warning(
-            "%s: %d of %d rows have no frequency of a variant that can be used: %s", path, len(table.rejected),
-            len(table) + len(table.rejected), first_reason(table.rejected),
-        )  # fmt: skip
+            "%s: %d of %d rows have no frequency of a variant that can be used: %s",
+            path,
+            len(table.rejected),
+            len(table) + len(table.rejected),
+            first_reason(table.rejected),
+        )
     return frequencies_of(table)
 
 

@@ -41,9 +41,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    predict, effects, mutagenesis, knockout, counterfactual, eqtl, null, edit, precompute, ingest, train, doctor,
-    convert, publish, demo,
-):  # fmt: skip
+    predict,
+    effects,
+    mutagenesis,
+    knockout,
+    counterfactual,
+    eqtl,
+    null,
+    edit,
+    precompute,
+    ingest,
+    train,
+    doctor,
+    convert,
+    publish,
+    demo,
+):
     app.command()(closing(command))
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")

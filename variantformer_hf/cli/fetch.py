@@ -57,9 +57,15 @@ def released(
         else:
             options = {} if endpoint_url is None else {"endpoint_url": endpoint_url}
             files = fetch_released(
-                output, what=groups, models=names, source=source or BUCKET, code=code_source or CODE, workers=workers,
-                storage_options=options, on_bytes=on_bytes,
-            )  # fmt: skip
+                output,
+                what=groups,
+                models=names,
+                source=source or BUCKET,
+                code=code_source or CODE,
+                workers=workers,
+                storage_options=options,
+                on_bytes=on_bytes,
+            )
     counts: dict[str, int] = {}
     for file in files:
         counts[file.verified] = counts.get(file.verified, 0) + 1

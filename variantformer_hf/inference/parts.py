@@ -136,9 +136,10 @@ class Parts:
         if content is None:
             _set_aside(path)
             raise InputError(
-                "is a damaged part of this run, and was set aside", file=path,
+                "is a damaged part of this run, and was set aside",
+                file=path,
                 remedy="Start the same command again: what it held is done again.",
-            )  # fmt: skip
+            )
         return pq.read_table(pa.BufferReader(content), columns=columns)
 
     def _write(self, path: Path, content: bytes) -> None:

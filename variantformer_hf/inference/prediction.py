@@ -124,10 +124,18 @@ def gene_table(predictions: Sequence[GenePrediction]) -> "pd.DataFrame":
 
     columns = ("sample", "gene_id", "gene_name", "status", "reason", "n_cres", "records_in_windows", "records_applied")
     rows = [
-        (p.sample, p.gene.gene_id, p.gene.gene_name, p.status, p.reason or None, p.n_cres, p.records_in_windows,
-         p.records_applied)
+        (
+            p.sample,
+            p.gene.gene_id,
+            p.gene.gene_name,
+            p.status,
+            p.reason or None,
+            p.n_cres,
+            p.records_in_windows,
+            p.records_applied,
+        )
         for p in predictions
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(columns)).astype({"reason": "string"})
 
 

@@ -53,9 +53,10 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
     source = genome.edited_records
     if genome.person.is_reference or source.sample is None:
         raise InputError(
-            "has no genotypes to edit", file=None if genome.person.is_reference else source.path,
+            "has no genotypes to edit",
+            file=None if genome.person.is_reference else source.path,
             remedy="Give a VCF or BCF with a sample.",
-        )  # fmt: skip
+        )
     counts = {"records": 0, "replaced": 0, "added": 0}
     file = VariantFile(source.path, source.sample)
     try:
@@ -138,9 +139,15 @@ def _piece(piece: Record, fields: Sequence[str], scalars: Set[str]) -> list[str]
     names, values = fields[-2].split(":"), fields[-1].split(":")
     calls = {name: value for name, value in zip(names, values, strict=False) if name in scalars and name != "GT"}
     return [
-        fields[0], str(piece.position + 1), fields[2], *piece.alleles, *fields[5:7], "SPLIT",
-        ":".join(["GT", *calls]), ":".join([_genotype(piece), *calls.values()]),
-    ]  # fmt: skip
+        fields[0],
+        str(piece.position + 1),
+        fields[2],
+        *piece.alleles,
+        *fields[5:7],
+        "SPLIT",
+        ":".join(["GT", *calls]),
+        ":".join([_genotype(piece), *calls.values()]),
+    ]
 
 
 def _added_line(chrom: str, record: Record) -> str:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 FORMATS = ("tidy", "h5ad", "vcf")
 INFO_KEY = "VFE"
+# fmt: off
 INFO_FIELDS = (
     "ALLELE", "GENE", "TISSUE", "BACKGROUND", "SAMPLE", "ZYGOSITY", "OVERLAP", "EFFECT", "LOG2FC", "STATUS", "FLAGS"
-)  # fmt: skip
+)
+# fmt: on
 _SUFFIXES = {"tidy": (".parquet", ".tsv", ".tsv.gz", ".csv", ".csv.gz"), "h5ad": (".h5ad",), "vcf": (".vcf.gz",)}
 _OF_TISSUE = (
     "log1p_tpm_ref",

@@ -32,11 +32,18 @@ def write_mutagenesis(found: Sequence[Mutagenesis], path: Path, metadata: Mappin
         interval = each.interval
         stretches.append(
             {
-                "chrom": interval.chrom, "start": interval.start, "end": interval.end, "gene_id": each.gene_id,
-                "reference": each.reference, "bases": BASES, "tissues": list(each.tissues),
-                "shuffle_window": each.shuffle_window, "conflicts": each.conflicts, "unit": each.unit.name,
+                "chrom": interval.chrom,
+                "start": interval.start,
+                "end": interval.end,
+                "gene_id": each.gene_id,
+                "reference": each.reference,
+                "bases": BASES,
+                "tissues": list(each.tissues),
+                "shuffle_window": each.shuffle_window,
+                "conflicts": each.conflicts,
+                "unit": each.unit.name,
             }
-        )  # fmt: skip
+        )
     header = {"variantformer": json.dumps({**metadata, "stretches": stretches})}
     with whole_file(path) as partial:
         save_file(tensors, partial, metadata=header)

@@ -141,8 +141,9 @@ def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path
         panel.axvline(0, color="grey", linewidth=0.5)
         panel.set_title(
             f"{entry['tissue']} {entry['dataset']}\nSpearman {entry['spearman']:.2f} "
-            f"[{entry['ci_low']:.2f}, {entry['ci_high']:.2f}], n = {entry['n']}", fontsize="small",
-        )  # fmt: skip
+            f"[{entry['ci_low']:.2f}, {entry['ci_high']:.2f}], n = {entry['n']}",
+            fontsize="small",
+        )
         panel.set_xlabel("observed slope")
         panel.set_ylabel("predicted")
     return _saved(figure, path)

@@ -365,9 +365,13 @@ class OpenedModel:
                 self._through_network(inputs, list(range(n_outputs)))
 
         return estimate_of_one(
-            self.model.network, run_one if regions else lambda: None, n_genes=len(regions), n_people=n_people,
-            n_outputs=n_outputs, n_processes=n_processes,
-        )  # fmt: skip
+            self.model.network,
+            run_one if regions else lambda: None,
+            n_genes=len(regions),
+            n_people=n_people,
+            n_outputs=n_outputs,
+            n_processes=n_processes,
+        )
 
     def finish(self) -> None:
         """Called once a run has predicted all: what is worth keeping may be written."""

@@ -79,8 +79,11 @@ def warn_of_missing_contigs(person: PersonalGenome, contigs: Iterable[str]) -> N
     if missing:
         logger.warning(
             "%s has no record on %s: %d genes there are not predicted (%s)",
-            person.path, ", ".join(missing), missing.total(), NOT_IN_VCF,
-        )  # fmt: skip
+            person.path,
+            ", ".join(missing),
+            missing.total(),
+            NOT_IN_VCF,
+        )
 
 
 def check_used(sample: str, endings: Iterable[tuple[str, str]], vcf: str | Path | None, *, allow_unused: bool) -> None:

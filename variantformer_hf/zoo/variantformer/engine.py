@@ -277,8 +277,10 @@ class ExpressionEngine:
         windows = [_windows_of(work, self.processor) for work, _ in genes]
         encoded = self.encode_windows([each[row] for each in windows for row in range(len(each))])
         of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
-        inputs = [StreamInput(vectors, work.tokens.class_ids, of_window)
-                  for (work, vectors), of_window in zip(genes, of_gene, strict=True)]  # fmt: skip
+        inputs = [
+            StreamInput(vectors, work.tokens.class_ids, of_window)
+            for (work, vectors), of_window in zip(genes, of_gene, strict=True)
+        ]
         return self._both_streams(inputs, tissue_ids)
 
     @torch.inference_mode()
