@@ -9,7 +9,7 @@ import pytest
 
 from variantformer_hf import ReferenceGenome, Variant
 from variantformer_hf.analysis import VariantScorer, open_backgrounds
-from variantformer_hf.conversion.variantformer import convert_expression_model
+from variantformer_hf.conversion.variantformer.checkpoints import convert_expression_model
 
 LABELS = {"CRE overlap only": "cre", "Gene overlap only": "gene", "Gene and CRE overlap": "both", "No overlap": "none"}
 BACKGROUNDS = {"reference": "reference", "snps": "person-snps"}

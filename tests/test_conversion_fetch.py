@@ -21,7 +21,13 @@ from variantformer_hf.conversion import released_files, verification
 from variantformer_hf.conversion.fetch import fetch_released
 from variantformer_hf.conversion.fetched import FetchedFile
 from variantformer_hf.conversion.local_copy import copy_released
-from variantformer_hf.conversion.released_files import FILES, TISSUES, VOCABULARY, tissues_hash, vocabulary_hash
+from variantformer_hf.conversion.released_files import (
+    FILES,
+    TISSUES,
+    VOCABULARY,
+    tissues_hash,
+    vocabulary_hash,
+)
 from variantformer_hf.errors import InputError
 
 PCG = ("model/v4_pcg/checkpoint.pth", "model/v4_pcg/tokenizer_checkpoint.pth", "model/v4_pcg/all_genes_gencodeV24.csv")

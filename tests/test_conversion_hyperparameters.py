@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
+from variantformer_hf.conversion.variantformer.hyperparameters import (
+    encoder_config_from_released,
+    expression_config_from_released,
+)
 from variantformer_hf.errors import CheckpointError
 from variantformer_hf.modeling import VariantFormerEncoderConfig
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from variantformer_hf.conversion.lightning import read_lightning_checkpoint
+from variantformer_hf.conversion.variantformer.lightning import read_lightning_checkpoint
 from variantformer_hf.errors import CheckpointError
 
 CONTENT = {"state_dict": {"weight": torch.arange(6.0)}, "hyper_parameters": {"emb_dim": 48}}

@@ -17,14 +17,18 @@ from variantformer_hf import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
 )
-from variantformer_hf.conversion import released_files, variantformer
-from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
-from variantformer_hf.conversion.names import encoder_parameter_name, expression_parameter_name
-from variantformer_hf.conversion.variantformer import (
+from variantformer_hf.conversion import released_files
+from variantformer_hf.conversion.variantformer import checkpoints
+from variantformer_hf.conversion.variantformer.checkpoints import (
     convert_encoder,
     convert_expression_model,
     read_tissue_vocabulary,
 )
+from variantformer_hf.conversion.variantformer.hyperparameters import (
+    encoder_config_from_released,
+    expression_config_from_released,
+)
+from variantformer_hf.conversion.variantformer.names import encoder_parameter_name, expression_parameter_name
 from variantformer_hf.errors import CheckpointError, InputError
 from variantformer_hf.tokenization import DnaTokenizer
 
@@ -271,7 +275,7 @@ def test_what_was_written_is_compared_before_anything_is_cast(
         save_file({name: open_tensors()[name].to(torch.bfloat16) for name in expected}, folder / "model.safetensors")
         return [folder / "model.safetensors"]
 
-    monkeypatch.setattr(variantformer, "write_weights", rounded)
+    monkeypatch.setattr(checkpoints, "write_weights", rounded)
     with pytest.raises(CheckpointError, match="was not written as it is in the checkpoint"):
         convert_expression_model(**released, output=tmp_path / "model")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from variantformer_hf.conversion.restricted_pickle import read_npz, read_pickled_data
-from variantformer_hf.conversion.variantformer import read_tissue_vocabulary
+from variantformer_hf.conversion.variantformer.checkpoints import read_tissue_vocabulary
 from variantformer_hf.data.expression import Expression
 from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError

@@ -16,7 +16,7 @@ from local_hub import TOKEN, LocalHub, local_hub
 from small_model import SmallWorld
 
 from variantformer_hf import VariantFormerConfig, VariantFormerForExpression
-from variantformer_hf.conversion.model_card import released_card
+from variantformer_hf.conversion.variantformer.model_card import released_card
 from variantformer_hf.errors import InputError
 from variantformer_hf.hub import card_problems, check_folder, plan_publication, publish
 from variantformer_hf.hub.card import SECTIONS, licence_of

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
-from variantformer_hf.conversion.variantformer import convert_expression_model
+from variantformer_hf.conversion.variantformer.checkpoints import convert_expression_model
 from variantformer_hf.zoo.gene_regions import gene_sequences
 
 TISSUES = ["whole blood", "brain - cortex", "K562", "liver"]

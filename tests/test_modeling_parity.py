@@ -6,9 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from variantformer_hf.conversion.hyperparameters import encoder_config_from_released, expression_config_from_released
-from variantformer_hf.conversion.lightning import read_lightning_checkpoint
-from variantformer_hf.conversion.names import encoder_parameter_name, expression_parameter_name
+from variantformer_hf.conversion.variantformer.hyperparameters import (
+    encoder_config_from_released,
+    expression_config_from_released,
+)
+from variantformer_hf.conversion.variantformer.lightning import read_lightning_checkpoint
+from variantformer_hf.conversion.variantformer.names import encoder_parameter_name, expression_parameter_name
 from variantformer_hf.modeling import VariantFormerForChromatinActivity, VariantFormerForExpression
 
 pytestmark = pytest.mark.shared

@@ -62,11 +62,11 @@ def main() -> None:
 
 def write_full(arguments: argparse.Namespace) -> None:
     """Write a checkpoint of the released size with random weights, without its optimizer state, and its tables."""
-    from variantformer_hf.conversion.hyperparameters import (
+    from variantformer_hf.conversion.variantformer.hyperparameters import (
         encoder_config_from_released,
         expression_config_from_released,
     )
-    from variantformer_hf.conversion.names import expression_parameter_name
+    from variantformer_hf.conversion.variantformer.names import expression_parameter_name
     from variantformer_hf.modeling import VariantFormerForExpression
     from variantformer_hf.simulation.genome import write_simulation
 
@@ -119,7 +119,7 @@ def vocabulary_of_500(folder: Path) -> Path:
 
 def convert_full(arguments: argparse.Namespace) -> None:
     """Convert that checkpoint to bfloat16."""
-    from variantformer_hf.conversion.variantformer import convert_expression_model
+    from variantformer_hf.conversion.variantformer.checkpoints import convert_expression_model
 
     folder = arguments.folder
     convert_expression_model(

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from ..errors import InputError
 from ..files import writing
 from ..genome.tally import VariantTally
+from ..run_key import run_key
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +55,6 @@ class DoneGene:
     values: np.ndarray
     embeddings: np.ndarray | None
     reason: str = ""
-
-
-def run_key(description: dict[str, Any]) -> str:
-    """Hash of all that a run's predictions depend on."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Parts:

@@ -20,7 +20,7 @@ from ..data.splits import Split, summary
 from ..errors import InputError
 from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
 from ..genome.options import GenotypeOptions
-from ..inference.parts import run_key
+from ..run_key import run_key
 from ..zoo.gene_model import GeneModel
 from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, check_writable, run_description

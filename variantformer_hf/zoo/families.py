@@ -50,7 +50,10 @@ _FAMILIES = {
             "variantformer_hf.zoo.variantformer.gene_model:VariantFormerGeneModel",
             "variantformer_hf.zoo.variantformer.folder:EXPRESSION",
             recipe="variantformer_hf.training.variantformer.recipe:VariantFormerRecipe",
-            converter=("variantformer", "variantformer_hf.conversion.released_request:planned_conversions"),
+            converter=(
+                "variantformer",
+                "variantformer_hf.conversion.variantformer.released_request:planned_conversions",
+            ),
         ),
         Family(
             "variantformer_encoder",

@@ -19,12 +19,12 @@ from ...evaluation.classification import activity_scores
 from ...genome.contigs import map_contigs
 from ...genome.cres import CreTable
 from ...genome.provenance import content_of
-from ...inference.parts import run_key
 from ...modeling import (
     VariantFormerEncoderConfig,
     VariantFormerForChromatinActivity,
     VariantFormerProcessor,
 )
+from ...run_key import run_key
 from ...tokenization import DnaTokenizer
 from ...zoo.companions import check_companions, write_companions
 from ...zoo.model_files import model_file

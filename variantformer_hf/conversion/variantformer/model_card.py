@@ -5,7 +5,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from .summary import ConversionSummary
+from ..summary import ConversionSummary
 
 _MARK = "<!-- this copy -->"
 # Without the classifiers of the encoders, which an expression model does not use.

@@ -5,8 +5,8 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 
-from ..errors import CheckpointError
-from ..modeling import VariantFormerConfig, VariantFormerEncoderConfig
+from ...errors import CheckpointError
+from ...modeling import VariantFormerConfig, VariantFormerEncoderConfig
 
 # Released name -> ours, where a value is taken over as it stands.
 _ENCODER_FIELDS = {

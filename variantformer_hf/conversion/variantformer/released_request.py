@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from ..errors import InputError
-from .planned import ConversionRequest, PlannedConversion
-from .released_files import find_needed, models_in
-from .summary import ConversionSummary
-from .variantformer import convert_encoder, convert_expression_model
+from ...errors import InputError
+from ..planned import ConversionRequest, PlannedConversion
+from ..released_files import find_needed, models_in
+from ..summary import ConversionSummary
+from .checkpoints import convert_encoder, convert_expression_model
 
 _TABLES = ("tissues", "genes", "cres")
 

@@ -10,23 +10,23 @@ import yaml
 from safetensors import safe_open
 from transformers import PreTrainedModel
 
-from ..errors import UNREADABLE, CheckpointError, InputError, unreadable
-from ..folder import CRES_FILE, GENES_FILE
-from ..genome import CRE_CLASSES, CreTable, GeneTable
-from ..genome.provenance import file_sha256
-from ..modeling import (
+from ...errors import UNREADABLE, CheckpointError, InputError, unreadable
+from ...folder import CRES_FILE, GENES_FILE
+from ...genome import CRE_CLASSES, CreTable, GeneTable
+from ...genome.provenance import file_sha256
+from ...modeling import (
     VariantFormerForChromatinActivity,
     VariantFormerForExpression,
     VariantFormerProcessor,
 )
-from ..tokenization import DnaTokenizer
-from ..zoo.companions import write_companions
+from ...tokenization import DnaTokenizer
+from ...zoo.companions import write_companions
+from ..model_folder import new_folder, write_weights
+from ..summary import ConversionSummary
 from .hyperparameters import encoder_config_from_released, expression_config_from_released
 from .lightning import LightningCheckpoint, read_lightning_checkpoint
 from .model_card import model_card
-from .model_folder import new_folder, write_weights
 from .names import encoder_parameter_name, expression_parameter_name
-from .summary import ConversionSummary
 
 _WEIGHT_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 

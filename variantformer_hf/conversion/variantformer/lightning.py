@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.serialization import safe_globals
 
-from ..errors import CheckpointError
+from ...errors import CheckpointError
 
 _ATTRIBUTE_DICTS = [
     "lightning.fabric.utilities.data.AttributeDict",

@@ -1,0 +1,1 @@
+"""The released VariantFormer checkpoints, to model folders."""
