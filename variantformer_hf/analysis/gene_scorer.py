@@ -7,7 +7,7 @@ import numpy as np
 from ..genome.edited import observed_genotype
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..zoo.gene_input import GeneOutput
-from ..zoo.gene_model import GeneStates
+from ..zoo.gene_states import GeneStates
 from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, OK
 from .variant_genes import overlap
 from .variant_states import ScoredVariant, VariantStates, states_of, with_flag

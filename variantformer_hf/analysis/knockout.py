@@ -10,7 +10,7 @@ from ..genome.cres import CRE_CLASSES
 from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
 from ..zoo.gene_input import GeneOutput
-from ..zoo.gene_model import CreStates
+from ..zoo.gene_states import CreStates
 from ..zoo.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, OK, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change

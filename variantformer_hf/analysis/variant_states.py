@@ -10,7 +10,7 @@ from ..genome.edited import EditedGenome, observed_genotype
 from ..genome.genotype_edits import GenotypeEdit
 from ..genome.variant import Variant, VariantNormalizer
 from ..zoo.gene_input import GeneOutput
-from ..zoo.gene_model import GeneStates
+from ..zoo.gene_states import GeneStates
 from .variant_genes import Overlap
 
 FLAGS = ("beyond_seen_tokens", "truncated_element", "token_shift", "het_equals_hom", "crosses_edge", "below_noise")

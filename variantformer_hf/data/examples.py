@@ -13,8 +13,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..zoo.gene_input import GeneInput
-from ..zoo.gene_model import GeneModel, OpenedModel
+from ..zoo.gene_model import GeneModel
 from ..zoo.gene_regions import GeneRegions
+from ..zoo.opened_model import OpenedModel
 from .donors import DonorGenomes
 from .epochs import ALL, SHARDS, Share, keys_dataset, shares
 from .expression_pairs import ExpressionPairs

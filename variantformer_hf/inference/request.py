@@ -9,7 +9,8 @@ from ..genome.interval import Interval
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
-from ..zoo.gene_model import GeneModel, OpenedModel
+from ..zoo.gene_model import GeneModel
+from ..zoo.opened_model import OpenedModel
 from .people import open_people
 from .query import Query, RejectedQueryError, resolve_query
 

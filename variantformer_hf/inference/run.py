@@ -13,8 +13,9 @@ from ..genome.personal import PersonalGenome
 from ..genome.stretch import PersonalStretch
 from ..genome.tally import VariantTally
 from ..zoo.gene_input import GeneInput, GeneOutput
-from ..zoo.gene_model import GeneReader, OpenedModel
+from ..zoo.gene_reader import GeneReader
 from ..zoo.gene_regions import GeneRegions, covered
+from ..zoo.opened_model import OpenedModel
 from ..zoo.statuses import OK
 from .parts import DoneGene, PartFolder
 from .processes import ahead

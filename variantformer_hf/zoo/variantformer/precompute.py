@@ -13,7 +13,7 @@ from ..stored import Precomputed
 from .element_store import ElementStore, token_key
 
 if TYPE_CHECKING:
-    from .gene_model import VariantFormerOpened
+    from .opened_model import VariantFormerOpened
 
 # Elements whose tokens are made together, and whose vectors become a file.
 _ELEMENTS_AT_ONCE = 8_192

@@ -9,15 +9,15 @@ import numpy as np
 from ...genome.edited import EditedGenome
 from ...genome.personal import PersonalGenome
 from ..gene_input import GeneOutput
-from ..gene_model import CreStates
 from ..gene_regions import GeneRegions
+from ..gene_states import CreStates
 from ..statuses import GENE_DELETED, NO_CRES, record_use
 from .engine import StreamOutput
 from .personal_gene import PersonalGene, first_difference, shifted
 from .token_states import Places, TokenState, TokenStates
 
 if TYPE_CHECKING:
-    from .gene_model import VariantFormerOpened
+    from .opened_model import VariantFormerOpened
 
 
 class VariantFormerStates(CreStates):

@@ -7,7 +7,7 @@ from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ...tokenization import DnaTokenizer
 from ..gene_input import GeneInput
-from ..gene_model import GeneReader
+from ..gene_reader import GeneReader
 from ..gene_regions import GeneRegions
 from ..statuses import GENE_DELETED, NO_CRES, record_use
 from .gene_tokens import GeneTokens

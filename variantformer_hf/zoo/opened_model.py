@@ -1,0 +1,160 @@
+"""A model opened for one reference genome: its genes read and predicted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from ..genome.stretch import PersonalStretch
+from .assembly import check_assembly
+from .estimate import RunEstimate, estimate_of_one
+from .gene_input import GeneInput, GeneOutput, joined
+from .gene_reader import GeneReader, stretch_of
+from .gene_regions import GeneRegions
+from .gene_states import GeneStates
+from .memory import run_in_halves
+from .statuses import NOT_FINITE
+
+if TYPE_CHECKING:
+    from .gene_model import GeneModel
+
+
+class OpenedModel:
+    """A model opened for one reference genome.
+
+    Args:
+        model: the model.
+        reference: the FASTA.
+
+    Attributes:
+        finder: regions of genes.
+    """
+
+    def __init__(self, model: "GeneModel", reference: ReferenceGenome) -> None:
+        check_assembly(reference, model.assembly)
+        self.model, self.reference = model, reference
+        self.finder = model.region_finder(reference)
+
+    def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> "GeneReader":
+        """Reads one person's genes in a stretch.
+
+        Args:
+            person: the person.
+            stretch: the person's records there, at least of all the regions.
+            regions: of the genes that will be asked for.
+        """
+        return GeneReader(person, stretch)
+
+    def read(self, person: PersonalGenome, regions: GeneRegions) -> GeneInput:
+        """One person's gene by itself.
+
+        Raises:
+            InputError: see ``PersonalGenome.sequences``.
+        """
+        return self.reader(person, stretch_of(person, regions), [regions]).gene(regions)
+
+    def stand_in(self, regions: GeneRegions) -> GeneInput:
+        """What a batch has in the place of a gene that a person lacks; plain: the reference's.
+
+        Its numbers are of no use to anyone; the smaller it is, the better.
+        """
+        return self.read(PersonalGenome(self.reference), regions)
+
+    def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+        """Predict genes; one that is not there has the status that says so, and NaN.
+
+        Raises:
+            InputError: memory does not suffice for one gene in one output.
+        """
+        able = [each for each in inputs if each.ending is None]
+        found: list[GeneOutput] = []
+        for first in range(0, len(able), self.model.genes_at_once):
+            part = able[first : first + self.model.genes_at_once]
+            found += run_in_halves(self._through_network, part, list(outputs), joined)
+        predicted = iter(found)
+        return [
+            self.checked(next(predicted)) if each.ending is None else GeneOutput.nothing(each.ending, len(outputs))
+            for each in inputs
+        ]
+
+    def checked(self, output: GeneOutput) -> GeneOutput:
+        """A prediction; without numbers, and ``not_finite``, where one is none."""
+        if self.model.unit.is_finite(output.values):
+            return output
+        return replace(output, values=np.full_like(output.values, np.nan), status=NOT_FINITE)
+
+    def states(
+        self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0
+    ) -> "GeneStates":
+        """A person's gene, to be asked what it would be in edited genomes.
+
+        Args:
+            person: the person.
+            regions: of the gene.
+            outputs: ids of the outputs.
+            shift: leave out so many bases at the start of every sequence; for models with phase shifts.
+        """
+        if shift:
+            self.model.require("phase_shifts", "a phase shift")
+        return GeneStates(self, person, regions, outputs)
+
+    def cost(self, regions: GeneRegions) -> float:
+        """About how long a gene takes, beside others."""
+        return 1.0 + len(regions.starts)
+
+    def estimate(
+        self,
+        regions: Sequence[GeneRegions],
+        *,
+        n_people: int,
+        n_outputs: int,
+        with_variants: bool,
+        n_processes: int = 1,
+    ) -> RunEstimate:
+        """What a run will take; from one gene of the reference genome.
+
+        Args:
+            regions: of the genes.
+            n_people, n_outputs: how many.
+            with_variants: the people differ from the reference.
+            n_processes: processes that share the run.
+        """
+
+        def run_one() -> None:
+            inputs = [self.read(PersonalGenome(self.reference), regions[0])]
+            if inputs[0].ending is None:
+                self._through_network(inputs, list(range(n_outputs)))
+
+        return estimate_of_one(
+            self.model.network,
+            run_one if regions else lambda: None,
+            n_genes=len(regions),
+            n_people=n_people,
+            n_outputs=n_outputs,
+            n_processes=n_processes,
+        )
+
+    def finish(self) -> None:
+        """Called once a run has predicted all: what is worth keeping may be written."""
+
+    def between_stretches(self) -> None:
+        """Called where a run goes on to another part of the genome."""
+
+    @property
+    def damage(self) -> list[str]:
+        """What was found damaged in files that the model keeps, a sentence each."""
+        return []
+
+    @torch.inference_mode()
+    def _through_network(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+        ids = np.tile(np.asarray(outputs, dtype=np.int64), (len(inputs), 1))
+        batch = {name: tensor.to(self.model.device) for name, tensor in self.model.batch(inputs, ids).items()}
+        found = self.model.network(**batch, return_dict=True)
+        values = found.logits.float().cpu().numpy()
+        vectors = found.get("embeddings")
+        vectors = [None] * len(inputs) if vectors is None else vectors.float().cpu().numpy()
+        return [GeneOutput(*each) for each in zip(values, vectors, strict=True)]

@@ -1,0 +1,130 @@
+"""VariantFormer opened for one reference genome."""
+
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ...genome.personal import PersonalGenome
+from ...genome.reference import ReferenceGenome
+from ...genome.stretch import PersonalStretch
+from ..estimate import RunEstimate
+from ..gene_input import GeneInput, GeneOutput
+from ..gene_regions import GeneRegions
+from ..opened_model import OpenedModel
+from ..statuses import OK, RecordUse
+from .engine import ExpressionEngine, GeneWork
+from .estimate import estimate_run
+from .gene_tokens import GeneTokens
+from .reference_tokens import ReferenceTokens
+from .states import VariantFormerStates
+from .token_input import TokenInput, TokenReader
+from .token_rows import TokenRows
+
+if TYPE_CHECKING:
+    from .gene_model import VariantFormerGeneModel
+
+logger = logging.getLogger(__name__)
+
+
+class VariantFormerOpened(OpenedModel):
+    """VariantFormer for one reference genome: what is known of its elements is kept."""
+
+    def __init__(self, model: "VariantFormerGeneModel", reference: ReferenceGenome) -> None:
+        super().__init__(model, reference)
+        self.processor = model.processor
+        self._n_elements = len(model.cre_table)
+        self._tokens: dict[int, ReferenceTokens] = {}
+
+    @cached_property
+    def engine(self) -> ExpressionEngine:
+        """The model at work; a model without its network reads genes and has none."""
+        model = cast(VariantFormerGeneModel, self.model)
+        return ExpressionEngine(model.network, self.processor, self._n_elements, model.store)
+
+    def reference_tokens(self, shift: int = 0) -> ReferenceTokens:
+        """Tokens of the reference's elements; others for each shift."""
+        if shift not in self._tokens:
+            self._tokens[shift] = ReferenceTokens(self.processor.tokenizer, self._n_elements)
+        return self._tokens[shift]
+
+    def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> TokenReader:
+        """Reads tokens, see :class:`OpenedModel`."""
+        return TokenReader(person, stretch, regions, self.reference_tokens(), self.processor.tokenizer)
+
+    def stand_in(self, regions: GeneRegions) -> TokenInput:
+        """A cCRE and a window without a token, see :class:`OpenedModel`."""
+        nothing, one = np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        tokens = GeneTokens(
+            elements=TokenRows.one_empty(),
+            indices=one,
+            cre_rows=one,
+            differs=np.zeros(1, dtype=bool),
+            class_ids=one,
+            window=np.zeros(0, dtype=np.int32),
+            keys=nothing,
+            outcomes=nothing,
+        )
+        return TokenInput(regions, RecordUse(OK), nothing, nothing, "", tokens)
+
+    def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+        """Predict genes, elements by what is known of them, see :class:`OpenedModel`."""
+        work = [
+            GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-")
+            for each in inputs
+            if each.ending is None
+        ]
+        found = iter(self.engine.predict(work, outputs) if work else [])
+        return [
+            self.checked(GeneOutput(*next(found)))
+            if each.ending is None
+            else GeneOutput.nothing(each.ending, len(outputs))
+            for each in inputs
+        ]
+
+    def states(
+        self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0
+    ) -> VariantFormerStates:
+        """A person's gene to be asked about, see :class:`OpenedModel`."""
+        return VariantFormerStates(self, person, regions, outputs, shift=shift)
+
+    def cost(self, regions: GeneRegions) -> float:
+        """In units of the tokens that the streams work on."""
+        return float(len(regions.starts) + self.processor.max_gene_windows)
+
+    def estimate(
+        self,
+        regions: Sequence[GeneRegions],
+        *,
+        n_people: int,
+        n_outputs: int,
+        with_variants: bool,
+        n_processes: int = 1,
+    ) -> RunEstimate:
+        """What a run will take, see :class:`OpenedModel`."""
+        return estimate_run(
+            self.engine,
+            self.processor,
+            regions,
+            n_people=n_people,
+            n_tissues=n_outputs,
+            with_variants=with_variants,
+            n_processes=n_processes,
+        )
+
+    def finish(self) -> None:
+        """Write to the store what was encoded."""
+        self.engine.save_vectors()
+        logger.info("elements: %d encoded, %d from the store", self.engine.elements_encoded, self.engine.elements_found)
+
+    def between_stretches(self) -> None:
+        """Take notice of what other processes encoded."""
+        if self.engine.store is not None:
+            self.engine.store.refresh()
+
+    @property
+    def damage(self) -> list[str]:
+        """Of the store."""
+        return [] if self.engine.store is None else list(self.engine.store.damage)
