@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import run
+from one_batch import LABELS, one_batch_run, step_losses
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
@@ -418,3 +419,18 @@ class GeneModelTests:
         column = gene_model.unit.column
         np.testing.assert_allclose([row[column] for row in rows], expected[column], atol=TOLERANCE)
         assert ("tpm" in rows[0]) == gene_model.unit.is_log1p_tpm
+
+    def test_one_batch_can_be_learned(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
+        config = one_batch_run(case, gene_model, tmp_path)
+        assert '"pairs": 2' in self.succeeds("train", "expression", "--config", config, "--dry-run")
+        self.succeeds("train", "expression", "--config", config)
+        losses = step_losses(tmp_path / "run")
+        assert losses[-1] < losses[0]
+        away = []
+        for model in (case.model, tmp_path / "run" / "last"):
+            table = ExpressionPredictor.from_pretrained(model, device="cpu").predict(
+                case.fasta, case.vcf, genes=case.genes, tissues=case.tissues, mode=gene_model.modes[0]
+            )
+            found = table.pivot(index="gene_name", columns="tissue", values=gene_model.unit.column)
+            away.append(float(np.abs(found.loc[list(case.genes), list(case.tissues)] - LABELS).to_numpy().mean()))
+        assert away[1] < 0.2 * away[0]
