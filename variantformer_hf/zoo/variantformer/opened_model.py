@@ -41,7 +41,7 @@ class VariantFormerOpened(OpenedModel):
     @cached_property
     def engine(self) -> ExpressionEngine:
         """The model at work; a model without its network reads genes and has none."""
-        model = cast(VariantFormerGeneModel, self.model)
+        model = cast("VariantFormerGeneModel", self.model)
         return ExpressionEngine(model.network, self.processor, self._n_elements, model.store)
 
     def reference_tokens(self, shift: int = 0) -> ReferenceTokens:
