@@ -93,9 +93,14 @@ def test_the_code_of_this_version_takes_the_place_of_theirs(earlier: Path) -> No
 def by_its_own_code(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
     done = subprocess.run(
         [sys.executable, "-c", BY_ITS_OWN_CODE, str(folder)],
-        check=False, capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL, timeout=300,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
         env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1", "HOME": str(folder)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3_000:]
     found = json.loads(done.stdout.splitlines()[-1])
     return torch.tensor(found["logits"]), torch.tensor(found["scores"])

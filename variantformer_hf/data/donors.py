@@ -74,9 +74,11 @@ class DonorGenomes:
                     VariantFile(entry[donor], all_samples=True).close()
         if missing:
             raise InputError(
-                f"lacks {len(missing)} of {len(donors)} donors of {cohort} that have expression", file=where,
-                record=", ".join(missing[:3]), remedy="Give the file that has them, or leave them out.",
-            )  # fmt: skip
+                f"lacks {len(missing)} of {len(donors)} donors of {cohort} that have expression",
+                file=where,
+                record=", ".join(missing[:3]),
+                remedy="Give the file that has them, or leave them out.",
+            )
 
     def check_contigs(self, cohort: str, contigs: Mapping[str, Sequence[str]], what: str) -> None:
         """Check that the files of donors have records on contigs: without, all there would be the reference.
@@ -99,10 +101,11 @@ class DonorGenomes:
             missing = [chrom for chrom in wanted if not person.has_contig(chrom)]
             if missing:
                 raise InputError(
-                    f"has no record on {', '.join(missing)}, where {what} of the donor to train on lie", file=path,
+                    f"has no record on {', '.join(missing)}, where {what} of the donor to train on lie",
+                    file=path,
                     record=f"donor {donor}",
                     remedy=f"Give a file of all chromosomes (bcftools concat), or leave out those {what}.",
-                )  # fmt: skip
+                )
             checked.update((path, chrom) for chrom in wanted)
 
     def genome(self, cohort: str, donor: str) -> PersonalGenome:

@@ -84,9 +84,11 @@ class WholeClusters:
         span_start, size = np.concatenate(starts), np.concatenate(sizes)
         alt_end = np.cumsum(size)
         order = np.argsort(span_start, kind="stable")
-        failed = np.minimum.reduceat(
-            outcome[clusters.members] != MISMATCH, clusters.first[:-1]
-        ) if len(first) else np.zeros(0, dtype=bool)  # fmt: skip
+        failed = (
+            np.minimum.reduceat(outcome[clusters.members] != MISMATCH, clusters.first[:-1])
+            if len(first)
+            else np.zeros(0, dtype=bool)
+        )
         return cls(
             Spans(
                 span_start[order],

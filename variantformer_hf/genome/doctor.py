@@ -224,9 +224,10 @@ def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
     if renamed is not None:
         message += f"; {renamed[1]} of the VCF is taken as {renamed[0]}"
     missing = [
-        name for name in reference.contigs
+        name
+        for name in reference.contigs
         if _AUTOSOME.fullmatch(name) and not (name in mapped and file.has_records(mapped[name]))
-    ]  # fmt: skip
+    ]
     if missing:
         return Finding(
             "contigs",

@@ -73,8 +73,11 @@ class EditJudge:
             asking: list[Asking] = []
             while True:
                 n_before = len(asking)
-                asking = [each for source in (self._person, self._sources[True, False])
-                          for each in self._asking(source, variant.chrom, start, end)]  # fmt: skip
+                asking = [
+                    each
+                    for source in (self._person, self._sources[True, False])
+                    for each in self._asking(source, variant.chrom, start, end)
+                ]
                 start = min([start, *(each.edit.position for each in asking)])
                 end = max([end, *(each.edit.end for each in asking)])
                 if len(asking) == n_before:
@@ -99,8 +102,12 @@ class EditJudge:
         before, ground, of_ground = self._resolved(self._sources[False, False], crowd, low, text)
         after, written, outcomes = self._resolved(self._sources[True, False], crowd, low, text)
         of_person = _applied_changes(text.upper(), low, before, of_ground, ground)
-        of_edits = [(each, change) for each in after if each.record.is_edit
-                    for change in changes_of(text.upper(), low, each.edit)]  # fmt: skip
+        of_edits = [
+            (each, change)
+            for each in after
+            if each.record.is_edit
+            for change in changes_of(text.upper(), low, each.edit)
+        ]
         if not split and len(after) == len(before) and Outcome.REF_MISMATCH not in of_ground:
             return None  # no edit is read here
         for number, (each, change) in enumerate(of_edits):
@@ -126,8 +133,11 @@ class EditJudge:
         found, _, outcomes = self._resolved(self._person, crowd, crowd.start, text)
         absent, _, of_absent = self._resolved(self._sources[False, False], crowd, crowd.start, text)
         rest = list(zip(absent, of_absent, strict=True))
-        applied = {(each.record.position, each.record.alleles)
-                   for each, outcome in zip(found, outcomes, strict=True) if outcome is Outcome.APPLIED}  # fmt: skip
+        applied = {
+            (each.record.position, each.record.alleles)
+            for each, outcome in zip(found, outcomes, strict=True)
+            if outcome is Outcome.APPLIED
+        }
         for each, outcome in zip(found, outcomes, strict=True):
             is_taken_out = True
             if rest and self._remaining(each.record, crowd.chrom) == [rest[0][0].record]:

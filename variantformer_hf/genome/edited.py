@@ -58,9 +58,13 @@ class EditedGenome(PersonalGenome):
         self._on_conflict = on_conflict
         placed = [PlacedEdit.of(edit, normalizer) for edit in self.genotypes]
         absent = [replace(each, edit=replace(each.edit, genotype="absent")) for each in placed]
-        sources = {(carried, split): EditedRecords(person.records, placed if carried else absent, normalizer,
-                                                   self._asks_for_edit if split else None)
-                   for carried in (False, True) for split in (False, True)}  # fmt: skip
+        sources = {
+            (carried, split): EditedRecords(
+                person.records, placed if carried else absent, normalizer, self._asks_for_edit if split else None
+            )
+            for carried in (False, True)
+            for split in (False, True)
+        }
         self._judge = EditJudge(person.reference, person.rules, person.records, sources)
         self._crowds = self._judge.crowds(placed)
         conflict = self._first_conflict(split=False)
@@ -148,8 +152,10 @@ def observed_genotype(person: PersonalGenome, variant: Variant, normalizer: Vari
             record = part.record(row)
             alleles = same_alleles(record, variant, variant.chrom, normalizer)
             if alleles and record.genotype:
-                shown = ["." if each is None else "1" if each in alleles else "2" if each else "0"
-                         for each in record.genotype]  # fmt: skip
+                shown = [
+                    "." if each is None else "1" if each in alleles else "2" if each else "0"
+                    for each in record.genotype
+                ]
                 if "1" in shown:
                     return ("|" if record.phased else "/").join(shown)
     return "0/0"

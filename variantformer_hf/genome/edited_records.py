@@ -45,8 +45,10 @@ class RecordQueue(Generic[_Item]):
 
     def pop_within(self, part: RecordColumns) -> list[tuple[int, _Item]]:
         """Take out what stands before a row of a part, with that row."""
-        rows = [int(np.searchsorted(part.position, position, side="right" if rank == 2 else "left"))
-                for position, rank, *_ in self._waiting]  # fmt: skip
+        rows = [
+            int(np.searchsorted(part.position, position, side="right" if rank == 2 else "left"))
+            for position, rank, *_ in self._waiting
+        ]
         inside = [row for row in rows if row < len(part)]
         return list(zip(inside, self._pop(len(inside)), strict=True))
 
@@ -87,8 +89,10 @@ class EditedRecords:
         self._edits: dict[str, list[PlacedEdit]] = {}
         for placed in sorted(edits, key=lambda each: each.edit.variant.start):
             self._edits.setdefault(placed.edit.variant.chrom, []).append(placed)
-        self._reach = {chrom: (min(each.low for each in of_chrom), max(each.high for each in of_chrom))
-                       for chrom, of_chrom in self._edits.items()}  # fmt: skip
+        self._reach = {
+            chrom: (min(each.low for each in of_chrom), max(each.high for each in of_chrom))
+            for chrom, of_chrom in self._edits.items()
+        }
 
     @property
     def index_is_older(self) -> bool:

@@ -11,9 +11,24 @@ logger = logging.getLogger(__name__)
 
 # Names of columns, in lower case: the first that a table has, and in which a row has a name, counts.
 _COLUMNS = (
-    "gene_id", "ensembl_gene_id", "ensembl_id", "ensembl", "ensemblid", "ensg", "geneid", "gene stable id",
-    "gene_name", "gene_symbol", "genesymbol", "symbol", "hgnc_symbol", "approved symbol", "gene name", "gene", "genes",
-)  # fmt: skip
+    "gene_id",
+    "ensembl_gene_id",
+    "ensembl_id",
+    "ensembl",
+    "ensemblid",
+    "ensg",
+    "geneid",
+    "gene stable id",
+    "gene_name",
+    "gene_symbol",
+    "genesymbol",
+    "symbol",
+    "hgnc_symbol",
+    "approved symbol",
+    "gene name",
+    "gene",
+    "genes",
+)
 _MISSING = frozenset({"", "NA", "nan", "NaN", "None"})
 _REMEDY = "Write one symbol or Ensembl id a line, or a table with a column gene_id or gene_name."
 

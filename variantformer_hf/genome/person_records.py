@@ -100,8 +100,9 @@ def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | Variant
         length = variants.contigs[found]
         if length is not None and length != reference.contigs[name]:
             assemblies = [
-                identify_assembly({found: length}) or "unknown", identify_assembly(reference.contigs) or "unknown"
-            ]  # fmt: skip
+                identify_assembly({found: length}) or "unknown",
+                identify_assembly(reference.contigs) or "unknown",
+            ]
             raise AssemblyError(
                 f"its header gives {found} {length} bases (assembly: {assemblies[0]}), "
                 f"{reference.path} has {reference.contigs[name]} (assembly: {assemblies[1]})",

@@ -25,12 +25,34 @@ _COLUMNS = {
     "ref": ("referenceallelevcf", "ref", "reference", "ref_allele", "variantref"),
     "alt": ("alternateallelevcf", "alt", "alternative", "alternate", "alt_allele", "variantalt"),
     "effect_allele": (
-        "hm_effect_allele", "effect_allele", "eff_allele", "assessed_allele", "tested_allele", "ea", "a1",
+        "hm_effect_allele",
+        "effect_allele",
+        "eff_allele",
+        "assessed_allele",
+        "tested_allele",
+        "ea",
+        "a1",
     ),
     "other_allele": ("hm_other_allele", "other_allele", "non_effect_allele", "noneffect_allele", "oa", "nea", "a2"),
     "variant": (
-        "variant_hg38", "variant", "varid", "variant_id", "hm_variant_id", "spdi", "hgvs", "hgvs_g", "hgvsg", "snpid",
-        "markername", "snp", "id", "rsid", "rsids", "rs_id", "variant_kgpid", "variant_rsid",
+        "variant_hg38",
+        "variant",
+        "varid",
+        "variant_id",
+        "hm_variant_id",
+        "spdi",
+        "hgvs",
+        "hgvs_g",
+        "hgvsg",
+        "snpid",
+        "markername",
+        "snp",
+        "id",
+        "rsid",
+        "rsids",
+        "rs_id",
+        "variant_kgpid",
+        "variant_rsid",
     ),
     "gene_id": ("gene_id", "ensemblid", "gene", "molecular_trait_id", "phenotype_id"),
     "tissue": ("tissue", "tissue_label"),
@@ -42,7 +64,7 @@ _COLUMNS = {
     "consequence": ("consequence",),
     "label": ("label",),
     "genotype": ("genotype", "gt", "zygosity"),
-}  # fmt: skip
+}
 _PLACE = ("chrom", "pos", "ref", "alt")
 # Which columns say what a variant is; the first group that a table has is read.
 _ALLELES = (("ref", "alt"), ("ref", "effect_allele"), ("other_allele", "effect_allele"))
@@ -147,9 +169,15 @@ def _named(
     except VariantError as error:
         problem, kind = f"{error.problem}. {error.remedy}" if error.remedy else error.problem, error.kind
     return AskedVariant(
-        row, text, name, problem, kind,
-        effect_allele=effect_allele, annotations=annotations or {}, frequencies=frequencies or {},
-    )  # fmt: skip
+        row,
+        text,
+        name,
+        problem,
+        kind,
+        effect_allele=effect_allele,
+        annotations=annotations or {},
+        frequencies=frequencies or {},
+    )
 
 
 def _of_text(path: Path) -> Iterator[AskedVariant]:
@@ -290,8 +318,9 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
 
 def _of_row(number: int, values: Mapping[str, str]) -> AskedVariant:
     """A row of a table, by the names that are used here."""
-    annotations = {name: value for name, value in values.items()
-                   if value and name not in _USED and not _is_frequency(name)}  # fmt: skip
+    annotations = {
+        name: value for name, value in values.items() if value and name not in _USED and not _is_frequency(name)
+    }
     frequencies = {}
     for name, value in values.items():
         frequency = _frequency(value) if _is_frequency(name) else None
@@ -315,9 +344,15 @@ def _of_row(number: int, values: Mapping[str, str]) -> AskedVariant:
     ref, alt = values[alleles[0]], values[alleles[1]]
     order: Order = ("fixed", "named", "open")[_ALLELES.index(alleles)]
     return AskedVariant(
-        number, text, Variant(values["chrom"], position, ref, alt), order=order, effect_allele=effect,
-        settled_by=values.get("variant", ""), annotations=annotations, frequencies=frequencies,
-    )  # fmt: skip
+        number,
+        text,
+        Variant(values["chrom"], position, ref, alt),
+        order=order,
+        effect_allele=effect,
+        settled_by=values.get("variant", ""),
+        annotations=annotations,
+        frequencies=frequencies,
+    )
 
 
 def _of_name(

@@ -113,18 +113,22 @@ class VariantTable:
         turned = next((row for row in self.rows if row.turned), None)
         if turned is not None:
             raise InputError(
-                f"names {turned.given.ref}, which is REF, as the effect allele", file=self.path,
-                record=f"row {turned.row}", remedy="Say what is to be set by the columns ref, alt and genotype.",
-            )  # fmt: skip
+                f"names {turned.given.ref}, which is REF, as the effect allele",
+                file=self.path,
+                record=f"row {turned.row}",
+                remedy="Say what is to be set by the columns ref, alt and genotype.",
+            )
         edits = [GenotypeEdit(each.variant, each.annotations.get("genotype") or genotype) for each in self.rows]
         for edit, row in zip(edits, self.rows, strict=True):
             try:
                 edit.text  # noqa: B018 -- says what is wrong with it
             except InputError as error:
                 raise InputError(
-                    error.problem, file=self.path, record=f"row {row.row}",
+                    error.problem,
+                    file=self.path,
+                    record=f"row {row.row}",
                     remedy=f"Write one of {', '.join(GENOTYPES)}, or a genotype of REF and ALT.",
-                ) from None  # fmt: skip
+                ) from None
         return edits
 
 

@@ -39,9 +39,10 @@ class Checkpoints:
                 continue  # cut short while it was removed
             if progress["options"] != self._hash:
                 raise InputError(
-                    "is of a run with other options or data", file=folder,
+                    "is of a run with other options or data",
+                    file=folder,
                     remedy="Name another output folder, or go on with the options that the run had.",
-                )  # fmt: skip
+                )
             return folder, progress
         return None
 

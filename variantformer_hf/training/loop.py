@@ -190,8 +190,9 @@ class TrainingLoop:
         if progress["processes"] != self.accelerator.num_processes:
             raise InputError(
                 f"is of {progress['processes']} processes, and this run has {self.accelerator.num_processes}",
-                file=folder, remedy="Go on with as many.",
-            )  # fmt: skip
+                file=folder,
+                remedy="Go on with as many.",
+            )
         self._parallel.load(folder / "state")
         self.step, self._best = progress["step"], progress["best"]
         self._epoch_loss, self._epoch_steps = progress["epoch_loss"], progress["epoch_steps"]
@@ -278,9 +279,10 @@ class TrainingLoop:
         mean = float(self.accelerator.reduce(total, "mean"))
         if not math.isfinite(mean):
             raise InputError(
-                f"the loss of step {self.step} is {mean}", file=self.options.output,
+                f"the loss of step {self.step} is {mean}",
+                file=self.options.output,
                 remedy="Lower the learning rate, or look at the labels of the data.",
-            )  # fmt: skip
+            )
         return mean, norm
 
     def _evaluated(self, epoch: int) -> dict[str, float]:

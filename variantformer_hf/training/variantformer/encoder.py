@@ -206,9 +206,11 @@ def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[Act
         path = genomes.genome(COHORT, donor).path
         if len(unknown) == len(of_donor):
             raise InputError(
-                f"nothing of it can be used in any element: {found}", file=path, record=f"donor {donor}",
+                f"nothing of it can be used in any element: {found}",
+                file=path,
+                record=f"donor {donor}",
                 remedy="Look at the genotypes with `variantformer doctor`, or leave the donor out.",
-            )  # fmt: skip
+            )
         logger.warning("%s: the elements of %s there are not used: %s", path, donor, found)
     known = [each.of_known(uses) for each in parts]
     for all_rows, left, name in zip(parts, known, ("train on", "hold out"), strict=True):
@@ -239,8 +241,9 @@ def _model(
         if model.config.num_tissues != len(activity.tissues):
             raise InputError(
                 f"has {model.config.num_tissues} tissues, and the files have {len(activity.tissues)}",
-                file=options.model, remedy="Give files of the tissues that the model was trained on.",
-            )  # fmt: skip
+                file=options.model,
+                remedy="Give files of the tissues that the model was trained on.",
+            )
         return model, load_processor(options.model)
     given, geometry = without_geometry(options.config)
     tokenizer = _tokenizer(options, genomes, cres, int(geometry.get("cre_flank", 50)))
