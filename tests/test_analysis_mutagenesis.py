@@ -13,7 +13,7 @@ from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.analysis.gene_scorer import GeneScorer
 from variantformer_hf.analysis.knockout import knockout
-from variantformer_hf.analysis.mutagenesis import BASES, Mutagenesis, element_intervals, mutagenesis
+from variantformer_hf.analysis.mutagenesis import BASES, Mutagenesis, cre_intervals, mutagenesis
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.interval import Interval, reverse_complement
 from variantformer_hf.inference.query import RejectedQueryError
@@ -28,7 +28,7 @@ PNG = b"\x89PNG"
 
 @pytest.fixture(scope="module")
 def stretch(world: SmallWorld) -> Interval:
-    """Twelve bases of an element of PLUS."""
+    """Twelve bases of a cCRE of PLUS."""
     start = int(world.regions("PLUS").starts[2]) + 12
     return Interval("chr1", start, start + 12)
 
@@ -185,21 +185,21 @@ def test_bad_requests(world: SmallWorld, scorer: VariantScorer, person: Personal
     with pytest.raises(RejectedQueryError):
         mutagenesis(scorer, person, "NOBODY", [stretch])
     with pytest.raises(InputError, match="no cCRE of PLUS"):
-        element_intervals(scorer, person, "PLUS", ["E1"])
+        cre_intervals(scorer, person, "PLUS", ["E1"])
     with pytest.raises(InputError, match="no knock-out 'invert'"):
         knockout(scorer, person, "PLUS", how="invert")
 
 
-def test_elements_by_name(world: SmallWorld, scorer: VariantScorer, person: PersonalGenome) -> None:
+def test_cres_by_name(world: SmallWorld, scorer: VariantScorer, person: PersonalGenome) -> None:
     regions = world.regions("PLUS")
     name = scorer.model.cre_names(regions)[1]
-    interval = element_intervals(scorer, person, "PLUS", [name])[0]
+    interval = cre_intervals(scorer, person, "PLUS", [name])[0]
     assert interval == Interval("chr1", int(regions.starts[1]) + 10, int(regions.ends[1]) - 10)
     assert name == f"E{interval.start}"
 
 
 @pytest.mark.parametrize("gene", ["PLUS", "MINUS"])
-def test_a_dropped_element_is_a_prediction_without_it(
+def test_a_dropped_cre_is_a_prediction_without_it(
     world: SmallWorld, scorer: VariantScorer, person: PersonalGenome, gene: str
 ) -> None:
     table = knockout(scorer, person, gene)
@@ -221,9 +221,7 @@ def test_a_dropped_element_is_a_prediction_without_it(
     }
 
 
-def test_a_shuffled_element_has_the_same_bases(
-    world: SmallWorld, scorer: VariantScorer, person: PersonalGenome
-) -> None:
+def test_a_shuffled_cre_has_the_same_bases(world: SmallWorld, scorer: VariantScorer, person: PersonalGenome) -> None:
     table = knockout(scorer, person, "MINUS", how="shuffle", n_shuffles=2, seed=3)
     again = knockout(scorer, person, "MINUS", how="shuffle", n_shuffles=2, seed=3)
     np.testing.assert_array_equal(table["effect"], again["effect"])

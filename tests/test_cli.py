@@ -208,7 +208,7 @@ def test_precompute_and_ingest_are_found_by_predict(
     made = run("precompute", demo / "model", "--fasta", demo / "genome.fa")
     assert made.returncode == 0, made.stderr
     assert Path(made.stdout.strip()).parent == tmp_path / "cache" / "elements"
-    assert "elements" in made.stderr
+    assert "cCREs" in made.stderr
     assert " 0 encoded now" in run("precompute", demo / "model", "--fasta", demo / "genome.fa").stderr
     kept = run("ingest", vcf)
     assert kept.returncode == 0, kept.stderr

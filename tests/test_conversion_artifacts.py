@@ -158,7 +158,7 @@ def test_lists_of_cres(tmp_path: Path) -> None:
     gene_list(tmp_path / "maps", "ENSG1.1", elements[:2], 250, 260)
     gene_list(tmp_path / "maps", "ENSG2.1", [elements[1], (500, 510, "PLS")], 310, 320)
     output = run("cres", tmp_path / "maps", "-o", tmp_path / "cres.parquet", "--bed", bed)
-    assert "3 elements of 2 genes" in output
+    assert "3 cCREs of 2 genes" in output
     assert "2 genes differ from plain overlap" in output
     table = CreTable.read(tmp_path / "cres.parquet")
     assert table.overlapping("chr1", 0, 2_000).start.tolist() == [100, 300, 500]

@@ -1,4 +1,4 @@
-"""Splits that are the same everywhere and do not leak, and labels of elements' activity."""
+"""Splits that are the same everywhere and do not leak, and labels of cCREs' activity."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from variantformer_hf import CreTable
 from variantformer_hf.data.activity import ActivityFile, read_activity
-from variantformer_hf.data.splits import Split, check_donors, split_donors, split_elements, summary
+from variantformer_hf.data.splits import Split, check_donors, split_cres, split_donors, summary
 from variantformer_hf.errors import InputError
 from variantformer_hf.simulation.writers import cre_line
 from variantformer_hf.zoo.outputs import TissueNames
@@ -44,8 +44,8 @@ def test_the_papers_split() -> None:
     assert held
     with pytest.raises(InputError, match="does not know NOBODY of GTEx"):
         split.part("GTEx", "NOBODY", "chr1")
-    elements = split_elements("ENTEx", validation=["20"])
-    assert [elements.part("ENTEx", "D", chrom) for chrom in ("chr21", "21", "chr20", "chr1")] == [
+    cres = split_cres("ENTEx", validation=["20"])
+    assert [cres.part("ENTEx", "D", chrom) for chrom in ("chr21", "21", "chr20", "chr1")] == [
         "test",
         "test",
         "validation",
@@ -146,12 +146,12 @@ def test_broken_activity(tmp_path: Path, cres: CreTable) -> None:
     good = ActivityFile(bed(tmp_path / "a.bed", [(100, 200, "PLS")]), "D1", "liver")
     with pytest.raises(InputError, match="the second file of D1's liver"):
         read_activity([good, good], cres)
-    with pytest.raises(InputError, match="shares no element"):
+    with pytest.raises(InputError, match="shares no cCRE"):
         read_activity([ActivityFile(bed(tmp_path / "b.bed", [(1, 2, "PLS")]), "D1", "liver")], cres)
     with pytest.raises(InputError, match="the tissue 'moon'"):
         read_activity([ActivityFile(good.path, "D1", "moon")], cres, TissueNames(["liver"]))
     (tmp_path / "c.bed").write_text("chr1\t1\t2\n")
-    with pytest.raises(InputError, match="line 1: is no element"):
+    with pytest.raises(InputError, match="line 1: is no cCRE"):
         read_activity([ActivityFile(tmp_path / "c.bed", "D1", "liver")], cres)
     with pytest.raises(InputError, match="no file of activity"):
         read_activity([], cres)

@@ -67,10 +67,10 @@ def test_what_was_precomputed_is_found_without_being_named(
     maker = load(model, None)
     done = precompute(maker.model, simulated.fasta)
     assert done.folder.parent == cache / "elements"
-    assert 0 < done.encoded == sum(encoded) <= done.elements
+    assert 0 < done.encoded == sum(encoded) <= done.cres
     assert done.size == sum(path.stat().st_size for path in done.folder.glob("*.safetensors"))
     again = precompute(maker.model, simulated.fasta)
-    assert (again.elements, again.encoded) == (done.elements, 0)
+    assert (again.cres, again.encoded) == (done.cres, 0)
 
     encoded.clear()
     reference = load(model).predict(simulated.fasta)
@@ -199,18 +199,18 @@ def test_a_plan_counts_what_there_is_to_do(files: tuple[SimulatedFiles, Path], c
     reference = predictor.plan(simulated.fasta)
     assert (plan.genes, plan.people, plan.tissues) == (6, 1, len(predictor.model.network.config.tissues))
     assert some.flops < plan.flops
-    assert reference.elements < plan.elements
+    assert reference.cres_to_encode < plan.cres_to_encode
     assert plan.memory > sum(p.numel() * 4 for p in predictor.model.network.parameters())
     precompute(predictor.model, simulated.fasta)
     stored = load(model).plan(simulated.fasta)
-    assert (stored.elements, reference.elements > 0) == (0, True)
+    assert (stored.cres_to_encode, reference.cres_to_encode > 0) == (0, True)
     assert stored.flops < reference.flops
 
 
 def test_a_plan_reads_as_a_sentence() -> None:
     plan = RunEstimate(18_439, 2, 62, 1_400.0, 36_878, 1_200_000, 5.2e17, 7_300.0, 11.4 * 2**30)
     assert str(plan) == (
-        "18,439 genes x 2 people x 62 tissues: 36,878 batches, 1,200,000 elements to encode, 5.2e+05 TFLOP, "
+        "18,439 genes x 2 people x 62 tissues: 36,878 batches, 1,200,000 cCREs to encode, 5.2e+05 TFLOP, "
         "about 2.03 h and 11.4 GB for model and activations"
     )
 

@@ -39,7 +39,7 @@ def test_rows_are_cut_padded_and_counted(processor: VariantFormerProcessor, toke
     assert gene.cre_input_ids.tolist() == [ids[:LENGTH], tokenizer("R")["input_ids"] + [0] * (LENGTH - 1)]
     assert gene.cre_attention_mask.tolist() == [[1] * LENGTH, [1] + [0] * (LENGTH - 1)]
     assert gene.cre_class_ids.tolist() == [3, 8]
-    assert gene.truncated_elements == 1
+    assert gene.truncated_cres == 1
 
 
 def test_an_absent_element_leaves_and_one_without_tokens_stays(processor: VariantFormerProcessor) -> None:
@@ -111,7 +111,7 @@ def test_input_that_cannot_be_used(processor: VariantFormerProcessor, tokenizer:
     for number in (9, -1):
         with pytest.raises(ValueError, match=str(number)):
             processor(["ACGT"], [number], "ACGT")
-    with pytest.raises(ValueError, match="1 elements were given with 2 classes"):
+    with pytest.raises(ValueError, match="1 cCREs were given with 2 classes"):
         processor(["ACGT"], [0, 1], "ACGT")
     with pytest.raises(ValueError, match="2 gene sequences"):
         processor([["ACGT"]], [[0]], ["ACGT", "ACGT"])

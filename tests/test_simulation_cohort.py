@@ -18,7 +18,7 @@ from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> SimulatedCohort:
-    return simulate_cohort(tmp_path_factory.mktemp("sim"), donors=60, genes=5, other_elements=100, seed=3)
+    return simulate_cohort(tmp_path_factory.mktemp("sim"), donors=60, genes=5, other_cres=100, seed=3)
 
 
 def test_files_are_as_a_lab_has_them(cohort: SimulatedCohort) -> None:
@@ -98,9 +98,9 @@ def test_the_truth_is_what_expression_follows_from(cohort: SimulatedCohort) -> N
 
 
 def test_the_same_seed_the_same_cohort(cohort: SimulatedCohort, tmp_path: Path) -> None:
-    again = simulate_cohort(tmp_path, donors=60, genes=5, other_elements=100, seed=3)
+    again = simulate_cohort(tmp_path, donors=60, genes=5, other_cres=100, seed=3)
     for name in ("fasta", "genes", "cres", "truth"):
         assert getattr(again, name).read_bytes() == getattr(cohort, name).read_bytes()
     pd.testing.assert_frame_equal(pd.read_parquet(again.oracle), pd.read_parquet(cohort.oracle))
-    other = simulate_cohort(tmp_path / "other", donors=60, genes=5, other_elements=100, seed=4)
+    other = simulate_cohort(tmp_path / "other", donors=60, genes=5, other_cres=100, seed=4)
     assert other.truth.read_bytes() != cohort.truth.read_bytes()

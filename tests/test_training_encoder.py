@@ -120,13 +120,13 @@ def test_elements_whose_sequence_nobody_knows_are_no_examples(
 
     whole = setup(chr1="0|1", chrX="0|0")
     assert whole.plan["labels_not_used"] == 0
-    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: has no record on chrX, where elements of the donor"):
+    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: has no record on chrX, where cCREs of the donor"):
         setup(chr1="0|1")
-    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: nothing of it can be used in any element: chr1 all_"):
+    with pytest.raises(InputError, match=r"d0\.vcf\.gz: donor D0: nothing of it can be used in any cCRE: chr1 all_"):
         setup(chr1="./.", chrX="./.")
     caplog.clear()
     left = setup(chr1="./.", chrX="0|1")
-    assert "the elements of D0 there are not used: chr1 all_skipped (missing_genotype)" in caplog.text
+    assert "the cCREs of D0 there are not used: chr1 all_skipped (missing_genotype)" in caplog.text
     rows, all_rows = left.train.rows, whole.train.rows
     assert rows.donors == ("D1", "D2")
     assert left.plan["labels"] == len(all_rows) - len(all_rows.of_donor[0]) == len(rows)

@@ -159,7 +159,7 @@ def test_of_a_file_with_a_damaged_vector_the_others_stay(tmp_path: Path, caplog:
         there, found = store.find(keys)
     assert np.flatnonzero(~there).tolist() == [7]
     assert np.array_equal(found, np.delete(vectors, 7, axis=0))
-    assert f"{path}: the vectors of 1 elements are damaged (row " in caplog.text
+    assert f"{path}: the vectors of 1 cCREs are damaged (row " in caplog.text
     assert only_file(tmp_path, "reference") != path
     for opened in (store, ElementStore(tmp_path, "encoder", WIDTH)):
         assert opened.find(keys)[0].sum() == 49

@@ -76,7 +76,7 @@ def measure(
         result.remove_parts()
     report["VCF to Parquet without a store, genes/s"] = len(genes) / took.seconds
 
-    predictor.model.store = predictor.model.element_store(folder / "store")
+    predictor.model.store = predictor.model.cre_store(folder / "store")
     wanted = [predictor.gene_table.get(gene) for gene in genes]
     with Timer() as took:
         done = precompute(predictor.model, files.fasta, folder / "store", genes=wanted)

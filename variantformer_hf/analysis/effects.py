@@ -148,7 +148,7 @@ def score_variants(
         tissues: released names, GTEx names or ontology ids; None = all of the model. A row's own column ``tissue``
             goes before it.
         zygosity: of the alternative: ``het``, ``hom``, ``haplotype1``, ``haplotype2``.
-        with_embeddings: also return embeddings of the gene, the changed element and the changed window.
+        with_embeddings: also return embeddings of the gene, the changed cCRE and the changed window.
         phase_shifts: how many times to score again with the first 1, 2, ... bases of every sequence left out, for
             the column ``effect_sd_phase``.
         allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.

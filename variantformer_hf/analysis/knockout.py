@@ -33,24 +33,24 @@ def knockout(
     n_shuffles: int = 5,
     seed: int = 0,
     allow_unused: bool = False,
-    on_element: Callable[[int, int], None] | None = None,
+    on_cre: Callable[[int, int], None] | None = None,
 ) -> "pd.DataFrame":
     """What each cCRE does for a gene.
 
-    An element is taken from the list of cCREs only: where it lies in the gene's window, that stays as it is.
+    A cCRE is taken from the list of cCREs only: where it lies in the gene's window, that stays as it is.
 
     Args:
         scorer: the model.
         person: in whose genome; the reference is one.
         gene: name of the gene.
         tissues: names; None = all.
-        how: ``drop`` (the element is not there) or ``shuffle`` (its bases in random order, each base as often).
-        n_shuffles, seed: how often an element is shuffled, and by which random numbers; the effect is the mean.
+        how: ``drop`` (the cCRE is not there) or ``shuffle`` (its bases in random order, each base as often).
+        n_shuffles, seed: how often a cCRE is shuffled, and by which random numbers; the effect is the mean.
         allow_unused: go on, with NaN, where nothing of the person's file was used in the gene, instead of stopping.
-        on_element: called with (done, total).
+        on_cre: called with (done, total).
 
     Returns:
-        One row per element and tissue: cre_id, cre_class, chrom, start, end (0-based half-open, without flanks),
+        One row per cCRE and tissue: cre_id, cre_class, chrom, start, end (0-based half-open, without flanks),
         tss_distance (of its middle, positive downstream), in_window, tissue, log1p_tpm, log1p_tpm_without, effect (the
         latter minus the former), log2fc_tpm, effect_sd (over the shuffles), below_noise, status (of the gene, as of
         predictions; ``no_element`` for one that the person lacks) and reason. Without a number there is NaN.
@@ -79,8 +79,8 @@ def knockout(
     rng = np.random.default_rng(seed)
     effects = np.full((n_cres, repeats, len(names)), np.nan, dtype=np.float32)
     for first in range(0, n_cres, _AT_ONCE):
-        if on_element is not None:
-            on_element(first, n_cres)
+        if on_cre is not None:
+            on_cre(first, n_cres)
         block = range(first, min(first + _AT_ONCE, n_cres))
         here = [index for index in block if gene_states.has_cre(index)]
         if how == "drop":
@@ -90,14 +90,14 @@ def knockout(
         if states:
             found = np.stack([each.values for each in gene_states.predict(states)])
             effects[here] = (found - base).reshape(len(here), repeats, -1)
-    if on_element is not None:
-        on_element(n_cres, n_cres)
+    if on_cre is not None:
+        on_cre(n_cres, n_cres)
     sign = -1 if regions.gene.strand == "-" else 1
     starts, ends = regions.cres_without_flanks()
     mean = effects.mean(axis=1)
     spread = effects.std(axis=1, ddof=1) if repeats > 1 else np.full_like(mean, np.nan)
 
-    def of_elements(values: Sequence[object] | np.ndarray) -> np.ndarray:
+    def of_cres(values: Sequence[object] | np.ndarray) -> np.ndarray:
         return np.repeat(np.asarray(values), len(names))
 
     without = (base + mean).ravel()
@@ -105,13 +105,13 @@ def knockout(
     window = regions.window
     return pd.DataFrame(
         {
-            "cre_id": of_elements(scorer.model.cre_names(regions)),
-            "cre_class": of_elements([CRE_CLASSES[number] for number in regions.cre_class_ids]),
+            "cre_id": of_cres(scorer.model.cre_names(regions)),
+            "cre_class": of_cres([CRE_CLASSES[number] for number in regions.cre_class_ids]),
             "chrom": window.chrom,
-            "start": of_elements(starts),
-            "end": of_elements(ends),
-            "tss_distance": of_elements(sign * ((starts + ends) // 2 - regions.gene.distances_from)),
-            "in_window": of_elements((regions.starts < window.end) & (regions.ends > window.start)),
+            "start": of_cres(starts),
+            "end": of_cres(ends),
+            "tss_distance": of_cres(sign * ((starts + ends) // 2 - regions.gene.distances_from)),
+            "in_window": of_cres((regions.starts < window.end) & (regions.ends > window.start)),
             "gene_id": regions.gene.gene_id,
             "gene_name": regions.gene.gene_name,
             "sample": person.sample,
@@ -121,7 +121,7 @@ def knockout(
             "effect": mean.ravel(),
             **({"log2fc_tpm": log2_fold_change(without, before)} if unit.is_log1p_tpm else {}),
             "effect_sd": spread.ravel(),
-            "status": of_elements(_statuses(in_gene, gene_states, output, mean)),
+            "status": of_cres(_statuses(in_gene, gene_states, output, mean)),
             "reason": use.reason or None,
             "below_noise": np.abs(mean.ravel()) <= np.tile(noise, n_cres),
         }
@@ -129,7 +129,7 @@ def knockout(
 
 
 def _statuses(in_gene: GeneScorer, states: CreStates, base: GeneOutput, effects: np.ndarray) -> list[str]:
-    """Status of each element."""
+    """Status of each cCRE."""
     of_gene = in_gene.status(base)
     there = [states.has_cre(index) for index in range(len(effects))]
     statuses = []

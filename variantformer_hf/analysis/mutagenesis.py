@@ -134,7 +134,7 @@ def mutagenesis(
         scorer: the model.
         person: in whose genome; the reference is one.
         gene: name of the gene that is predicted.
-        intervals: the stretches, see also :func:`element_intervals`.
+        intervals: the stretches, see also :func:`cre_intervals`.
         tissues: names; None = all.
         mutations: of ``substitutions``, ``deletions`` (of one base) and ``shuffles`` (of windows).
         shuffle_window, n_shuffles, seed: bases in a window, how often each is shuffled, and by which random numbers.
@@ -205,7 +205,7 @@ def mutagenesis(
     return results
 
 
-def element_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, names: Sequence[str]) -> list[Interval]:
+def cre_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, names: Sequence[str]) -> list[Interval]:
     """Stretches of cCREs of a gene, by their accessions, without flanks.
 
     Raises:

@@ -18,7 +18,7 @@ Source = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the relea
 @closing
 def cres(
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table of elements, .parquet.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table of cCREs, .parquet.")],
     bed: Annotated[Path | None, typer.Option(help="The BED that the lists were made of, to compare.")] = None,
 ) -> None:
     """Each gene's list of cCREs becomes one table; OUTPUT.differences.tsv says where lists differ from overlap."""
@@ -34,7 +34,7 @@ def cres(
         maps = read_cre_maps(source, bed, on_gene=step)
     maps.cres.save(output)
     write_table(maps.differences, report, {})
-    typer.echo(f"{len(maps.cres):,} elements of {len(maps.differences):,} genes", err=True)
+    typer.echo(f"{len(maps.cres):,} cCREs of {len(maps.differences):,} genes", err=True)
     if bed is not None:
         differ = (maps.differences[["only_in_map", "only_by_overlap"]].sum(axis=1) > 0).sum()
         typer.echo(f"{differ:,} genes differ from plain overlap", err=True)

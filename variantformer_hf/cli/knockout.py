@@ -39,9 +39,9 @@ def knockout(
     mode: ModeOption = None,
     how: Annotated[
         Literal["drop", "shuffle"],
-        typer.Option(help="Take the element away, or put its bases in random order.", rich_help_panel=INPUTS),
+        typer.Option(help="Take the cCRE away, or put its bases in random order.", rich_help_panel=INPUTS),
     ] = "drop",
-    shuffles: Annotated[int, typer.Option(help="How often an element is shuffled.", rich_help_panel=INPUTS)] = 5,
+    shuffles: Annotated[int, typer.Option(help="How often a cCRE is shuffled.", rich_help_panel=INPUTS)] = 5,
     seed: Annotated[int, typer.Option(help="Of the shuffles.", rich_help_panel=INPUTS)] = 0,
     plot: Annotated[
         Path | None, typer.Option(help="Map of the first tissue (.png, .pdf).", rich_help_panel=OUTPUT)
@@ -51,7 +51,7 @@ def knockout(
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
-    """Take away, or shuffle, each of a gene's cCREs in turn: which elements the prediction rests on."""
+    """Take away, or shuffle, each of a gene's cCREs in turn: which of them the prediction rests on."""
     from ..report.plots import check_plot, knockout_plot
     from ..report.tables import check_format, write_table
 
@@ -70,7 +70,7 @@ def knockout(
     genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
     person = genomes.open_one(kind).genome
     scorer = of_model.scorer()
-    with progress("knocking out", "elements") as on_element:
+    with progress("knocking out", "cCREs") as on_cre:
         table = knock_out(
             scorer,
             person,
@@ -80,7 +80,7 @@ def knockout(
             n_shuffles=shuffles,
             seed=seed,
             allow_unused=allow_unused,
-            on_element=on_element,
+            on_cre=on_cre,
         )
     written = [
         write_table(table, out.path, {"model": scorer.model.identity.name, "unit": scorer.model.unit.name, "how": how})

@@ -35,8 +35,9 @@ def mutagenesis(
         list[str] | None,
         typer.Option(help="Stretch, chr1:1001-1350 (1-based, both ends in); repeat.", rich_help_panel=INPUTS),
     ] = None,
-    element: Annotated[
-        list[str] | None, typer.Option(help="Accession of a cCRE; repeat for several.", rich_help_panel=INPUTS)
+    cre: Annotated[
+        list[str] | None,
+        typer.Option("--cre", "--element", help="Accession of a cCRE; repeat for several.", rich_help_panel=INPUTS),
     ] = None,
     vcf: VcfOption = None,
     sample: SampleOption = None,
@@ -74,15 +75,15 @@ def mutagenesis(
 
     if output.suffix != ".safetensors":
         raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
-    if not region and not element:
-        raise InputError("no stretch is named", remedy="Give --region or --element.")
+    if not region and not cre:
+        raise InputError("no stretch is named", remedy="Give --region or --cre.")
     out = claim(output, beside=[plot], overwrite=overwrite, parts=["parts"])
     if track is not None:
         check_tracks(track)
     if plot is not None:
         check_plot(plot, logo=True)
 
-    from ..analysis.mutagenesis import element_intervals
+    from ..analysis.mutagenesis import cre_intervals
     from ..analysis.mutagenesis import mutagenesis as mutate
     from ..genome.interval import parse_region
     from ..zoo.statuses import check_finite
@@ -90,14 +91,14 @@ def mutagenesis(
     quiet_libraries()
     of_model = ModelSettings(model, device=device, force_companions=force_companions)
     kind = of_model.kind()
-    if element:
-        kind.require("cres", "--element")
+    if cre:
+        kind.require("cres", "--cre")
     genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
     person = genomes.open_one(kind).genome
     scorer = of_model.scorer()
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
-    if element:
-        intervals += element_intervals(scorer, person, gene, element)
+    if cre:
+        intervals += cre_intervals(scorer, person, gene, cre)
     kinds = mutation or ["substitutions"]
     if track is not None and "substitutions" in kinds:
         tissues = scorer.open(person.reference).gene(gene, tissue).tissues

@@ -27,7 +27,7 @@ StoreOption = Annotated[
     str,
     typer.Option(
         "--store",
-        help="Folder of elements' vectors; auto = the one that `variantformer precompute` made, if any; none.",
+        help="Folder of cCREs' vectors; auto = the one that `variantformer precompute` made, if any; none.",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -1,4 +1,4 @@
-"""``variantformer precompute``: the reference's elements are encoded once, for all people."""
+"""``variantformer precompute``: the reference's cCREs are encoded once, for all people."""
 
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +43,7 @@ def precompute(
     folder = loaded.store_folder(output)
     check_folder(folder)
     say_what_is_kept(lambda: f"{folder} keeps what is encoded: the same command goes on from there.")
-    with progress("encoding", "elements") as on_elements:
-        done = run(loaded, reference, folder, on_elements=on_elements)
-    typer.echo(f"{done.elements:,} elements, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)
+    with progress("encoding", "cCREs") as on_cres:
+        done = run(loaded, reference, folder, on_cres=on_cres)
+    typer.echo(f"{done.cres:,} cCREs, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)
     typer.echo(str(done.folder))

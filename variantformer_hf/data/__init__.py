@@ -1,4 +1,4 @@
-"""Cohort files -> training examples: expression, activity of elements, donors' genomes, splits."""
+"""Cohort files -> training examples: expression, activity of cCREs, donors' genomes, splits."""
 
 from typing import TYPE_CHECKING
 

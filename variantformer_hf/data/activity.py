@@ -1,4 +1,4 @@
-"""Which elements are active in which donor's tissue: labels for the encoder's pre-training."""
+"""Which cCREs are active in which donor's tissue: labels for the encoder's pre-training."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ ACTIVITY_SCHEMA = pa.schema(
         ("label", pa.int8()),
     ]
 )
-# The class of an element without a sign of open chromatin, in ENCODE's per-biosample files.
+# The class of a cCRE without a sign of open chromatin, in ENCODE's per-biosample files.
 INACTIVE = "Low-DNase"
 # Classes that say that a biosample was not measured well enough to tell.
 _UNKNOWN = ("Unclassified",)
@@ -46,7 +46,7 @@ class ActivityFile:
 
 @dataclass(frozen=True)
 class Activity:
-    """Labels of elements.
+    """Labels of cCREs.
 
     Attributes:
         table: element (row of the cCRE table), donor, tissue, label: 1 = any regulatory signal, 0 = Low-DNase.
@@ -60,18 +60,18 @@ class Activity:
 
 
 def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: TissueNames | None = None) -> Activity:
-    """Labels of the table's elements in each donor's tissue.
+    """Labels of the table's cCREs in each donor's tissue.
 
-    An element of a file is one of the table where contig, start and end are the same. Elements that the table does not
+    A cCRE of a file is one of the table where contig, start and end are the same. cCREs that the table does not
     have, and classes that say nothing, are counted and left out.
 
     Args:
         files: one per donor and tissue.
-        cres: the elements.
+        cres: the cCREs.
         tissues: the model's; None = take the names as they are.
 
     Raises:
-        InputError: a file cannot be read, shares no element with the table, or is there twice; an unknown tissue.
+        InputError: a file cannot be read, shares no cCRE with the table, or is there twice; an unknown tissue.
     """
     seen: dict[tuple[str, str], Path] = {}
     rows = _rows_by_place(cres)
@@ -89,7 +89,7 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
         names.append(tissue)
         found: dict[int, int] = {}
         dropped: Counter[str] = Counter()
-        for chrom, start, end, name in _elements(each.path):
+        for chrom, start, end, name in _lines(each.path):
             row = rows.get((chrom, start, end))
             if row is None:
                 dropped["not in the cCRE table"] += 1
@@ -101,7 +101,7 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
                 found[row] = int(name != INACTIVE)
         if not found:
             raise InputError(
-                "shares no element with the cCRE table",
+                "shares no cCRE with the cCRE table",
                 file=each.path,
                 remedy="Give the files of the same registry version and assembly.",
             )
@@ -145,7 +145,7 @@ def _rows_by_place(cres: CreTable) -> dict[tuple[str, int, int], int]:
     return {place: row for row, place in enumerate(places)}
 
 
-def _elements(path: Path) -> Iterator[tuple[str, int, int, str]]:
+def _lines(path: Path) -> Iterator[tuple[str, int, int, str]]:
     for number, line in enumerate(text_lines(path), start=1):
         if not line or line.startswith(("#", "track", "browser")):
             continue
@@ -154,7 +154,7 @@ def _elements(path: Path) -> Iterator[tuple[str, int, int, str]]:
             yield fields[0], int(fields[1]), int(fields[2]), fields[_CLASS_COLUMN]
         except (IndexError, ValueError) as error:
             raise InputError(
-                "is no element: ten columns, the class in the tenth",
+                "is no cCRE: ten columns, the class in the tenth",
                 file=path,
                 record=f"line {number}",
                 remedy="Give ENCODE's cCREs of one biosample.",

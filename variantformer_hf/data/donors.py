@@ -86,7 +86,7 @@ class DonorGenomes:
         Args:
             cohort: of the donors.
             contigs: donor -> contigs, by the FASTA.
-            what: lies on them, for people: genes or elements.
+            what: lies on them, for people: genes or cCREs.
 
         Raises:
             InputError: one has none.

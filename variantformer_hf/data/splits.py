@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..errors import UNREADABLE, InputError, unreadable
 
 PARTS = ("train", "validation", "test")
-# Chromosomes that the papers hold out: of cell lines' expression, and of elements' activity.
+# Chromosomes that the papers hold out: of cell lines' expression, and of cCREs' activity.
 CELL_LINE_CHROMOSOME, ENCODER_CHROMOSOME = "chr19", "chr21"
 
 
@@ -155,10 +155,8 @@ def split_donors(
     return split
 
 
-def split_elements(
-    cohort: str, *, test: Sequence[str] = (ENCODER_CHROMOSOME,), validation: Sequence[str] = ()
-) -> Split:
-    """Hold out chromosomes of elements' activity, as the encoder's pre-training does."""
+def split_cres(cohort: str, *, test: Sequence[str] = (ENCODER_CHROMOSOME,), validation: Sequence[str] = ()) -> Split:
+    """Hold out chromosomes of cCREs' activity, as the encoder's pre-training does."""
     chromosomes = {
         **dict.fromkeys(map(_with_chr, validation), "validation"),
         **dict.fromkeys(map(_with_chr, test), "test"),

@@ -1,4 +1,4 @@
-"""How well the encoder tells active elements from others, tissue by tissue."""
+"""How well the encoder tells active cCREs from others, tissue by tissue."""
 
 from collections.abc import Sequence
 

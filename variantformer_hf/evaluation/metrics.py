@@ -58,7 +58,7 @@ class SubjectCorrelation(_ExpressionCorrelation):
 
 
 class ActivityClassification(evaluate.Metric):
-    """F1, AUROC and AUPRC of active elements, tissue by tissue."""
+    """F1, AUROC and AUPRC of active cCREs, tissue by tissue."""
 
     def _info(self) -> evaluate.MetricInfo:
         inputs = "predictions: probability of being active; references: 0 or 1; tissues: names"

@@ -25,7 +25,7 @@ CRE_CLASSES: tuple[str, ...] = (
     "pELS,CTCF-bound",
 )
 _COLUMNS = ("chrom", "start", "end", "name", "class")
-# SCREEN's own BED has six columns: the anchor's accession before the element's. All others are a BED9 whose tenth
+# SCREEN's own BED has six columns: the anchor's accession before the cCRE's. All others are a BED9 whose tenth
 # column is the class; those of one biosample (11) and UCSC's (14 or 15) say more after it.
 _SCREEN_COLUMNS = ("chrom", "start", "end", "anchor", "name", "class")
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb", "class")
@@ -41,7 +41,7 @@ _REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class CreSlice:
-    """Some elements of one contig, in genomic order.
+    """Some cCREs of one contig, in genomic order.
 
     Attributes:
         start, end: (n,) int64, 0-based half-open.
@@ -60,13 +60,13 @@ class CreSlice:
 
     @property
     def names(self) -> list[str]:
-        """Accessions of the elements, looked up when asked for."""
+        """Accessions of the cCREs, looked up when asked for."""
         names: list[str] = self._names.take(self.rows).to_pylist()
         return names
 
     @property
     def classes(self) -> list[str]:
-        """Class name of each element."""
+        """Class name of each cCRE."""
         return [CRE_CLASSES[number] for number in self.class_id]
 
 
@@ -78,10 +78,10 @@ class CreTable:
         file: where it came from, for messages.
 
     Attributes:
-        table: the elements as an Arrow table, in the order above.
+        table: the cCREs as an Arrow table, in the order above.
 
     Raises:
-        InputError: an element has no bases, a negative start, no name or an unknown class.
+        InputError: a cCRE has no bases, a negative start, no name or an unknown class.
     """
 
     def __init__(self, table: "pa.Table", *, file: str | Path | None = None) -> None:
@@ -95,7 +95,7 @@ class CreTable:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise InputError(f"has columns of another kind ({error})", file=file, remedy=_REMEDY) from error
         if any(column.null_count for column in table.columns):
-            raise InputError("has elements with an empty field", file=file, remedy=_REMEDY)
+            raise InputError("has cCREs with an empty field", file=file, remedy=_REMEDY)
         chrom_codes, contigs = _codes_and_values(table["chrom"])
         class_codes, class_names = _codes_and_values(table["class"])
         start, end = table["start"].to_numpy(), table["end"].to_numpy()
@@ -124,7 +124,7 @@ class CreTable:
         Comment, ``track``, ``browser`` and header lines of a BED are passed over.
 
         Raises:
-            InputError: a line is no element, or its class is unknown; names the file, the line and what is wrong.
+            InputError: a line is no cCRE, or its class is unknown; names the file, the line and what is wrong.
         """
         if Path(path).suffix == ".parquet":
             return cls(read_parquet(path, _COLUMNS), file=path)
@@ -135,14 +135,14 @@ class CreTable:
         import pyarrow as pa
         import pyarrow.csv
 
-        elements = _elements_only(content)
-        if not elements.strip():
+        lines = _cres_only(content)
+        if not lines.strip():
             raise InputError("has no cCRE", file=path, remedy=_REMEDY)
         text, number = pa.dictionary(pa.int32(), pa.string()), pa.int64()
-        names = _column_names(elements.lstrip(b"\r\n").partition(b"\n")[0].count(b"\t") + 1)
+        names = _column_names(lines.lstrip(b"\r\n").partition(b"\n")[0].count(b"\t") + 1)
         try:
             table = pyarrow.csv.read_csv(
-                pa.BufferReader(elements),
+                pa.BufferReader(lines),
                 read_options=pyarrow.csv.ReadOptions(column_names=names),
                 parse_options=pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),
                 convert_options=pyarrow.csv.ConvertOptions(
@@ -161,19 +161,19 @@ class CreTable:
 
     @property
     def contigs(self) -> tuple[str, ...]:
-        """Names of the contigs that have elements."""
+        """Names of the contigs that have cCREs."""
         return tuple(self._intervals)
 
     @property
     def class_ids(self) -> np.ndarray:
-        """(rows,) int8, class of each element, index into ``CRE_CLASSES``."""
+        """(rows,) int8, class of each cCRE, index into ``CRE_CLASSES``."""
         return self._class_id
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def overlapping(self, chrom: str, start: int, end: int) -> CreSlice:
-        """Elements that share a base with [start, end), in genomic order; none on a contig that has no elements.
+        """cCREs that share a base with [start, end), in genomic order; none on a contig that has no cCREs.
 
         Raises:
             ValueError: ``end`` is before ``start``.
@@ -205,8 +205,8 @@ def _check(
     bad = np.flatnonzero((start < 0) | (start >= end))
     if len(bad):
         row = int(bad[0])
-        element = f"{table['chrom'][row].as_py()}:{start[row]}-{end[row]}"
-        raise InputError("has an element without bases or before base 0", file=file, record=element, remedy=_REMEDY)
+        place = f"{table['chrom'][row].as_py()}:{start[row]}-{end[row]}"
+        raise InputError("has a cCRE without bases or before base 0", file=file, record=place, remedy=_REMEDY)
 
 
 def _column_names(n_columns: int) -> list[str]:
@@ -222,8 +222,8 @@ def _unknown_class(name: str) -> str:
     return f"unknown cCRE class {name!r}; known: {'; '.join(CRE_CLASSES)}"
 
 
-def _elements_only(content: bytes) -> bytes:
-    """The lines that are elements; usually all of them, so look before copying."""
+def _cres_only(content: bytes) -> bytes:
+    """The lines that are cCREs; usually all of them, so look before copying."""
     marks = [mark for mark in _COMMENTS if content.startswith(mark) or b"\n" + mark in content]
     if not marks and not _is_header(content[: content.find(b"\n")]):
         return content
@@ -238,7 +238,7 @@ def _is_header(line: bytes) -> bool:
 
 
 def _first_problem(content: bytes, path: str | Path) -> InputError | None:
-    """The first line that is no element, with its number, for the message."""
+    """The first line that is no cCRE, with its number, for the message."""
     n_columns = None
     for number, line in enumerate(content.splitlines(), start=1):
         if not line or line.startswith(_COMMENTS) or _is_header(line):
@@ -251,7 +251,7 @@ def _first_problem(content: bytes, path: str | Path) -> InputError | None:
 
 
 def _problem_of(line: bytes, n_columns: int) -> str | None:
-    """What is wrong with a line of a file whose first element has so many columns."""
+    """What is wrong with a line of a file whose first cCRE has so many columns."""
     try:
         fields = line.decode("utf-8").split("\t")
     except UnicodeDecodeError:

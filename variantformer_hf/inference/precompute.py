@@ -16,7 +16,7 @@ def precompute(
     folder: str | Path | None = None,
     *,
     genes: list[Gene] | None = None,
-    on_elements: Callable[[int, int], None] | None = None,
+    on_cres: Callable[[int, int], None] | None = None,
 ) -> Precomputed:
     """Encode the reference's cCREs into a store; what is there already is not encoded again.
 
@@ -25,7 +25,7 @@ def precompute(
         fasta: the reference genome.
         folder: of the store; None = where ``predict`` looks for it by itself.
         genes: the genes whose cCREs are wanted; None = all of the model on the FASTA's contigs.
-        on_elements: called with (done, total).
+        on_cres: called with (done, total).
 
     Raises:
         InputError: the model keeps no vectors; the FASTA cannot be used with it; the folder is another model's.
@@ -36,5 +36,5 @@ def precompute(
     reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
     group = processes(on_cpu=model.device.type == "cpu")
     return model.precompute(
-        reference, folder, genes=genes, share=(group.rank, group.count), wait=group.wait, on_elements=on_elements
+        reference, folder, genes=genes, share=(group.rank, group.count), wait=group.wait, on_cres=on_cres
     )

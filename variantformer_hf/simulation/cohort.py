@@ -1,6 +1,6 @@
 """A cohort as a lab has it, simulated, with the truth beside it: what a model must find, and how well one could.
 
-Expression follows from motifs. A tissue's motif in a gene's elements, or in its window, raises or lowers the gene
+Expression follows from motifs. A tissue's motif in a gene's cCREs, or in its window, raises or lowers the gene
 there; a donor's variants make and break motifs. What is left is noise, of the size that a chosen heritability leaves.
 """
 
@@ -56,7 +56,7 @@ def simulate_cohort(
     tissues: Sequence[str] = ("whole blood", "liver", "thyroid"),
     heritability: float = 0.5,
     activity_donors: int = 4,
-    other_elements: int = 3_000,
+    other_cres: int = 3_000,
     seed: int = 0,
 ) -> SimulatedCohort:
     """Write a cohort.
@@ -66,8 +66,8 @@ def simulate_cohort(
         donors, genes: how many.
         tissues: names that a model knows; each has a motif of its own, and all share one.
         heritability: of every gene in every tissue, among the donors.
-        activity_donors: donors with BEDs of active elements.
-        other_elements: elements away from genes, a tenth of them on chr21, which the encoder's training holds out.
+        activity_donors: donors with BEDs of active cCREs.
+        other_cres: cCREs away from genes, a tenth of them on chr21, which the encoder's training holds out.
         seed: of everything.
     """
     folder = Path(folder)
@@ -75,7 +75,7 @@ def simulate_cohort(
     rng = np.random.default_rng(seed)
     motifs = random_motifs(rng, len(tissues) + 1)
     effects = motif_effects(rng, len(tissues))
-    world = MotifWorld(rng, motifs, genes, other_elements)
+    world = MotifWorld(rng, motifs, genes, other_cres)
     names = tuple(f"DONOR{number:04d}" for number in range(donors))
     variants, causal = simulate_variants(rng, world, motifs, donors)
     paths = {name: folder / name for name in ("genome.fa", "genes.csv", "cres.bed", "truth.json")}
@@ -165,9 +165,9 @@ def _write_tables(genes: Path, cres: Path, world: MotifWorld) -> None:
             for number, (contig, start, end, strand) in enumerate(world.genes)
         ),
     )
-    elements = enumerate(each for each in world.regions if each.is_element)
+    regions = enumerate(each for each in world.regions if each.is_cre)
     cres.write_text(
-        "".join(_bed_line(region, number, CRE_CLASSES[number % len(CRE_CLASSES)]) for number, region in elements)
+        "".join(_bed_line(region, number, CRE_CLASSES[number % len(CRE_CLASSES)]) for number, region in regions)
     )
 
 
@@ -189,10 +189,10 @@ def _write_activity(
     tissues: Sequence[str],
     names: Sequence[str],
 ) -> tuple[Mapping[str, str], ...]:
-    """A BED per donor and tissue: an element is active where the tissue's motif, or the shared one, stands in it."""
-    elements = [region for region in world.regions if region.is_element]
-    active = np.zeros((len(names), len(tissues), len(elements)), dtype=bool)
-    for number, region in enumerate(elements):
+    """A BED per donor and tissue: a cCRE is active where the tissue's motif, or the shared one, stands in it."""
+    regions = [region for region in world.regions if region.is_cre]
+    active = np.zeros((len(names), len(tissues), len(regions)), dtype=bool)
+    for number, region in enumerate(regions):
         strand = "+" if region.gene is None else world.genes[region.gene][3]
         some = {
             region.contig: [
@@ -210,7 +210,7 @@ def _write_activity(
         for tissue, tissue_name in enumerate(tissues):
             path = folder / f"activity.{name}.{tissue_name.replace(' ', '_')}.bed"
             with path.open("w") as file:
-                for number, region in enumerate(elements):
+                for number, region in enumerate(regions):
                     is_active = active[donor, tissue, number] ^ wrong[donor, tissue, number]
                     file.write(_bed_line(region, number, "dELS" if is_active else "Low-DNase"))
             files.append({"path": path.name, "donor": name, "tissue": tissue_name})

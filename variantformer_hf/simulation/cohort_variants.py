@@ -45,7 +45,7 @@ def simulate_variants(
                             "gene": region.gene,
                             "motif": motif,
                             "change": -1.0,
-                            "in_element": region.is_element,
+                            "in_element": region.is_cre,
                         }
                     )
     named = {(each["contig"], each["position"] - 1): each for each in causal}

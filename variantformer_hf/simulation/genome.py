@@ -60,7 +60,7 @@ def simulate_genes(lengths: dict[str, int], per_contig: int) -> list[Gene]:
 def simulate_cres(
     rng: np.random.Generator, lengths: dict[str, int], spacing: int
 ) -> Iterator[tuple[str, int, int, str]]:
-    """Elements of 150-350 bases, one in about every ``spacing`` bases: contig, start, end, class."""
+    """cCREs of 150-350 bases, one in about every ``spacing`` bases: contig, start, end, class."""
     for chrom, length in lengths.items():
         position = 0
         while (position := position + int(rng.integers(spacing // 2, spacing * 3 // 2))) + 400 < length:

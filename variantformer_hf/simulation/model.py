@@ -34,13 +34,13 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     """
     genes, cres = GeneTable.read(files.genes), CreTable.read(files.cres)
     with ReferenceGenome(files.fasta) as reference:
-        elements = [
+        sequences = [
             reference.sequence(chrom, int(start), int(end))
             for chrom in cres.contigs
             for found in [cres.overlapping(chrom, 0, reference.contigs[chrom])]
             for start, end in zip(found.start, found.end, strict=True)
         ]
-    tokenizer = DnaTokenizer.train(elements, vocab_size=VOCABULARY_SIZE)
+    tokenizer = DnaTokenizer.train(sequences, vocab_size=VOCABULARY_SIZE)
     encoder = VariantFormerEncoderConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
     )

@@ -11,9 +11,9 @@ MOTIF_LENGTH = 9
 _LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 _BLOCK = 24_000
 _GENE_LENGTH = 1_500
-_ELEMENT_LENGTH = 120
-_ELEMENTS_OF_A_GENE = 8
-_ELEMENT_STEP = 400
+_CRE_LENGTH = 120
+_CRES_OF_A_GENE = 8
+_CRE_STEP = 400
 
 
 def random_motifs(rng: np.random.Generator, n: int) -> list[str]:
@@ -40,20 +40,20 @@ def motif_effects(rng: np.random.Generator, n_tissues: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """An element, or a gene's window: which gene reads it (None = none), and motifs that stand in it."""
+    """A cCRE, or a gene's window: which gene reads it (None = none), and motifs that stand in it."""
 
     contig: str
     start: int
     end: int
     gene: int | None
     motifs: tuple[tuple[int, int], ...]  # (motif, start)
-    is_element: bool
+    is_cre: bool
 
 
 class MotifWorld:
-    """Contigs, genes and elements with motifs in them."""
+    """Contigs, genes and cCREs with motifs in them."""
 
-    def __init__(self, rng: np.random.Generator, motifs: list[str], n_genes: int, other_elements: int) -> None:
+    def __init__(self, rng: np.random.Generator, motifs: list[str], n_genes: int, other_cres: int) -> None:
         per_contig = -(-n_genes // 3)
         self.genes: list[tuple[str, int, int, str]] = []
         self.regions: list[Region] = []
@@ -67,18 +67,16 @@ class MotifWorld:
             start, end = middle - _GENE_LENGTH // 2, middle + _GENE_LENGTH // 2
             self.genes.append((contig, start, end, "+-"[number % 2]))
             places = [
-                middle + side * (2_000 + _ELEMENT_STEP * step)
-                for step in range(_ELEMENTS_OF_A_GENE // 2)
-                for side in (-1, 1)
+                middle + side * (2_000 + _CRE_STEP * step) for step in range(_CRES_OF_A_GENE // 2) for side in (-1, 1)
             ]
             for place in sorted(places):
-                self._plant(rng, arrays[contig], motifs, contig, place, place + _ELEMENT_LENGTH, number, True)
+                self._plant(rng, arrays[contig], motifs, contig, place, place + _CRE_LENGTH, number, True)
             self._plant(rng, arrays[contig], motifs, contig, start + 100, start + 500, number, False)
-        for contig, count in (("chr4", other_elements - other_elements // 10), (HELD_OUT_CONTIG, other_elements // 10)):
-            arrays[contig] = _LETTERS[rng.integers(0, 4, _ELEMENT_STEP * (count + 2))].copy()
+        for contig, count in (("chr4", other_cres - other_cres // 10), (HELD_OUT_CONTIG, other_cres // 10)):
+            arrays[contig] = _LETTERS[rng.integers(0, 4, _CRE_STEP * (count + 2))].copy()
             for number in range(count):
-                place = _ELEMENT_STEP * (number + 1)
-                self._plant(rng, arrays[contig], motifs, contig, place, place + _ELEMENT_LENGTH, None, True)
+                place = _CRE_STEP * (number + 1)
+                self._plant(rng, arrays[contig], motifs, contig, place, place + _CRE_LENGTH, None, True)
         self.contigs = {name: array.tobytes().decode() for name, array in arrays.items()}
 
     def _plant(
@@ -90,7 +88,7 @@ class MotifWorld:
         start: int,
         end: int,
         gene: int | None,
-        is_element: bool,
+        is_cre: bool,
     ) -> None:
         """Put motifs into a region: about half of the regions have one."""
         found = []
@@ -102,7 +100,7 @@ class MotifWorld:
                 )
                 bases[at : at + MOTIF_LENGTH] = np.frombuffer(text.encode(), dtype=np.uint8)
                 found.append((motif, at))
-        self.regions.append(Region(contig, start, end, gene, tuple(found), is_element))
+        self.regions.append(Region(contig, start, end, gene, tuple(found), is_cre))
 
 
 def letters_of(codes: np.ndarray) -> str:

@@ -23,7 +23,7 @@ def write_demo_cohort(folder: Path) -> SimulatedCohort:
     Args:
         folder: where; made. Runs that were trained in it stay.
     """
-    cohort = simulate_cohort(folder, donors=40, genes=6, other_elements=300)
+    cohort = simulate_cohort(folder, donors=40, genes=6, other_cres=300)
     prepare(cohort)
     write_configs(cohort, encoder_epochs=2, epochs=8)
     return cohort

@@ -1,1 +1,1 @@
-"""Training of both stages: the encoder on elements' activity, then expression."""
+"""Training of both stages: the encoder on cCREs' activity, then expression."""

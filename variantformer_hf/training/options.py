@@ -110,7 +110,7 @@ ActivityEntry = Mapping[str, str]
 
 @dataclass(frozen=True)
 class EncoderOptions:
-    """A stage-1 run: elements' activity.
+    """A stage-1 run: cCREs' activity.
 
     Attributes:
         loop: see there.
@@ -118,7 +118,7 @@ class EncoderOptions:
         vcfs: donor -> VCF, or one VCF of all donors under the name ``*``.
         cres: the cCRE table.
         activity: files of one donor and tissue each: ``{path:, donor:, tissue:}``.
-        tokenizer: folder or file of the DNA tokenizer; None = trained on the elements.
+        tokenizer: folder or file of the DNA tokenizer; None = trained on the cCREs.
         model: folder of a stage-1 model to go on from; None = a new one.
         config: fields of ``VariantFormerEncoderConfig`` for a new one.
         held_out: chromosomes to evaluate on.
@@ -157,7 +157,7 @@ class ExpressionOptions:
         n_tissues: values drawn of each pair.
         new_tissues: tissues that ``model`` does not have -> the tissue that each begins as.
         freeze: what does not learn: ``none``, or what else the model's recipe has; None = the recipe's first choice.
-            VariantFormer's: ``encoder`` (the element encoder, as in the paper), ``none``, ``all_but_tissues`` (only the
+            VariantFormer's: ``encoder`` (the cCRE encoder, as in the paper), ``none``, ``all_but_tissues`` (only the
             registry's rows of tissues learn), ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
         element_store: folder for vectors of the frozen encoder; None = memory only.

@@ -21,7 +21,7 @@ class RunEstimate:
         genes, people, tissues: what is predicted.
         cres: cCREs of a gene, mean; 0 for a model that reads none.
         batches: how many times the streams run.
-        elements: elements that are encoded, repeats left out; those in a store are counted too.
+        cres_to_encode: cCREs that are encoded, repeats left out; those in a store are counted too.
         flops: multiply-adds of all of it, counted as two.
         seconds: at half the speed of matrix products that was measured; without reading files.
         memory: bytes on the device, weights included; of a model without an estimate of its own the weights alone.
@@ -32,16 +32,16 @@ class RunEstimate:
     tissues: int
     cres: float
     batches: int
-    elements: int
+    cres_to_encode: int
     flops: float
     seconds: float
     memory: float
 
     def __str__(self) -> str:
-        elements = f"{self.elements:,} elements to encode, " if self.cres else ""
+        to_encode = f"{self.cres_to_encode:,} cCREs to encode, " if self.cres else ""
         return (
             f"{self.genes:,} genes x {self.people:,} people x {self.tissues} tissues: {self.batches:,} batches, "
-            f"{elements}{self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
+            f"{to_encode}{self.flops / 1e12:,.3g} TFLOP, about {_duration(self.seconds)} "
             f"and {_size(self.memory)} for model and activations"
         )
 
@@ -87,7 +87,7 @@ def estimate_of_one(
         tissues=n_outputs,
         cres=0.0,
         batches=n_genes * n_people,
-        elements=0,
+        cres_to_encode=0,
         flops=flops,
         seconds=flops / (SHARE_OF_PEAK * matmul_speed(first.device, first.dtype)) / n_processes,
         memory=float(weights),

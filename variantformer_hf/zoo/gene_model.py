@@ -239,7 +239,7 @@ class StoringGeneModel(GeneModel):
         genes: list[Gene] | None = None,
         share: tuple[int, int] = (0, 1),
         wait: Callable[[], None] = lambda: None,
-        on_elements: Callable[[int, int], None] | None = None,
+        on_cres: Callable[[int, int], None] | None = None,
     ) -> Precomputed:
         """Encode the reference's cCREs into a store, see ``inference.precompute``.
 

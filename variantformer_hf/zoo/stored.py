@@ -10,12 +10,12 @@ class Precomputed:
 
     Attributes:
         folder: of the store.
-        elements: elements of all genes, on the strands on which genes read them.
+        cres: cCREs of all genes, on the strands on which genes read them.
         encoded: those that this process encoded; the others were there, or alike.
         size: bytes of the store.
     """
 
     folder: Path
-    elements: int
+    cres: int
     encoded: int
     size: int

@@ -39,7 +39,7 @@ class VariantFormerChromatinActivityOutput(ModelOutput):
 
 
 class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
-    """Stage 1: is this element active in this tissue?
+    """Stage 1: is this cCRE active in this tissue?
 
     Args:
         config: the encoder's configuration.
@@ -72,13 +72,13 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         context_ids: torch.Tensor | None = None,
         majority_labels: torch.Tensor | None = None,
     ) -> VariantFormerChromatinActivityOutput:
-        """Classify elements.
+        """Classify cCREs.
 
         Args:
             input_ids, attention_mask: (B, 2, L), forward strand and reverse complement.
-            tissue_ids: (B,), the tissue of each element.
+            tissue_ids: (B,), the tissue of each cCRE.
             labels: (B,), class; None = no loss.
-            context_ids: (B,), class of the element, for encoders with ``use_context``.
+            context_ids: (B,), class of the cCRE, for encoders with ``use_context``.
             majority_labels: (B,), the class that most tissues have there, for ``majority_weight``.
         """
         contexts = None if context_ids is None else context_ids[:, None].expand(-1, 2)
@@ -91,7 +91,7 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         if labels is None:
             return VariantFormerChromatinActivityOutput(logits=logits, embeddings=strands)
         classification = self._classification_loss(logits.float(), labels, majority_labels)
-        if not self.config.use_contrastive_loss or len(labels) == 1:  # one element has no other to be told from
+        if not self.config.use_contrastive_loss or len(labels) == 1:  # one cCRE has no other to be told from
             return VariantFormerChromatinActivityOutput(
                 loss=classification, logits=logits, embeddings=strands, classification_loss=classification
             )

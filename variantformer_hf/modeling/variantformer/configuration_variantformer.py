@@ -119,20 +119,20 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
         strand_aggregation: how stage 1 joins both strands' vectors: ``concat`` or ``mean``.
         num_tissues, num_classes: heads of stage 1 and classes of each.
         tissues: names of the heads, or None.
-        use_context: condition each layer on the class of the element by cross-attention to its embedding.
+        use_context: condition each layer on the class of the cCRE by cross-attention to its embedding.
         expand_context: repeat the class embedding over the sequence before attending to it.
-        num_contexts: classes of elements.
+        num_contexts: classes of cCREs.
         attention_dropout, hidden_dropout: on attention weights, and after the gated product.
         loss_function: ``cross_entropy``, ``focal`` or ``weighted_cross_entropy``.
         focal_gamma: exponent of the focal loss.
         class_weights: of the weighted cross-entropy, one per class; its loss needs them.
         loss_reduction: ``mean`` or ``sum`` over the batch.
-        use_contrastive_loss: add the contrastive loss between elements.
-        contrastive_form: ``released`` (cross-entropy of all cosines, both ways, each element its own target) or
-            ``paper`` (the element itself is left out of the sum that its cosine is held against, one way).
+        use_contrastive_loss: add the contrastive loss between cCREs.
+        contrastive_form: ``released`` (cross-entropy of all cosines, both ways, each cCRE its own target) or
+            ``paper`` (the cCRE itself is left out of the sum that its cosine is held against, one way).
         contrastive_fraction: its weight; None = the ratio of the two losses, clipped to [0.01, 100].
         use_temperature: learn the scale of the contrastive logits (starts at 1 / 0.07).
-        majority_weight: weight of an element whose label is the majority's, or None.
+        majority_weight: weight of a cCRE whose label is the majority's, or None.
         residual_dtype: ``float32`` keeps the residual stream in float32 whatever the weights are; ``model`` does not.
         companions: file of the model's folder -> its SHA-256, of what belongs to the weights; None = not known.
     """

@@ -17,16 +17,16 @@ _HUB_OPTIONS = ("commit_message", "private", "token", "create_pr", "revision")
 
 @dataclass(frozen=True, slots=True)
 class EncodedGene:
-    """Model inputs of one gene, and what was cut to make them. N elements, M windows, L tokens in a row.
+    """Model inputs of one gene, and what was cut to make them. N cCREs, M windows, L tokens in a row.
 
     Attributes:
         cre_input_ids: (N, L) int64, padded with the tokenizer's padding id.
-        cre_attention_mask: (N, L) int64, 1 = token. A row of zeros is an element without a token (all N).
+        cre_attention_mask: (N, L) int64, 1 = token. A row of zeros is a cCRE without a token (all N).
         cre_class_ids: (N,) int64.
-        cre_indices: (N,) int64, which of the given elements each row is; those with sequence "" have no row.
+        cre_indices: (N,) int64, which of the given cCREs each row is; those with sequence "" have no row.
         gene_input_ids: (M, L) int64.
         gene_attention_mask: (M, L) int64.
-        truncated_elements: elements of more than L tokens; the tokens beyond L are cut.
+        truncated_cres: cCREs of more than L tokens; the tokens beyond L are cut.
         gene_tokens_total: tokens of the gene's sequence, those beyond the last window included.
         gene_tokens_cut: how many of them lie beyond the last window.
     """
@@ -37,7 +37,7 @@ class EncodedGene:
     cre_indices: np.ndarray
     gene_input_ids: np.ndarray
     gene_attention_mask: np.ndarray
-    truncated_elements: int
+    truncated_cres: int
     gene_tokens_total: int
     gene_tokens_cut: int
 
@@ -45,15 +45,15 @@ class EncodedGene:
 class VariantFormerProcessor(ProcessorMixin):
     """Turns the sequences of a gene into model inputs, and holds the lengths that the model was trained with.
 
-    Sequences are given in the gene's orientation, elements in the model's order (for a '-' gene: reverse-complemented
+    Sequences are given in the gene's orientation, cCREs in the model's order (for a '-' gene: reverse-complemented
     and listed from right to left). The rules are those of the released implementation.
 
     Args:
         tokenizer: DNA tokenizer; one with ``encode_sequences`` (DnaTokenizer) is several times faster.
-        token_length: tokens in one row; an element's further tokens are cut.
+        token_length: tokens in one row; a cCRE's further tokens are cut.
         max_gene_windows: rows of a gene at most; the tokens beyond them (3' end of a long gene) are cut.
-        cre_flank: bases added on both sides of an element.
-        cre_radius: bases around a gene within which elements count.
+        cre_flank: bases added on both sides of a cCRE.
+        cre_radius: bases around a gene within which cCREs count.
         gene_upstream: bases of a gene's window before its TSS.
         max_gene_length: bases of a gene's window at most.
         cre_classes: class names, index = class id.
@@ -124,8 +124,8 @@ class VariantFormerProcessor(ProcessorMixin):
         """Model inputs of one gene, or of a list of genes.
 
         Args:
-            cre_sequences: the elements of the gene; for several genes a list of such lists.
-            cre_classes: class name or id of each element; likewise.
+            cre_sequences: the cCREs of the gene; for several genes a list of such lists.
+            cre_classes: class name or id of each cCRE; likewise.
             gene_sequence: sequence of the gene's window; for several genes a list.
             return_tensors: ``"pt"`` for torch tensors; None or ``"np"`` for NumPy arrays.
             person, gene: refused, with a word on how a person's sequences are had.
@@ -152,7 +152,7 @@ class VariantFormerProcessor(ProcessorMixin):
             genes = [self.encode_gene(cre_sequences, cre_classes, gene_sequence)]  # type: ignore[arg-type]
         elif not gene_sequence or not len(cre_sequences) == len(cre_classes) == len(gene_sequence):
             raise ValueError(
-                f"{len(gene_sequence)} gene sequences were given with the elements of {len(cre_sequences)} genes and "
+                f"{len(gene_sequence)} gene sequences were given with the cCREs of {len(cre_sequences)} genes and "
                 f"the classes of {len(cre_classes)}"
             )
         else:
@@ -181,22 +181,22 @@ class VariantFormerProcessor(ProcessorMixin):
     ) -> EncodedGene:
         """Tokens of one gene in rows of ``token_length``, and what was cut.
 
-        An element with sequence "" (deleted outright) is left out, class and all; one that has characters but no
+        A cCRE with sequence "" (deleted outright) is left out, class and all; one that has characters but no
         token stays as a row of padding. The gene's tokens are cut into windows; a sequence without a token is one
         window of padding.
 
         Args:
-            cre_sequences: the gene's elements.
+            cre_sequences: the gene's cCREs.
             cre_classes: class name or id of each.
             gene_sequence: the gene's window.
 
         Raises:
-            ValueError: the gene's sequence is empty, a class is unknown, or there is not one class an element.
+            ValueError: the gene's sequence is empty, a class is unknown, or there is not one class a cCRE.
         """
         if not gene_sequence:
             raise ValueError("the gene's sequence is empty (deleted outright?): there is nothing to predict from")
         if len(cre_sequences) != len(cre_classes):
-            raise ValueError(f"{len(cre_sequences)} elements were given with {len(cre_classes)} classes")
+            raise ValueError(f"{len(cre_sequences)} cCREs were given with {len(cre_classes)} classes")
         class_ids = np.array([self._class_id(given) for given in cre_classes], dtype=np.int64)
         indices = np.array([index for index, sequence in enumerate(cre_sequences) if sequence], dtype=np.int64)
         *elements, gene = self._encode([*(cre_sequences[index] for index in indices), gene_sequence])
@@ -212,7 +212,7 @@ class VariantFormerProcessor(ProcessorMixin):
             cre_indices=indices,
             gene_input_ids=gene_input_ids,
             gene_attention_mask=gene_attention_mask,
-            truncated_elements=sum(len(tokens) > self.token_length for tokens in elements),
+            truncated_cres=sum(len(tokens) > self.token_length for tokens in elements),
             gene_tokens_total=len(gene),
             gene_tokens_cut=max(0, len(gene) - n_windows * self.token_length),
         )

@@ -1,4 +1,4 @@
-"""Examples of stage 1: both strands of a donor's element as tokens, and whether it is active in a tissue."""
+"""Examples of stage 1: both strands of a donor's cCRE as tokens, and whether it is active in a tissue."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from ...modeling import VariantFormerProcessor
 from ...modeling.variantformer.processing_variantformer import token_rows
 from ...zoo.statuses import RecordUse, record_use
 
-_ELEMENTS_AT_ONCE = 128
+_CRES_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ def activity_rows(
 
 
 class ActivityExamples:
-    """Makes stage-1 examples of keys: both strands of a donor's element, and its label in a tissue.
+    """Makes stage-1 examples of keys: both strands of a donor's cCRE, and its label in a tissue.
 
     Args:
         rows: the labels.
         genomes: of the donors.
-        cres: the elements.
+        cres: the cCREs.
         processor: of the encoder; its flank and token length.
     """
 
@@ -119,7 +119,7 @@ class ActivityExamples:
         """Examples of a batch of keys ``{"row": [...], "donor": [...]}``.
 
         Returns:
-            forward_tokens, reverse_tokens ((n,) int32 each), tissue_id, label, context_id (class of the element).
+            forward_tokens, reverse_tokens ((n,) int32 each), tissue_id, label, context_id (class of the cCRE).
         """
         flank, length = self._processor.cre_flank, self._processor.token_length
         row = np.asarray(keys["row"], dtype=np.int64)
@@ -146,18 +146,18 @@ class ActivityExamples:
         }
 
     def contigs(self) -> dict[str, list[str]]:
-        """Donor -> contigs (by the FASTA) that its elements lie on."""
-        return {donor: list(self._elements_of(number)) for number, donor in enumerate(self.rows.donors)}
+        """Donor -> contigs (by the FASTA) that its cCREs lie on."""
+        return {donor: list(self._cres_of(number)) for number, donor in enumerate(self.rows.donors)}
 
     def record_uses(self) -> dict[tuple[str, str], RecordUse]:
-        """(donor, contig) -> whether what the donor's file says of its elements there could be used.
+        """(donor, contig) -> whether what the donor's file says of its cCREs there could be used.
 
         A contig is read until a genotype is found that can be.
         """
         return {
-            (donor, chrom): self._record_use(donor, chrom, elements)
+            (donor, chrom): self._record_use(donor, chrom, cres)
             for number, donor in enumerate(self.rows.donors)
-            for chrom, elements in self._elements_of(number).items()
+            for chrom, cres in self._cres_of(number).items()
         }
 
     def of_known(self, uses: Mapping[tuple[str, str], RecordUse]) -> "ActivityExamples":
@@ -171,19 +171,19 @@ class ActivityExamples:
         known.rows = self.rows.only(is_kept)
         return known
 
-    def _elements_of(self, donor: int) -> dict[str, np.ndarray]:
-        """Contig -> a donor's elements there, by their starts."""
-        elements = np.unique(self.rows.element[self.rows.of_donor[donor]])
-        elements = elements[np.argsort(self._start[elements], kind="stable")]
-        chroms = np.array([self._contig(self._chrom[element]) for element in elements.tolist()], dtype=object)
-        return {chrom: elements[chroms == chrom] for chrom in dict.fromkeys(chroms.tolist())}
+    def _cres_of(self, donor: int) -> dict[str, np.ndarray]:
+        """Contig -> a donor's cCREs there, by their starts."""
+        cres = np.unique(self.rows.element[self.rows.of_donor[donor]])
+        cres = cres[np.argsort(self._start[cres], kind="stable")]
+        chroms = np.array([self._contig(self._chrom[element]) for element in cres.tolist()], dtype=object)
+        return {chrom: cres[chroms == chrom] for chrom in dict.fromkeys(chroms.tolist())}
 
-    def _record_use(self, donor: str, chrom: str, elements: np.ndarray) -> RecordUse:
+    def _record_use(self, donor: str, chrom: str, cres: np.ndarray) -> RecordUse:
         person = self._genomes.genome(self.rows.cohort, donor)
         flank, length = self._processor.cre_flank, self._genomes.reference.contigs[chrom]
         found = np.zeros(0, dtype=np.int8)
-        for first in range(0, len(elements), _ELEMENTS_AT_ONCE):
-            some = elements[first : first + _ELEMENTS_AT_ONCE]
+        for first in range(0, len(cres), _CRES_AT_ONCE):
+            some = cres[first : first + _CRES_AT_ONCE]
             starts = np.clip(self._start[some] - flank, 0, length)
             ends = np.clip(self._end[some] + flank, 0, length)
             stretch = person.stretch(chrom, int(starts.min()), int(ends.max()), within=union(starts, ends))
@@ -205,7 +205,7 @@ class ActivityExamples:
             )
         if chrom not in self._contig_of:
             raise ContigError(
-                f"has no contig {chrom}", file=self._genomes.reference.path, remedy="Leave out its elements."
+                f"has no contig {chrom}", file=self._genomes.reference.path, remedy="Leave out its cCREs."
             )
         return self._contig_of[chrom]
 
@@ -230,8 +230,8 @@ def activity_dataset(
     options = {"sizes": sizes, "epoch": epoch, "seed": seed, "shuffle": shuffle, "share": share}
     return (
         keys_dataset(_activity_keys, len(rows), shards, options)
-        .map(_RowOf(rows), batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["place"])
-        .map(examples, batched=True, batch_size=_ELEMENTS_AT_ONCE, remove_columns=["row", "donor"])
+        .map(_RowOf(rows), batched=True, batch_size=_CRES_AT_ONCE, remove_columns=["place"])
+        .map(examples, batched=True, batch_size=_CRES_AT_ONCE, remove_columns=["row", "donor"])
     )
 
 
@@ -281,7 +281,7 @@ class ActivityCollator:
 
     Args:
         processor: of the encoder.
-        with_context: the encoder reads the element's class.
+        with_context: the encoder reads the cCRE's class.
     """
 
     def __init__(self, processor: VariantFormerProcessor, *, with_context: bool = False) -> None:
@@ -289,7 +289,7 @@ class ActivityCollator:
         self._with_context = with_context
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """A batch of B elements: input_ids, attention_mask (B, 2, L); tissue_ids, labels, maybe context_ids (B,)."""
+        """A batch of B cCREs: input_ids, attention_mask (B, 2, L); tissue_ids, labels, maybe context_ids (B,)."""
         strands = [each[name] for each in examples for name in ("forward_tokens", "reverse_tokens")]
         ids, mask = token_rows(strands, self._length, self._pad)
         batch = {

@@ -1,4 +1,4 @@
-"""Stage 1: an encoder that tells active elements from others, and one donor's element from another's."""
+"""Stage 1: an encoder that tells active cCREs from others, and one donor's cCRE from another's."""
 
 import logging
 import math
@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 COHORT = "activity"
 ALL_DONORS = "*"
-# Elements that a new tokenizer is trained on.
-_TOKENIZER_ELEMENTS = 200_000
+# cCREs that a new tokenizer is trained on.
+_TOKENIZER_CRES = 200_000
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[Act
         InputError: a donor's file lacks a chromosome, nothing of a donor can be used, or a part has nothing left.
     """
     for each in parts:
-        genomes.check_contigs(COHORT, each.contigs(), "elements")
+        genomes.check_contigs(COHORT, each.contigs(), "cCREs")
     uses = {key: use for each in parts for key, use in each.record_uses().items()}
     for donor in dict.fromkeys(donor for donor, _ in uses):
         of_donor = {chrom: use for (name, chrom), use in uses.items() if name == donor}
@@ -206,12 +206,12 @@ def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[Act
         path = genomes.genome(COHORT, donor).path
         if len(unknown) == len(of_donor):
             raise InputError(
-                f"nothing of it can be used in any element: {found}",
+                f"nothing of it can be used in any cCRE: {found}",
                 file=path,
                 record=f"donor {donor}",
                 remedy="Look at the genotypes with `variantformer doctor`, or leave the donor out.",
             )
-        logger.warning("%s: the elements of %s there are not used: %s", path, donor, found)
+        logger.warning("%s: the cCREs of %s there are not used: %s", path, donor, found)
     known = [each.of_known(uses) for each in parts]
     for all_rows, left, name in zip(parts, known, ("train on", "hold out"), strict=True):
         if not len(left.rows):
@@ -264,14 +264,14 @@ def _tokenizer(options: EncoderOptions, genomes: DonorGenomes, cres: CreTable, f
     reference = genomes.reference
     contig_of = map_contigs(cres.contigs, reference.contigs, wanted_file=options.cres, available_file=reference.path)
     table = cres.table
-    places = np.linspace(0, len(cres) - 1, min(len(cres), _TOKENIZER_ELEMENTS)).astype(int)
+    places = np.linspace(0, len(cres) - 1, min(len(cres), _TOKENIZER_CRES)).astype(int)
     chroms, starts, ends = (table[name].take(places).to_pylist() for name in ("chrom", "start", "end"))
-    elements = [
+    sequences = [
         reference.sequence(contig_of[chrom], max(0, start - flank), end + flank)
         for chrom, start, end in zip(chroms, starts, ends, strict=True)
         if chrom in contig_of
     ]
-    return DnaTokenizer.train(elements, vocab_size=options.vocab_size)
+    return DnaTokenizer.train(sequences, vocab_size=options.vocab_size)
 
 
 def _read_tokenizer(path: Path) -> DnaTokenizer:

@@ -1,4 +1,4 @@
-"""VariantFormer's recipe for expression (stage 2): on top of the encoders, whose elements are encoded once."""
+"""VariantFormer's recipe for expression (stage 2): on top of the encoders, whose cCREs are encoded once."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class VariantFormerRecipe(Recipe):
-    """Also makes a new model from an encoder, adds tissues, and encodes elements before the first step.
+    """Also makes a new model from an encoder, adds tissues, and encodes cCREs before the first step.
 
-    While the element encoder does not learn, a batch has the elements' vectors in the place of their tokens.
+    While the cCRE encoder does not learn, a batch has the cCREs' vectors in the place of their tokens.
     """
 
     takes: ClassVar[tuple[str, ...]] = (
@@ -89,7 +89,7 @@ class VariantFormerRecipe(Recipe):
         accelerator: Accelerator,
         on_donor: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Encode every element of every pair that is not in the store, donor by donor, see :class:`Recipe`.
+        """Encode every cCRE of every pair that is not in the store, donor by donor, see :class:`Recipe`.
 
         Raises:
             InputError: nothing of a donor can be used.
@@ -101,7 +101,7 @@ class VariantFormerRecipe(Recipe):
             network = self.model.network.to(accelerator.device)
             vectors = FrozenElements(network, self.model.processor, folder, "float32")
             if accelerator.is_main_process:
-                logger.info("%d elements were encoded", _encode(vectors, parts, on_donor))
+                logger.info("%d cCREs were encoded", _encode(vectors, parts, on_donor))
                 for examples in parts:
                     examples.check_used()
         vectors.refresh()
@@ -127,7 +127,7 @@ def freeze(model: VariantFormerForExpression, what: str) -> None:
 
     Args:
         model: the model.
-        what: ``encoder``: all but the element encoder; ``none``: everything; ``all_but_tissues`` and
+        what: ``encoder``: all but the cCRE encoder; ``none``: everything; ``all_but_tissues`` and
             ``all_but_new_tissues``: only the registry, of which the recipe puts back the old rows.
     """
     for parameter in model.parameters():
@@ -145,7 +145,7 @@ def _encode(
     parts: Sequence[ExpressionExamples],
     on_donor: Callable[[int, int], None] | None,
 ) -> int:
-    """Encode what is not in the store; how many elements that were."""
+    """Encode what is not in the store; how many cCREs that were."""
     donors = [(examples, donor) for examples in parts for donor in np.unique(examples.pairs.donor).tolist()]
     encoded = 0
     for number, (examples, donor) in enumerate(donors):

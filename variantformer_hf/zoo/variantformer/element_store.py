@@ -1,5 +1,8 @@
 """Vectors of elements on disk, found by the content of their tokens: encoded once, for all genes, people and runs.
 
+An element, in the rooms of VariantFormer, is a cCRE as one sequence of tokens: the reference's, or one that people who
+carry the same alleles in it share. A cCRE is a place of the genome; an element has a key.
+
 An element's vector depends on the encoder and on the element's tokens, and on nothing else: not on the gene, the person
 or the FASTA that it came from. So the tokens' hash is the key, and a folder belongs to one encoder in one precision. A
 FASTA or a person that changes asks for other keys; an encoder that changes asks for another folder.
@@ -204,7 +207,7 @@ class ElementStore:
             )
         if found != wanted:
             raise InputError(
-                "holds the elements of another model, precision or version",
+                "holds the cCREs of another model, precision or version",
                 file=self.folder,
                 remedy="Give another folder, or remove it and run `variantformer precompute` again.",
             )
@@ -248,7 +251,7 @@ class ElementStore:
             if all(segment is not known for known in self._segments) or segment.path in self._left_out:
                 return
             shown = ", ".join(map(str, np.unique(rows)[:5].tolist()))
-            what = f"the vectors of {len(np.unique(rows))} elements are damaged (row {shown} of {len(segment.first)})"
+            what = f"the vectors of {len(np.unique(rows))} cCREs are damaged (row {shown} of {len(segment.first)})"
             if not self._set_aside(segment.path, what):
                 return
             self._drop(segment.path)

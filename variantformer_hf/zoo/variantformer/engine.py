@@ -212,7 +212,7 @@ class ExpressionEngine:
             try:
                 vectors[part] = self._encoded(self.model.model.cre_encoder, tokens, max(1, int(lengths[part].max())))
             except torch.OutOfMemoryError as error:
-                self.limits = replace(self.limits, elements=halved(len(part), "elements in a batch", error))
+                self.limits = replace(self.limits, elements=halved(len(part), "cCREs in a batch", error))
                 continue
             first += len(part)
         self.elements_encoded += len(elements)
@@ -225,7 +225,7 @@ class ExpressionEngine:
             try:
                 self.store.add(keys, np.concatenate([vectors for _, vectors in self._unsaved]))
             except InputError as error:
-                logger.warning("the vectors of %d elements are not kept: %s", len(keys), error)
+                logger.warning("the vectors of %d cCREs are not kept: %s", len(keys), error)
         self._unsaved = []
 
     def _element_rows(self, work: Sequence[GeneWork]) -> list[np.ndarray]:

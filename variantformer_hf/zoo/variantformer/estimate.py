@@ -11,9 +11,9 @@ from ..gene_regions import GeneRegions
 from .engine import ExpressionEngine
 from .flops import estimate_flops
 
-# A token is 3.8 bases of the human genome; an element of 350 bases has about 93.
+# A token is 3.8 bases of the human genome; a cCRE of 350 bases has about 93.
 BASES_PER_TOKEN = 3.8
-# Of a person's elements, how many differ from the reference: at a difference in 1,000 bases, those of 350 bases.
+# Of a person's cCREs, how many differ from the reference: at a difference in 1,000 bases, those of 350 bases.
 SHARE_THAT_DIFFERS = 0.3
 
 
@@ -30,7 +30,7 @@ def estimate_run(
     """Estimate a run.
 
     Args:
-        engine: the model at work; its store, if any, is taken to hold the reference's elements.
+        engine: the model at work; its store, if any, is taken to hold the reference's cCREs.
         processor: the model's.
         regions: of the genes.
         n_people, n_tissues: how many.
@@ -42,11 +42,11 @@ def estimate_run(
     lengths = np.array([each.window.end - each.window.start for each in regions])
     per_row = BASES_PER_TOKEN * processor.token_length
     windows = np.clip(np.ceil(lengths / per_row), 1, processor.max_gene_windows).astype(int)
-    tokens = _tokens_of_an_element(regions, processor)
-    reference = _distinct_elements(regions)
+    tokens = _tokens_of_a_cre(regions, processor)
+    reference = _distinct_cres(regions)
     differing = int(reference * SHARE_THAT_DIFFERS) * n_people if with_variants else 0
-    elements = differing + (0 if engine.store is not None and len(engine.store) else reference)
-    flops = _encoding(config, elements, tokens)
+    to_encode = differing + (0 if engine.store is not None and len(engine.store) else reference)
+    flops = _encoding(config, to_encode, tokens)
     # Genes of a like size cost alike: what a few of them cost is enough to know.
     kinds, counts = np.unique(np.stack([_rounded(sizes), _rounded(windows)]), axis=1, return_counts=True)
     for (n_cres, n_windows), count in zip(kinds.T.tolist(), counts.tolist(), strict=True):
@@ -62,25 +62,25 @@ def estimate_run(
         tissues=n_tissues,
         cres=float(sizes.mean()) if len(sizes) else 0.0,
         batches=batches,
-        elements=elements,
+        cres_to_encode=to_encode,
         flops=flops,
         seconds=flops / (SHARE_OF_PEAK * matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
         memory=memory,
     )
 
 
-def _encoding(config: VariantFormerConfig, elements: int, tokens: float) -> float:
+def _encoding(config: VariantFormerConfig, n_cres: int, tokens: float) -> float:
     one = estimate_flops(config, 1, cre_tokens=max(1, round(tokens)), n_windows=1, n_tissues=1, encoded_cres=1)
-    return float(one.element_encoder) * elements
+    return float(one.element_encoder) * n_cres
 
 
-def _tokens_of_an_element(regions: Sequence[GeneRegions], processor: VariantFormerProcessor) -> int:
+def _tokens_of_a_cre(regions: Sequence[GeneRegions], processor: VariantFormerProcessor) -> int:
     bases = np.concatenate([np.zeros(0), *(each.ends - each.starts for each in regions)])
     return int(min(processor.token_length, max(1.0, bases.mean() / BASES_PER_TOKEN))) if len(bases) else 1
 
 
-def _distinct_elements(regions: Sequence[GeneRegions]) -> int:
-    """Elements of all genes, each once a strand."""
+def _distinct_cres(regions: Sequence[GeneRegions]) -> int:
+    """cCREs of all genes, each once a strand."""
     count = 0
     for strand in "+-":
         rows = [each.cre_rows for each in regions if each.gene.strand == strand]

@@ -41,7 +41,7 @@ from .token_rows import window_rows
 logger = logging.getLogger(__name__)
 
 ATTENTIONS = {"flash": "variantformer_varlen", "flex": "variantformer_flex", "sdpa": "sdpa", "eager": "eager"}
-# Tokens of elements -> their vectors, (n, E) float32.
+# Tokens of cCREs -> their vectors, (n, E) float32.
 ElementVectors = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
@@ -56,7 +56,7 @@ class VariantFormerGeneModel(StoringGeneModel):
         identity, device: as for :class:`GeneModel`.
         precision: ``auto`` (bfloat16 on cuda, else float32), ``float32``, ``bfloat16`` (the residual stream stays in
             float32) or ``released`` (bfloat16 throughout, as the published numbers were made).
-        store: vectors of elements on disk, see :meth:`element_store`; None = none.
+        store: vectors of cCREs on disk, see :meth:`cre_store`; None = none.
     """
 
     model_type: ClassVar[str] = "variantformer"
@@ -82,7 +82,7 @@ class VariantFormerGeneModel(StoringGeneModel):
             _round_residuals(self.network)
         self.processor, self.cre_table, self.store = processor, cre_table, store
         self.embedding_width = network.config.hidden_size
-        # Elements' vectors where the element encoder is frozen; None = their tokens go into a batch.
+        # cCREs' vectors where the cCRE encoder is frozen; None = their tokens go into a batch.
         self.element_vectors: ElementVectors | None = None
 
     @classmethod
@@ -105,7 +105,7 @@ class VariantFormerGeneModel(StoringGeneModel):
             model: folder or Hub id.
             revision: branch, tag or commit of a Hub repository.
             device, precision: as for the class.
-            store: folder of elements' vectors that ``precompute`` made or that is to be begun; ``auto`` = the one that
+            store: folder of cCREs' vectors that ``precompute`` made or that is to be begun; ``auto`` = the one that
                 ``variantformer precompute`` made for this model, where there is one; None = none.
             attention: ``auto`` (flash-attn where it is installed and can be used, else sdpa; the log says why),
                 ``flash``, ``flex``, ``sdpa`` or ``eager``.
@@ -135,7 +135,7 @@ class VariantFormerGeneModel(StoringGeneModel):
         if compile_layers:
             loaded.network.compile_layers()
         if store is not None and (store != "auto" or loaded.default_store().is_dir()):
-            loaded.store = loaded.element_store(None if store == "auto" else store)
+            loaded.store = loaded.cre_store(None if store == "auto" else store)
         return loaded
 
     @classmethod
@@ -258,11 +258,11 @@ class VariantFormerGeneModel(StoringGeneModel):
         return output.logits[0].float().cpu().numpy(), output.embeddings[0].float().cpu().numpy()
 
     def default_store(self) -> Path:
-        """Where ``variantformer precompute`` keeps the vectors of this model's elements in this precision."""
+        """Where ``variantformer precompute`` keeps the vectors of this model's cCREs in this precision."""
         return cache_folder() / "elements" / self._encoder_identity()
 
-    def element_store(self, folder: str | Path | None = None) -> ElementStore:
-        """The store of this model's elements in this precision.
+    def cre_store(self, folder: str | Path | None = None) -> ElementStore:
+        """The store of this model's cCREs in this precision.
 
         Args:
             folder: where it is or will be; None = :meth:`default_store`.
@@ -279,7 +279,7 @@ class VariantFormerGeneModel(StoringGeneModel):
 
     def store_folder(self, folder: str | Path | None = None) -> Path:
         """Where its vectors are or will be, see :class:`StoringGeneModel`."""
-        return self.element_store(folder).folder
+        return self.cre_store(folder).folder
 
     def precompute(
         self,
@@ -289,12 +289,12 @@ class VariantFormerGeneModel(StoringGeneModel):
         genes: list[Gene] | None = None,
         share: tuple[int, int] = (0, 1),
         wait: Callable[[], None] = lambda: None,
-        on_elements: Callable[[int, int], None] | None = None,
+        on_cres: Callable[[int, int], None] | None = None,
     ) -> Precomputed:
-        """Encode the reference's elements into a store, see :class:`StoringGeneModel`."""
-        store = self.element_store(folder)
+        """Encode the reference's cCREs into a store, see :class:`StoringGeneModel`."""
+        store = self.cre_store(folder)
         opened = VariantFormerOpened(self, reference)
-        return precompute(opened, store, genes=genes, share=share, wait=wait, on_elements=on_elements)
+        return precompute(opened, store, genes=genes, share=share, wait=wait, on_cres=on_cres)
 
     @property
     def _encoder(self) -> VariantFormerEncoderConfig:

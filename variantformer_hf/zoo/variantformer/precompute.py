@@ -1,4 +1,4 @@
-"""Vectors of all elements of the reference genome that a model looks at, made once for all people."""
+"""Vectors of all cCREs of the reference genome that a model looks at, made once for all people."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from .element_store import ElementStore, token_key
 if TYPE_CHECKING:
     from .opened_model import VariantFormerOpened
 
-# Elements whose tokens are made together, and whose vectors become a file.
+# cCREs whose tokens are made together, and whose vectors become a file.
 _ELEMENTS_AT_ONCE = 8_192
 _ELEMENTS_IN_A_FILE = 65_536
 
@@ -27,17 +27,17 @@ def precompute(
     genes: list[Gene] | None = None,
     share: tuple[int, int] = (0, 1),
     wait: Callable[[], None] = lambda: None,
-    on_elements: Callable[[int, int], None] | None = None,
+    on_cres: Callable[[int, int], None] | None = None,
 ) -> Precomputed:
-    """Encode the reference's elements into a store; what is there already is not encoded again.
+    """Encode the reference's cCREs into a store; what is there already is not encoded again.
 
     Args:
         opened: the model, for a reference genome and without a store of its own.
-        store: see ``VariantFormerGeneModel.element_store``.
-        genes: the genes whose elements are wanted; None = all of the model on the FASTA's contigs.
+        store: see ``VariantFormerGeneModel.cre_store``.
+        genes: the genes whose cCREs are wanted; None = all of the model on the FASTA's contigs.
         share: (number, of): which of several processes this is.
         wait: returns when all processes have called it.
-        on_elements: called with (done, total).
+        on_cres: called with (done, total).
 
     Raises:
         OutputError: the store cannot be written; what it held before stays.
@@ -66,8 +66,8 @@ def precompute(
                     _save(unsaved, store)
                     unsaved, waiting = [], set()
             done += len(rows)
-            if on_elements is not None:
-                on_elements(done, total)
+            if on_cres is not None:
+                on_cres(done, total)
     finally:
         _save(unsaved, store)  # also what was encoded before an error or a signal
     wait()
@@ -83,7 +83,7 @@ def _save(unsaved: list[tuple[list[bytes], np.ndarray]], store: ElementStore) ->
 
 
 def _parts(genes: list[Gene], finder: RegionFinder) -> Iterator[tuple[str, bool, np.ndarray, np.ndarray, np.ndarray]]:
-    """Elements along the genome, some at a time: contig, strand, rows of the cCRE table, starts, ends with flanks."""
+    """cCREs along the genome, some at a time: contig, strand, rows of the cCRE table, starts, ends with flanks."""
     of_strand: dict[tuple[str, bool], list[Gene]] = {}
     for gene in genes:
         of_strand.setdefault((finder.contig_of[gene.chrom], gene.strand == "-"), []).append(gene)
