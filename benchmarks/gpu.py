@@ -216,7 +216,7 @@ def attention(cpu: bool) -> dict[str, Any]:
 
 
 def training(cpu: bool) -> dict[str, Any]:
-    """Steps of stage 2 as the paper has it: two pairs, two tissues, the element encoder frozen, bfloat16 on a GPU."""
+    """Steps of stage 2 as the paper has it: two pairs, two tissues, the cCRE encoder frozen, bfloat16 on a GPU."""
     import torch
 
     from benchmarks.speed.model import random_model
@@ -294,7 +294,7 @@ STEPS: dict[str, Callable[[bool], dict[str, Any]]] = {
 
 
 def random_gene(model: Any, *, n_cres: int, n_windows: int, device: Any, pairs: int = 1) -> dict[str, Any]:
-    """A batch of genes of random tokens: elements of 70 to 130 of them, whole windows."""
+    """A batch of genes of random tokens: cCREs of 70 to 130 of them, whole windows."""
     import torch
 
     length = model.config.encoder_config.token_length

@@ -41,7 +41,7 @@ def test_its_form_for_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     for name in ("sdpa", "variantformer_flex"):
         assert 0 < found["attention"][name]["greatest difference"] < 2e-5
     assert found["training"]["parameters that learn"] < found["training"]["parameters"]
-    assert found["effects"]["element: greatest difference from the pairs"] < 2e-5
+    assert found["effects"]["cCRE: greatest difference from the pairs"] < 2e-5
     table = (tmp_path / "gpu.md").read_text()
     assert "| model | s: both streams, all tissues | " in table
     assert gpu.DOCUMENT.read_text() == before

@@ -40,6 +40,7 @@ def command(case: Case, name: str, folder: Path, *more: object) -> list[object]:
 CANNOT: list[tuple[str, list[str], str]] = [
     ("knockout", [], "a knock-out needs a model that reads cCREs one by one"),
     ("mutagenesis", ["--cre", "EH38E1"], "--cre needs a model that reads cCREs one by one"),
+    ("mutagenesis", ["--element", "EH38E1"], "--cre needs a model that reads cCREs one by one"),
     ("precompute", [], "precompute needs a model that keeps vectors of cCREs on disk"),
     ("predict", ["--store", "vectors"], "models of the type 'toy' have no option store"),
     ("predict", ["--attention", "flash"], "models of the type 'toy' have no option attention"),

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.quality.learns FOLDER [--seed 1] [--epochs 20]
 
 `simulate_cohort` writes what a lab would have, with known effects of motifs on expression (h2 = 0.5). Stage 1 learns
-which elements are active, stage 2 expression; 20 % of the donors are held out from both, another 10 % are looked at
+which cCREs are active, stage 2 expression; 20 % of the donors are held out from both, another 10 % are looked at
 while training. Then, on the held-out donors: gene correlation within each tissue, across donors, of the model; of the
 oracle (the true genetic part); of the same model fed the reference genome (constant for a gene: r = 0, and counted);
 and of an elastic net on dosages, gene by gene. And for causal variants whose true effect is in the top half: how often
@@ -141,7 +141,7 @@ def signs(cohort: SimulatedCohort, scorer: VariantScorer) -> dict[str, Any]:
     genes = GeneTable.read(cohort.genes).genes
     sizes = [abs(effect) for each in truth["causal"] for effect in each["effect"].values() if effect]
     least = float(np.median(sizes))
-    right: dict[str, list[bool]] = {"all": [], "in elements": [], "in genes": []}
+    right: dict[str, list[bool]] = {"all": [], "in cCREs": [], "in genes": []}
     for each in truth["causal"]:
         variant = Variant(each["contig"], each["position"], each["ref"], each["alt"])
         table = scorer.score([variant], genome, genes=[genes[each["gene"]].gene_id], zygosity=["hom"])
@@ -150,7 +150,7 @@ def signs(cohort: SimulatedCohort, scorer: VariantScorer) -> dict[str, Any]:
             if abs(true) >= least:
                 is_right = bool(np.sign(effect) == np.sign(true))
                 right["all"].append(is_right)
-                right["in elements" if each["in_element"] else "in genes"].append(is_right)
+                right["in cCREs" if each["in_element"] else "in genes"].append(is_right)
     return {
         **{f"sign right, {name}": float(np.mean(values)) for name, values in right.items() if values},
         "variants and tissues": len(right["all"]),

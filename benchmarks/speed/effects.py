@@ -6,7 +6,7 @@ One gene with 1,500 cCREs and a 300 kb window, a person with a WGS-like density 
 (``benchmarks/configs/mid.json``, random weights), two tissues, homozygous alternatives: each variant needs the genome
 without it and with it. Two kinds: in cCREs outside of the window, and in the window outside of cCREs, uniform over what
 the model sees of it. The baseline predicts both genomes of a pair by ``ExpressionEngine`` as a run of predictions does:
-elements of the reference and of the person looked up, everything else computed; some pairs are timed and the mean is
+cCREs of the reference and of the person looked up, everything else computed; some pairs are timed and the mean is
 taken. Beside it the same without the looked-up vectors. Every pair that is timed is compared with its score.
 """
 
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4, help="pairs of each kind that the baseline predicts")
     parser.add_argument("--records", type=int, default=50_000, help="records in the VCF")
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "configs" / "mid.json")
-    parser.add_argument("--scan", type=int, default=0, help="also mutate so many bases of an element")
+    parser.add_argument("--scan", type=int, default=0, help="also mutate so many bases of a cCRE")
     parser.add_argument("--folder", type=Path, help="where the files are kept; by default they are removed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -101,7 +101,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     for kind, variants in variants_of(
         person, regions, processor, baseline.tokens(person).window, asked.variants
     ).items():
-        # The elements of reference and person are at hand for both; so is the window's shape, compiled or cached.
+        # The cCREs of reference and person are at hand for both; so is the window's shape, compiled or cached.
         options: dict[str, Any] = {"genes": ["BENCH"], "tissues": TISSUES, "zygosity": ["hom"]}
         score_variants(opened, variants[:1], background, **options)
         with Timer() as took:
@@ -120,7 +120,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
         report |= {
             f"{kind}: s a variant": ours,
             f"{kind}: s a pair of predictions, store warm": pair,
-            f"{kind}: times faster (goal {'3.5' if kind == 'element' else '4'})": pair / ours,
+            f"{kind}: times faster (goal {'3.5' if kind == 'cCRE' else '4'})": pair / ours,
             f"{kind}: times faster than cold": cold[0][0] / ours,
             f"{kind}: greatest difference from the pairs": worst,
             f"{kind}: scored": len(scored),
@@ -151,7 +151,7 @@ def variants_of(
     window = regions.window
     inside = (regions.starts < window.end) & (regions.ends > window.start)
     outside = np.flatnonzero(~inside)
-    elements = [
+    cres = [
         int(rng.integers(regions.starts[index] + 50, regions.ends[index] - 50)) for index in rng.choice(outside, size=n)
     ]
     # What is seen of the window: as many bases as its first rows of tokens hold.
@@ -163,8 +163,7 @@ def variants_of(
     free = np.flatnonzero(~covered_by)
     genes = (window.start + rng.choice(free, size=n, replace=False)).tolist()
     return {
-        name: [_variant(person, place, rng) for place in places]
-        for name, places in (("element", elements), ("gene", genes))
+        name: [_variant(person, place, rng) for place in places] for name, places in (("cCRE", cres), ("gene", genes))
     }
 
 

@@ -80,7 +80,7 @@ def measure(
     wanted = [predictor.gene_table.get(gene) for gene in genes]
     with Timer() as took:
         done = precompute(predictor.model, files.fasta, folder / "store", genes=wanted)
-    report["precompute, elements/s"] = done.encoded / took.seconds
+    report["precompute, cCREs/s"] = done.encoded / took.seconds
     with Timer() as took:
         again = predictor.run(files.fasta, files.vcf, **options)
     with_store = len(genes) / took.seconds

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.speed.inputs [--records 4500000] [--strand -] [--folder FOLDER to keep the files in]
 
 One process, one thread, tokens of the reference warm. In the same run: the same by one call of ``bcftools consensus``
-an element (some elements, extrapolated) and by one call for all of them with the general tokenizer. Where samtools and
+a cCRE (some cCREs, extrapolated) and by one call for all of them with the general tokenizer. Where samtools and
 bcftools are installed they are started as processes; else those inside pysam are called, which spares them the start.
 Every sequence and every token is compared: the last lines say how many differ.
 """
@@ -153,7 +153,7 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
         "CPU s: one gene in all (limit 0.012)": whole_time,
         "CPU s: the same without the compiler (limit 0.050)": plain_time,
         "bcftools": "installed" if shutil.which("bcftools") and shutil.which("samtools") else "in pysam",
-        "s: one consensus an element, extrapolated": one_by_one,
+        "s: one consensus a cCRE, extrapolated": one_by_one,
         "  over ours (goal 10,000)": one_by_one / whole_time,
         "CPU s: one consensus for all, and the general tokenizer": batched_time + general_time,
         "  over ours (goal 10)": (batched_time + general_time) / whole_time,

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.speed.model [--config benchmarks/configs/mid.json] [--cres 1400] [--tissues 62]
 
 On a CPU the mid-size configuration, on CUDA the released one; weights and tokens are random. "Store warm" means that
-the elements' vectors are at hand; the gene's windows are encoded in any case.
+the cCREs' vectors are at hand; the gene's windows are encoded in any case.
 """
 
 import argparse
@@ -120,8 +120,8 @@ def measure(config: VariantFormerConfig, device: torch.device, dtype: torch.dtyp
         "threads": torch.get_num_threads(),
         "cCREs, windows, tissues": f"{n_cres}, {n_windows}, {n_tissues}",
         "matrix product, TFLOP/s": peak / 1e12,
-        "s: element encoder": times["elements"],
-        "  element encoder over the peak": all_.element_encoder / times["elements"] / peak,
+        "s: cCRE encoder": times["elements"],
+        "  cCRE encoder over the peak": all_.element_encoder / times["elements"] / peak,
         "s: gene encoder": times["windows"],
         "  gene encoder over the peak": all_.gene_encoder / times["windows"] / peak,
         "s: both streams, one tissue": times["one"],

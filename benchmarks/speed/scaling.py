@@ -1,4 +1,4 @@
-"""How cost grows, and what fits it: elements and tissues (the model), genes and people (a whole run).
+"""How cost grows, and what fits it: cCREs and tissues (the model), genes and people (a whole run).
 
 Run: python -m benchmarks.speed.scaling [--part model|run] [--config benchmarks/configs/mid.json]
 
@@ -80,7 +80,7 @@ def fitted_model(config: VariantFormerConfig) -> tuple[pd.DataFrame, str]:
     speed = float(np.exp(np.log(table["tflop"] / table["seconds"]).mean()))
     table["fitted"] = table["tflop"] / speed
     table["measured / fitted"] = table["seconds"] / table["fitted"]
-    return table, f"seconds = TFLOP / {speed:.3f} TFLOP/s (elements known; rows without tissues: elements encoded)"
+    return table, f"seconds = TFLOP / {speed:.3f} TFLOP/s (cCREs known; rows without tissues: cCREs encoded)"
 
 
 def fitted_run(folder: Path) -> tuple[pd.DataFrame, str]:

@@ -1,6 +1,6 @@
 """Time to load gene and cCRE tables of real size, and to search them.
 
-Run: python -m benchmarks.speed.tables [--elements 1060000]
+Run: python -m benchmarks.speed.tables [--cres 1060000]
 
 The cCREs are synthetic: 150 to 350 bases, over 24 contigs, in the ten columns of the ENCODE registry.
 """
@@ -27,15 +27,15 @@ N_QUERIES = 1_000
 def main() -> None:
     """Print the time of each piece of work."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--elements", type=int, default=1_060_000, help="cCREs in the table")
+    parser.add_argument("--cres", type=int, default=1_060_000, help="cCREs in the table")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bed, cre_parquet = folder / "cres.bed.gz", folder / "cres.parquet"
         csv, gene_parquet = folder / "genes.csv", folder / "genes.parquet"
-        spacing = write_cres(rng, arguments.elements, bed)
-        write_genes(csv, random_genes(rng, spacing * (arguments.elements // len(CONTIGS))))
+        spacing = write_cres(rng, arguments.cres, bed)
+        write_genes(csv, random_genes(rng, spacing * (arguments.cres // len(CONTIGS))))
         report: dict[str, float] = {}
         report["cCREs from .bed.gz, s"], cres = once(lambda: CreTable.read(bed))
         report["cCREs written as Parquet, s"], _ = once(lambda: cres.save(cre_parquet))
@@ -46,7 +46,7 @@ def main() -> None:
         intervals = [(gene.chrom, max(0, gene.start - 1_000_000), gene.end + 1_000_000) for gene in genes][:N_QUERIES]
         each, found = median_each(lambda interval: cres.overlapping(*interval), intervals)
         report["cCREs of a gene within 1 Mb, microseconds"] = each * 1e6
-        report["cCREs found, mean"] = float(np.mean([len(elements) for elements in found]))
+        report["cCREs found, mean"] = float(np.mean([len(each) for each in found]))
         each, _ = median_each(lambda interval: genes.overlapping(*interval), intervals)
         report["genes within 1 Mb, microseconds"] = each * 1e6
         each, _ = median_each(genes.get, [gene.gene_name for gene in genes][:N_QUERIES])
@@ -62,7 +62,7 @@ def median_each(work: Callable[..., Result], arguments: list) -> tuple[float, li
 
 
 def write_cres(rng: np.random.Generator, count: int, path: Path) -> int:
-    """Write a compressed cCRE BED; returns the bases from one element to the next."""
+    """Write a compressed cCRE BED; returns the bases from one cCRE to the next."""
     spacing = 2_800
     per_contig = -(-count // len(CONTIGS))
     lengths, classes = rng.integers(150, 351, count), rng.integers(0, len(CRE_CLASSES), count)

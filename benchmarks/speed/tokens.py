@@ -38,7 +38,7 @@ def main() -> None:
     elements = [personal_sequence(rng, ELEMENT_LENGTH) for _ in range(N_ELEMENTS)]
     window = personal_sequence(rng, WINDOW_LENGTH)
     report = {
-        f"{N_ELEMENTS} elements of {ELEMENT_LENGTH} bp, s": median_time(lambda: tokenizer.encode_sequences(elements)),
+        f"{N_ELEMENTS} cCREs of {ELEMENT_LENGTH} bp, s": median_time(lambda: tokenizer.encode_sequences(elements)),
         "one window of 300 kb, s": median_time(lambda: tokenizer.encode_sequences([window])),
         "both, s": median_time(lambda: tokenizer.encode_sequences([*elements, window])),
         "both by calling the tokenizer, s": median_time(lambda: tokenizer([*elements, window])),

@@ -1,7 +1,7 @@
 """Files of the size that whole-genome users have, made from a seed: what the benchmarks read.
 
 A VCF of 4.5 million records is part of the measurement, because the size of its index is part of the cost of starting
-a process per element: on a VCF of 5 Mb such pipelines look 17 times better than they are.
+a process per cCRE: on a VCF of 5 Mb such pipelines look 17 times better than they are.
 """
 
 from collections.abc import Iterator
