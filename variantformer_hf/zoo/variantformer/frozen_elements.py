@@ -72,7 +72,7 @@ class FrozenElements:
         there, vectors = self._store.find([token_key(tokens) for tokens in elements])
         if not there.all():
             raise InputError(
-                f"lacks {int((~there).sum())} elements of the data",
+                f"lacks {int((~there).sum())} cCREs of the data",
                 file=self._store.folder,
                 remedy="Start again, which encodes them: a file of the folder was damaged or removed.",
             )

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class VariantFormerOpened(OpenedModel):
-    """VariantFormer for one reference genome: what is known of its elements is kept."""
+    """VariantFormer for one reference genome: what is known of its cCREs is kept."""
 
     def __init__(self, model: "VariantFormerGeneModel", reference: ReferenceGenome) -> None:
         super().__init__(model, reference)
@@ -45,7 +45,7 @@ class VariantFormerOpened(OpenedModel):
         return ExpressionEngine(model.network, self.processor, self._n_elements, model.store)
 
     def reference_tokens(self, shift: int = 0) -> ReferenceTokens:
-        """Tokens of the reference's elements; others for each shift."""
+        """Tokens of the reference's cCREs; others for each shift."""
         if shift not in self._tokens:
             self._tokens[shift] = ReferenceTokens(self.processor.tokenizer, self._n_elements)
         return self._tokens[shift]
@@ -70,7 +70,7 @@ class VariantFormerOpened(OpenedModel):
         return TokenInput(regions, RecordUse(OK), nothing, nothing, "", tokens)
 
     def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
-        """Predict genes, elements by what is known of them, see :class:`OpenedModel`."""
+        """Predict genes, cCREs by what is known of them, see :class:`OpenedModel`."""
         work = [
             GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-")
             for each in inputs
@@ -117,7 +117,7 @@ class VariantFormerOpened(OpenedModel):
     def finish(self) -> None:
         """Write to the store what was encoded."""
         self.engine.save_vectors()
-        logger.info("elements: %d encoded, %d from the store", self.engine.elements_encoded, self.engine.elements_found)
+        logger.info("cCREs: %d encoded, %d from the store", self.engine.elements_encoded, self.engine.elements_found)
 
     def between_stretches(self) -> None:
         """Take notice of what other processes encoded."""
