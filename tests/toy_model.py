@@ -47,10 +47,9 @@ class ToyForExpression(PreTrainedModel):
         self, bases: torch.Tensor, outputs: torch.Tensor, labels: torch.Tensor | None = None, return_dict: bool = True
     ) -> ModelOutput:
         logits = torch.einsum("blc,btlc->bt", bases.float(), self.weight[outputs].float())
-        if labels is None:
-            return ModelOutput(logits=logits)
-        n_labels = (~labels.isnan()).sum().clamp(min=1)
-        return ModelOutput(loss=(logits - labels).nan_to_num().square().sum() / n_labels, logits=logits)
+        away = None if labels is None else (logits - labels)[~labels.isnan()]
+        loss = None if away is None else away.square().sum() / max(1, len(away))
+        return ModelOutput(loss=loss, logits=logits)
 
 
 class ToyGeneModel(GeneModel):
