@@ -191,3 +191,33 @@ def test_the_axis_of_a_plot_names_the_unit(tmp_path: Path) -> None:
     for unit, label in (("log1p_tpm", "(log1p TPM)"), ("inverse_normal", "(inverse-normal expression)")):
         plot = knockout_plot(pd.DataFrame(rows), "liver", tmp_path / "k.svg", unit_named(unit))
         assert f"effect of the knock-out {label}" in plot.read_text()
+
+
+def test_what_differs_by_tissue_is_a_layer_of_effects(tmp_path: Path) -> None:
+    """Beside a second model, a null or phase shifts a variant stays one row."""
+    anndata = pytest.importorskip("anndata")
+    of_variant = {
+        "chrom": "chr1",
+        "pos": 5,
+        "ref": "A",
+        "alt": "C",
+        "variant": "chr1:5:A:C",
+        "gene_id": "G",
+        "background": "reference",
+        "zygosity": "hom",
+        "flags": "",
+    }
+    by_tissue = {
+        "effect": [0.1, 0.2],
+        "effect_second_model": [0.3, 0.4],
+        "effect_sd_models": [0.1, 0.2],
+        "null_size": [30, 40],
+        "quantile": [0.5, 0.6],
+        "effect_sd_phase": [0.01, 0.02],
+    }
+    table = pd.DataFrame({**of_variant, "tissue": ["liver", "lung"], **by_tissue})
+    data = anndata.read_h5ad(write_effects(table, tmp_path / "e.h5ad", "h5ad", METADATA)[0])
+    assert data.shape == (1, 2)
+    for name, values in by_tissue.items():
+        found = data.X if name == "effect" else data.layers[name]
+        np.testing.assert_allclose(found[0], values, rtol=1e-6, err_msg=name)

@@ -35,6 +35,10 @@ _OF_TISSUE = (
     "released_score",
     "noise_floor",
     "quantile",
+    "null_size",
+    "effect_sd_phase",
+    "effect_second_model",
+    "effect_sd_models",
 )
 # What an INFO value may not hold.
 _ESCAPES = str.maketrans({" ": "_", "|": "&", ",": "&", ";": "&", "=": "-", "\t": "_"})
@@ -92,7 +96,7 @@ def _annotated_data(table: "pd.DataFrame", metadata: Mapping[str, Any]) -> Any:
 
     scored = table[table["gene_id"].notna()]
     layers = [name for name in _OF_TISSUE if name in scored.columns]
-    keys = [name for name in scored.columns if name not in (*layers, "tissue", "effect", "flags", "effect_sd_phase")]
+    keys = [name for name in scored.columns if name not in (*layers, "tissue", "effect", "flags")]
     texts = scored[keys].astype(object).where(scored[keys].notna(), "")
     number = texts.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     tissues = list(dict.fromkeys(scored["tissue"]))
