@@ -25,6 +25,7 @@ BELOW["pipelines"] = {"genome", "zoo", "inference"}
 BELOW["cli"] = set(BELOW)
 # A family's own folders, and files by its name; what is in them is named by families.py alone.
 FAMILIES = {"variantformer"}
+LISTS_FAMILIES = "variantformer_hf.zoo.families"
 
 
 def modules() -> dict[str, Path]:
@@ -37,7 +38,8 @@ def modules() -> dict[str, Path]:
 
 
 def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
-    """Modules of the package that a module imports, wherever in it; those for types only are left out."""
+    """Modules of the package that a module imports, wherever in it, or names in a text, as ``module`` or
+    ``module:object``; those for types only are left out, and what a package's own __init__ and ``families`` name."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     tree = ast.parse(path.read_text())
     for_types = {
@@ -49,7 +51,14 @@ def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
     for node in ast.walk(tree):
         if id(node) in for_types:
             continue
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named = node.value.partition(":")[0]
+            if named.startswith(".") and named.strip("."):
+                above = package.split(".")[: len(package.split(".")) - (len(named) - len(named.lstrip("."))) + 1]
+                named = ".".join([*above, named.lstrip(".")])
+            if named in known and "." in named and path.name != "__init__.py" and name != LISTS_FAMILIES:
+                yield named
+        elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
@@ -88,6 +97,11 @@ def test_no_arrow_goes_up() -> None:
             if there not in GROUND | BELOW.get(here, set()):
                 up.append(f"{name} -> {other}")
     assert up == []
+
+
+def test_nobody_inside_takes_the_public_names() -> None:
+    """They lead anywhere in the house."""
+    assert [name for name, found in graph().items() if "variantformer_hf" in found] == []
 
 
 def test_there_is_no_circle() -> None:
