@@ -30,6 +30,18 @@ def test_every_value_is_there_in_its_part(cohort: SmallCohort, split: Split, tmp
     assert report["split"]["donors"]["LAB"] == {"train": 6, "validation": 0, "test": 2}
 
 
+def test_values_in_another_unit_are_not_called_tpm(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:
+    other = cohort.expression.with_values(tmp_path / "z", -np.asarray(cohort.expression.log1p_tpm), "inverse_normal")
+    table = cohort.world.predictor.gene_table
+    folder = write_dataset(other, split, table, tmp_path / "set", title="T", licence="other")
+    found = read_dataset(folder)
+    assert "log1p_tpm" not in found.column_names
+    assert sorted(found["expression"].to_pylist()) == sorted(other.log1p_tpm.tolist())
+    card = (folder / "README.md").read_text()
+    assert "`expression` in the unit inverse_normal" in card
+    assert "tpm" not in card
+
+
 def test_donors_can_be_renamed(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:
     table = cohort.world.predictor.gene_table
     names = {donor: f"P{number:03d}" for number, donor in enumerate(reversed(DONORS))}

@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..genome.table_files import write_parquet_pieces
+from ..zoo.units import unit_named
 from .expression import Expression
 from .expression_pairs import value_parts
 from .splits import PARTS, Split, summary
 
-COLUMNS = ("sample", "donor", "cohort", "tissue", "gene_id", "log1p_tpm")
+COLUMNS = ("sample", "donor", "cohort", "tissue", "gene_id")
+# Of values in log1p TPM, and in any other unit.
+_VALUES = ("log1p_tpm", "expression")
 _ROWS_IN_A_GROUP = 1 << 20
 _REPORT = "preparation.json"
 
@@ -84,6 +87,8 @@ def read_dataset(folder: str | Path) -> pa.Table:
         if path.is_file():
             table = pq.read_table(path)
             missing = [name for name in COLUMNS if name not in table.column_names]
+            if not set(_VALUES) & set(table.column_names):
+                missing.append(" or ".join(_VALUES))
             if missing:
                 raise InputError(f"has no column {', '.join(missing)}", file=path)
             tables.append(table.append_column("part", pa.array([part] * len(table))))
@@ -134,7 +139,8 @@ def _published_samples(expression: Expression, rename: Callable[[str], str] | No
 
 def _write_part(expression: Expression, samples: Mapping[str, np.ndarray], rows: np.ndarray, path: Path) -> None:
     genes = np.asarray(expression.genes, dtype=object)
-    schema = pa.schema([(name, pa.float32() if name == "log1p_tpm" else pa.string()) for name in COLUMNS])
+    value = unit_named(expression.unit).column
+    schema = pa.schema([*((name, pa.string()) for name in COLUMNS), (value, pa.float32())])
 
     def pieces() -> Iterator[pa.Table]:
         for first in range(0, len(rows), _ROWS_IN_A_GROUP):
@@ -142,7 +148,7 @@ def _write_part(expression: Expression, samples: Mapping[str, np.ndarray], rows:
             sample = np.asarray(expression.sample)[chosen]
             columns = {name: pa.array(values[sample], pa.string()) for name, values in samples.items()}
             columns["gene_id"] = pa.array(genes[np.asarray(expression.gene)[chosen]], pa.string())
-            columns["log1p_tpm"] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
+            columns[value] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
             yield pa.table(columns, schema=schema)
 
     write_parquet_pieces(path, pieces())
@@ -154,6 +160,8 @@ def _card(
     files = "\n".join(f"      - split: {part}\n        path: data/{part}.parquet" for part in counts)
     cohorts = ", ".join(dict.fromkeys(samples["cohort"].tolist()))
     tissues = ", ".join(sorted(set(samples["tissue"].tolist())))
+    unit = unit_named(expression.unit)
+    of_unit = "above 0" if unit.is_log1p_tpm else f"in the unit {unit.name}"
     rows = "\n".join(f"| {part} | {count:,} |" for part, count in counts.items())
     return f"""---
 pretty_name: {json.dumps(title)}
@@ -170,7 +178,7 @@ configs:
 
 # {title}
 
-Expression for training VariantFormer, prepared by variantformer-hf: one row per sample and gene, `log1p_tpm` above 0.
+Expression for training, prepared by variantformer-hf: one row per sample and gene, `{unit.column}` {of_unit}.
 No genotypes.
 
 | part | values |
@@ -187,7 +195,7 @@ Cohorts: {cohorts}. Tissues: {tissues}. Donors: {len(set(samples["donor"].tolist
 ```python
 from datasets import load_dataset
 
-values = load_dataset("THIS_REPOSITORY")["train"]  # sample, donor, cohort, tissue, gene_id, log1p_tpm
+values = load_dataset("THIS_REPOSITORY")["train"]  # sample, donor, cohort, tissue, gene_id, {unit.column}
 ```
 
 ## Access
