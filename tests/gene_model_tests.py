@@ -1,7 +1,9 @@
 """What every model of the zoo passes: a mixin of tests over one case."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -419,6 +421,16 @@ class GeneModelTests:
         column = gene_model.unit.column
         np.testing.assert_allclose([row[column] for row in rows], expected[column], atol=TOLERANCE)
         assert ("tpm" in rows[0]) == gene_model.unit.is_log1p_tpm
+
+    def test_what_would_be_published(self, case: Case, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(case.model, tmp_path / "model"))
+        card = resources.files("variantformer_hf") / "model_cards" / "variantformer-pcg.md"
+        (folder / "README.md").write_text(card.read_text(encoding="utf-8"))
+        done = run("publish", folder, "me/model", "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "dry run: nothing was sent" in done.stderr
+        said = set((done.stdout + done.stderr).split())
+        assert {"config.json", "genes.parquet", "model.safetensors", "README.md"} <= said
 
     def test_one_batch_can_be_learned(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
         config = one_batch_run(case, gene_model, tmp_path)

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from gene_model_tests import Case, GeneModelTests
-from toy_case import GENES, answer, oriented, toy_case, window_of
-from toy_model import TOY, ToyGeneModel
+from toy_case import GENES, TISSUES, answer, oriented, toy_case, window_of
+from toy_model import TOY, ToyConfig, ToyForExpression, ToyGeneModel
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.errors import InputError
 from variantformer_hf.zoo import families
 from variantformer_hf.zoo.gene_model import GeneModel
 
@@ -178,3 +181,73 @@ def test_the_table_of_a_z_score_is_finite_where_no_tpm_would_be(case: Case, mode
     )
     assert set(table["status"]) == {"ok"}
     assert np.isfinite(table["expression"]).all()
+
+
+def with_config(model: GeneModel, kind: type[ToyGeneModel] = ToyGeneModel, **changes: Any) -> ToyGeneModel:
+    """The toy as a class of models has it, its config changed; nothing of it is on disk."""
+    network = ToyForExpression(ToyConfig(window=20, tissues=list(TISSUES), unit="inverse_normal"))
+    network.load_state_dict(model.network.state_dict())
+    for name, value in changes.items():
+        setattr(network.config, name, value)
+    return kind(network, model.gene_table, device="cpu")
+
+
+def test_a_model_that_reads_haplotypes_only(case: Case, model: GeneModel) -> None:
+    """Nobody needs to name its mode for a reference genome."""
+
+    class OfHaplotypes(ToyGeneModel):
+        modes: ClassVar[tuple[str, ...]] = ("haplotype1", "haplotype2")
+
+    reference, scorer = ReferenceGenome(case.fasta), VariantScorer(with_config(model, OfHaplotypes))
+    expected = VariantScorer(model).score(case.variants, reference, genes="PLUS", zygosity=["hom"])
+    found = scorer.score(case.variants, reference, genes="PLUS", zygosity=["hom"])
+    pd.testing.assert_frame_equal(found, expected)
+    one = scorer.score(case.variants, reference, genes="PLUS", zygosity=["haplotype1"])
+    other = scorer.score(case.variants, reference, genes="PLUS", zygosity=["haplotype2"])
+    np.testing.assert_array_equal(one["effect"], expected["effect"])
+    assert (other["effect"] == 0).all()
+
+
+@pytest.mark.parametrize("unit", [None, "", 3])
+def test_a_model_says_its_unit(model: GeneModel, unit: object) -> None:
+    with pytest.raises(InputError, match="of the type 'toy' does not say in what unit it predicts"):
+        with_config(model, unit=unit)
+
+
+@pytest.mark.parametrize("tissues", [None, [], [None, None]])
+def test_a_model_names_what_it_is_asked_for(case: Case, model: GeneModel, tissues: object) -> None:
+    nameless, reference = with_config(model, tissues=tissues), ReferenceGenome(case.fasta)
+    with pytest.raises(InputError, match="the model names none of its outputs"):
+        ExpressionPredictor(nameless).predict(case.fasta)
+    with pytest.raises(InputError, match="the model names none of its outputs"):
+        VariantScorer(nameless).score(case.variants, reference, genes="PLUS")
+
+
+def test_a_chromosome_that_the_model_was_not_made_for(case: Case, model: GeneModel) -> None:
+    """Its genes are left out by predictions and effects alike, whether they are named or found."""
+    other, reference = with_config(model, chromosomes=["2"]), ReferenceGenome(case.fasta)
+    with pytest.raises(InputError, match="no gene is left to predict"):
+        ExpressionPredictor(other).predict(case.fasta)
+    for genes in ("overlapping", "PLUS"):
+        with pytest.raises(InputError, match="it was trained on the chromosomes 2"):
+            VariantScorer(other).score(case.variants, reference, genes=genes)
+
+
+def test_where_memory_ran_out_the_next_batch_is_smaller(case: Case, model: GeneModel) -> None:
+    small = with_config(model)
+    opened = small.open(ReferenceGenome(case.fasta))
+    person = PersonalGenome(opened.reference)
+    inputs = [opened.read(person, opened.finder.find(gene)) for gene in small.gene_table] * 8
+    expected = opened.predict(inputs, [0, 1])
+    sizes, forward = [], small.network.forward
+
+    def of_little_memory(bases: torch.Tensor, outputs: torch.Tensor, **options: Any) -> Any:
+        sizes.append(len(bases))
+        if len(bases) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(bases, outputs, **options)
+
+    small.network.forward = of_little_memory
+    for found, wanted in zip(opened.predict(inputs, [0, 1]), expected, strict=True):
+        np.testing.assert_array_equal(found.values, wanted.values)
+    assert sizes == [8, 4, 2, 2, 4, 2, 2, 4, 2, 2, 2, 2]

@@ -13,7 +13,7 @@ from ..genome.names import MOST_SUGGESTED
 from ..genome.variant import Variant
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable
 from ..inference.query import Query
-from ..zoo.assembly import chromosomes_text
+from ..zoo.assembly import chromosomes_text, why_not_made_for
 from ..zoo.outputs import Tissue
 from ..zoo.units import Unit
 from .genome_scorer import GenomeScorer
@@ -90,7 +90,8 @@ def checked_zygosity(zygosity: Sequence[str]) -> tuple[str, ...]:
 
 def asked_rows(table: VariantTable, scorer: GenomeScorer) -> tuple[list[AskedRow], list[RejectedVariant]]:
     """Rows that can be scored, and all that are rejected."""
-    contigs = set(scorer.opened.finder.contig_of.values())
+    of_genes = scorer.opened.finder.contig_of
+    contigs = {of_genes[chrom] for chrom in of_genes if why_not_made_for(chrom, scorer.model.chromosomes) is None}
     rows: list[AskedRow] = []
     rejected = list(table.rejected)
     for row in table.rows:

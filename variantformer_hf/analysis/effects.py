@@ -118,7 +118,7 @@ class VariantScorer:
             variants, options: as there.
             genome: in whose genome; several backgrounds are scored one after the other.
         """
-        found = backgrounds_of(genome)
+        found = backgrounds_of(genome, self.model.modes[0])
         return score_variants(self.open(found[0].genome.reference), variants, found, **options)
 
 
@@ -335,10 +335,10 @@ def add_second_model(table: "pd.DataFrame", second: "pd.DataFrame") -> "pd.DataF
     return merged.assign(effect_sd_models=np.std(both, axis=1, ddof=1))
 
 
-def backgrounds_of(genome: "PersonalGenome | ReferenceGenome | Sequence[Background]") -> list[Background]:
-    """One genome, or several, with names."""
+def backgrounds_of(genome: "PersonalGenome | ReferenceGenome | Sequence[Background]", mode: str) -> list[Background]:
+    """One genome, or several, with names; variants in a reference genome are read in a mode of the model."""
     if isinstance(genome, ReferenceGenome):
-        return [Background("reference", PersonalGenome(genome))]
+        return [Background("reference", PersonalGenome(genome, options=GenotypeOptions(mode=mode)))]
     if isinstance(genome, PersonalGenome):
         name = "reference" if genome.is_reference else "person-snps" if genome.options.snps_only else "person"
         return [Background(name, genome)]

@@ -101,7 +101,14 @@ def resolve_query(
         model: whose genes and tissues.
         contig_of: contig of the gene table -> contig of the FASTA, for those the FASTA has.
         suggest: say what unknown names may stand for; a look-up takes milliseconds.
+
+    Raises:
+        InputError: the model names no output at all.
     """
+    if not model.tissue_names.named:
+        raise InputError(
+            "the model names none of its outputs", remedy="Name them in its config.json: tissues, a list by id."
+        )
     rejected: list[RejectedName] = []
     left_out: dict[str, int] = {}
     if genes is None:

@@ -28,7 +28,7 @@ class Family:
             None = as any model.
         encoder_training: module that trains it by itself, as an encoder (``set_up``, ``estimate``, ``train_encoder``);
             None = there is none.
-        extra: extra of this package that it needs, and a module that comes with it; None = none.
+        extra: extra of this package that it needs, and a package that comes with it; None = none.
         converter: kind of files for ``convert --kind``, and ``module:function`` that plans their conversion (see
             ``conversion.planned``), or the function; None = there is none.
     """
@@ -72,11 +72,6 @@ _DEFAULT_KIND = "variantformer"
 def register_family(family: Family) -> None:
     """Add a family, or replace the one of the same model type, for this process."""
     _FAMILIES[family.model_type] = family
-
-
-def model_types() -> list[str]:
-    """Model types that this package knows."""
-    return list(_FAMILIES)
 
 
 def family_of(model: str | Path, *, revision: str | None = None) -> Family:

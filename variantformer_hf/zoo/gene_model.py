@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
@@ -36,12 +36,16 @@ class GeneModel(ABC):
     Args:
         network: maps a :meth:`batch` to an output with ``logits`` (B, T) in the model's unit and, of a batch with
             ``labels``, ``loss``, the mean over those that are there, and 0 where there is none; maybe ``embeddings``
-            (B, T, width). Its config may have ``tissues`` (names of the
-            outputs, by id; None = one without a name), ``unit``, ``assembly`` and ``chromosomes``.
+            (B, T, width). Its config has ``tissues`` (names of the
+            outputs, by id; one whose name is None is not asked for) and ``unit``, and may have ``assembly`` and
+            ``chromosomes``.
         gene_table: the genes it knows.
         identity: name and hash of the weights, for the report; None = ``unsaved``.
         device: where to compute: ``auto`` (cuda, else mps, else cpu) or a torch device name.
         precision: ``auto`` (bfloat16 on cuda, else float32), or one of :attr:`precisions`.
+
+    Raises:
+        InputError: the config names no unit; there is no such device or precision.
 
     Attributes:
         config: of the network.
@@ -82,8 +86,8 @@ class GeneModel(ABC):
         self.gene_table = gene_table
         self.identity = identity or ModelIdentity("unsaved", "")
         self.tissue_names = TissueNames(getattr(config, "tissues", None) or ())
-        self.unit: Unit = unit_named(getattr(config, "unit", "log1p_tpm"))
-        self.assembly: str | None = getattr(config, "assembly", "GRCh38")
+        self.unit: Unit = _unit_of(config)
+        self.assembly: str | None = getattr(config, "assembly", None)
         chromosomes = getattr(config, "chromosomes", None)
         self.chromosomes: tuple[str, ...] | None = None if chromosomes is None else tuple(chromosomes)
 
@@ -247,6 +251,17 @@ class StoringGeneModel(GeneModel):
             share: (number, of): which of several processes this is.
             wait: returns when all processes have called it.
         """
+
+
+def _unit_of(config: PreTrainedConfig) -> Unit:
+    """The unit that a config names: none is meant by itself, or fold changes would be taken of what is no TPM."""
+    unit = getattr(config, "unit", None)
+    if not isinstance(unit, str) or not unit:
+        raise InputError(
+            f"the config of a model of the type {config.model_type!r} does not say in what unit it predicts",
+            remedy="Give it one, such as unit = 'log1p_tpm' or 'inverse_normal'.",
+        )
+    return unit_named(unit)
 
 
 def gene_named(model: GeneModel, name: str) -> Gene:

@@ -171,7 +171,7 @@ class RegionFinder:
                 f"has no contig {gene.chrom}",
                 file=self._reference.path,
                 record=gene.gene_id,
-                remedy="Leave out the gene, or use a FASTA with all autosomes.",
+                remedy="Leave out the gene, or use a FASTA with all chromosomes.",
             )
         contig = self.contig_of[gene.chrom]
         return contig, self._reference.contigs[contig]

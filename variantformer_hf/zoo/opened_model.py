@@ -38,6 +38,7 @@ class OpenedModel:
         check_assembly(reference, model.assembly)
         self.model, self.reference = model, reference
         self.finder = model.region_finder(reference)
+        self._at_once = model.genes_at_once
 
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> "GeneReader":
         """Reads one person's genes in a stretch.
@@ -72,9 +73,15 @@ class OpenedModel:
         """
         able = [each for each in inputs if each.ending is None]
         found: list[GeneOutput] = []
-        for first in range(0, len(able), self.model.genes_at_once):
-            part = able[first : first + self.model.genes_at_once]
-            found += run_in_halves(self._through_network, part, list(outputs), joined)
+        halvings: list[bool] = []
+        while len(found) < len(able):
+            part = able[len(found) : len(found) + self._at_once]
+            found += run_in_halves(
+                self._through_network, part, list(outputs), joined, on_halved=lambda: halvings.append(True)
+            )
+            if halvings:  # so many were too many, and would be again
+                self._at_once = max(1, self._at_once // 2)
+                halvings.clear()
         predicted = iter(found)
         return [
             self.checked(next(predicted)) if each.ending is None else GeneOutput.nothing(each.ending, len(outputs))
