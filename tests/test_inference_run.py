@@ -244,7 +244,7 @@ def test_several_processes_without_a_folder_are_refused(
     from variantformer_hf.inference import predictor as module
     from variantformer_hf.inference.processes import Processes
 
-    monkeypatch.setattr(module, "processes", lambda **_: Processes(0, 2, 0, lambda: None))
+    monkeypatch.setattr(module, "processes", lambda **_: Processes(0, 2, lambda: None))
     with pytest.raises(InputError, match="need a folder"):
         predictor.run(files[0].fasta, files[0].vcf)
 

@@ -16,13 +16,11 @@ class Processes:
 
     Attributes:
         rank, count: number of this process from 0, and how many there are.
-        local_rank: number among those of this machine, which is that of its GPU.
         wait: returns when all have called it.
     """
 
     rank: int
     count: int
-    local_rank: int
     wait: Callable[[], None]
 
 
@@ -33,11 +31,11 @@ def processes(*, on_cpu: bool) -> Processes:
         on_cpu: the run computes on the CPU, so that the group talks through gloo.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        return Processes(0, 1, 0, lambda: None)
+        return Processes(0, 1, lambda: None)
     from accelerate import PartialState
 
     state = PartialState(cpu=on_cpu)
-    return Processes(state.process_index, state.num_processes, state.local_process_index, state.wait_for_everyone)
+    return Processes(state.process_index, state.num_processes, state.wait_for_everyone)
 
 
 def is_first_process() -> bool:
