@@ -51,6 +51,12 @@ class Case:
     plain: Callable[[Any, PersonalGenome, str, Sequence[int]], np.ndarray]
 
 
+def asked(command: str, model: Path, **options: object) -> list[object]:
+    """A command's arguments: of ``fasta=FILE`` the option ``--fasta FILE``."""
+    pairs = {**options, "device": "cpu"}
+    return [command, model, *(part for name, value in pairs.items() for part in (f"--{name}", value))]
+
+
 class GeneModelTests:
     """Subclass it with a fixture ``case``."""
 
@@ -190,19 +196,7 @@ class GeneModelTests:
         output = tmp_path / "out.tsv"
         arguments = [each for gene in case.genes for each in ("--gene", gene)]
         arguments += [each for tissue in case.tissues for each in ("--tissue", tissue)]
-        self.succeeds(
-            "predict",
-            case.model,
-            "--fasta",
-            case.fasta,
-            "--vcf",
-            case.vcf,
-            *arguments,
-            "-o",
-            output,
-            "--device",
-            "cpu",
-        )
+        self.succeeds(*asked("predict", case.model, fasta=case.fasta, vcf=case.vcf, output=output), *arguments)
         found = self.table(output)
         expected = ExpressionPredictor(gene_model).predict(case.fasta, case.vcf, genes=case.genes, tissues=case.tissues)
         assert list(found.columns) == list(expected.columns)
@@ -214,22 +208,16 @@ class GeneModelTests:
         variants, output = tmp_path / "variants.txt", tmp_path / "effects.tsv"
         variants.write_text("".join(f"{each}\n" for each in case.variants))
         self.succeeds(
-            "effects",
-            case.model,
-            "--variants",
-            variants,
-            "--fasta",
-            case.fasta,
-            "--vcf",
-            case.vcf,
-            "--gene",
-            case.genes[0],
-            "--tissue",
-            case.tissues[0],
-            "-o",
-            output,
-            "--device",
-            "cpu",
+            *asked(
+                "effects",
+                case.model,
+                variants=variants,
+                fasta=case.fasta,
+                vcf=case.vcf,
+                gene=case.genes[0],
+                tissue=case.tissues[0],
+                output=output,
+            )
         )
         found, column = self.table(output), gene_model.unit.column
         assert {f"{column}_ref", f"{column}_alt", "effect"} <= set(found.columns)
@@ -246,20 +234,15 @@ class GeneModelTests:
         chrom, position = case.variants[0].split(":")[:2]
         start = int("".join(letter for letter in position if letter.isdigit())) - 1
         self.succeeds(
-            "mutagenesis",
-            case.model,
-            "--gene",
-            case.genes[0],
-            "--region",
-            f"{chrom}:{start + 1}-{start + 3}",
-            "--fasta",
-            case.fasta,
-            "--tissue",
-            case.tissues[0],
-            "-o",
-            output,
-            "--device",
-            "cpu",
+            *asked(
+                "mutagenesis",
+                case.model,
+                gene=case.genes[0],
+                region=f"{chrom}:{start + 1}-{start + 3}",
+                fasta=case.fasta,
+                tissue=case.tissues[0],
+                output=output,
+            )
         )
         arrays = load_file(output)
         assert f"0.{gene_model.unit.column}" in arrays
@@ -284,22 +267,16 @@ class GeneModelTests:
         variants, output = tmp_path / "edits.txt", tmp_path / "carriers.tsv"
         variants.write_text(f"{case.variants[0]}\n")
         self.succeeds(
-            "counterfactual",
-            case.model,
-            "--edits",
-            variants,
-            "--fasta",
-            case.fasta,
-            "--vcf",
-            case.vcf,
-            "--gene",
-            case.genes[0],
-            "--tissue",
-            case.tissues[0],
-            "-o",
-            output,
-            "--device",
-            "cpu",
+            *asked(
+                "counterfactual",
+                case.model,
+                edits=variants,
+                fasta=case.fasta,
+                vcf=case.vcf,
+                gene=case.genes[0],
+                tissue=case.tissues[0],
+                output=output,
+            )
         )
         found, column = self.table(output), gene_model.unit.column
         expected = VariantScorer(gene_model).score(
@@ -316,56 +293,34 @@ class GeneModelTests:
         null, variants, output = tmp_path / "null.parquet", tmp_path / "variants.txt", tmp_path / "effects.tsv"
         variants.write_text(f"{case.variants[0]}\n")
         self.succeeds(
-            "null",
-            case.model,
-            "--panel",
-            case.panel,
-            "--fasta",
-            case.fasta,
-            "--gene",
-            case.genes[0],
-            "--tissue",
-            case.tissues[0],
-            "-o",
-            null,
-            "--device",
-            "cpu",
+            *asked(
+                "null",
+                case.model,
+                panel=case.panel,
+                fasta=case.fasta,
+                gene=case.genes[0],
+                tissue=case.tissues[0],
+                output=null,
+            )
         )
         assert np.isfinite(pd.read_parquet(null)["effect"]).all()
         self.succeeds(
-            "effects",
-            case.model,
-            "--variants",
-            variants,
-            "--fasta",
-            case.fasta,
-            "--gene",
-            case.genes[0],
-            "--tissue",
-            case.tissues[0],
-            "--null",
-            null,
-            "-o",
-            output,
-            "--device",
-            "cpu",
+            *asked(
+                "effects",
+                case.model,
+                variants=variants,
+                fasta=case.fasta,
+                gene=case.genes[0],
+                tissue=case.tissues[0],
+                null=null,
+                output=output,
+            )
         )
         assert (self.table(output)["null_size"] > 0).any()
 
     def test_eqtl(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
         output = tmp_path / "eqtl.tsv"
-        arguments = [
-            "eqtl",
-            case.model,
-            "--table",
-            case.eqtls,
-            "--fasta",
-            case.fasta,
-            "--tissue",
-            case.tissues[0],
-            "--device",
-            "cpu",
-        ]
+        arguments = asked("eqtl", case.model, table=case.eqtls, fasta=case.fasta, tissue=case.tissues[0])
         self.succeeds(*arguments, "-o", output)
         assert (self.table(output)["n"] > 0).any()
         if not gene_model.unit.is_log1p_tpm:
@@ -374,19 +329,8 @@ class GeneModelTests:
 
     def test_a_knock_out_is_done_or_refused(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
         output = tmp_path / "knockout.tsv"
-        arguments = (
-            "knockout",
-            case.model,
-            "--gene",
-            case.genes[0],
-            "--fasta",
-            case.fasta,
-            "--tissue",
-            case.tissues[0],
-            "-o",
-            output,
-            "--device",
-            "cpu",
+        arguments = asked(
+            "knockout", case.model, gene=case.genes[0], fasta=case.fasta, tissue=case.tissues[0], output=output
         )
         if gene_model.abilities.cres:
             self.succeeds(*arguments)
@@ -397,16 +341,7 @@ class GeneModelTests:
 
     def test_an_output_of_another_model_is_refused(self, case: Case, tmp_path: Path) -> None:
         line = self.refused(
-            "predict",
-            case.model,
-            "--fasta",
-            case.fasta,
-            "--tissue",
-            "no such output",
-            "-o",
-            tmp_path / "out.tsv",
-            "--device",
-            "cpu",
+            *asked("predict", case.model, fasta=case.fasta, tissue="no such output", output=tmp_path / "out.tsv")
         )
         assert "no such output" in line
 
