@@ -248,7 +248,7 @@ def open_files() -> set[str]:
 @pytest.mark.parametrize("records", [calls(), [record(9, "A", "C", "0/1", chrom="ctg")], calls(wrong=99)])
 def test_no_file_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: list[str]) -> None:
     held = []  # what would be closed only because it was forgotten must be found open here
-    for name in ("ReferenceGenome", "VariantFile"):
+    for name in ("ReferenceGenome", "open_files"):
         kind = getattr(doctor_module, name)
         monkeypatch.setattr(
             doctor_module,

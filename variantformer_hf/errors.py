@@ -8,7 +8,7 @@ class InputError(ValueError):
 
     Args:
         problem: what is wrong, one clause.
-        file: the file it was found in.
+        file: the file it was found in, or files; its text is shown.
         record: where in the file (contig:position, 1-based as in the file; line; gene; tissue).
         remedy: what to do about it, one sentence.
     """
@@ -17,7 +17,7 @@ class InputError(ValueError):
         self,
         problem: str,
         *,
-        file: str | PathLike[str] | None = None,
+        file: object = None,
         record: str | None = None,
         remedy: str | None = None,
     ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..genome.cohort_files import GivenGenotypes
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
@@ -41,7 +42,7 @@ def open_backgrounds(
     reference: ReferenceGenome,
     choice: str | Path | None = None,
     *,
-    vcf: str | Path | None = None,
+    vcf: GivenGenotypes | None = None,
     sample: str | None = None,
     options: GenotypeOptions | None = None,
 ) -> list[Background]:
@@ -50,8 +51,9 @@ def open_backgrounds(
     Args:
         reference: the FASTA.
         choice: ``person``; ``person-snps``, the person's SNPs alone, as the released code does; ``reference``; or a
-            YAML file, population -> ``{vcf:, sample:, snps_only:}``. None = ``person`` with a VCF, else ``reference``.
-        vcf, sample: the person.
+            YAML file, population -> ``{vcf:, sample:, snps_only:}``; ``vcf`` may be a list or a
+            pattern. None = ``person`` with a VCF, else ``reference``.
+        vcf, sample: the person, see ``PersonalGenome``.
         options: how records become sequence.
 
     Raises:
@@ -64,7 +66,7 @@ def open_backgrounds(
             unused = "VCF" if vcf is not None else "sample"
             raise InputError(
                 f"the background reference uses no {unused}",
-                file=vcf,
+                file=vcf if isinstance(vcf, (str, Path)) else None,
                 remedy="Leave out --vcf and --sample, or name --background person.",
             )
         return [Background(name, PersonalGenome(reference, options=GenotypeOptions(mode=options.mode)))]
@@ -96,7 +98,8 @@ def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOption
                 record=str(name),
                 remedy="Write {vcf: FILE, sample: NAME, snps_only: true}.",
             )
-        vcf = path.parent / str(entry["vcf"])
+        named = entry["vcf"] if isinstance(entry["vcf"], list) else [entry["vcf"]]
+        vcf = [path.parent / str(each) for each in named]
         chosen = replace(options, snps_only=bool(entry.get("snps_only", options.snps_only)))
         sample = None if entry.get("sample") is None else str(entry["sample"])
         found.append(Background(str(name), PersonalGenome(reference, vcf, sample, chosen)))

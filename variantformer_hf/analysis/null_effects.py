@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, check_number
+from ..genome.cohort_files import GivenGenotypes
 from ..genome.genes import Gene
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
+from ..genome.variant_files import VariantFiles, open_files
 from ..genome.variants import VariantFile
 from ..inference.query import RejectedQueryError, rejected_names
 from ..zoo.gene_regions import RegionFinder
@@ -43,7 +45,7 @@ def distance_class(distances: np.ndarray) -> np.ndarray:
 
 def build_null(
     scorer: VariantScorer,
-    panel: str | Path,
+    panel: GivenGenotypes,
     backgrounds: Sequence[Background],
     genes: Sequence[str],
     *,
@@ -60,7 +62,8 @@ def build_null(
 
     Args:
         scorer: the model.
-        panel: a VCF or BCF of many people, or of sites with INFO ``AF``, indexed.
+        panel: a VCF or BCF of many people, or of sites with INFO ``AF``, indexed; one file or several, as for
+            ``PersonalGenome``.
         backgrounds: the genomes to look in.
         genes: names.
         tissues, zygosity: as for ``VariantScorer.run``.
@@ -94,7 +97,7 @@ def build_null(
     rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter() if records is None else records
     parts, genes_seen = [], []
-    file = VariantFile(panel, all_samples=True)
+    file = open_files(panel)
     try:
         for number, gene in enumerate(found):
             if on_gene is not None:
@@ -126,7 +129,7 @@ def build_null(
     if not parts:
         raise InputError(
             f"has no variant with a frequency of {least_maf} or more in the regions of these genes",
-            file=panel,
+            file=file.path,
             remedy="Give a panel of that genome with INFO AF, or with many samples; or lower --min-maf.",
         )
     check_backgrounds_used(pd.concat(genes_seen), backgrounds, allow_unused=allow_unused)
@@ -187,7 +190,7 @@ def add_quantiles(table: "pd.DataFrame", null: "pd.DataFrame") -> "pd.DataFrame"
 def _drawn(
     gene: Gene,
     finder: RegionFinder,
-    file: VariantFile,
+    file: VariantFile | VariantFiles,
     reference: ReferenceGenome,
     least_maf: float,
     per_class: int,
@@ -220,7 +223,7 @@ def _drawn(
 
 
 def _common(
-    file: VariantFile, reach: Interval, least_maf: float, counts: Counter[str]
+    file: VariantFile | VariantFiles, reach: Interval, least_maf: float, counts: Counter[str]
 ) -> Iterator[tuple[Variant, float]]:
     """Short variants of a stretch whose rarer allele is common enough; multi-allelic sites are counted only."""
     chrom = _contig_in(file, reach.chrom)
@@ -244,7 +247,7 @@ def _common(
             yield Variant(reach.chrom, int(fields[1]), ref, alt), min(frequency, 1 - frequency)
 
 
-def _contig_in(file: VariantFile, chrom: str) -> str | None:
+def _contig_in(file: VariantFile | VariantFiles, chrom: str) -> str | None:
     from ..genome.contigs import map_contigs
 
     return map_contigs([chrom], file.contigs, wanted_file="the genes", available_file=file.path, announce=False).get(

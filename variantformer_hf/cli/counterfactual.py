@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import (
+    FILES,
     GENOTYPE,
     INPUTS,
     AllowUnusedOption,
@@ -28,7 +29,9 @@ from .settings import GenotypeSettings, ModelSettings, quiet_libraries
 def counterfactual(
     model: ModelArgument,
     fasta: FastaOption,
-    vcf: Annotated[Path, typer.Option(help="Indexed VCF or BCF of the people.", rich_help_panel=INPUTS)],
+    vcf: Annotated[
+        list[Path], typer.Option(help=f"Indexed VCF or BCF of the people; {FILES}.", rich_help_panel=INPUTS)
+    ],
     edits: Annotated[
         Path, typer.Option(help="Variants to set together, maybe with a column `genotype`.", rich_help_panel=INPUTS)
     ],
@@ -60,8 +63,8 @@ def counterfactual(
     from ..analysis.counterfactual import counterfactual as compare
     from ..genome.reference import ReferenceGenome
     from ..genome.variant import VariantNormalizer
+    from ..genome.variant_files import genotype_source, open_files
     from ..genome.variant_table import read_variants
-    from ..genome.variants import VariantFile
     from ..inference.people import open_people
     from ..zoo.statuses import check_finite
 
@@ -71,11 +74,12 @@ def counterfactual(
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))
     wanted = table.edits(genotype)
+    source = genotype_source(vcf)
     if not sample:
-        file = VariantFile(vcf, all_samples=True)
+        file = open_files(source)
         sample = list(file.samples)
         file.close()
-    people = open_people(reference, vcf, sample, options)
+    people = open_people(reference, source, sample, options)
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)

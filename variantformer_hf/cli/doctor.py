@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from .options import FASTA, ForceCompanionsOption
+from .options import FASTA, FILES, ForceCompanionsOption
 
 _STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def doctor(
     fasta: Annotated[Path, typer.Option(help=FASTA)],
-    vcf: Annotated[Path | None, typer.Option(help="Indexed VCF or BCF.")] = None,
+    vcf: Annotated[list[Path] | None, typer.Option(help=f"Indexed VCF or BCF; {FILES}.")] = None,
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF to look at.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model folder or Hub id: also check how many records fall into its windows.")
@@ -33,7 +33,7 @@ def doctor(
         from ..inference.windows import model_windows
 
         windows = model_windows(model, fasta, force_companions=force_companions)
-    findings = diagnose(fasta, vcf, windows=windows, sample=sample)
+    findings = diagnose(fasta, vcf or None, windows=windows, sample=sample)
     table = Table("check", "result", "finding", "remedy")
     for finding in findings:
         style = _STYLE[finding.level]

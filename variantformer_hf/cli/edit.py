@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import FASTA, GENOTYPE, OVERWRITE, GenotypeOption
+from .options import FASTA, FILES, GENOTYPE, OVERWRITE, GenotypeOption
 from .outputs import claim
 from .rejected import report_rejected
 
 
 def edit(
-    vcf: Annotated[Path, typer.Option(help="Indexed VCF or BCF of the person.")],
+    vcf: Annotated[list[Path], typer.Option(help=f"Indexed VCF or BCF of the person; {FILES}.")],
     fasta: Annotated[Path, typer.Option(help=FASTA)],
     edits: Annotated[
         Path,

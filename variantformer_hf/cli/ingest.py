@@ -10,7 +10,10 @@ from .progress import progress
 
 
 def ingest(
-    vcf: Annotated[Path, typer.Argument(help="Indexed VCF or BCF, of one person or a cohort.")],
+    vcf: Annotated[
+        list[Path],
+        typer.Argument(help="Indexed VCF or BCF, of one person or a cohort; several, or a pattern, for a store each."),
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the store anew if there is one.")] = False,
 ) -> None:
     """Keep a VCF's genotypes in columns, by person; `predict` finds them by itself.
@@ -21,11 +24,20 @@ def ingest(
     """
     import pysam
 
+    from ..genome.cohort_files import CohortFiles
+    from ..genome.variant_files import genotype_source
+
+    pysam.set_verbosity(0)
+    source = genotype_source(vcf)
+    for path in source.paths if isinstance(source, CohortFiles) else [source]:
+        _ingest_file(Path(path), overwrite=overwrite)
+
+
+def _ingest_file(vcf: Path, *, overwrite: bool) -> None:
     from ..genome.store_layout import default_store, is_current
     from ..genome.variant_ingest import build_store
     from ..genome.variant_store import damage_in
 
-    pysam.set_verbosity(0)
     folder = default_store(vcf)
     is_there = folder.is_dir() and is_current(vcf, folder) and not overwrite
     damage = damage_in(folder) if is_there else None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import (
+    FILES,
     INPUTS,
     OUTPUT,
     AllowUnusedOption,
@@ -29,8 +30,10 @@ from .settings import GenomeSettings, ModelSettings, quiet_libraries
 def null(
     model: ModelArgument,
     panel: Annotated[
-        Path,
-        typer.Option(help="Indexed VCF or BCF of many people, or of sites with INFO AF.", rich_help_panel=INPUTS),
+        list[Path],
+        typer.Option(
+            help=f"Indexed VCF or BCF of many people, or of sites with INFO AF; {FILES}.", rich_help_panel=INPUTS
+        ),
     ],
     fasta: FastaOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="Table, .parquet.", rich_help_panel=OUTPUT)],

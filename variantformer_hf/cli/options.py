@@ -49,9 +49,15 @@ ForceCompanionsOption = Annotated[
 
 # Whose genome.
 FastaOption = Annotated[Path, typer.Option("--fasta", help=FASTA, rich_help_panel=INPUTS)]
+# Said of every option that takes files of variants.
+FILES = "repeat, or 'FILE.{contig}.vcf.gz', for a file a chromosome"
 VcfOption = Annotated[
-    Path | None,
-    typer.Option("--vcf", help="Indexed VCF or BCF of the person; else the reference genome.", rich_help_panel=INPUTS),
+    list[Path] | None,
+    typer.Option(
+        "--vcf",
+        help=f"Indexed VCF or BCF of the person ({FILES}); else the reference genome.",
+        rich_help_panel=INPUTS,
+    ),
 ]
 SampleOption = Annotated[str | None, typer.Option("--sample", help="Sample of the VCF.", rich_help_panel=INPUTS)]
 BackgroundOption = Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import (
+    FILES,
     INPUTS,
     MACHINE,
     OUTPUT,
@@ -49,8 +50,10 @@ def predict(
         ),
     ],
     vcf: Annotated[
-        Path | None,
-        typer.Option(help="Indexed VCF or BCF; without it the reference genome is predicted.", rich_help_panel=INPUTS),
+        list[Path] | None,
+        typer.Option(
+            help=f"Indexed VCF or BCF ({FILES}); without it the reference genome is predicted.", rich_help_panel=INPUTS
+        ),
     ] = None,
     sample: Annotated[
         list[str] | None, typer.Option(help="Sample of the VCF; repeat for several.", rich_help_panel=INPUTS)
@@ -154,12 +157,12 @@ def predict(
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
         out.add(output_paths(out.path, layout, tissues))
     if plan:
-        typer.echo(str(predictor.plan(fasta, vcf, **vars(request))))
+        typer.echo(str(predictor.plan(fasta, vcf or None, **vars(request))))
         return
     with progress("predicting", "genes") as on_gene:
         result = predictor.run(
             fasta,
-            vcf,
+            vcf or None,
             on_plan=lambda estimate: typer.echo(str(estimate), err=True) if is_first_process() else None,
             on_gene=on_gene,
             parts=out.beside("parts"),

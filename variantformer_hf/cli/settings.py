@@ -125,7 +125,7 @@ class GenomeSettings:
     """In whose genome to look, see ``open_backgrounds``."""
 
     fasta: Path
-    vcf: Path | None
+    vcf: list[Path] | None
     sample: str | None
     background: str | None
     genotypes: GenotypeSettings = GenotypeSettings()
@@ -141,7 +141,7 @@ class GenomeSettings:
 
         options = self.genotypes.options(kind)
         reference = ReferenceGenome(self.fasta)
-        return open_backgrounds(reference, self.background, vcf=self.vcf, sample=self.sample, options=options)
+        return open_backgrounds(reference, self.background, vcf=self.vcf or None, sample=self.sample, options=options)
 
     def open_one(self, kind: "type[GeneModel]") -> "Background":
         """The one genome, for commands that take no more.

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
-from ..genome.variants import VariantFile
+from ..genome.variant_files import genotype_source, open_files
 
 # Donors whose files stay open.
 _MOST_OPEN = 64
@@ -23,21 +24,19 @@ class DonorGenomes:
     Args:
         fasta: the reference genome.
         vcfs: cohort -> a VCF or BCF of all its donors, or donor -> file. A file of one sample is the donor's whatever
-            the sample is called.
+            the sample is called. Instead of a file there may be several, see ``PersonalGenome``.
         options: how records become sequence.
     """
 
     def __init__(
         self,
         fasta: str | Path,
-        vcfs: Mapping[str, str | Path | Mapping[str, str | Path]],
+        vcfs: Mapping[str, GivenGenotypes | Mapping[str, GivenGenotypes]],
         options: GenotypeOptions | None = None,
     ) -> None:
         self._fasta, self._options = Path(fasta), options or GenotypeOptions()
-        self._vcfs = {
-            cohort: {donor: Path(path) for donor, path in entry.items()} if isinstance(entry, Mapping) else Path(entry)
-            for cohort, entry in vcfs.items()
-        }
+        self._vcfs = dict(vcfs)
+        self._sources: dict[tuple[str, str | None], Genotypes] = {}
         self._reference: ReferenceGenome | None = None
         self._open: OrderedDict[tuple[str, str], PersonalGenome] = OrderedDict()
 
@@ -60,18 +59,18 @@ class DonorGenomes:
                 remedy=f"Give them; there are those of {', '.join(self._vcfs)}.",
             )
         entry = self._vcfs[cohort]
-        if isinstance(entry, Path):
-            file = VariantFile(entry, all_samples=True)
+        where: Genotypes | None = None
+        if isinstance(entry, Mapping):
+            missing = [donor for donor in donors if donor not in entry]
+            for donor in donors:
+                if donor in entry:
+                    open_files(self._source(cohort, donor)).close()
+        else:
+            where = self._source(cohort, None)
+            file = open_files(where)
             available = set(file.samples)
             file.close()
             missing = [donor for donor in donors if donor not in available]
-            where: Path | None = entry
-        else:
-            missing = [donor for donor in donors if donor not in entry]
-            where = None
-            for donor in donors:
-                if donor in entry:
-                    VariantFile(entry[donor], all_samples=True).close()
         if missing:
             raise InputError(
                 f"lacks {len(missing)} of {len(donors)} donors of {cohort} that have expression",
@@ -91,10 +90,11 @@ class DonorGenomes:
         Raises:
             InputError: one has none.
         """
-        checked: set[tuple[Path, str]] = set()
+        checked: set[tuple[str, str]] = set()
         for donor, names in contigs.items():
-            path = self._path(cohort, donor)
-            wanted = [chrom for chrom in names if (path, chrom) not in checked]
+            source = self._source(cohort, donor)
+            files = "\n".join(map(str, source.paths)) if isinstance(source, CohortFiles) else str(source)
+            wanted = [chrom for chrom in names if (files, chrom) not in checked]
             if not wanted:
                 continue
             person = self.genome(cohort, donor)
@@ -102,31 +102,38 @@ class DonorGenomes:
             if missing:
                 raise InputError(
                     f"has no record on {', '.join(missing)}, where {what} of the donor to train on lie",
-                    file=path,
+                    file=source,
                     record=f"donor {donor}",
-                    remedy=f"Give a file of all chromosomes (bcftools concat), or leave out those {what}.",
+                    remedy=f"Give the files of all chromosomes, or leave out those {what}.",
                 )
-            checked.update((path, chrom) for chrom in wanted)
+            checked.update((files, chrom) for chrom in wanted)
 
     def genome(self, cohort: str, donor: str) -> PersonalGenome:
         """A donor's genome; the last few stay open."""
         key = cohort, donor
         if key not in self._open:
-            path = self._path(cohort, donor)
+            source = self._source(cohort, donor)
             sample: str | None = donor
-            if not isinstance(self._vcfs[cohort], Path):
-                file = VariantFile(path, all_samples=True)
+            if isinstance(self._vcfs[cohort], Mapping):
+                file = open_files(source)
                 sample = file.samples[0] if len(file.samples) == 1 else donor
                 file.close()
-            self._open[key] = PersonalGenome(self.reference, path, sample, self._options)
+            self._open[key] = PersonalGenome(self.reference, source, sample, self._options)
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
         return self._open[key]
 
-    def _path(self, cohort: str, donor: str) -> Path:
+    def _source(self, cohort: str, donor: str | None) -> Genotypes:
+        """The files of a donor, or of a whole cohort, looked over once."""
         entry = self._vcfs[cohort]
-        return entry if isinstance(entry, Path) else entry[donor]
+        if isinstance(entry, Mapping):
+            given = entry[donor or ""]
+        else:
+            given, donor = entry, None
+        if (cohort, donor) not in self._sources:
+            self._sources[cohort, donor] = genotype_source(given)
+        return self._sources[cohort, donor]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reference": None, "_open": OrderedDict()}

@@ -72,7 +72,7 @@ def map_contigs(
     available: Iterable[str],
     *,
     wanted_file: str | PathLike[str],
-    available_file: str | PathLike[str],
+    available_file: object,
     announce: bool = True,
 ) -> dict[str, str]:
     """Name of each wanted contig in another file: the same name, else with or without ``chr`` (and M for MT), or as a

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from os import PathLike
 
 from ..errors import InputError
+from .cohort_files import GivenGenotypes
 from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
 from .interval import Interval
 from .personal import PersonalGenome
 from .record_columns import Record
 from .reference import ReferenceGenome
+from .variant_files import VariantFiles, genotype_source, open_files
 from .variants import VariantFile
 
 _AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])")
@@ -55,17 +57,17 @@ class Agreement:
 
 
 def reference_agreement(
-    reference: ReferenceGenome, variants: str | PathLike[str], intervals: Sequence[Interval], limit: int
+    reference: ReferenceGenome, variants: GivenGenotypes, intervals: Sequence[Interval], limit: int
 ) -> Agreement:
     """Compare REF alleles with the FASTA for records spread over intervals; genotypes and filters do not matter.
 
     Args:
         reference: the FASTA.
-        variants: indexed VCF or BCF, of any number of samples.
+        variants: indexed VCF or BCF, of any number of samples, or several, as for ``PersonalGenome``.
         intervals: where to look, by the FASTA's contig names.
         limit: records to compare at most, shared evenly among the intervals.
     """
-    file = VariantFile(variants, all_samples=True)
+    file = open_files(variants)
     try:
         return _agreement(_sampled(reference, file, intervals, limit), reference)
     finally:
@@ -74,7 +76,7 @@ def reference_agreement(
 
 def diagnose(
     fasta: str | PathLike[str],
-    vcf: str | PathLike[str] | None = None,
+    vcf: GivenGenotypes | None = None,
     *,
     windows: Sequence[Interval] | None = None,
     sample: str | None = None,
@@ -83,7 +85,7 @@ def diagnose(
 
     Args:
         fasta: the reference genome.
-        vcf: the variants, or None.
+        vcf: the variants, one file or several as for ``PersonalGenome``, or None.
         windows: where a model looks: what part of the sampled records falls there is then found too.
         sample: the person to look at.
     """
@@ -97,18 +99,22 @@ def diagnose(
 
 
 def _of_variants(
-    reference: ReferenceGenome, vcf: str | PathLike[str], windows: Sequence[Interval] | None, sample: str | None
+    reference: ReferenceGenome,
+    vcf: GivenGenotypes,
+    windows: Sequence[Interval] | None,
+    sample: str | None,
 ) -> list[Finding]:
     try:
-        file = VariantFile(vcf, sample, all_samples=sample is None)
+        source = genotype_source(vcf)
+        file = open_files(source, sample)
     except InputError as error:
-        return [_problem("VCF", error)]
+        return [_problem("VCF", error, one_file=_is_one_file(vcf))]
     findings = [_index(file), _samples(file.samples, sample)]
     try:
-        PersonalGenome(reference, vcf, file.sample).close()
+        PersonalGenome(reference, source, file.sample).close()
     except InputError as error:
         file.close()
-        return [*findings, _problem("contigs", error)]
+        return [*findings, _problem("contigs", error, one_file=not isinstance(file, VariantFiles))]
     try:
         findings.append(_contigs(reference, file))
         whole = [Interval(chrom, 0, length) for chrom, length in reference.contigs.items()]
@@ -122,14 +128,14 @@ def _of_variants(
         if windows is not None:
             findings.append(_in_windows(records, windows))
     except InputError as error:
-        findings.append(_problem("records", error))
+        findings.append(_problem("records", error, one_file=not isinstance(file, VariantFiles)))
     finally:
         file.close()
     return findings
 
 
 def _sampled(
-    reference: ReferenceGenome, file: VariantFile, intervals: Sequence[Interval], limit: int
+    reference: ReferenceGenome, file: VariantFile | VariantFiles, intervals: Sequence[Interval], limit: int
 ) -> list[tuple[str, Record]]:
     """Records from stretches spread evenly over the intervals, by the FASTA's contig names."""
     contig_of = _mapped(reference, file)
@@ -150,7 +156,7 @@ def _sampled(
     return found
 
 
-def _mapped(reference: ReferenceGenome, file: VariantFile) -> dict[str, str]:
+def _mapped(reference: ReferenceGenome, file: VariantFile | VariantFiles) -> dict[str, str]:
     """FASTA contig -> contig of the VCF; in silence, for whoever reads the genome itself is told."""
     return map_contigs(
         reference.contigs,
@@ -176,9 +182,15 @@ def _agreement(records: Sequence[tuple[str, Record]], reference: ReferenceGenome
     return Agreement(len(records), matched, swapped, first)
 
 
-def _problem(check: str, error: InputError) -> Finding:
-    where = f"{error.record}: " if error.record else ""
+def _problem(check: str, error: InputError, *, one_file: bool = True) -> Finding:
+    """An error as a finding; of one file its name is known."""
+    where = f"{error.file}: " if error.file and not one_file else ""
+    where += f"{error.record}: " if error.record else ""
     return Finding(check, "problem", f"{where}{error.problem}", error.remedy)
+
+
+def _is_one_file(vcf: GivenGenotypes) -> bool:
+    return isinstance(vcf, (str, PathLike)) or (isinstance(vcf, Sequence) and len(vcf) == 1)
 
 
 def _assembly(reference: ReferenceGenome) -> Finding:
@@ -192,12 +204,13 @@ def _assembly(reference: ReferenceGenome) -> Finding:
     return Finding("assembly", "ok", assembly)
 
 
-def _index(file: VariantFile) -> Finding:
+def _index(file: VariantFile | VariantFiles) -> Finding:
     if file.index_is_older:
+        path = file.path.older_indexes[0] if isinstance(file, VariantFiles) else file.path
         return Finding(
             "VCF",
             "warning",
-            f"its index is older than {file.path}: where the file was changed since, records are missed",
+            f"its index is older than {path}: where the file was changed since, records are missed",
             "Index it anew.",
         )
     return Finding("VCF", "ok", f"indexed and sorted: {file.path}")
@@ -214,7 +227,7 @@ def _samples(names: Sequence[str], asked: str | None) -> Finding:
     return Finding("samples", "ok", f"{len(names)}: {shown}")
 
 
-def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
+def _contigs(reference: ReferenceGenome, file: VariantFile | VariantFiles) -> Finding:
     mapped = _mapped(reference, file)
     with_records = sum(file.has_records(name) for name in mapped.values())
     renamed = next(((ours, theirs) for ours, theirs in mapped.items() if ours != theirs), None)
@@ -233,14 +246,15 @@ def _contigs(reference: ReferenceGenome, file: VariantFile) -> Finding:
             "contigs",
             "warning",
             f"{message}; none on {', '.join(missing)}: genes there are not predicted (not_in_vcf)",
-            "If there is a file for each chromosome, join them: bcftools concat.",
+            "If there is a file for each chromosome, give all of them (--vcf for each, or a pattern: "
+            "calls.{contig}.vcf.gz), or join them: bcftools concat.",
         )
     if renamed is not None:
         return Finding("contigs", "warning", message)
     return Finding("contigs", "ok", message)
 
 
-def _genotypes(records: Sequence[Record], file: VariantFile) -> Finding:
+def _genotypes(records: Sequence[Record], file: VariantFile | VariantFiles) -> Finding:
     """Whether records have genotypes at all; a file without samples needs none."""
     if not file.samples:
         return Finding("genotypes", "ok", "none needed: the file has no samples")

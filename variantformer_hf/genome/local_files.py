@@ -12,6 +12,11 @@ _ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/+")
 _STREAMS = ("/dev/", "/proc/")
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is the address of a file elsewhere."""
+    return _ADDRESS.match(text) is not None
+
+
 def local_file(path: str | PathLike[str], kind: str) -> Path:
     """The path of a file that can be read and read again.
 
@@ -23,7 +28,7 @@ def local_file(path: str | PathLike[str], kind: str) -> Path:
         InputError: it is an address, a stream, a folder, is not there, or may not be read.
     """
     text, found = str(path), Path(path)
-    if _ADDRESS.match(text):
+    if is_address(text):
         raise InputError(
             "is an address, and only local files are read",
             file=_ADDRESS.sub(r"\1://", text, count=1),

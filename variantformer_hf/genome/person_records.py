@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..errors import AssemblyError, ContigError, InputError
+from .cohort_files import CohortFiles
 from .contigs import identify_assembly, map_contigs
 from .record_columns import RecordColumns
 from .reference import ReferenceGenome
+from .variant_files import VariantFiles
 from .variant_store import VariantStore
 from .variants import VariantFile
 
@@ -14,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class PersonRecords:
-    """One person's records in a file, or in its store; see ``RecordSource``.
+    """One person's records in a file or several, or in their stores; see ``RecordSource``.
 
     Args:
         reference: the FASTA, whose names are used.
-        file: the person's file or its store, opened; it is closed when it is refused.
+        file: the person's file or its store, or several files, opened; it is closed when it is refused.
         needs_quality: GQ or DP will be asked for.
 
     Raises:
@@ -26,7 +29,11 @@ class PersonRecords:
     """
 
     def __init__(
-        self, reference: ReferenceGenome, file: VariantFile | VariantStore, *, needs_quality: bool = False
+        self,
+        reference: ReferenceGenome,
+        file: VariantFile | VariantStore | VariantFiles,
+        *,
+        needs_quality: bool = False,
     ) -> None:
         self._file, self._needs_quality = file, needs_quality
         try:
@@ -35,7 +42,8 @@ class PersonRecords:
             file.close()
             raise
         self._with_records: frozenset[str] | None = None
-        self.path, self.sample = file.path, file.sample
+        self.path: Path | CohortFiles = file.path
+        self.sample = file.sample
         if self.sample is None:
             logger.warning("%s has no samples: the first ALT of every record is applied", self.path)
 
@@ -52,7 +60,7 @@ class PersonRecords:
     @property
     def damage(self) -> list[str]:
         """What was found damaged in the file's store, a sentence each."""
-        return self._file.damage if isinstance(self._file, VariantStore) else []
+        return [] if isinstance(self._file, VariantFile) else self._file.damage
 
     def file_contig(self, chrom: str) -> str:
         """How the file calls a contig of the FASTA; one that it lacks, as the FASTA does."""
@@ -78,7 +86,7 @@ class PersonRecords:
         self._file.close()
 
 
-def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | VariantStore) -> dict[str, str]:
+def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | VariantStore | VariantFiles) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
     theirs, ours = identify_assembly(dict.fromkeys(variants.contigs, 0)), identify_assembly(reference.contigs)
@@ -106,7 +114,7 @@ def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | Variant
             raise AssemblyError(
                 f"its header gives {found} {length} bases (assembly: {assemblies[0]}), "
                 f"{reference.path} has {reference.contigs[name]} (assembly: {assemblies[1]})",
-                file=variants.path,
+                file=variants.path.headers[found] if isinstance(variants.path, CohortFiles) else variants.path,
                 remedy="Give the FASTA that the variants were called on, or lift them over.",
             )
     return mapped

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, ReferenceMismatchError
+from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, contents_of, file_with
 from .held_records import HeldRecords
 from .interval import Interval
 from .intervals import union
 from .options import GenotypeOptions
 from .person_records import PersonRecords
-from .provenance import content_of
 from .record_columns import RecordColumns, RecordSource
 from .record_rules import RecordRules
 from .reference import ReferenceGenome
 from .stretch import PersonalStretch, RegionEdits
 from .tally import VariantTally
-from .variant_store import open_variants
+from .variant_files import open_genotypes
 
 # Intervals farther apart than this are read on their own, so that the gap between them is not.
 _CLUSTER_GAP = 100_000
@@ -30,7 +30,9 @@ class PersonalGenome:
 
     Args:
         reference: the reference genome.
-        variants: indexed VCF or BCF, or a person's records that are open already; None = the reference genome itself.
+        variants: indexed VCF or BCF, or several files, a chromosome each or a piece of one (a list, a glob or a pattern
+            with ``{contig}``, see ``named_files``); or a person's records that are open already; None = the reference
+            genome itself.
         sample: the person in the file; None = its only sample. A file without samples applies the first ALT of every
             record.
         options: how records become sequence, such as ``GenotypeOptions(mode="haplotype1")``; None = as the released
@@ -51,7 +53,7 @@ class PersonalGenome:
     def __init__(
         self,
         reference: ReferenceGenome,
-        variants: str | PathLike[str] | RecordSource | None = None,
+        variants: GivenGenotypes | RecordSource | None = None,
         sample: str | None = None,
         options: GenotypeOptions | None = None,
         *,
@@ -62,18 +64,18 @@ class PersonalGenome:
         self.records: RecordSource | None = None
         if variants is None and sample is not None:
             raise InputError(f"the sample {sample!r} was asked for without a file", remedy="Give its VCF or BCF.")
-        if isinstance(variants, (str, PathLike)):
-            file = open_variants(variants, sample, needs_quality=options.needs_quality)
+        if isinstance(variants, (str, PathLike, CohortFiles, Sequence)):
+            file = open_genotypes(variants, sample, needs_quality=options.needs_quality)
             self.records = PersonRecords(reference, file, needs_quality=options.needs_quality)
-            self.sample = self.records.sample or self.records.path.name.partition(".")[0]
+            self.sample = self.records.sample or _first(self.records.path).name.partition(".")[0]
         else:
             self.records = variants
             self.sample = sample or "reference"
         self.rules = RecordRules(options, self.path, self.sample, refuse_gvcf=refuse_gvcf)
 
     @property
-    def path(self) -> Path | None:
-        """The file of variants; None for the reference genome itself."""
+    def path(self) -> Path | CohortFiles | None:
+        """The file or files of variants; None for the reference genome itself."""
         return None if self.records is None else self.records.path
 
     @property
@@ -202,7 +204,7 @@ class PersonalGenome:
         if record is not None and self.options.on_ref_mismatch == "error":
             raise ReferenceMismatchError(
                 f"REF is {_shown(stretch.ref_of(record))}, and the FASTA holds something else there",
-                file=self.path,
+                file=file_with(self.path, stretch.chrom, stretch.position(record)),
                 record=f"{stretch.chrom}:{stretch.position(record) + 1}",
                 remedy="The file was probably called on another assembly (run `variantformer doctor`); "
                 "to go on without such records: --on-ref-mismatch skip-record.",
@@ -228,8 +230,8 @@ class PersonalGenome:
             self.records.close()
 
     def description(self) -> dict[str, object]:
-        """The file's content and the options that its records are read by."""
-        vcf = None if self.path is None else content_of(self.path)
+        """The content of the file or files (a list), and the options that its records are read by."""
+        vcf = None if self.path is None else contents_of(self.path)
         return {"vcf": vcf, **self.options.as_dict(), "refuse_gvcf": self.rules.refuse_gvcf}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -257,7 +259,15 @@ def _shown(allele: str) -> str:
     return allele if len(allele) <= 20 else f"{allele[:20]}... ({len(allele)} bases)"
 
 
+def _first(source: Genotypes) -> Path:
+    return source.paths[0] if isinstance(source, CohortFiles) else Path(source)
+
+
 def _rebuild(
-    reference: ReferenceGenome, variants: Path | None, sample: str | None, options: GenotypeOptions, refuse_gvcf: bool
+    reference: ReferenceGenome,
+    variants: Genotypes | None,
+    sample: str | None,
+    options: GenotypeOptions,
+    refuse_gvcf: bool,
 ) -> PersonalGenome:
     return PersonalGenome(reference, variants, sample, options, refuse_gvcf=refuse_gvcf)

@@ -13,6 +13,7 @@ from zlib import crc32
 
 import numpy as np
 
+from .cohort_files import CohortFiles
 from .sample_names import FIXED_COLUMNS
 
 MISSING = -1
@@ -107,11 +108,11 @@ class RecordSource(Protocol):
     """A person's records by the FASTA's contig names: those of the file, held in memory, or with edits.
 
     Attributes:
-        path: of the file.
+        path: of the file, or the files.
         sample: the person in it; None in a file without samples.
     """
 
-    path: Path
+    path: Path | CohortFiles
     sample: str | None
 
     @property

@@ -2,9 +2,9 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import InputError, SymbolicAlleleError
+from .cohort_files import Genotypes, file_with
 from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
 from .contigs import is_autosome
 from .options import GenotypeOptions
@@ -25,7 +25,9 @@ class RecordRules:
         options, refuse_gvcf: as given.
     """
 
-    def __init__(self, options: GenotypeOptions, file: Path | None, sample: str, *, refuse_gvcf: bool = True) -> None:
+    def __init__(
+        self, options: GenotypeOptions, file: Genotypes | None, sample: str, *, refuse_gvcf: bool = True
+    ) -> None:
         self.options = options
         self.refuse_gvcf = refuse_gvcf
         self._file, self._sample = file, sample
@@ -76,14 +78,14 @@ class RecordRules:
         except SymbolicAlleleError as error:
             raise SymbolicAlleleError(
                 error.problem,
-                file=self._file,
+                file=file_with(self._file, chrom, record.position),
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Leave such records out: symbolic='exclude_record'.",
             ) from None
         except IndexError:
             raise InputError(
                 f"the genotype names an allele that the record does not have (it has {len(record.alleles)})",
-                file=self._file,
+                file=file_with(self._file, chrom, record.position),
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Correct or remove the record.",
             ) from None
@@ -118,7 +120,7 @@ class RecordRules:
         if any(allele < len(record.alleles) and not is_symbolic(record.alleles[allele]) for allele in carried):
             raise SymbolicAlleleError(
                 "is a gVCF: its calls carry <NON_REF> or <*>, and would all be left out",
-                file=self._file,
+                file=file_with(self._file, chrom, record.position),
                 record=f"{chrom}:{record.position + 1}",
                 remedy="Read it with --gvcf (symbolic='ignore_allele'), which drops only the symbolic allele.",
             )
@@ -132,7 +134,7 @@ class RecordRules:
             logger.warning(
                 "%s: %s:%d: the sample %s has a call of %d alleles on an autosome; such calls are read by the rules of "
                 "their mode, and counted (calls_not_diploid in the report)",
-                self._file,
+                file_with(self._file, chrom, record.position),
                 chrom,
                 record.position + 1,
                 self._sample,

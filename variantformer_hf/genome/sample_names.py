@@ -30,7 +30,7 @@ def check_names(path: Path, samples: Sequence[str]) -> None:
         )
 
 
-def chosen_sample(path: Path, samples: Sequence[str], asked: str | None) -> str | None:
+def chosen_sample(path: object, samples: Sequence[str], asked: str | None) -> str | None:
     """The sample to read: the asked one, or the only one; None where there are none.
 
     Raises:

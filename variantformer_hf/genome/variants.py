@@ -19,7 +19,7 @@ from .variant_file_kind import check_is_whole, index_of, is_bcf
 
 _CONTIG = re.compile(r"##contig=<(.*)>")
 _LINES_AT_ONCE = 16_384
-_BEHIND_ANY_CONTIG = (1 << 31) - 1
+BEHIND_ANY_CONTIG = (1 << 31) - 1
 # bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
 MOST_ALLELES = 63
 
@@ -115,7 +115,7 @@ class VariantFile:
 
     def lines(self, chrom: str) -> Iterator[str]:
         """All records of a contig as text, every sample's calls included."""
-        return self._lines(chrom, 0, _BEHIND_ANY_CONTIG)
+        return self._lines(chrom, 0, BEHIND_ANY_CONTIG)
 
     def lines_within(self, chrom: str, start: int, end: int) -> Iterator[str]:
         """Records that overlap [start, end) of a contig as text, every sample's calls included."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 
+from ..genome.cohort_files import fingerprints
 from ..genome.doctor import Agreement
 from ..genome.provenance import fingerprint
 from ..genome.tally import VariantTally
@@ -28,17 +29,17 @@ def match_report(
     """The report of a run.
 
     Returns:
-        package, model, inputs (with fingerprints), settings, genes and tissues (predicted, left out, rejected),
-        reference_agreement, and per sample and contig the records read, in windows, REF-checked, applied and skipped
-        by reason, calls on autosomes that this process found not diploid, and how many genes have each status and
-        reason; damage, what this process met and mended in stores.
+        package, model, inputs (with fingerprints; of several VCFs a list), settings, genes and tissues (predicted, left
+        out, rejected), reference_agreement, and per sample and contig the records read, in windows, REF-checked,
+        applied and skipped by reason, calls on autosomes that this process found not diploid, and how many genes have
+        each status and reason; damage, what this process met and mended in stores.
     """
     model, query = asked.opened.model, asked.query
     status: Counter[str] = sum((Counter(of_sample) for of_sample in statuses.values()), Counter())
     not_diploid = {person.sample: person.calls_not_diploid for person in asked.people}
-    inputs = {"fasta": fingerprint(asked.reference.path, whole_file_checksums)}
+    inputs: dict[str, Any] = {"fasta": fingerprint(asked.reference.path, whole_file_checksums)}
     if asked.vcf is not None:
-        inputs["vcf"] = fingerprint(asked.vcf, whole_file_checksums)
+        inputs["vcf"] = fingerprints(asked.vcf, whole_file_checksums)
     return {
         "package": {
             "name": "variantformer-hf",

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import InputError, ReferenceMismatchError
+from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from ..genome.doctor import Agreement, reference_agreement
 from ..genome.interval import Interval
 from ..genome.intervals import merged
@@ -12,6 +12,7 @@ from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.tally import VariantTally
+from ..genome.variant_files import genotype_source
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +21,15 @@ _AGREEMENT_SAMPLE = 2_000
 
 
 def open_people(
-    reference: ReferenceGenome, vcf: str | Path | None, samples: Sequence[str] | None, options: GenotypeOptions
+    reference: ReferenceGenome, vcf: GivenGenotypes | None, samples: Sequence[str] | None, options: GenotypeOptions
 ) -> list[PersonalGenome]:
     """One personal genome per asked sample; without a file of variants the reference genome itself.
+
+    Args:
+        reference: the FASTA.
+        vcf: the file of variants, or several, as for ``PersonalGenome``.
+        samples: names; None = the only one.
+        options: how records become sequence.
 
     Raises:
         InputError: samples without a file, asked for twice or not in it; the file cannot be used (see PersonalGenome).
@@ -32,20 +39,22 @@ def open_people(
             raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
         return [PersonalGenome(reference)]
     asked = list(dict.fromkeys(samples)) if samples else [None]
-    people = [PersonalGenome(reference, vcf, sample, options) for sample in asked]
+    source = genotype_source(vcf)
+    people = [PersonalGenome(reference, source, sample, options) for sample in asked]
     if people[0].index_is_older:
-        logger.warning("%s: its index is older than the file; if that changed since, index it anew", vcf)
+        path = source.older_indexes[0] if isinstance(source, CohortFiles) else source
+        logger.warning("%s: its index is older than the file; if that changed since, index it anew", path)
     return people
 
 
 def check_records(
-    reference: ReferenceGenome, vcf: str | Path, spans: Sequence[Interval], *, allow_unused: bool = False
+    reference: ReferenceGenome, vcf: Genotypes, spans: Sequence[Interval], *, allow_unused: bool = False
 ) -> Agreement:
     """Check that a file has records where the run looks, and that their REF alleles are what the FASTA holds.
 
     Args:
         reference: the FASTA.
-        vcf: the file of variants.
+        vcf: the file of variants, or several, looked over.
         spans: where the run looks.
         allow_unused: a file without a record there will do.
 
@@ -68,7 +77,7 @@ def check_records(
     return agreement
 
 
-def check_person_agreement(tally: VariantTally, vcf: str | Path, sample: str) -> None:
+def check_person_agreement(tally: VariantTally, vcf: Genotypes, sample: str) -> None:
     """Check the whole run's count of REF alleles as :func:`check_records` does for a part before it.
 
     Raises:
@@ -78,7 +87,7 @@ def check_person_agreement(tally: VariantTally, vcf: str | Path, sample: str) ->
     _require_agreement(total.ref_checked, total.ref_checked - total.ref_mismatched, vcf, f"sample {sample}")
 
 
-def _require_agreement(checked: int, matched: int, vcf: str | Path, record: str | None) -> None:
+def _require_agreement(checked: int, matched: int, vcf: Genotypes, record: str | None) -> None:
     if checked and matched < MINIMUM_AGREEMENT * checked:
         raise ReferenceMismatchError(
             f"only {matched} of {checked} records ({matched / checked:.1%}) have the REF allele that the FASTA holds",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from ..genome.cohort_files import GivenGenotypes, contents_of
 from ..genome.genes import GeneTable
 from ..genome.options import GenotypeOptions
 from ..genome.provenance import content_of
@@ -72,7 +73,10 @@ class ExpressionPredictor:
         return self.model.tissue_names
 
     def predict(
-        self, fasta: str | Path | ReferenceGenome, vcf: str | Path | None = None, **request: Any
+        self,
+        fasta: str | Path | ReferenceGenome,
+        vcf: GivenGenotypes | None = None,
+        **request: Any,
     ) -> "pd.DataFrame":
         """Predict expression: the table of :meth:`run`.
 
@@ -93,7 +97,7 @@ class ExpressionPredictor:
     def run(
         self,
         fasta: str | Path | ReferenceGenome,
-        vcf: str | Path | None = None,
+        vcf: GivenGenotypes | None = None,
         *,
         on_plan: Callable[[RunEstimate], None] | None = None,
         on_gene: Callable[[int, int], None] | None = None,
@@ -107,7 +111,8 @@ class ExpressionPredictor:
 
         Args:
             fasta: the reference genome.
-            vcf: the people's variants, indexed; None = the reference genome itself, as the sample ``reference``.
+            vcf: the people's variants, indexed: a file, or several, a chromosome each or a piece of one (a list, a
+                glob or a pattern with ``{contig}``); None = the reference genome itself, as the sample ``reference``.
             on_plan: called with what the run will take, before it begins.
             on_gene: called with (done, total) now and then, of this process's genes and people.
             parts: folder for what is done while the run goes on; a run that finds its own unfinished parts there goes
@@ -122,9 +127,12 @@ class ExpressionPredictor:
         """
         wanted = PredictionRequest(**request)
         asked = open_request(self.model, fasta, vcf, wanted)
+        source = asked.vcf
         reaches = asked.reaches()
         allow_unused = wanted.allow_unused
-        agreement = None if vcf is None else check_records(asked.reference, vcf, reaches, allow_unused=allow_unused)
+        agreement = (
+            None if source is None else check_records(asked.reference, source, reaches, allow_unused=allow_unused)
+        )
         warn_of_missing_contigs(asked.people[0], [reach.chrom for reach in reaches])
         group = self._processes()
         description = self._run_description(asked, wanted)
@@ -161,10 +169,10 @@ class ExpressionPredictor:
             folder.remove()  # there is no number in it to go on from
         for number, (person, tally) in enumerate(zip(people, tallies, strict=True)):
             person.close()
-            if vcf is not None:
-                check_person_agreement(tally, vcf, person.sample)
+            if source is not None:
+                check_person_agreement(tally, source, person.sample)
             endings = [_ending(done[number, gene]) for gene in range(len(genes))]
-            check_used(person.sample, endings, vcf, allow_unused=allow_unused)
+            check_used(person.sample, endings, source, allow_unused=allow_unused)
         predictions = [
             GenePrediction.of(done[person, index], people[person].sample, gene)
             for person in range(len(people))
@@ -187,7 +195,12 @@ class ExpressionPredictor:
             parts=folder,
         )
 
-    def plan(self, fasta: str | Path | ReferenceGenome, vcf: str | Path | None = None, **request: Any) -> RunEstimate:
+    def plan(
+        self,
+        fasta: str | Path | ReferenceGenome,
+        vcf: GivenGenotypes | None = None,
+        **request: Any,
+    ) -> RunEstimate:
         """What a run would take, without doing it; arguments and errors as for :meth:`run`."""
         asked = open_request(self.model, fasta, vcf, PredictionRequest(**request))
         for person in asked.people:
@@ -211,7 +224,7 @@ class ExpressionPredictor:
         return {
             **self.model.description(),
             "fasta": content_of(asked.reference.path),
-            "vcf": None if asked.vcf is None else content_of(asked.vcf),
+            "vcf": None if asked.vcf is None else contents_of(asked.vcf),
             "options": asked.options.as_dict(),
             "samples": [person.sample for person in asked.people],
             "genes": [gene.gene_id for gene in asked.query.genes],

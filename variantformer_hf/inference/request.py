@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..genome.cohort_files import Genotypes, GivenGenotypes
 from ..genome.interval import Interval
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
+from ..genome.variant_files import genotype_source
 from ..zoo.gene_model import GeneModel
 from ..zoo.opened_model import OpenedModel
 from .people import open_people
@@ -45,7 +47,7 @@ class OpenedRequest:
     """A run's files, opened, and its names, looked up."""
 
     opened: OpenedModel
-    vcf: str | Path | None
+    vcf: Genotypes | None
     options: GenotypeOptions
     query: Query
     people: list[PersonalGenome]
@@ -61,7 +63,10 @@ class OpenedRequest:
 
 
 def open_request(
-    model: GeneModel, fasta: str | Path | ReferenceGenome, vcf: str | Path | None, request: PredictionRequest
+    model: GeneModel,
+    fasta: str | Path | ReferenceGenome,
+    vcf: GivenGenotypes | None,
+    request: PredictionRequest,
 ) -> OpenedRequest:
     """Open the files of a run and look up its names.
 
@@ -86,4 +91,5 @@ def open_request(
                 record="; ".join(str(entry) for entry in query.rejected if entry.kind == kind) or None,
                 remedy=f"Ask for at least one {kind} that the model knows.",
             )
-    return OpenedRequest(opened, vcf, options, query, open_people(reference, vcf, request.samples, options))
+    source = None if vcf is None else genotype_source(vcf)
+    return OpenedRequest(opened, source, options, query, open_people(reference, source, request.samples, options))

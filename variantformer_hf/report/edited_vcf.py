@@ -9,10 +9,12 @@ import pysam
 
 from ..errors import InputError
 from ..files import whole_file
+from ..genome.cohort_files import CohortFiles, Genotypes
 from ..genome.edited import EditedGenome
 from ..genome.edited_records import RecordQueue
 from ..genome.record_columns import Record
 from ..genome.sample_names import FIXED_COLUMNS
+from ..genome.variant_files import VariantFiles, open_files
 from ..genome.variants import VariantFile
 
 
@@ -58,11 +60,10 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
             remedy="Give a VCF or BCF with a sample.",
         )
     counts = {"records": 0, "replaced": 0, "added": 0}
-    file = VariantFile(source.path, source.sample)
+    file = open_files(source.path, source.sample)
     try:
         with whole_indexed_vcf(path) as partial, pysam.BGZFile(str(partial), "wb") as output:
-            with pysam.VariantFile(str(source.path)) as described:
-                header = described.header
+            header = _joined_header(source.path)
             output.write(_header(header, source.sample, genome).encode())
             scalars = {name for name, field in header.formats.items() if field.number == 1}
             contigs = [*file.indexed_contigs]
@@ -97,7 +98,7 @@ def whole_indexed_vcf(path: Path) -> Iterator[Path]:
 
 
 def _lines(
-    file: VariantFile, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
+    file: VariantFile | VariantFiles, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
 ) -> Iterator[str]:
     """A contig's records after the edits, of the one sample."""
     records, edited_contig = genome.edited_records, genome.edited_contigs().get(chrom)
@@ -106,8 +107,7 @@ def _lines(
     for edit in (each.edit for each in placed if each.edit.is_carried):
         queue.push_edit(edit, _added_line(chrom, edit.record()))
         counts["added"] += 1
-    column = FIXED_COLUMNS + file.samples.index(str(file.sample))
-    for line in file.lines(chrom):
+    for line, column, part in _file_lines(file, chrom):
         fields = line.split("\t", column + 1)
         position = int(fields[1]) - 1
         yield from queue.pop_before(position)
@@ -118,7 +118,7 @@ def _lines(
         if edited_contig is None or not records.may_change(edited_contig, position):
             yield "\t".join(kept)
             continue
-        record = file.parse(line)
+        record = part.parse(line)
         left = records.remaining(record, edited_contig)
         counts["replaced"] += left != [record]
         for each in left:
@@ -132,6 +132,14 @@ def _lines(
             else:
                 queue.push_piece(each.position, "\t".join(changed))
     yield from queue.pop_all()
+
+
+def _file_lines(file: VariantFile | VariantFiles, chrom: str) -> Iterator[tuple[str, int, VariantFile]]:
+    """A contig's lines, the column of the one sample in each, and the file that it is of."""
+    for part in file.files_on(chrom) if isinstance(file, VariantFiles) else [file]:
+        column = FIXED_COLUMNS + part.samples.index(str(part.sample))
+        for line in part.lines(chrom):
+            yield line, column, part
 
 
 def _piece(piece: Record, fields: Sequence[str], scalars: Set[str]) -> list[str]:
@@ -159,6 +167,19 @@ def _added_line(chrom: str, record: Record) -> str:
 def _genotype(record: Record) -> str:
     alleles = ["." if allele is None else str(allele) for allele in record.genotype or ()]
     return ("|" if record.phased else "/").join(alleles)
+
+
+def _joined_header(source: Genotypes) -> pysam.VariantHeader:
+    """The header of the person's file; of several files all that any of them declares."""
+    paths = source.paths if isinstance(source, CohortFiles) else [source]
+    headers = []
+    for path in paths:
+        with pysam.VariantFile(str(path)) as file:
+            headers.append(file.header.copy())
+    joined = headers[0]
+    for header in headers[1:]:
+        joined.merge(header)
+    return joined
 
 
 def _header(header: pysam.VariantHeader, sample: str, genome: EditedGenome) -> str:

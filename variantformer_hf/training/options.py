@@ -106,6 +106,8 @@ class LoopOptions:
 
 
 ActivityEntry = Mapping[str, str]
+# A file or a pattern, or a list of them.
+GivenFiles = Path | tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class EncoderOptions:
     Attributes:
         loop: see there.
         fasta: the reference genome.
-        vcfs: donor -> VCF, or one VCF of all donors under the name ``*``.
+        vcfs: donor -> VCF, or the VCF of all donors under the name ``*``; for a file there may be a list or a pattern,
+            see ``PersonalGenome``.
         cres: the cCRE table.
         activity: files of one donor and tissue each: ``{path:, donor:, tissue:}``.
         tokenizer: folder or file of the DNA tokenizer; None = trained on the cCREs.
@@ -128,7 +131,7 @@ class EncoderOptions:
 
     loop: LoopOptions
     fasta: Path
-    vcfs: Mapping[str, Path]
+    vcfs: Mapping[str, GivenFiles]
     cres: Path
     activity: tuple[ActivityEntry, ...]
     tokenizer: Path | None = None
@@ -146,7 +149,7 @@ class ExpressionOptions:
     Attributes:
         loop: see there.
         fasta: the reference genome.
-        vcfs: cohort -> a VCF of all its donors.
+        vcfs: cohort -> the VCF of all its donors, or several files: a list or a pattern, see ``PersonalGenome``.
         expression: folder that ``harmonize`` made.
         split: file of a :class:`Split`.
         model: folder of a model to go on from; None = a new one, for recipes that make one.
@@ -166,7 +169,7 @@ class ExpressionOptions:
 
     loop: LoopOptions
     fasta: Path
-    vcfs: Mapping[str, Path]
+    vcfs: Mapping[str, GivenFiles]
     expression: Path
     split: Path
     model: Path | None = None
@@ -257,6 +260,8 @@ def _value(hint: Any, value: Any, file: Path, name: str) -> Any:
         return None
     if type(None) in get_args(hint):
         hint = next(each for each in get_args(hint) if each is not type(None))
+    if hint == GivenFiles:
+        hint = tuple[Path, ...] if isinstance(value, list) else Path
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise _wrong(file, name, value, "options of its own")

@@ -4,11 +4,11 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..genome.cohort_files import Genotypes
 from ..genome.consensus import OUTCOME_CODE, OUTCOMES, Outcome
 from ..genome.personal import PersonalGenome
 
@@ -86,7 +86,7 @@ def warn_of_missing_contigs(person: PersonalGenome, contigs: Iterable[str]) -> N
         )
 
 
-def check_used(sample: str, endings: Iterable[tuple[str, str]], vcf: str | Path | None, *, allow_unused: bool) -> None:
+def check_used(sample: str, endings: Iterable[tuple[str, str]], vcf: Genotypes | None, *, allow_unused: bool) -> None:
     """Stop where nothing of a person's file was used in any gene.
 
     Args:
