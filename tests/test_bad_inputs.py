@@ -340,6 +340,82 @@ for _url in ("https://example.org/a.vcf.gz", "s3://bucket/a.vcf.gz", "gs://bucke
     bad(f"effects: --vcf {_url}", _url)(lambda d, url=_url: effects(d, "--vcf", url))  # type: ignore[misc]
 
 
+# -- Several files of genotypes, read together by each command ---------------------------------------------------------
+
+
+def second(desk: Desk, name: str = "second.vcf.gz", samples: tuple[str, ...] = ("S1",), **options: object) -> Path:
+    """A file of the other contig, good beside the good one."""
+    base = desk.world.reference.sequence("chrX", 99, 100)
+    calls = ["0/1"] * len(samples)
+    line = record(100, base, "A" if base != "A" else "C", *calls, chrom="chrX")
+    options = {"contigs": CONTIGS, **options}
+    return write_vcf(desk.folder / name, [line], samples=samples, **options)  # type: ignore[arg-type]
+
+
+def unindexed(desk: Desk) -> Path:
+    path = second(desk)
+    Path(f"{path}.tbi").unlink()
+    return path
+
+
+SEVERAL: dict[str, tuple[Callable[[Desk], list[object]], tuple[str, ...]]] = {
+    "a glob that matches nothing": (lambda d: [f"{d.folder}/none*.vcf.gz"], ("none*.vcf.gz", "matches no file")),
+    "a pattern that matches nothing": (
+        lambda d: [second(d), f"{d.folder}/none.{{contig}}.vcf.gz"],
+        ("none.{contig}.vcf.gz", "matches no file"),
+    ),
+    "a file given twice": (lambda d: [d.vcf, d.vcf], ("good.vcf.gz", "given twice")),
+    "a chromosome twice": (
+        lambda d: [d.vcf, d.person(record(2_000, d.ref, d.alt, "0/1"))],
+        ("bad.vcf.gz", "good.vcf.gz", "chr1", "same stretch"),
+    ),
+    "files of other samples": (
+        lambda d: [d.vcf, second(d, samples=("A", "B", "C", "D"))],
+        ("second.vcf.gz", "good.vcf.gz", "A, B, C and 1 more", "S1"),
+    ),
+    "files of different assemblies": (
+        lambda d: [d.vcf, second(d, contigs={**CONTIGS, "chr1": LENGTH + 1})],
+        ("second.vcf.gz", "good.vcf.gz", str(LENGTH + 1)),
+    ),
+    "files of other names for a contig": (
+        lambda d: [d.vcf, second(d, contigs={"1": LENGTH, "chrX": 200})],
+        ("second.vcf.gz", "good.vcf.gz", "chr1", "rename-chrs"),
+    ),
+    "one of two without an index": (lambda d: [d.vcf, unindexed(d)], ("second.vcf.gz", "index", "tabix")),
+    "one of two that is not there": (lambda d: [d.vcf, d.folder / "gone.vcf.gz"], ("gone.vcf.gz", "no such file")),
+}
+
+
+def repeated(name: str, files: list[object]) -> list[object]:
+    return [word for file in files for word in (name, file)]
+
+
+READERS_OF_SEVERAL: dict[str, Callable[[Desk, list[object]], list[object]]] = {
+    "predict": lambda d, files: predict(d, *repeated("--vcf", files)),
+    "effects": lambda d, files: effects(d, *repeated("--vcf", files)),
+    "mutagenesis": lambda d, files: mutagenesis(d, *repeated("--vcf", files)),
+    "knockout": lambda d, files: knockout(d, *repeated("--vcf", files)),
+    "eqtl": lambda d, files: eqtl(d, *repeated("--vcf", files)),
+    "null": lambda d, files: null(d, *repeated("--panel", files[1:]), panel=Path(str(files[0]))),
+    "counterfactual": lambda d, files: counterfactual(d, *repeated("--vcf", files[1:]), vcf=Path(str(files[0]))),
+    "edit": lambda d, files: edit(d, *repeated("--vcf", files[1:]), vcf=Path(str(files[0]))),
+    "ingest": lambda d, files: ["ingest", *files],
+    "doctor": lambda d, files: ["doctor", "--fasta", d.fasta, *repeated("--vcf", files)],
+    "train": lambda d, files: train(d, vcfs={"LAB": [str(file) for file in files]}),
+}
+for _reader, _arguments_of_several in READERS_OF_SEVERAL.items():
+    for _name, (_several, _words) in SEVERAL.items():
+        # The table of `doctor` breaks long lines.
+        bad(f"{_reader}: {_name}", *(() if _reader == "doctor" else _words))(
+            lambda d, make=_several, arguments=_arguments_of_several: arguments(d, make(d))  # type: ignore[misc]
+        )
+
+
+@bad("predict: a sample that none of several files has", "good.vcf.gz and 1 more", "'Z'")
+def _(d: Desk) -> list[object]:
+    return predict(d, *repeated("--vcf", [d.vcf, second(d)]), "--sample", "Z")
+
+
 @bad("predict: a VCF with a byte order mark", "bom.vcf")
 def _(d: Desk) -> list[object]:
     return predict(d, "--vcf", d.text("bom.vcf", b"\xef\xbb\xbf" + d.plain().read_bytes()))

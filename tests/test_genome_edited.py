@@ -212,3 +212,14 @@ def test_bad_edits(tmp_path: Path) -> None:
         EditedGenome(person, [edit("chr1:4:T>C", "hom"), edit("1:4:TT:CT", "het")])
     with pytest.raises(InputError, match=r"\.vcf\.gz"):
         write_edited_vcf(EditedGenome(person, [edit("chr1:4:T>C", "hom")]), tmp_path / "out.vcf")
+
+
+@pytest.mark.parametrize("name", ["cohort.vcf.gz", "cohort.bcf"])
+def test_the_own_record_of_a_later_sample_is_replaced(tmp_path: Path, name: str) -> None:
+    calls = [record(5, "T", "C", "0/0", "0/1"), record(9, "A", "T", "1/1", "0/0")]
+    vcf = write_vcf(tmp_path / name, calls, contigs={"chr1": len(GENOME)}, samples=["S1", "S2"])
+    reference = ReferenceGenome(write_fasta(tmp_path / "genome.fa", {"chr1": GENOME}))
+    edited = EditedGenome(PersonalGenome(reference, vcf, "S2"), [edit("chr1:5:T:C", "hom")])
+    written = write_edited_vcf(edited, tmp_path / "out.vcf.gz")
+    assert (written.n_records, written.added, written.replaced) == (2, 1, 1)
+    assert VariantFile(tmp_path / "out.vcf.gz").samples == ("S2",)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 import yaml
 from command_line import run
 from genome_files import record, write_fasta, write_vcf
@@ -22,6 +23,7 @@ from small_model import LENGTH, SmallWorld
 from split_files import split_vcf
 
 from variantformer_hf.analysis.backgrounds import open_backgrounds
+from variantformer_hf.cli import app
 from variantformer_hf.data.donors import DonorGenomes
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.errors import AssemblyError, ContigError, InputError, SampleError
@@ -263,6 +265,19 @@ def test_every_command_reads_all_files_of_a_repeated_option(
         assert written[way]
     assert written["several"] == written["pattern"]
     assert written["several"] == written["whole"]
+
+
+def test_no_command_takes_the_last_of_several_in_silence() -> None:
+    options = [
+        (command.name, option)
+        for command in typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+        for option in command.params
+        if {"--vcf", "--panel"} & set(option.opts) or (command.name == "ingest" and option.name == "vcf")
+    ]
+    assert {name for name, _ in options} == {
+        *("predict", "effects", "mutagenesis", "knockout", "eqtl", "null", "counterfactual", "edit", "doctor", "ingest")
+    }
+    assert all(option.multiple or option.nargs == -1 for _, option in options)
 
 
 def test_doctor_looks_at_all_files(world: SmallWorld, cohort: SmallCohort, split: list[Path]) -> None:

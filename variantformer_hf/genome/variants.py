@@ -103,6 +103,11 @@ class VariantFile:
         self.contigs.update({name: None for name in indexed if name not in self.contigs})
 
     @property
+    def call_column(self) -> int | None:
+        """Number of the sample's column in :meth:`lines`, from 0; None in a file without samples."""
+        return self._column
+
+    @property
     def index_is_older(self) -> bool:
         """Whether the file was written after its index, which may then miss records."""
         return self._index.stat().st_mtime + 1 < self.path.stat().st_mtime

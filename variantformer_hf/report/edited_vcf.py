@@ -137,7 +137,8 @@ def _lines(
 def _file_lines(file: VariantFile | VariantFiles, chrom: str) -> Iterator[tuple[str, int, VariantFile]]:
     """A contig's lines, the column of the one sample in each, and the file that it is of."""
     for part in file.files_on(chrom) if isinstance(file, VariantFiles) else [file]:
-        column = FIXED_COLUMNS + part.samples.index(str(part.sample))
+        column = part.call_column
+        assert column is not None
         for line in part.lines(chrom):
             yield line, column, part
 
