@@ -24,7 +24,7 @@ def keys_dataset(
     """Keys of an epoch, in shards.
 
     Args:
-        keys: (shards, of, **options) -> the keys of some shards, in order.
+        keys: takes some shards, how many there are (``of``) and the options; gives the keys of those shards, in order.
         n: keys of all processes.
         shards: at most so many; no more than this process has keys.
         options: of ``keys``; the ``share`` among them.
