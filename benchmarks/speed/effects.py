@@ -88,7 +88,7 @@ def measure(folder: Path, asked: Any) -> dict[str, Any]:
     model = VariantFormerGeneModel(network.eval(), processor, *tables, precision="float32")
     scorer = VariantScorer(model)
     person = PersonalGenome(reference, files.vcf)
-    opened, background = scorer.open(reference), backgrounds_of(person)
+    opened, background = scorer.open(reference), backgrounds_of(person, person.options.mode)
     gene = opened.gene("BENCH", TISSUES)
     regions = gene.regions
     report: dict[str, Any] = {
