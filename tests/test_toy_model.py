@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from gene_model_tests import Case, GeneModelTests
+from genome_files import record, write_vcf
 from toy_case import GENES, TISSUES, answer, oriented, toy_case, window_of
 from toy_model import TOY, ToyConfig, ToyForExpression, ToyGeneModel
 
@@ -251,3 +252,20 @@ def test_where_memory_ran_out_the_next_batch_is_smaller(case: Case, model: GeneM
     for found, wanted in zip(opened.predict(inputs, [0, 1]), expected, strict=True):
         np.testing.assert_array_equal(found.values, wanted.values)
     assert sizes == [8, 4, 2, 2, 4, 2, 2, 4, 2, 2, 2, 2]
+
+
+def test_a_gene_that_is_not_known_has_no_effect_anywhere_and_not_zero(
+    case: Case, model: GeneModel, tmp_path: Path
+) -> None:
+    from variantformer_hf.analysis.mutagenesis import mutagenesis
+    from variantformer_hf.genome.interval import Interval
+
+    held = reference_window(case, "PLUS")[4]
+    unknown = record(495, held, {"A": "C", "C": "A", "G": "T", "T": "G"}[held], "./.")
+    vcf = write_vcf(tmp_path / "unknown.vcf.gz", [unknown], contigs={"chr1": 2_000})
+    person = PersonalGenome(ReferenceGenome(case.fasta), vcf)
+    stretch = Interval("chr1", 494, 497)
+    (found,) = mutagenesis(VariantScorer(model), person, "PLUS", [stretch], allow_unused=True)
+    assert found.status == "all_skipped"
+    assert found.substitutions is not None
+    assert np.isnan(found.substitutions).all()

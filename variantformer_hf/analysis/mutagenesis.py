@@ -34,7 +34,8 @@ class Mutagenesis:
         gene_id: the gene.
         tissues: names of the T tissues.
         reference: the FASTA's bases, upper case.
-        substitutions: (L, 4, T) float32, by base A, C, G, T; 0 where the base is the reference's; or None.
+        substitutions: (L, 4, T) float32, by base A, C, G, T; 0 where the base is the reference's (NaN in a gene
+            without a number); or None.
         deletions: (L, T) float32, of one base; or None.
         shuffles: (W, T) float32, mean over the shuffles of each window; or None.
         shuffle_window: bases in a window; the last one may have fewer.
@@ -325,7 +326,7 @@ def _gathered(
         arrays["substitutions"] = np.full((length, len(BASES), n_tissues), np.nan, dtype=np.float32)
         for place, held in enumerate(bases):
             if held in BASES:
-                arrays["substitutions"][place, BASES.index(held)] = 0
+                arrays["substitutions"][place, BASES.index(held)] = np.where(np.isnan(base), np.nan, 0)
     if "deletions" in kinds:
         arrays["deletions"] = np.full((length, n_tissues), np.nan, dtype=np.float32)
     if "shuffles" in kinds:
