@@ -269,3 +269,14 @@ def test_a_gene_that_is_not_known_has_no_effect_anywhere_and_not_zero(
     assert found.status == "all_skipped"
     assert found.substitutions is not None
     assert np.isnan(found.substitutions).all()
+
+
+def test_a_scorer_keeps_a_genome_until_its_file_is_another(case: Case, model: GeneModel, tmp_path: Path) -> None:
+    fasta = tmp_path / "genome.fa"
+    fasta.write_bytes(case.fasta.read_bytes())
+    scorer = VariantScorer(model)
+    first = scorer.open(ReferenceGenome(fasta))
+    assert scorer.open(ReferenceGenome(fasta)) is first
+    lines = fasta.read_text().splitlines()
+    fasta.write_text("\n".join([lines[0], *(line[::-1] for line in lines[1:])]) + "\n")
+    assert scorer.open(ReferenceGenome(fasta)) is not first

@@ -72,7 +72,7 @@ class VariantScorer:
 
     def __init__(self, model: GeneModel, *, variants_at_once: int = VARIANTS_AT_ONCE) -> None:
         self.model, self.variants_at_once = model, variants_at_once
-        self._last: GenomeScorer | None = None
+        self._last: tuple[dict[str, Any], GenomeScorer] | None = None
 
     @classmethod
     def from_pretrained(cls, model: str | Path, *, precision: str = "float32", **options: Any) -> "VariantScorer":
@@ -87,9 +87,11 @@ class VariantScorer:
 
     def open(self, reference: ReferenceGenome) -> GenomeScorer:
         """The model for the genomes of one FASTA; the last one is kept, with what it knows of the reference."""
-        if self._last is None or content_of(self._last.opened.reference.path) != content_of(reference.path):
-            self._last = GenomeScorer(self.model, reference, variants_at_once=self.variants_at_once)
-        return self._last
+        content = content_of(reference.path)
+        if self._last is None or self._last[0] != content:
+            opened = GenomeScorer(self.model, reference, variants_at_once=self.variants_at_once)
+            self._last = content, opened
+        return self._last[1]
 
     def score(
         self,

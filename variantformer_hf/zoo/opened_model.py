@@ -72,6 +72,18 @@ class OpenedModel:
             InputError: memory does not suffice for one gene in one output.
         """
         able = [each for each in inputs if each.ending is None]
+        found = iter(self.predict_able(able, outputs) if able else [])
+        return [
+            self.checked(next(found)) if each.ending is None else GeneOutput.nothing(each.ending, len(outputs))
+            for each in inputs
+        ]
+
+    def predict_able(self, able: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+        """Predict genes that are all there, whatever the numbers; plain: a few at a time through the network.
+
+        Raises:
+            InputError: memory does not suffice for one gene in one output.
+        """
         found: list[GeneOutput] = []
         halvings: list[bool] = []
         while len(found) < len(able):
@@ -82,11 +94,7 @@ class OpenedModel:
             if halvings:  # so many were too many, and would be again
                 self._at_once = max(1, self._at_once // 2)
                 halvings.clear()
-        predicted = iter(found)
-        return [
-            self.checked(next(predicted)) if each.ending is None else GeneOutput.nothing(each.ending, len(outputs))
-            for each in inputs
-        ]
+        return found
 
     def checked(self, output: GeneOutput) -> GeneOutput:
         """A prediction; without numbers, and ``not_finite``, where one is none."""

@@ -69,20 +69,10 @@ class VariantFormerOpened(OpenedModel):
         )
         return TokenInput(regions, RecordUse(OK), nothing, nothing, "", tokens)
 
-    def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+    def predict_able(self, able: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
         """Predict genes, cCREs by what is known of them, see :class:`OpenedModel`."""
-        work = [
-            GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-")
-            for each in inputs
-            if each.ending is None
-        ]
-        found = iter(self.engine.predict(work, outputs) if work else [])
-        return [
-            self.checked(GeneOutput(*next(found)))
-            if each.ending is None
-            else GeneOutput.nothing(each.ending, len(outputs))
-            for each in inputs
-        ]
+        work = [GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-") for each in able]
+        return [GeneOutput(*each) for each in self.engine.predict(work, outputs)]
 
     def states(
         self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0
