@@ -1,0 +1,39 @@
+"""Records of a cohort's file with everybody's calls, some at a time: what a store is made of, whichever format it was."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlock:
+    """Some records of a contig, in file order (n of them), and all calls that are not 0/0 (c of them).
+
+    Attributes:
+        position, end: (n,) int64, 0-based half-open stretch by which regions find the record.
+        alleles: (n,) int64, a number for REF and ALT, see ``record_columns.alleles_digest``.
+        flags: (n,) uint8, of ``store_layout``: SITE, HOM_REF, PASSES, LONGER.
+        ref, alt: (n,) uint8, first letters of REF and ALT.
+        text_size: (n,) int64, how much of ``text`` is each record's; 0 for sites that pass, which their letters say.
+        text: (m,) uint8, REF, ALT and FILTER of the others, tabs between them, one record behind the other.
+        call_record: (c,) int64, index of the record in this block, ascending.
+        call_sample: (c,) int64, index of the sample in the file, ascending within a record.
+        call_genotype: (c,) int64, index into ``genotypes``.
+        genotypes: the different genotypes of the block, as a VCF writes them: ``0|1``, ``./.``, ``1``.
+    """
+
+    position: np.ndarray
+    end: np.ndarray
+    alleles: np.ndarray
+    flags: np.ndarray
+    ref: np.ndarray
+    alt: np.ndarray
+    text_size: np.ndarray
+    text: np.ndarray
+    call_record: np.ndarray
+    call_sample: np.ndarray
+    call_genotype: np.ndarray
+    genotypes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.position)
