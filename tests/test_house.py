@@ -7,9 +7,9 @@ from pathlib import Path
 import variantformer_hf
 
 PACKAGE = Path(variantformer_hf.__file__).parent
-# Modules beside the folders, which know nothing of them.
-GROUND = {"errors", "files", "folder", "lazy_names", "run_key", "version", "whole_folders", "yaml_file"}
-BELOW = {"genome": set(), "tokenization": set(), "evaluation": set()}
+# Modules beside the folders, and a folder of such, which know nothing of the others.
+GROUND = {"errors", "files", "folder", "lazy_names", "run_key", "version", "whole_folders", "work", "yaml_file"}
+BELOW = {"genome": set(), "tokenization": set(), "evaluation": set(), "work": set()}
 BELOW["modeling"] = {"tokenization"}
 BELOW["zoo"] = {"genome", "tokenization", "modeling"}
 BELOW["inference"] = {"genome", "zoo"}
@@ -147,3 +147,9 @@ def test_only_families_names_families() -> None:
             continue  # a made VariantFormer, and the converter's command
         named += [f"{name} -> {other}" for other in found if FAMILIES & set(other.split("."))]
     assert sorted(named) == []
+
+
+def test_units_of_work_know_nothing_of_what_is_in_them() -> None:
+    below = {"errors", "files", "folder", "run_key", "work"}
+    found = {other.split(".")[1] for name, others in graph().items() if room(name) == "work" for other in others}
+    assert found and found <= below

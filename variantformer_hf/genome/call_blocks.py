@@ -1,4 +1,4 @@
-"""Records of a cohort's file with everybody's calls, some at a time: what a store is made of, whichever format it was."""
+"""A cohort's records with everybody's calls, some at a time: what a store is made of, whichever format it was."""
 
 from dataclasses import dataclass
 

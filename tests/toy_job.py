@@ -1,0 +1,105 @@
+"""A job whose answer is known: each unit writes the square of its number."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from variantformer_hf.errors import InputError
+from variantformer_hf.files import whole_file
+from variantformer_hf.work import Unit, unit_of
+
+
+@dataclass(frozen=True)
+class Squares:
+    """The job.
+
+    Attributes:
+        folder: where units are written, and, beside them in ``began``, a line each time that one is begun.
+        seconds: that each unit takes.
+        refused: numbers that cannot be done.
+        deadly: numbers whose process dies, always.
+    """
+
+    folder: Path
+    seconds: float = 0.0
+    refused: frozenset[int] = frozenset()
+    deadly: frozenset[int] = frozenset()
+
+    def open(self) -> "SquareWriter":
+        return SquareWriter(self)
+
+    def units(self, count: int) -> list[Unit]:
+        self.folder.mkdir(exist_ok=True)
+        return [unit_of("square", number) for number in range(count)]
+
+    def is_done(self, unit: Unit) -> bool:
+        return self.path(unit).exists()
+
+    def path(self, unit: Unit) -> Path:
+        return self.folder / f"{unit.name}.txt"
+
+    def answers(self) -> list[int]:
+        """What is written, in order."""
+        return sorted(int(path.read_text()) for path in self.folder.glob("square-*.txt"))
+
+    def begun(self) -> list[str]:
+        """Names of units, each time that one was begun, in whatever process."""
+        path = self.folder / "began"
+        return path.read_text().split() if path.exists() else []
+
+
+class SquareWriter:
+    """The worker."""
+
+    def __init__(self, job: Squares) -> None:
+        self.job = job
+
+    def do(self, unit: Unit) -> None:
+        with (self.job.folder / "began").open("a") as file:
+            file.write(f"{unit.name}\n")
+        if unit.content in self.job.refused:
+            raise InputError("has no square", record=str(unit.content))
+        if unit.content in self.job.deadly:
+            os._exit(1)
+        time.sleep(self.job.seconds)
+        with whole_file(self.job.path(unit)) as partial:
+            partial.write_text(str(unit.content**2))
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class PreparedSquares(Squares):
+    """The same, whose squares are computed ahead."""
+
+    def open(self) -> "PreparedWriter":  # type: ignore[override]
+        return PreparedWriter(self)
+
+
+class PreparedWriter:
+    """Its worker; it counts how far ahead of what is done it was asked to prepare."""
+
+    furthest = 0
+
+    def __init__(self, job: Squares) -> None:
+        self.job, self.prepared, self.done, self.thread = job, 0, 0, threading.get_ident()
+
+    def prepare(self, unit: Unit) -> int:
+        self.prepared += 1
+        type(self).furthest = max(self.furthest, self.prepared - self.done)
+        if unit.content in self.job.refused:
+            raise InputError("has no square", record=str(unit.content))
+        return int(unit.content**2)
+
+    def do(self, unit: Unit, prepared: int) -> None:
+        time.sleep(self.job.seconds)
+        with whole_file(self.job.path(unit)) as partial:
+            partial.write_text(str(prepared))
+        self.done += 1
+        (self.job.folder / "furthest").write_text(str(self.furthest))
+
+    def close(self) -> None:
+        pass
