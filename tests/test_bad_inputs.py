@@ -479,6 +479,26 @@ def _(d: Desk) -> list[object]:
     return predict(d, "--vcf", d.cohort.vcf)
 
 
+@bad("predict: a list of samples of whom most are not there", "lacks 4 of the 5", "'A', 'B', 'C', ...", "D0, D1")
+def _(d: Desk) -> list[object]:
+    return predict(d, "--vcf", d.cohort.vcf, "--samples-file", d.text("names.txt", "A\r\nB\n\n# C\nC\nD1\nE\n"))
+
+
+@bad("predict: everybody, and some by name", "--all-samples", "Give one")
+def _(d: Desk) -> list[object]:
+    return predict(d, "--vcf", d.cohort.vcf, "--all-samples", "--sample", "D1")
+
+
+@bad("predict: a list of samples without a VCF", "without a VCF")
+def _(d: Desk) -> list[object]:
+    return predict(d, "--samples-file", d.text("names.txt", "S1\n"))
+
+
+@bad("predict: a list of samples that is a panel", "names.txt: line 1", "several columns")
+def _(d: Desk) -> list[object]:
+    return predict(d, "--vcf", d.cohort.vcf, "--samples-file", d.text("names.txt", "D1\tGBR\tEUR\n"))
+
+
 @bad("effects: several samples and none named", "8 samples", "--sample")
 def _(d: Desk) -> list[object]:
     return effects(d, "--vcf", d.cohort.vcf)

@@ -133,6 +133,8 @@ def test_several_samples_of_one_file(files: Files, predictor: ExpressionPredicto
     assert result.report["samples"]["carrier"]["total"]["applied"] == 1
     assert result.report["samples"]["not"]["total"]["skipped"] == {"hom_ref": 1}
     assert list(result.genes["records_applied"]) == [0, 1]
+    everybody = predictor.run(files.fasta, vcf, samples="all", genes=["DEMO1"], tissues=["liver"])
+    assert list(everybody.table["sample"]) == ["carrier", "not"]
 
 
 def test_a_deleted_gene_and_a_gene_without_elements_are_nan(

@@ -60,6 +60,16 @@ VcfOption = Annotated[
     ),
 ]
 SampleOption = Annotated[str | None, typer.Option("--sample", help="Sample of the VCF.", rich_help_panel=INPUTS)]
+# Of commands that take several people.
+SamplesOption = Annotated[
+    list[str] | None, typer.Option("--sample", help="Sample of the VCF; repeat for several.", rich_help_panel=INPUTS)
+]
+SamplesFileOption = Annotated[
+    Path | None, typer.Option("--samples-file", help="Samples, one a line, after --sample's.", rich_help_panel=INPUTS)
+]
+AllSamplesOption = Annotated[
+    bool, typer.Option("--all-samples", help="All samples of the VCF.", rich_help_panel=INPUTS)
+]
 BackgroundOption = Annotated[
     str | None,
     typer.Option(

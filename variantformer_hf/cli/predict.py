@@ -11,6 +11,7 @@ from .options import (
     MACHINE,
     OUTPUT,
     AllowUnusedOption,
+    AllSamplesOption,
     AttentionOption,
     CompileOption,
     DeviceOption,
@@ -27,13 +28,15 @@ from .options import (
     OverwriteOption,
     PassOnlyOption,
     PrecisionOption,
+    SamplesFileOption,
+    SamplesOption,
     SnpsOnlyOption,
     StoreOption,
     TissueOption,
 )
 from .outputs import Output, claim
 from .progress import progress
-from .settings import GenotypeSettings, ModelSettings, quiet_libraries
+from .settings import GenotypeSettings, ModelSettings, asked_samples, quiet_libraries
 
 if TYPE_CHECKING:
     from ..inference import PredictionResult
@@ -55,9 +58,9 @@ def predict(
             help=f"Indexed VCF or BCF ({FILES}); without it the reference genome is predicted.", rich_help_panel=INPUTS
         ),
     ] = None,
-    sample: Annotated[
-        list[str] | None, typer.Option(help="Sample of the VCF; repeat for several.", rich_help_panel=INPUTS)
-    ] = None,
+    sample: SamplesOption = None,
+    samples_file: SamplesFileOption = None,
+    all_samples: AllSamplesOption = False,
     gene: Annotated[
         list[str] | None,
         typer.Option(help="Symbol or Ensembl id; repeat for several. Default: all genes.", rich_help_panel=INPUTS),
@@ -143,7 +146,7 @@ def predict(
     if embeddings is not None:
         kind.require("embeddings", "--embeddings")
     request = PredictionRequest(
-        samples=sample,
+        samples=asked_samples(sample, samples_file, all_samples=all_samples),
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
         tissues=tissue,
         skip_invalid=skip_invalid,

@@ -1,5 +1,6 @@
 """What a command was asked, as values that open models and genomes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,22 @@ def quiet_libraries() -> None:
 
     disable_progress_bar()
     pysam.set_verbosity(0)
+
+
+def asked_samples(sample: list[str] | None, samples_file: Path | None, *, all_samples: bool) -> Sequence[str] | None:
+    """Whom a command was asked for: those of ``--sample``, then those of ``--samples-file``; None = nobody by name.
+
+    Raises:
+        InputError: everybody and some by name; the file cannot be read, see ``read_sample_names``.
+    """
+    from ..genome.sample_names import ALL_SAMPLES, read_sample_names
+
+    named = [*(sample or []), *([] if samples_file is None else read_sample_names(samples_file))]
+    if all_samples:
+        if named:
+            raise InputError("--all-samples is everybody, and some are named too", remedy="Give one of the two.")
+        return ALL_SAMPLES
+    return named or None
 
 
 @dataclass(frozen=True, slots=True)

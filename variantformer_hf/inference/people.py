@@ -11,8 +11,9 @@ from ..genome.intervals import merged
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
+from ..genome.sample_names import chosen_samples
 from ..genome.tally import VariantTally
-from ..genome.variant_files import genotype_source
+from ..genome.variant_files import genotype_source, open_files
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +29,29 @@ def open_people(
     Args:
         reference: the FASTA.
         vcf: the file of variants, or several, as for ``PersonalGenome``.
-        samples: names; None = the only one.
+        samples: names, or ``"all"``, see ``chosen_samples``; None = the only one.
         options: how records become sequence.
 
     Raises:
-        InputError: samples without a file, asked for twice or not in it; the file cannot be used (see PersonalGenome).
+        InputError: samples without a file, or not in it; the file cannot be used (see PersonalGenome).
     """
     if vcf is None:
         if samples:
             raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
         return [PersonalGenome(reference)]
-    asked = list(dict.fromkeys(samples)) if samples else [None]
     source = genotype_source(vcf)
+    asked = _named(source, samples) if samples else [None]
     people = [PersonalGenome(reference, source, sample, options) for sample in asked]
     if people[0].index_is_older:
         path = source.older_indexes[0] if isinstance(source, CohortFiles) else source
         logger.warning("%s: its index is older than the file; if that changed since, index it anew", path)
     return people
+
+
+def _named(source: Genotypes, samples: Sequence[str]) -> list[str]:
+    file = open_files(source)
+    file.close()
+    return chosen_samples(source, file.samples, samples)
 
 
 def check_records(

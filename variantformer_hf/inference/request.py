@@ -22,7 +22,8 @@ class PredictionRequest:
     """What is to be predicted of a FASTA and a VCF.
 
     Attributes:
-        samples: which people of the file; None = its only one.
+        samples: which people of the file, a list of names (of a file of names: ``read_sample_names``), or ``"all"``;
+            None = its only one.
         genes: symbols or Ensembl ids (version optional); None = all genes of the model.
         tissues: released names, GTEx names or ontology ids; None = all tissues of the model.
         skip_invalid: go on without genes and tissues that cannot be predicted, instead of stopping.
