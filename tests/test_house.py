@@ -8,7 +8,18 @@ import variantformer_hf
 
 PACKAGE = Path(variantformer_hf.__file__).parent
 # Modules beside the folders, and a folder of such, which know nothing of the others.
-GROUND = {"errors", "files", "folder", "lazy_names", "run_key", "version", "whole_folders", "work", "yaml_file"}
+GROUND = {
+    "errors",
+    "files",
+    "folder",
+    "lazy_names",
+    "named_files",
+    "run_key",
+    "version",
+    "whole_folders",
+    "work",
+    "yaml_file",
+}
 BELOW = {"genome": set(), "tokenization": set(), "evaluation": set(), "work": set()}
 BELOW["modeling"] = {"tokenization"}
 BELOW["zoo"] = {"genome", "tokenization", "modeling"}
