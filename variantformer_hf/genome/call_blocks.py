@@ -1,4 +1,4 @@
-"""A cohort's records with everybody's calls, some at a time: what a store is made of, whichever format it was."""
+"""Records of a cohort's file with the calls of all, some at a time: what a store is made of, whatever the format."""
 
 from dataclasses import dataclass
 
