@@ -1,6 +1,9 @@
 """Records of a cohort's file with the calls of all, some at a time: what a store is made of, whatever the format."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -37,3 +40,44 @@ class CallBlock:
 
     def __len__(self) -> int:
         return len(self.position)
+
+
+class CallSource(Protocol):
+    """An opened file of genotypes of any format, read for all of its samples."""
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        ...
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Names of all samples."""
+        ...
+
+    @property
+    def contigs(self) -> Mapping[str, int | None]:
+        """Name -> length from the header; None where it does not say."""
+        ...
+
+    @property
+    def indexed_contigs(self) -> list[str]:
+        """Contigs that have records, in the order of the file."""
+        ...
+
+    @property
+    def index_is_older(self) -> bool:
+        """Whether the file was written after its index, which may then miss records."""
+        ...
+
+    def blocks(self, contig: str) -> Iterator[CallBlock]:
+        """All records of a contig, ascending by position.
+
+        Raises:
+            InputError: a record is malformed, or is one that a store cannot hold; the message names it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...

@@ -39,6 +39,7 @@ from .store_layout import (
 )
 from .variant_ingest import write_contig
 from .variants import VariantFile, genotype_of
+from .vcf_blocks import VcfBlocks
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class VariantStore:
         self._say(f"{damage}; the contig {chrom} is read anew from {self.path}")
         of_contig = [segment for segment in self._segments if segment["contig"] == chrom]
         partial = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.partial")
-        file = VariantFile(self.path, all_samples=True)
+        file = VcfBlocks(self.path, text_at_once=self._limits.text)
         try:
             partial.mkdir()
             codes = {text: code for code, text in enumerate(self._texts)}
