@@ -1,0 +1,69 @@
+# What several rules ask of the config: the people, their batches, the files.
+import csv
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# Stores of genotypes and hashes; in the run's own folder, so that every job of it finds them.
+CACHE = "results/cache"
+CONTIG = "{contig}"
+
+
+def read_people(path):
+    """The names in the column `sample`, in their order; each once."""
+    try:
+        with Path(path).open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except OSError as error:
+        raise WorkflowError(f"{path}: the table of people cannot be read ({error.strerror}).")
+    if not rows or "sample" not in rows[0]:
+        raise WorkflowError(f"{path}: no row with a column 'sample'. Give a tab-separated table with that heading.")
+    names = {}
+    for number, row in enumerate(rows, start=2):
+        name = (row["sample"] or "").strip()
+        if not name:
+            raise WorkflowError(f"{path}, line {number}: no name in the column 'sample'.")
+        if name in names:
+            raise WorkflowError(f"{path}, line {number}: {name} is there twice. Name each person once.")
+        names[name] = number
+    return list(names)
+
+
+PEOPLE = read_people(config["samples"])
+BATCHES = {
+    f"{number:05d}": PEOPLE[first : first + config["people_per_batch"]]
+    for number, first in enumerate(range(0, len(PEOPLE), config["people_per_batch"]))
+}
+# Files of genotypes: one a chromosome, or one for all of them.
+IS_SPLIT = CONTIG in config["vcf"]
+PIECES = {contig if IS_SPLIT else "all": config["vcf"].replace(CONTIG, contig) for contig in config["contigs"]}
+# A folder that is not there would be passed over in silence where all that is made of it is there.
+if "released" in config and not Path(config["released"]["artifacts"]).is_dir():
+    raise WorkflowError(f"{config['released']['artifacts']}: no such folder. Fetch it: variantformer fetch released.")
+MODEL = f"results/model/{config['released']['model']}" if "released" in config else config["model"]
+
+
+wildcard_constraints:
+    batch=r"\d+",
+    contig="|".join(map(re.escape, config["contigs"])),
+    piece="|".join(map(re.escape, PIECES)),
+
+
+def piece_of(contig):
+    """Which file has a chromosome's genotypes."""
+    return contig if IS_SPLIT else "all"
+
+
+def model_file(wildcards):
+    """What says that the model is there, and which: its config has the hashes of all that belongs to it."""
+    return MODEL if "released" in config else f"{MODEL}/config.json"
+
+
+def predict_options(wildcards):
+    """What the config says of predictions, as options of `variantformer predict`."""
+    chosen = config["predict"]
+    options = ["--precision", chosen["precision"], "--device", chosen["device"]]
+    options += ["--on-ref-mismatch", chosen["on_ref_mismatch"]]
+    options += [] if chosen["mode"] == "default" else ["--mode", chosen["mode"]]
+    options += [f"--{name.replace('_', '-')}" for name in ("snps_only", "pass_only", "allow_unused") if chosen[name]]
+    return options
