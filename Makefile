@@ -15,7 +15,7 @@ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(2)
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef
 
-.PHONY: demo test test-slow lint docs clean
+.PHONY: demo test test-slow lint docs oracles clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
@@ -52,5 +52,20 @@ $(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
 	$(call install,variantformer-hf and what its documentation needs,--editable '.[docs]')
 	@touch $@
 
+# Public implementations in environments of their own, whose outputs are the fixtures in tests/fixtures.
+ORACLES ?= enformer borzoi dnabert2
+ORACLE_PYTHON ?= python3.11
+
+.PRECIOUS: oracles/.venv-%/.ready
+oracles: $(ORACLES:%=oracle-%)
+
+oracle-%: oracles/.venv-%/.ready
+	oracles/.venv-$*/bin/python oracles/$*/make_fixture.py
+
+oracles/.venv-%/.ready: oracles/%/requirements.txt
+	@$(ORACLE_PYTHON) -m venv oracles/.venv-$*
+	oracles/.venv-$*/bin/python -m pip install --disable-pip-version-check -q -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo-output build dist docs/_build
+	rm -rf $(VENV) demo-output build dist docs/_build oracles/.venv-*

@@ -3,6 +3,7 @@
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer
 
 from ..tokenization import DnaTokenizer
+from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .variantformer import (
     CreContexts,
     VariantFormerConfig,
@@ -19,6 +20,9 @@ from .variantformer import (
 
 __all__ = [
     "CreContexts",
+    "EnformerConfig",
+    "EnformerForTracks",
+    "EnformerModel",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",
@@ -42,3 +46,6 @@ for _config, _model in (
 AutoModelForSequenceClassification.register(
     VariantFormerEncoderConfig, VariantFormerForChromatinActivity, exist_ok=True
 )
+# Of a folder of a trunk with heads AutoModel gives the trunk.
+AutoConfig.register(EnformerConfig.model_type, EnformerConfig, exist_ok=True)
+AutoModel.register(EnformerConfig, EnformerModel, exist_ok=True)

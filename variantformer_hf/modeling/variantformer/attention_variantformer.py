@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -181,7 +182,7 @@ BIAS_AWARE: set[str] = set()
 
 
 def attend(
-    module: "VariantFormerSelfAttention | VariantFormerCrossAttention",
+    module: nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -198,7 +199,8 @@ def attend(
     Returns:
         (B, Q, H * d).
     """
-    name = module.config._attn_implementation
+    config: Any = module.config
+    name = config._attn_implementation
     interface = ALL_ATTENTION_FUNCTIONS.get_interface(name, eager_attention_forward)
     own = {"score_bias": bias} if name in BIAS_AWARE else {}
     output, _ = interface(
@@ -208,7 +210,7 @@ def attend(
         value,
         None if bias is None or own else bias.dense.to(query.dtype),
         scaling=query.shape[-1] ** -0.5,
-        dropout=module.config.attention_dropout if module.training else 0.0,
+        dropout=config.attention_dropout if module.training else 0.0,
         is_causal=False,
         **own,
     )

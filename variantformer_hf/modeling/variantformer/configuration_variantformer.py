@@ -74,14 +74,14 @@ class _ConfigWithCode(PreTrainedConfig):
         add_model_code(save_directory)
 
 
-def _check_choices(config: PreTrainedConfig, choices: dict[str, tuple[str, ...]]) -> None:
+def check_choices(config: PreTrainedConfig, choices: dict[str, tuple[str, ...]]) -> None:
     for name, allowed in choices.items():
         value = getattr(config, name)
         if value not in allowed:
             raise ValueError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}")
 
 
-def _refuse_misspelled(config: PreTrainedConfig, given: dict[str, Any]) -> None:
+def refuse_misspelled(config: PreTrainedConfig, given: dict[str, Any]) -> None:
     """transformers keeps any keyword it does not know; one that is nearly a field's name is a mistake."""
     names = {field.name for field in fields(config)}
     for name in given:
@@ -172,14 +172,14 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
     pad_token_id: int | None = 0
 
     def __post_init__(self, **kwargs: Any) -> None:
-        _refuse_misspelled(self, kwargs)
+        refuse_misspelled(self, kwargs)
         # Also run by @strict later on, which would wrap its ValueError.
         self.validate_architecture()
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:
         """Refuse values that the model does not implement."""
-        _check_choices(self, _ENCODER_CHOICES)
+        check_choices(self, _ENCODER_CHOICES)
         _check_sizes(self, (*_SIZES, "vocab_size", "token_length", "num_tissues", "num_classes", "num_contexts"))
         if self.class_weights is not None and len(self.class_weights) != self.num_classes:
             raise ValueError(f"class_weights has {len(self.class_weights)} values, num_classes={self.num_classes}")
@@ -248,7 +248,7 @@ class VariantFormerConfig(_ConfigWithCode):
     companions: dict[str, str] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        _refuse_misspelled(self, kwargs)
+        refuse_misspelled(self, kwargs)
         if self.encoder_config is None:
             self.encoder_config = VariantFormerEncoderConfig()
         elif isinstance(self.encoder_config, dict):
@@ -269,7 +269,7 @@ class VariantFormerConfig(_ConfigWithCode):
 
     def validate_architecture(self) -> None:
         """Refuse values that the model does not implement."""
-        _check_choices(self, _EXPRESSION_CHOICES)
+        check_choices(self, _EXPRESSION_CHOICES)
         _check_sizes(self, _SIZES)
         if isinstance(self.encoder_config, VariantFormerEncoderConfig) and self.encoder_config.use_context:
             raise ValueError("encoder_config.use_context=True is for stage 1 only: gene windows have no class")

@@ -1,0 +1,1 @@
+"""Enformer checkpoints: as the PyTorch implementations write them."""

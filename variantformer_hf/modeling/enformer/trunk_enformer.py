@@ -1,0 +1,182 @@
+"""What Enformer's and Borzoi's networks are made of, attention apart, and what both models can do."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .attention_enformer import RelativeAttention
+
+N_BASES = 4
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """BatchNorm over (B, C, L) whose weights and statistics are float32, whatever the type of its input."""
+
+
+class ConvBlock(nn.Module):
+    """BatchNorm, activation, convolution: (B, C, L) -> (B, C', L).
+
+    Args:
+        channels_in, channels_out: C and C'.
+        kernel_size: bases or bins that the convolution reads.
+        eps: of BatchNorm.
+        activation: between the two.
+        conv: the convolution, where it is another one.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel_size: int,
+        eps: float,
+        activation: nn.Module,
+        conv: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.batch_norm = BatchNorm(channels_in, eps=eps)
+        self.activation = activation
+        self.conv = nn.Conv1d(channels_in, channels_out, kernel_size, padding="same") if conv is None else conv
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.conv(self.activation(self.batch_norm(states)))
+
+
+class Stage(GradientCheckpointingLayer):
+    """A part of the network whose activations can be computed again in the backward pass.
+
+    One with a BatchNorm that moves is never computed again: it would count a batch twice.
+    """
+
+    _is_to_be_recomputed = False
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether it is computed again; set by transformers."""
+        moves = any(isinstance(module, BatchNorm) and module.training for module in self.modules())
+        return self._is_to_be_recomputed and not moves
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None:
+        self._is_to_be_recomputed = value
+
+
+class TransformerLayer(Stage):
+    """Pre-norm attention and a feed-forward of twice the width with ReLU."""
+
+    def __init__(self, config: Any, norm_eps: float) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.attention_norm = nn.LayerNorm(width, eps=norm_eps)
+        self.attention = RelativeAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(width, eps=norm_eps)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, hidden_states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """(B, N, D) and (2 N - 1, F) features of distances -> (B, N, D)."""
+        attended = self.attention(self.attention_norm(hidden_states), positions)
+        hidden_states = hidden_states + self.dropout(attended)
+        wide = self.dropout(self.up(self.feed_forward_norm(hidden_states))).relu()
+        return hidden_states + self.dropout(self.down(wide))
+
+
+class TrunkPreTrainedModel(PreTrainedModel):
+    """Weights' initialisation, BatchNorm that stays as it is, and the check of what is given."""
+
+    base_model_prefix = "trunk"
+    main_input_name = "dna"
+    supports_gradient_checkpointing = True
+    _no_split_modules: ClassVar[list[str]] = ["EnformerStage", "TransformerLayer"]
+    _keep_in_fp32_modules_strict: ClassVar[list[str]] = ["batch_norm"]
+    _supports_sdpa = True
+    _supports_flash_attn = False
+    _supports_flex_attn = False
+
+    def train(self, mode: bool = True) -> "TrunkPreTrainedModel":
+        """Training or evaluation; a frozen BatchNorm stays in evaluation, and its weights are not trained."""
+        super().train(mode)
+        if self.config.freeze_batchnorm:
+            for module in self.modules():
+                if isinstance(module, BatchNorm):
+                    module.eval().requires_grad_(False)
+        return self
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Conv1d):
+            init.normal_(module.weight, mean=0.0, std=self.config.initializer_range)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm | BatchNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+            if isinstance(module, BatchNorm):
+                init.zeros_(module.running_mean)
+                init.ones_(module.running_var)
+                init.zeros_(module.num_batches_tracked)
+        elif isinstance(module, RelativeAttention):
+            init.normal_(module.content_bias, mean=0.0, std=self.config.initializer_range)
+            init.normal_(module.position_bias, mean=0.0, std=self.config.initializer_range)
+
+
+class TrackHeads(nn.ModuleDict):
+    """A linear map of a bin's embedding a head, with softplus: computed in float32 whatever the weights are.
+
+    Args:
+        width: of the embedding.
+        tracks: name of a head -> its tracks.
+    """
+
+    def __init__(self, width: int, tracks: dict[str, int]) -> None:
+        super().__init__({name: nn.Linear(width, count) for name, count in tracks.items()})
+
+    def forward(self, embeddings: torch.Tensor, names: list[str] | None) -> dict[str, torch.Tensor]:
+        """(B, bins, width) -> name -> (B, bins, tracks) float32; of all heads, or of those that are named.
+
+        Raises:
+            ValueError: there is no such head.
+        """
+        read = {}
+        for name in self if names is None else names:
+            if name not in self:
+                raise ValueError(f"the model has no head {name!r}, it has {', '.join(self) or 'none'}")
+            weight, bias = self[name].get_parameter("weight"), self[name].get_parameter("bias")
+            values = nn.functional.linear(embeddings.float(), weight.float(), bias.float())
+            read[name] = nn.functional.softplus(values)
+        return read
+
+
+def checked_dna(dna: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """(B, L, 4) bases -> (B, 4, L) in the type of the weights.
+
+    Raises:
+        ValueError: another shape, or no numbers with a fraction.
+    """
+    if dna.dim() != 3 or dna.shape[-1] != N_BASES:
+        raise ValueError(f"dna has the shape {tuple(dna.shape)}, (batch, bases, {N_BASES}) is expected")
+    if not dna.shape[1]:
+        raise ValueError("dna has no base")
+    if not dna.is_floating_point():
+        raise ValueError(f"dna is {str(dna.dtype).removeprefix('torch.')}, floating point is expected")
+    return dna.transpose(1, 2).to(dtype)
+
+
+def centre(states: torch.Tensor, bins: int) -> torch.Tensor:
+    """(B, N, ...) -> (B, bins, ...): the bins in the middle; of an even number of them the one more before bin N // 2.
+
+    So the first base of bin N // 2, in the middle of a window of whole bins, is in the result's bin ``bins // 2``; what
+    is published of Enformer are 896 of 1,536.
+
+    Raises:
+        ValueError: there are not as many.
+    """
+    if not 0 < bins <= states.shape[1]:
+        raise ValueError(f"{bins} bins in the middle are asked for, there are {states.shape[1]}")
+    first = states.shape[1] // 2 - bins // 2
+    return states[:, first : first + bins]
