@@ -9,6 +9,7 @@ import variantformer_hf
 PACKAGE = Path(variantformer_hf.__file__).parent
 # Modules beside the folders, and a folder of such, which know nothing of the others.
 GROUND = {
+    "compiled",
     "errors",
     "files",
     "folder",

@@ -6,10 +6,9 @@ other record, and every line that is in any way unusual, is parsed on its own wh
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
-from zlib import crc32
 
 import numpy as np
 
@@ -80,6 +79,9 @@ class RecordColumns:
         passes: (n,) FILTER is PASS or missing.
         alleles: (n,) int64, a number for REF and ALT; those of like beginning may share it.
         record: index -> the whole record.
+        text: (t,) uint8, in which REF and ALT of records stand, a tab between them and one behind.
+        text_first: (n,) int64, where in it; -1 = not there, None = of no record. Only of records that are as long as
+            REF, of whose genotype ``first`` and ``second`` are all, and that were not put in by hand.
     """
 
     position: np.ndarray
@@ -93,15 +95,20 @@ class RecordColumns:
     passes: np.ndarray
     alleles: np.ndarray
     record: Callable[[int], Record]
+    text: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    text_first: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.position)
 
     def select(self, rows: np.ndarray) -> "RecordColumns":
         """Some of the records; ``rows`` are indices, ascending."""
-        arrays = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "record"}
-        record = self.record
-        return RecordColumns(record=lambda index: record(int(rows[index])), **arrays)
+        of_all, record = ("record", "text", "text_first"), self.record
+        arrays = {each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name not in of_all}
+        text_first = None if self.text_first is None else self.text_first[rows]
+        return RecordColumns(
+            record=lambda index: record(int(rows[index])), text=self.text, text_first=text_first, **arrays
+        )
 
 
 class RecordSource(Protocol):
@@ -150,8 +157,20 @@ def of_records(records: Sequence[Record]) -> RecordColumns:
     end = np.array([record.end for record in records], dtype=np.int64)
     missing = np.full(n, MISSING, dtype=np.int8)
     passes = np.array([record.filters in ("PASS", ".") for record in records], dtype=bool)
-    alleles = np.array([crc32(",".join(record.alleles).encode()) for record in records], dtype=np.int64)
-    return RecordColumns(position, end, none, none, zero, zero, missing, missing, passes, alleles, records.__getitem__)
+    return RecordColumns(
+        position, end, none, none, zero, zero, missing, missing, passes, _digests(records), records.__getitem__
+    )
+
+
+def _digests(records: Sequence[Record]) -> np.ndarray:
+    """As :func:`alleles_digest`, of parsed records."""
+    alts = [",".join(each.alleles[1:]) if len(each.alleles) > 1 else "." for each in records]
+    texts = [f"{each.alleles[0]}\t{alt}\t".encode() for each, alt in zip(records, alts, strict=True)]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    starts = ends - np.array([len(text) for text in texts], dtype=np.int64)
+    ref_ends = starts + np.array([len(each.alleles[0].encode()) for each in records], dtype=np.int64)
+    characters = np.frombuffer(b"".join(texts) + b"\t", dtype=np.uint8)
+    return alleles_digest(characters, starts, ref_ends, ends - 1)
 
 
 def of_lines(
@@ -277,11 +296,12 @@ def alleles_digest(
 
 
 def _digest(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """A number for each stretch of text, by its length and its beginning."""
-    value = end - start
-    for place in range(min(_DIGESTED, int(value.max(initial=0)))):
+    """A number for each stretch of text, by its length and its beginning, whichever others there are."""
+    length = end - start
+    value = length.copy()
+    for place in range(min(_DIGESTED, int(length.max(initial=0)))):
         letter = characters[np.minimum(start + place, end - 1)]
-        value = (value * 31 + letter) & 0xFFFFFFFF
+        value = np.where(place < length, (value * 31 + letter) & 0xFFFFFFFF, value)
     return value
 
 

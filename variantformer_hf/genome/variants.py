@@ -4,8 +4,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pysam
@@ -16,6 +18,9 @@ from .record_columns import Record, RecordColumns, of_lines
 from .sample_names import FIXED_COLUMNS, check_names, chosen_sample
 from .span_keys import SpanKeys
 from .variant_file_kind import check_is_whole, index_of, is_bcf
+
+if TYPE_CHECKING:
+    from .indexed_text import IndexedText
 
 _CONTIG = re.compile(r"##contig=<(.*)>")
 _LINES_AT_ONCE = 16_384
@@ -151,7 +156,17 @@ class VariantFile:
         Raises:
             InputError: a record cannot be parsed; the message names it.
         """
-        lines = self._lines(chrom, start, end)
+        n_read = 0
+        text = None if needs_quality or self._column is None or chrom not in self._indexed else self._indexed_text
+        if text is not None and self._column is not None and start < end:
+            from .text_columns import TextColumns
+
+            fast = TextColumns(text, self._column, len(self._columns), self.parse)
+            yield from fast.read(chrom, start, end)
+            if fast.is_whole:
+                return
+            n_read = fast.n_read
+        lines = islice(self._lines(chrom, start, end), n_read, None)
         # Lines of a cohort are long, so that it is the size of the text that is bounded.
         at_once = max(64, min(_LINES_AT_ONCE, _LINES_AT_ONCE * 16 // max(16, len(self.samples))))
         while part := list(islice(lines, at_once)):
@@ -161,9 +176,27 @@ class VariantFile:
 
     def close(self) -> None:
         """Close the file."""
+        text = self.__dict__.pop("_indexed_text", None)
+        if text is not None:
+            text.close()
         # htslib says of a damaged BCF, when it is closed, what was said when it was read.
         with suppress(OSError):
             (self._bcf if self._is_bcf else self._vcf).close()
+
+    @cached_property
+    def _indexed_text(self) -> "IndexedText | None":
+        """The file's text in large pieces, for compiled kernels; None without them, and where it cannot be had so."""
+        from ..compiled import HAS_NUMBA
+
+        if self._is_bcf or not HAS_NUMBA:
+            return None
+        from .indexed_text import IndexedText
+        from .text_index import UnusualTextError
+
+        try:
+            return IndexedText(self.path, self._index)
+        except (OSError, UnusualTextError):
+            return None
 
     def _lines(self, chrom: str, start: int, end: int) -> Iterator[str]:
         # By numbers: without them pysam takes a name such as `1:1` for a region.

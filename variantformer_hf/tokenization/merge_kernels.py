@@ -8,17 +8,9 @@ side of it; where these come out as they went in, the rest fits.
 
 import numpy as np
 
-try:
-    from numba import njit
+from ..compiled import HAS_NUMBA, njit
 
-    HAS_NUMBA = True
-except ImportError:
-    HAS_NUMBA = False
-
-    def njit(*_: object, **__: object):  # type: ignore[no-untyped-def]
-        """Leave functions as they are: without numba they are not called."""
-        return lambda function: function
-
+__all__ = ["HAS_NUMBA", "LONGEST_WINDOW", "NO_MERGE", "edit_tokens", "encode_text"]
 
 NO_MERGE = np.int32(2**30)
 # Letters of a window at most; beyond, the caller encodes the whole sequence.

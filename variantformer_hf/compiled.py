@@ -1,0 +1,18 @@
+"""The compiler of kernels, numba, where it is installed (the extra ``fast``); without it nothing is compiled.
+
+Modules of kernels import this at their top; others import those modules inside functions, so that numba is loaded only
+when something is to be computed.
+"""
+
+__all__ = ["HAS_NUMBA", "njit"]
+
+try:
+    from numba import njit
+
+    HAS_NUMBA = True
+except ImportError:
+    HAS_NUMBA = False
+
+    def njit(*_: object, **__: object):  # type: ignore[no-untyped-def]
+        """Leave functions as they are: without numba they are not called."""
+        return lambda function: function
