@@ -331,9 +331,18 @@ for _name in ("is not there", "has no index", "is a folder", "is cut short", "is
     bad(f"train: a VCF that {_name}", *_words)(
         lambda d, make=_make: train(d, vcfs={"LAB": str(make(d))})  # type: ignore[misc]
     )
-for _kind, _word in ((".pgen", "plink2"), (".bgen", "VCF"), (".bed", "plink2"), (".bim", "plink")):
-    bad(f"predict: genotypes in {_kind}", _word)(
-        lambda d, kind=_kind: predict(d, "--vcf", d.text(f"bad{kind}", b"l\x1b\x01"))  # type: ignore[misc]
+for _kind, _content, _word in (
+    (".pgen", b"l\x1b\x10", "has no .pvar or .pvar.zst beside it"),
+    (".bed", b"l\x1b\x01", "has no .bim beside it"),
+    (".bed", b"chr1\t100\t200\n", "a BED of intervals has no genotypes"),
+    (".bgen", b"nothing", "does not begin as a .bgen"),
+    (".bim", b"1\trs1\t0\t10\tA\tC\n", "bad.bed"),
+    (".pvar.zst", b"(\xb5/\xfd", "bad.pgen"),
+):
+    bad(f"predict: genotypes in {_kind} that begin {_content[:4]!r}", _word)(
+        lambda d, kind=_kind, content=_content: predict(  # type: ignore[misc]
+            d, "--vcf", d.text(f"bad{kind}", content)
+        )
     )
 for _url in ("https://example.org/a.vcf.gz", "s3://bucket/a.vcf.gz", "gs://bucket/a.vcf.gz", "-", "/dev/stdin"):
     bad(f"predict: --vcf {_url}", _url)(lambda d, url=_url: predict(d, "--vcf", url))  # type: ignore[misc]

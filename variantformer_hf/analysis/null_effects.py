@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.cohort_files import GivenGenotypes
+from ..genome.cohort_rows import Reading
+from ..genome.cohort_source import CohortFile
 from ..genome.genes import Gene
 from ..genome.interval import Interval
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..genome.variant_files import VariantFiles, open_files
-from ..genome.variants import VariantFile
 from ..inference.query import RejectedQueryError, rejected_names
 from ..zoo.gene_regions import RegionFinder
 from ..zoo.statuses import check_finite
@@ -97,7 +98,7 @@ def build_null(
     rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter() if records is None else records
     parts, genes_seen = [], []
-    file = open_files(panel)
+    file = open_files(panel, reading=Reading(reference))
     try:
         for number, gene in enumerate(found):
             if on_gene is not None:
@@ -190,7 +191,7 @@ def add_quantiles(table: "pd.DataFrame", null: "pd.DataFrame") -> "pd.DataFrame"
 def _drawn(
     gene: Gene,
     finder: RegionFinder,
-    file: VariantFile | VariantFiles,
+    file: CohortFile | VariantFiles,
     reference: ReferenceGenome,
     least_maf: float,
     per_class: int,
@@ -223,7 +224,7 @@ def _drawn(
 
 
 def _common(
-    file: VariantFile | VariantFiles, reach: Interval, least_maf: float, counts: Counter[str]
+    file: CohortFile | VariantFiles, reach: Interval, least_maf: float, counts: Counter[str]
 ) -> Iterator[tuple[Variant, float]]:
     """Short variants of a stretch whose rarer allele is common enough; multi-allelic sites are counted only."""
     chrom = _contig_in(file, reach.chrom)
@@ -247,7 +248,7 @@ def _common(
             yield Variant(reach.chrom, int(fields[1]), ref, alt), min(frequency, 1 - frequency)
 
 
-def _contig_in(file: VariantFile | VariantFiles, chrom: str) -> str | None:
+def _contig_in(file: CohortFile | VariantFiles, chrom: str) -> str | None:
     from ..genome.contigs import map_contigs
 
     return map_contigs([chrom], file.contigs, wanted_file="the genes", available_file=file.path, announce=False).get(

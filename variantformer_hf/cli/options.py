@@ -112,6 +112,14 @@ MinGqOption = Annotated[
 MinDpOption = Annotated[
     int | None, typer.Option("--min-dp", help="Lowest depth (DP) to use.", rich_help_panel=GENOTYPES)
 ]
+MinProbabilityOption = Annotated[
+    float,
+    typer.Option(
+        "--min-probability",
+        help="Lowest probability at which a genotype of a BGEN is called; others are missing.",
+        rich_help_panel=GENOTYPES,
+    ),
+]
 OnRefMismatchOption = Annotated[
     Literal["error", "skip-record"],
     typer.Option(

@@ -22,6 +22,7 @@ from .options import (
     GvcfOption,
     MinDpOption,
     MinGqOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OnRefMismatchOption,
@@ -83,6 +84,7 @@ def predict(
     min_gq: MinGqOption = None,
     min_dp: MinDpOption = None,
     on_ref_mismatch: OnRefMismatchOption = "error",
+    min_probability: MinProbabilityOption = 0.9,
     layout: Annotated[
         Literal["tidy", "wide", "h5ad", "predixcan"],
         typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT),
@@ -141,6 +143,7 @@ def predict(
         min_gq=min_gq,
         min_dp=min_dp,
         on_ref_mismatch=on_ref_mismatch,
+        min_probability=min_probability,
     )
     kind = of_model.kind()
     if embeddings is not None:

@@ -105,7 +105,7 @@ class GenotypeSettings:
     Attributes:
         mode: None = as the model was trained.
         gvcf: drop the symbolic allele of a gVCF's records.
-        snps_only, pass_only, min_gq, min_dp, on_ref_mismatch: see ``GenotypeOptions``.
+        snps_only, pass_only, min_gq, min_dp, on_ref_mismatch, min_probability: see ``GenotypeOptions``.
     """
 
     mode: str | None = None
@@ -115,6 +115,7 @@ class GenotypeSettings:
     min_gq: float | None = None
     min_dp: float | None = None
     on_ref_mismatch: str = "error"
+    min_probability: float = 0.9
 
     def options(self, kind: "type[GeneModel]") -> "GenotypeOptions":
         """As a model of a class reads them.
@@ -134,6 +135,7 @@ class GenotypeSettings:
             min_gq=self.min_gq,
             min_dp=self.min_dp,
             on_ref_mismatch=self.on_ref_mismatch,
+            min_probability=self.min_probability,
         )
 
 

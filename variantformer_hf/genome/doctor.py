@@ -7,6 +7,8 @@ from os import PathLike
 
 from ..errors import InputError
 from .cohort_files import GivenGenotypes
+from .cohort_rows import Reading
+from .cohort_source import CohortFile
 from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
 from .interval import Interval
@@ -14,7 +16,6 @@ from .personal import PersonalGenome
 from .record_columns import Record
 from .reference import ReferenceGenome
 from .variant_files import VariantFiles, genotype_source, open_files
-from .variants import VariantFile
 
 _AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])")
 _SAMPLED_RECORDS = 2_000
@@ -67,7 +68,7 @@ def reference_agreement(
         intervals: where to look, by the FASTA's contig names.
         limit: records to compare at most, shared evenly among the intervals.
     """
-    file = open_files(variants)
+    file = open_files(variants, reading=Reading(reference))
     try:
         return _agreement(_sampled(reference, file, intervals, limit), reference)
     finally:
@@ -106,7 +107,7 @@ def _of_variants(
 ) -> list[Finding]:
     try:
         source = genotype_source(vcf)
-        file = open_files(source, sample)
+        file = open_files(source, sample, reading=Reading(reference))
     except InputError as error:
         return [_problem("VCF", error, one_file=_is_one_file(vcf))]
     findings = [_index(file), _samples(file.samples, sample)]
@@ -135,7 +136,7 @@ def _of_variants(
 
 
 def _sampled(
-    reference: ReferenceGenome, file: VariantFile | VariantFiles, intervals: Sequence[Interval], limit: int
+    reference: ReferenceGenome, file: CohortFile | VariantFiles, intervals: Sequence[Interval], limit: int
 ) -> list[tuple[str, Record]]:
     """Records from stretches spread evenly over the intervals, by the FASTA's contig names."""
     contig_of = _mapped(reference, file)
@@ -156,7 +157,7 @@ def _sampled(
     return found
 
 
-def _mapped(reference: ReferenceGenome, file: VariantFile | VariantFiles) -> dict[str, str]:
+def _mapped(reference: ReferenceGenome, file: CohortFile | VariantFiles) -> dict[str, str]:
     """FASTA contig -> contig of the VCF; in silence, for whoever reads the genome itself is told."""
     return map_contigs(
         reference.contigs,
@@ -204,7 +205,7 @@ def _assembly(reference: ReferenceGenome) -> Finding:
     return Finding("assembly", "ok", assembly)
 
 
-def _index(file: VariantFile | VariantFiles) -> Finding:
+def _index(file: CohortFile | VariantFiles) -> Finding:
     if file.index_is_older:
         path = file.path.older_indexes[0] if isinstance(file, VariantFiles) else file.path
         return Finding(
@@ -227,7 +228,7 @@ def _samples(names: Sequence[str], asked: str | None) -> Finding:
     return Finding("samples", "ok", f"{len(names)}: {shown}")
 
 
-def _contigs(reference: ReferenceGenome, file: VariantFile | VariantFiles) -> Finding:
+def _contigs(reference: ReferenceGenome, file: CohortFile | VariantFiles) -> Finding:
     mapped = _mapped(reference, file)
     with_records = sum(file.has_records(name) for name in mapped.values())
     renamed = next(((ours, theirs) for ours, theirs in mapped.items() if ours != theirs), None)
@@ -254,7 +255,7 @@ def _contigs(reference: ReferenceGenome, file: VariantFile | VariantFiles) -> Fi
     return Finding("contigs", "ok", message)
 
 
-def _genotypes(records: Sequence[Record], file: VariantFile | VariantFiles) -> Finding:
+def _genotypes(records: Sequence[Record], file: CohortFile | VariantFiles) -> Finding:
     """Whether records have genotypes at all; a file without samples needs none."""
     if not file.samples:
         return Finding("genotypes", "ok", "none needed: the file has no samples")

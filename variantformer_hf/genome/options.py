@@ -24,6 +24,8 @@ class GenotypeOptions:
         pass_only: use only records whose FILTER is PASS or missing.
         min_gq, min_dp: use only records with at least this GQ or DP; a record without the value is left out. None = no
             such filter.
+        min_probability: of a BGEN, whose genotypes are probabilities: the call is the genotype with at least this one,
+            and missing without. Above 0.5.
         on_ref_mismatch: ``error``, or ``skip-record`` to leave out records whose REF is not what the FASTA holds.
 
     Raises:
@@ -37,6 +39,7 @@ class GenotypeOptions:
     min_gq: float | None = None
     min_dp: float | None = None
     on_ref_mismatch: str = "error"
+    min_probability: float = 0.9
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -49,6 +52,7 @@ class GenotypeOptions:
         for name, lowest in (("min_gq (--min-gq)", self.min_gq), ("min_dp (--min-dp)", self.min_dp)):
             if lowest is not None:
                 check_number(name, lowest, 0)
+        check_probability(self.min_probability)
 
     @property
     def needs_quality(self) -> bool:
@@ -58,3 +62,17 @@ class GenotypeOptions:
     def as_dict(self) -> dict[str, Any]:
         """Option -> value."""
         return asdict(self)
+
+
+def check_probability(lowest: float) -> None:
+    """Check the lowest probability at which a genotype is called.
+
+    Raises:
+        InputError: it is not above 0.5 and at most 1: no two genotypes may reach it.
+    """
+    name = "min_probability (--min-probability)"
+    check_number(name, lowest, 0, 1)
+    if lowest <= 0.5:
+        raise InputError(
+            f"{name} is {lowest}, which two genotypes may reach", remedy="Give one above 0.5, such as 0.9."
+        )

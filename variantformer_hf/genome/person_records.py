@@ -9,7 +9,7 @@ from .cohort_files import CohortFiles
 from .contigs import identify_assembly, map_contigs
 from .record_columns import RecordColumns
 from .reference import ReferenceGenome
-from .variant_files import VariantFiles
+from .variant_files import OpenedGenotypes
 from .variant_store import VariantStore
 from .variants import VariantFile
 
@@ -31,7 +31,7 @@ class PersonRecords:
     def __init__(
         self,
         reference: ReferenceGenome,
-        file: VariantFile | VariantStore | VariantFiles,
+        file: OpenedGenotypes,
         *,
         needs_quality: bool = False,
     ) -> None:
@@ -86,7 +86,7 @@ class PersonRecords:
         self._file.close()
 
 
-def _matched_contigs(reference: ReferenceGenome, variants: VariantFile | VariantStore | VariantFiles) -> dict[str, str]:
+def _matched_contigs(reference: ReferenceGenome, variants: OpenedGenotypes) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
     theirs, ours = identify_assembly(dict.fromkeys(variants.contigs, 0)), identify_assembly(reference.contigs)

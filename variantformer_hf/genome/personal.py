@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError, ReferenceMismatchError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, contents_of, file_with
+from .cohort_rows import Reading
 from .held_records import HeldRecords
 from .interval import Interval
 from .intervals import union
@@ -30,9 +31,9 @@ class PersonalGenome:
 
     Args:
         reference: the reference genome.
-        variants: indexed VCF or BCF, or several files, a chromosome each or a piece of one (a list, a glob or a pattern
-            with ``{contig}``, see ``named_files``); or a person's records that are open already; None = the reference
-            genome itself.
+        variants: indexed VCF or BCF, PGEN, BED, BGEN or VCF-Zarr (see ``cohort_source``), or several files, a
+            chromosome each or a piece of one (a list, a glob or a pattern with ``{contig}``, see ``named_files``); or a
+            person's records that are open already; None = the reference genome itself.
         sample: the person in the file; None = its only sample. A file without samples applies the first ALT of every
             record.
         options: how records become sequence, such as ``GenotypeOptions(mode="haplotype1")``; None = as the released
@@ -65,7 +66,8 @@ class PersonalGenome:
         if variants is None and sample is not None:
             raise InputError(f"the sample {sample!r} was asked for without a file", remedy="Give its VCF or BCF.")
         if isinstance(variants, (str, PathLike, CohortFiles, Sequence)):
-            file = open_genotypes(variants, sample, needs_quality=options.needs_quality)
+            reading = Reading(reference, options.min_probability)
+            file = open_genotypes(variants, sample, needs_quality=options.needs_quality, reading=reading)
             self.records = PersonRecords(reference, file, needs_quality=options.needs_quality)
             self.sample = self.records.sample or _first(self.records.path).name.partition(".")[0]
         else:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 _HEAD = 1 << 20
-_INDEX_SUFFIXES = (".fai", ".gzi", ".tbi", ".csi")
+_INDEX_SUFFIXES = (".fai", ".gzi", ".tbi", ".csi", ".bgi")
+# What a file of genotypes is read together with.
+_BESIDE = {".pgen": (".pvar", ".pvar.zst", ".psam"), ".bed": (".bim", ".fam"), ".bgen": (".sample",)}
 
 
 def file_sha256(path: str | PathLike[str]) -> str:
@@ -16,16 +18,20 @@ def file_sha256(path: str | PathLike[str]) -> str:
 
 
 def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str, Any]:
-    """Identity of a file.
+    """Identity of a file, or of a folder that is read as one.
 
     Args:
         path: the file.
-        whole_file: hash all of it; otherwise its first MiB and its indexes, which takes no time on a whole genome.
+        whole_file: hash all of it; otherwise its first MiB, its indexes and what it is read together with, which takes
+            no time on a whole genome.
 
     Returns:
-        path, size (bytes), mtime_ns, sha256, and hashed: ``whole file`` or ``first MiB and indexes``.
+        path, size (bytes), mtime_ns, sha256, and hashed: ``whole file`` or ``first MiB and indexes``; of a folder the
+        size and the latest time of all its files, and the hash of their names and sizes, or of all they hold.
     """
     path = Path(path)
+    if path.is_dir():
+        return _of_folder(path, whole_file)
     status = path.stat()
     if whole_file:
         digest = file_sha256(path)
@@ -36,6 +42,11 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
         for index in (Path(f"{path}{suffix}") for suffix in _INDEX_SUFFIXES):
             if index.is_file():
                 parts.update(index.read_bytes())
+        for other in (path.with_suffix(suffix) for suffix in _BESIDE.get(path.suffix, ())):
+            if other.is_file():
+                parts.update(str(other.stat().st_size).encode())
+                with other.open("rb") as file:
+                    parts.update(file.read(_HEAD))
         digest = parts.hexdigest()
     return {
         "path": str(path),
@@ -43,6 +54,23 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
         "mtime_ns": status.st_mtime_ns,
         "sha256": digest,
         "hashed": "whole file" if whole_file else "first MiB and indexes",
+    }
+
+
+def _of_folder(path: Path, whole_file: bool) -> dict[str, Any]:
+    digest, size, latest = hashlib.sha256(), 0, 0
+    for file in sorted(each for each in path.rglob("*") if each.is_file()):
+        status = file.stat()
+        size, latest = size + status.st_size, max(latest, status.st_mtime_ns)
+        digest.update(f"{file.relative_to(path)}\t{status.st_size}\n".encode())
+        if whole_file:
+            digest.update(file_sha256(file).encode())
+    return {
+        "path": str(path),
+        "size": size,
+        "mtime_ns": latest,
+        "sha256": digest.hexdigest(),
+        "hashed": "whole file" if whole_file else "names and sizes",
     }
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..errors import InputError
 from ..folder import cache_folder
 from .provenance import fingerprint
 
-_LAYOUT = 4
+_LAYOUT = 5
 DESCRIPTION = "store.json"
 # Flags of a record. The last: it spans one base more than those by which regions find it.
 SITE, HOM_REF, PASSES, LONGER = 1, 2, 4, 8
@@ -32,6 +33,7 @@ COLUMNS: dict[str, type] = {
     "call_code": np.uint16,
     "first": np.int64,
 }
+_AS_IT_STANDS: Mapping[str, Any] = {}
 CHECKSUMS = "checksums"
 REMEDY = "Make it anew: variantformer ingest --overwrite"
 
@@ -56,12 +58,19 @@ def default_store(vcf: str | PathLike[str]) -> Path:
     return cache_folder() / "variants" / name
 
 
-def is_current(vcf: str | PathLike[str], folder: str | Path) -> bool:
-    """Whether a folder holds the store of a file as the file is now; its columns are not looked at."""
+def is_current(vcf: str | PathLike[str], folder: str | Path, read_by: Mapping[str, Any] = _AS_IT_STANDS) -> bool:
+    """Whether a folder holds the store of a file as the file is now; its columns are not looked at.
+
+    Args:
+        vcf: the file.
+        folder: of the store.
+        read_by: what it has to be read by, see ``cohort_source.read_by``.
+    """
     try:
-        return bool(read_description(Path(folder))["source"] == source_of(Path(vcf)))
+        description = read_description(Path(folder))
     except InputError:
         return False
+    return bool(description["source"] == source_of(Path(vcf)) and description["read_by"] == read_by)
 
 
 def source_of(path: Path) -> dict[str, Any]:
@@ -75,7 +84,7 @@ def write_description(folder: Path, vcf: Path, content: dict[str, Any], limits: 
     Args:
         folder: of the store.
         vcf: the file that it was made of.
-        content: samples, contigs, index_is_older, genotypes and segments.
+        content: samples, contigs, index_is_older, genotypes, segments, read_by and format.
         limits: by which it was made.
     """
     content = {**content, "source": source_of(vcf), "layout": _LAYOUT}

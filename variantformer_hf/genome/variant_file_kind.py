@@ -1,12 +1,66 @@
 """What a file of variants is by its content, and that it is whole and indexed, before it is read."""
 
+import zipfile
 import zlib
+from enum import StrEnum
+from os import PathLike
 from pathlib import Path
 
 from ..errors import InputError, MissingIndexError
+from .local_files import local_file
 
 # The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+# The parts of a data set of PLINK beside the one that names it.
+_PARTS = {".pvar": ".pgen", ".psam": ".pgen", ".bim": ".bed", ".fam": ".bed"}
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
+
+
+class FileKind(StrEnum):
+    """What holds a cohort's genotypes."""
+
+    VCF = "VCF or BCF"
+    PGEN = "PGEN"
+    BED = "BED"
+    BGEN = "BGEN"
+    ZARR = "VCF-Zarr"
+
+
+def kind_of(path: str | PathLike[str]) -> FileKind:
+    """What a file, or a folder, is by its content; what is nothing else is taken for a VCF.
+
+    Raises:
+        InputError: it is not there, cannot be read, or is another part of a data set of PLINK.
+    """
+    found = Path(path)
+    if found.is_dir() and any((found / name).is_file() for name in _ZARR_FILES):
+        return FileKind.ZARR
+    file = local_file(path, "VCF or BCF")
+    with file.open("rb") as opened:
+        head = opened.read(20)
+    if head.startswith(b"\x6c\x1b"):
+        return FileKind.BED if head[2:3] in (b"\x00", b"\x01") else FileKind.PGEN
+    if head[16:20] == b"bgen" or (file.suffix == ".bgen" and head[16:20] == bytes(4)):
+        return FileKind.BGEN
+    if head.startswith(b"PK") and zipfile.is_zipfile(file):
+        return FileKind.ZARR
+    part = file.with_suffix("") if file.suffix == ".zst" else file
+    if part.suffix in _PARTS:
+        whole = part.with_suffix(_PARTS[part.suffix])
+        raise InputError(
+            f"is a part of a data set of PLINK, which is named by its {whole.suffix}",
+            file=file,
+            remedy=f"Give that: {whole}",
+        )
+    if file.suffix in (".pgen", ".bed", ".bgen"):
+        raise InputError(
+            f"does not begin as a {file.suffix} of genotypes does",
+            file=file,
+            remedy="It is damaged, or another kind of file (a BED of intervals has no genotypes): fetch it again.",
+        )
+    return FileKind.VCF
 
 
 def is_bcf(path: Path) -> bool:
@@ -85,30 +139,12 @@ def _inflated(head: bytes) -> bytes:
 
 def _refuse_foreign(path: Path, content: bytes) -> None:
     """Stop at what is no text of a VCF, and name the command that makes one."""
-    name = str(path.with_suffix(""))
-    plink = "plink2 {} --export vcf bgz --out calls && tabix -p vcf calls.vcf.gz"
     if content.startswith(b"\xef\xbb\xbf"):
         raise InputError(
             "begins with a byte order mark, which no reader of VCF knows",
             file=path,
             remedy="Take it away, compress and index the file: sed '1s/^\\xef\\xbb\\xbf//' calls.vcf | "
             "bgzip > calls.vcf.gz && tabix -p vcf calls.vcf.gz",
-        )
-    if path.suffix in (".pgen", ".pvar", ".psam"):
-        raise InputError(
-            "is of PLINK 2, which is not read", file=path, remedy=f"Make a VCF: {plink.format(f'--pfile {name}')}"
-        )
-    if path.suffix in (".bed", ".bim", ".fam") or content.startswith(b"\x6c\x1b"):
-        raise InputError(
-            "is of PLINK, which is not read",
-            file=path,
-            remedy=f"Make a VCF: {plink.format(f'--bfile {name} --ref-from-fa force --fa genome.fa')}",
-        )
-    if path.suffix == ".bgen" or content[16:20] == b"bgen":
-        raise InputError(
-            "is a BGEN, which is not read",
-            file=path,
-            remedy=f"Make a VCF: {plink.format(f'--bgen {path} ref-first --sample {name}.sample')}",
         )
     if not content.startswith((b"##fileformat=VCF", b"#CHROM\t", b"##")):
         raise InputError("is neither a VCF nor a BCF", file=path, remedy="Give a VCF (.vcf.gz) or BCF with its index.")

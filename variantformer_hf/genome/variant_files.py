@@ -5,12 +5,14 @@ from pathlib import Path
 
 from ..errors import AssemblyError, ContigError, InputError, SampleError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, Piece
+from .cohort_rows import CohortRows, Reading
+from .cohort_source import CohortFile, cohort_source, whole_name
 from .contigs import bare_name, identify_assembly
 from .file_patterns import named_files
 from .record_columns import Record, RecordColumns
 from .sample_names import chosen_sample
 from .variant_store import VariantStore, open_variants
-from .variants import BEHIND_ANY_CONTIG, VariantFile
+from .variants import BEHIND_ANY_CONTIG
 
 _SHOWN = 3
 
@@ -23,6 +25,7 @@ class VariantFiles:
         sample: as for :class:`VariantFile`.
         all_samples: as there.
         needs_quality: GQ or DP will be asked for, which stores do not hold.
+        reading: how genotypes are read that are no plain calls.
 
     Attributes:
         path: the files, for messages.
@@ -33,17 +36,23 @@ class VariantFiles:
     """
 
     def __init__(
-        self, files: CohortFiles, sample: str | None = None, *, all_samples: bool = False, needs_quality: bool = False
+        self,
+        files: CohortFiles,
+        sample: str | None = None,
+        *,
+        all_samples: bool = False,
+        needs_quality: bool = False,
+        reading: Reading | None = None,
     ) -> None:
         self.path = files
         self.samples = files.samples
         first = files.samples[0] if files.samples else None
         self.sample = first if all_samples else chosen_sample(files, files.samples, sample)
         self.contigs = dict(files.contigs)
-        self._all_samples, self._needs_quality = all_samples, needs_quality
+        self._all_samples, self._needs_quality, self._reading = all_samples, needs_quality, reading
         # Not closed when the next one is opened: its records may still be read by somebody, who keeps it open.
-        self._file: VariantFile | None = None
-        self._reader: VariantFile | VariantStore | None = None
+        self._file: CohortFile | None = None
+        self._reader: CohortFile | VariantStore | None = None
         self._damage: list[str] = []
 
     @property
@@ -80,7 +89,7 @@ class VariantFiles:
         for piece in self._pieces(chrom, start, end):
             yield from self._opened(piece.path).lines_within(chrom, start, end)
 
-    def files_on(self, chrom: str) -> Iterator[VariantFile]:
+    def files_on(self, chrom: str) -> Iterator[CohortFile]:
         """The files with records on a contig, one after the other along it, open until the next one is asked for."""
         for piece in self.path.pieces.get(chrom, ()):
             yield self._opened(piece.path)
@@ -94,19 +103,23 @@ class VariantFiles:
     def _pieces(self, chrom: str, start: int, end: int) -> Iterator[Piece]:
         return (piece for piece in self.path.pieces.get(chrom, ()) if piece.first < end and piece.end > start)
 
-    def _opened(self, path: Path) -> VariantFile:
+    def _opened(self, path: Path) -> CohortFile:
         if self._file is None or self._file.path != path:
             self._file = None
             all_samples = self._all_samples or self.sample is None
-            self._file = VariantFile(path, None if all_samples else self.sample, all_samples=all_samples)
+            sample = None if all_samples else self.sample
+            self._file = cohort_source(path, sample, all_samples=all_samples, reading=self._reading)
         return self._file
 
-    def _read(self, path: Path) -> VariantFile | VariantStore:
+    def _read(self, path: Path) -> CohortFile | VariantStore:
         if self._reader is None or self._reader.path != path:
             self._damage += _damage(self._reader)
             self._reader = None
-            self._reader = open_variants(path, self.sample, needs_quality=self._needs_quality)
+            self._reader = open_variants(path, self.sample, needs_quality=self._needs_quality, reading=self._reading)
         return self._reader
+
+
+OpenedGenotypes = CohortFile | VariantStore | VariantFiles
 
 
 def genotype_source(given: GivenGenotypes) -> Genotypes:
@@ -120,26 +133,28 @@ def genotype_source(given: GivenGenotypes) -> Genotypes:
     """
     if isinstance(given, CohortFiles):
         return given
-    paths = named_files(given)
+    paths = [whole_name(path) for path in named_files(given)]
     return paths[0] if len(paths) == 1 else look_over(paths)
 
 
 def open_genotypes(
-    given: GivenGenotypes, sample: str | None, *, needs_quality: bool
-) -> VariantFile | VariantStore | VariantFiles:
+    given: GivenGenotypes, sample: str | None, *, needs_quality: bool, reading: Reading | None = None
+) -> OpenedGenotypes:
     """One sample's records, from stores where there are any; arguments as for :func:`open_variants`."""
     source = genotype_source(given)
     if isinstance(source, CohortFiles):
-        return VariantFiles(source, sample, needs_quality=needs_quality)
-    return open_variants(source, sample, needs_quality=needs_quality)
+        return VariantFiles(source, sample, needs_quality=needs_quality, reading=reading)
+    return open_variants(source, sample, needs_quality=needs_quality, reading=reading)
 
 
-def open_files(given: GivenGenotypes, sample: str | None = None) -> VariantFile | VariantFiles:
-    """The files themselves, of all samples or of one."""
+def open_files(
+    given: GivenGenotypes, sample: str | None = None, *, reading: Reading | None = None
+) -> CohortFile | VariantFiles:
+    """The files themselves, of all samples or of one; arguments as for :func:`cohort_source`."""
     source = genotype_source(given)
     if isinstance(source, CohortFiles):
-        return VariantFiles(source, sample, all_samples=sample is None)
-    return VariantFile(source, sample, all_samples=sample is None)
+        return VariantFiles(source, sample, all_samples=sample is None, reading=reading)
+    return cohort_source(source, sample, all_samples=sample is None, reading=reading)
 
 
 def look_over(paths: Sequence[Path]) -> CohortFiles:
@@ -156,7 +171,7 @@ def look_over(paths: Sequence[Path]) -> CohortFiles:
     indexed: dict[Path, list[str]] = {}
     older = []
     for path in paths:
-        file = VariantFile(path, all_samples=True)
+        file = cohort_source(path, all_samples=True)
         try:
             samples[path], headers[path], indexed[path] = file.samples, file.contigs, file.indexed_contigs
             if file.index_is_older:
@@ -175,7 +190,7 @@ def look_over(paths: Sequence[Path]) -> CohortFiles:
     return CohortFiles(tuple(paths), samples[paths[0]], contigs, given_by, pieces, tuple(older))
 
 
-def _damage(reader: VariantFile | VariantStore | None) -> list[str]:
+def _damage(reader: CohortFile | VariantStore | None) -> list[str]:
     return reader.damage if isinstance(reader, VariantStore) else []
 
 
@@ -265,8 +280,10 @@ def _pieces_of(chrom: str, paths: Sequence[Path]) -> tuple[Piece, ...]:
 
 
 def _first_position(path: Path, chrom: str) -> int:
-    file = VariantFile(path, all_samples=True)
+    file = cohort_source(path, all_samples=True)
     try:
+        if isinstance(file, CohortRows):
+            return file.extent(chrom)[0]
         return file.parse(next(file.lines(chrom))).position
     finally:
         file.close()
@@ -274,20 +291,29 @@ def _first_position(path: Path, chrom: str) -> int:
 
 def _end_before(path: Path, chrom: str, following: int, after: Path) -> int:
     """Where the records of a file end, all of which begin before the first one of another, at ``following``."""
-    file = VariantFile(path, all_samples=True)
+    file = cohort_source(path, all_samples=True)
     try:
+        if isinstance(file, CohortRows):
+            _, last, end = file.extent(chrom)
+            if last >= following:
+                raise _shared(path, chrom, last, after)
+            return end
         for line in file.lines_within(chrom, max(0, following), BEHIND_ANY_CONTIG):
             position = file.parse(line).position
             if position >= following:
-                raise InputError(
-                    f"has records of the same stretch of {chrom} as {after}, where that begins",
-                    file=path,
-                    record=f"{chrom}:{position + 1}",
-                    remedy="Each record may be in one file only: leave one out, or join them (bcftools concat -a -D).",
-                )
+                raise _shared(path, chrom, position, after)
         reach = 1
         while next(file.lines_within(chrom, max(0, following) + reach - 1, BEHIND_ANY_CONTIG), None) is not None:
             reach *= 2
         return max(0, following) + reach - 1
     finally:
         file.close()
+
+
+def _shared(path: Path, chrom: str, position: int, after: Path) -> InputError:
+    return InputError(
+        f"has records of the same stretch of {chrom} as {after}, where that begins",
+        file=path,
+        record=f"{chrom}:{position + 1}",
+        remedy="Each record may be in one file only: leave one out, or join them (bcftools concat -a -D).",
+    )

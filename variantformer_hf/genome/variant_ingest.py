@@ -16,8 +16,9 @@ from ..errors import InputError
 from ..files import writing
 from .call_blocks import CallBlock, CallSource
 from .checked_columns import write_column
+from .cohort_rows import CohortRows, Reading
+from .cohort_source import call_source, read_by
 from .store_layout import CHECKSUMS, COLUMNS, StoreLimits, default_store, write_description
-from .vcf_blocks import VcfBlocks
 
 _MOST_GENOTYPES = 1 << 16
 
@@ -28,14 +29,16 @@ def build_store(
     *,
     on_contig: Callable[[int, int], None] | None = None,
     limits: StoreLimits | None = None,
+    reading: Reading | None = None,
 ) -> Path:
-    """Read a VCF or BCF once and write its store; the folder appears at its name only when it is whole.
+    """Read a file of genotypes once and write its store; the folder appears at its name only when it is whole.
 
     Args:
-        vcf: the indexed file.
+        vcf: the file, see ``cohort_source``.
         folder: where to write; a store that is there is replaced. None = :func:`default_store`.
         on_contig: called with (done, total) after each contig.
         limits: how much is held in memory.
+        reading: how genotypes are read that are no plain calls.
 
     Returns:
         The folder.
@@ -47,7 +50,7 @@ def build_store(
     path = Path(vcf)
     target = Path(folder) if folder is not None else default_store(path)
     limits = limits or StoreLimits()
-    file = VcfBlocks(path, text_at_once=limits.text)
+    file = call_source(path, text_at_once=limits.text, reading=reading)
     if not file.samples:
         file.close()
         raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
@@ -55,7 +58,8 @@ def build_store(
     try:
         with writing(target):
             partial.mkdir(parents=True)
-            write_description(partial, path, _written(file, partial, on_contig, limits), limits)
+            content = {"read_by": read_by(path, reading), **_written(file, partial, on_contig, limits)}
+            write_description(partial, path, content, limits)
             _put(partial, target)
     finally:
         file.close()
@@ -106,6 +110,7 @@ def _written(
         "index_is_older": file.index_is_older,
         "genotypes": list(codes),
         "segments": segments,
+        "format": file.described if isinstance(file, CohortRows) else None,
     }
 
 

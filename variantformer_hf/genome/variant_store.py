@@ -21,7 +21,8 @@ from xxhash import xxh3_64_hexdigest
 
 from ..errors import InputError
 from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks
-from .local_files import local_file
+from .cohort_rows import Reading
+from .cohort_source import CohortFile, call_source, cohort_source, read_by
 from .record_columns import MISSING, Record, RecordColumns
 from .sample_names import chosen_sample
 from .store_layout import (
@@ -37,9 +38,9 @@ from .store_layout import (
     read_description,
     source_of,
 )
+from .variant_file_kind import kind_of
 from .variant_ingest import write_contig
-from .variants import VariantFile, genotype_of
-from .vcf_blocks import VcfBlocks
+from .variants import genotype_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +55,12 @@ class VariantStore:
         vcf: the file that the store was made of.
         folder: the store.
         sample: name of the sample; None = the only one.
+        reading: how the file is read where the store is damaged.
 
     Attributes:
         path: of the VCF.
         samples, sample, contigs, index_is_older: as of :class:`VariantFile`.
+        described: as of ``CohortRows``; None of a VCF.
         damage: what was found damaged, a sentence each.
 
     Raises:
@@ -65,8 +68,15 @@ class VariantStore:
         SampleError: the sample is not there, or none is named where there are several.
     """
 
-    def __init__(self, vcf: str | PathLike[str], folder: str | Path, sample: str | None = None) -> None:
-        self.path, self.folder = Path(vcf), Path(folder)
+    def __init__(
+        self,
+        vcf: str | PathLike[str],
+        folder: str | Path,
+        sample: str | None = None,
+        *,
+        reading: Reading | None = None,
+    ) -> None:
+        self.path, self.folder, self._reading = Path(vcf), Path(folder), reading
         description = read_description(self.folder)
         if description["source"] != source_of(self.path):
             raise InputError("is not a store of this file", file=self.folder, record=str(self.path), remedy=REMEDY)
@@ -84,7 +94,8 @@ class VariantStore:
         table = [[MISSING if allele is None else allele for allele in pair] for pair in pairs]
         self._alleles = np.clip(np.array(table, dtype=np.int64).reshape(-1, 2), -2, 100).astype(np.int8)
         self._arrays: dict[str, dict[str, CheckedColumn]] = {}
-        self._file: VariantFile | None = None
+        self._file: CohortFile | None = None
+        self.described: dict[str, Any] | None = description["format"]
         self.damage: list[str] = []
 
     @property
@@ -120,7 +131,7 @@ class VariantStore:
             except DamagedColumnError as error:
                 if self._mend(chrom, error):
                     return list(self._stored(chrom, start, end))
-            self._file = VariantFile(self.path, self.sample)
+            self._file = cohort_source(self.path, self.sample, reading=self._reading)
         return self._file.columns(chrom, start, end)
 
     def _stored(self, chrom: str, start: int, end: int) -> Iterator[RecordColumns]:
@@ -139,7 +150,7 @@ class VariantStore:
         self._say(f"{damage}; the contig {chrom} is read anew from {self.path}")
         of_contig = [segment for segment in self._segments if segment["contig"] == chrom]
         partial = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.partial")
-        file = VcfBlocks(self.path, text_at_once=self._limits.text)
+        file = call_source(self.path, text_at_once=self._limits.text, reading=self._reading)
         try:
             partial.mkdir()
             codes = {text: code for code, text in enumerate(self._texts)}
@@ -235,27 +246,34 @@ class VariantStore:
         return self._arrays[name]
 
 
-def open_variants(path: str | PathLike[str], sample: str | None, *, needs_quality: bool) -> VariantFile | VariantStore:
+def open_variants(
+    path: str | PathLike[str], sample: str | None, *, needs_quality: bool, reading: Reading | None = None
+) -> CohortFile | VariantStore:
     """A file's store where there is one, else the file.
 
     Args:
-        path: of the VCF or BCF.
+        path: of the file, see ``cohort_source``.
         sample: as for :class:`VariantFile`.
         needs_quality: GQ or DP will be asked for, which a store does not hold.
+        reading: how genotypes are read that are no plain calls; a store was made by what held then.
     """
     folder = default_store(path)
-    if folder.is_dir() and local_file(path, "VCF or BCF"):
+    if folder.is_dir() and kind_of(path):
         if needs_quality:
             logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
         else:
             try:
-                if read_description(folder)["source"] == source_of(Path(path)):
-                    return VariantStore(path, folder, sample)
-                problem = f"{path} has changed since `variantformer ingest`, and its store is not used."
+                description = read_description(folder)
+                if description["source"] != source_of(Path(path)):
+                    problem = f"{path} has changed since `variantformer ingest`, and its store is not used."
+                elif description["read_by"] != read_by(path, reading):
+                    problem = f"{folder}: was made by another --min-probability, and is not used."
+                else:
+                    return VariantStore(path, folder, sample, reading=reading)
             except InputError as error:
                 problem = str(error)
             logger.warning("%s The file itself is read.", problem)
-    return VariantFile(path, sample)
+    return cohort_source(path, sample, reading=reading)
 
 
 def damage_in(folder: str | Path) -> str | None:

@@ -102,7 +102,7 @@ class VariantFile:
             self._bcf.subset_samples([self.sample])
             self._column = FIXED_COLUMNS
             self._columns = (self.sample,)
-        self.contigs = _header_contigs(header)
+        self.contigs = header_contigs(header)
         indexed = self._bcf.index.keys() if self._is_bcf else self._vcf.contigs
         self._indexed = set(indexed)
         self.contigs.update({name: None for name in indexed if name not in self.contigs})
@@ -309,7 +309,8 @@ class VariantFile:
         )
 
 
-def _header_contigs(header: Sequence[str]) -> dict[str, int | None]:
+def header_contigs(header: Sequence[str]) -> dict[str, int | None]:
+    """The contigs that the lines of a header declare -> length; None where it is not said."""
     contigs: dict[str, int | None] = {}
     for line in header:
         found = _CONTIG.match(line)

@@ -10,10 +10,12 @@ import pysam
 from ..errors import InputError
 from ..files import whole_file
 from ..genome.cohort_files import CohortFiles, Genotypes
+from ..genome.cohort_source import CohortFile
 from ..genome.edited import EditedGenome
 from ..genome.edited_records import RecordQueue
 from ..genome.record_columns import Record
 from ..genome.sample_names import FIXED_COLUMNS
+from ..genome.variant_file_kind import FileKind, kind_of
 from ..genome.variant_files import VariantFiles, open_files
 from ..genome.variants import VariantFile
 
@@ -59,6 +61,8 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
             file=None if genome.person.is_reference else source.path,
             remedy="Give a VCF or BCF with a sample.",
         )
+    for each in source.path.paths if isinstance(source.path, CohortFiles) else [source.path]:
+        _check_is_vcf(each)
     counts = {"records": 0, "replaced": 0, "added": 0}
     file = open_files(source.path, source.sample)
     try:
@@ -76,6 +80,16 @@ def write_edited_vcf(genome: EditedGenome, path: str | Path) -> EditedVcf:
         file.close()
     index = path.with_name(f"{path.name}.tbi")
     return EditedVcf((path, index), counts["records"], counts["replaced"], counts["added"])
+
+
+def _check_is_vcf(path: Path) -> None:
+    kind = kind_of(path)
+    if kind != FileKind.VCF:
+        raise InputError(
+            f"is a {kind}, and edits are written into a VCF of the person's",
+            file=path,
+            remedy="Make one (plink2 --export vcf bgz --out calls, or vcztools view), and edit that.",
+        )
 
 
 def check_vcf_name(path: Path) -> None:
@@ -98,7 +112,7 @@ def whole_indexed_vcf(path: Path) -> Iterator[Path]:
 
 
 def _lines(
-    file: VariantFile | VariantFiles, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
+    file: CohortFile | VariantFiles, genome: EditedGenome, chrom: str, scalars: Set[str], counts: dict[str, int]
 ) -> Iterator[str]:
     """A contig's records after the edits, of the one sample."""
     records, edited_contig = genome.edited_records, genome.edited_contigs().get(chrom)
@@ -134,9 +148,10 @@ def _lines(
     yield from queue.pop_all()
 
 
-def _file_lines(file: VariantFile | VariantFiles, chrom: str) -> Iterator[tuple[str, int, VariantFile]]:
+def _file_lines(file: CohortFile | VariantFiles, chrom: str) -> Iterator[tuple[str, int, VariantFile]]:
     """A contig's lines, the column of the one sample in each, and the file that it is of."""
     for part in file.files_on(chrom) if isinstance(file, VariantFiles) else [file]:
+        assert isinstance(part, VariantFile)
         column = part.call_column
         assert column is not None
         for line in part.lines(chrom):

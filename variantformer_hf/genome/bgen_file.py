@@ -1,0 +1,221 @@
+"""Reading BGEN 1.2 and 1.3 with its index: genotypes called where their probability says enough."""
+
+import sqlite3
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, MissingIndexError
+from .cohort_rows import NO_ALLELE, Calls, CohortRows, Reading
+from .local_files import local_file
+from .optional_formats import library
+from .plink_names import plink_contig, read_sample_file
+from .record_columns import MISSING
+from .sites import ContigSites, Sites, by_contig
+
+
+class BgenFile(CohortRows):
+    """One sample, or all, of a BGEN with a .bgi beside it; see ``CohortRows``.
+
+    Its first allele is REF. ``counts`` says how many calls were ``below_probability``, and so are missing.
+
+    Args:
+        path: of the .bgen.
+        sample, all_samples: as of ``CohortRows``.
+        reading: how probable a genotype has to be.
+
+    Raises:
+        InputError: the package bgen is not installed; a BGEN 1.1; no names of samples; another file's index.
+        MissingIndexError: there is no index.
+    """
+
+    format = "BGEN"
+    loses = ("half-missing calls", "phase of records that are not phased as a whole", "FILTER", "GQ", "DP")
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        sample: str | None = None,
+        *,
+        all_samples: bool = False,
+        reading: Reading | None = None,
+    ) -> None:
+        file = local_file(path, "BGEN")
+        bgen = library("bgen", file)
+        _check_layout(file)
+        index = _index_of(file)
+        names, sites = _read(index, index.stat().st_mtime_ns, index.stat().st_size)
+        sample_file = file.with_suffix(".sample")
+        try:
+            self._bgen = bgen.BgenReader(file, sample_path=sample_file if sample_file.is_file() else "")
+            header = self._bgen.header
+            if not (header.has_sample_ids or sample_file.is_file()):
+                raise InputError(
+                    "names no samples",
+                    file=file,
+                    remedy=f"Put its .sample file beside it, as {sample_file.name}.",
+                )
+        except (ValueError, OSError, RuntimeError) as error:
+            raise InputError(
+                f"cannot be read as a BGEN ({error})",
+                file=file,
+                remedy="It may be cut short, or its .sample file is another one's: fetch it again.",
+            ) from error
+        samples = read_sample_file(sample_file) if sample_file.is_file() else self._bgen.samples
+        super().__init__(file, samples, dict.fromkeys(names), sites, sample, all_samples=all_samples)
+        if header.nvariants != self._n_rows or header.nsamples != len(samples):
+            self.close()
+            raise InputError(
+                f"has {header.nvariants} records of {header.nsamples} samples, and its index and .sample file tell of "
+                f"{self._n_rows} of {len(samples)}",
+                file=file,
+                remedy=f"Index it anew: bgenix -g {file} -index -clobber; or give its own .sample file.",
+            )
+        self.index_is_older = index.stat().st_mtime + 1 < file.stat().st_mtime
+        self._least = (reading or Reading()).least_probability
+
+    def sites(self, chrom: str, rows: np.ndarray) -> Sites:
+        """See ``CohortRows.sites``."""
+        texts = [self._variant(chrom, row).alleles for row in rows.tolist()]
+        return Sites.of_strings([(alleles[0], ",".join(alleles[1:]) or ".", ".") for alleles in texts])
+
+    def calls(self, chrom: str, rows: np.ndarray, samples: np.ndarray) -> Calls:
+        """See ``CohortRows.calls``."""
+        found = np.empty((len(rows), len(samples), 2), dtype=np.int8)
+        phased = np.empty((len(rows), len(samples)), dtype=bool)
+        below = np.empty(len(rows), dtype=np.int64)
+        for index, row in enumerate(rows.tolist()):
+            variant = self._variant(chrom, row)
+            try:
+                probabilities, ploidy = variant.probabilities[samples], variant.ploidy[samples]
+                is_phased, n_alleles = variant.is_phased, len(variant.alleles)
+            except (ValueError, OSError, RuntimeError) as error:
+                raise self._damaged(chrom, error) from error
+            if int(ploidy.max(initial=0)) > 2:
+                raise InputError(
+                    f"has a call of {int(ploidy.max())} alleles, and such are not read",
+                    file=self.path,
+                    record=f"{chrom}:{variant.pos}",
+                    remedy="Leave it out, or give a VCF.",
+                )
+            call = _phased_calls if is_phased else _unphased_calls
+            found[index], is_below = call(probabilities, ploidy, n_alleles, self._least)
+            phased[index] = is_phased
+            below[index] = is_below.sum()
+        self.note("below_probability", rows, below)
+        return Calls(found, phased)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._bgen.close()
+
+    def _variant(self, chrom: str, row: int) -> Any:
+        try:
+            variant = self._bgen[row]
+        except (ValueError, IndexError, OSError, RuntimeError) as error:
+            raise self._damaged(chrom, error) from error
+        if plink_contig(variant.chrom) != chrom:
+            raise self._damaged(chrom, "its index belongs to another file")
+        return variant
+
+    def _damaged(self, chrom: str, problem: object) -> InputError:
+        return InputError(
+            f"cannot be read on: it is damaged, cut short, or changed after its index ({problem})",
+            file=self.path,
+            record=chrom,
+            remedy="Fetch it again, and index it anew: bgenix -g FILE -index -clobber.",
+        )
+
+
+def _phased_calls(
+    probabilities: np.ndarray, ploidy: np.ndarray, n_alleles: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles (samples, 2) of calls whose haplotypes are told apart, and which of them are not probable enough."""
+    haplotypes = probabilities[:, : 2 * n_alleles].reshape(len(probabilities), -1, n_alleles)
+    is_given = ~np.isnan(probabilities[:, 0])
+    known = np.nan_to_num(haplotypes, nan=-1.0)
+    best, alleles = known.max(axis=2), known.argmax(axis=2)
+    alleles, best = _two_columns(alleles, NO_ALLELE), _two_columns(best, 1.0)
+    is_haploid = ploidy == 1
+    alleles[is_haploid, 1], best[is_haploid, 1] = NO_ALLELE, 1.0
+    return _called(alleles, best.min(axis=1), is_given, is_haploid, least)
+
+
+def _unphased_calls(
+    probabilities: np.ndarray, ploidy: np.ndarray, n_alleles: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`_phased_calls`, of calls that are probabilities of genotypes."""
+    # In the order of BGEN: 0/0, 0/1, 1/1, 0/2, 1/2, 2/2.
+    pairs = sorted(combinations_with_replacement(range(n_alleles), 2), key=lambda pair: pair[::-1])
+    is_given, is_haploid = ~np.isnan(probabilities[:, 0]), ploidy == 1
+    known = np.nan_to_num(probabilities, nan=-1.0)
+    genotype = known.argmax(axis=1)
+    alleles = np.array(pairs, dtype=np.int64)[np.minimum(genotype, len(pairs) - 1)]
+    alleles[is_haploid, 0], alleles[is_haploid, 1] = genotype[is_haploid], NO_ALLELE
+    return _called(alleles, known.max(axis=1), is_given, is_haploid, least)
+
+
+def _called(
+    alleles: np.ndarray, best: np.ndarray, is_given: np.ndarray, is_haploid: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    is_enough = best >= least - 1e-6  # the probabilities are float32
+    missing = ~(is_given & is_enough)
+    alleles[missing] = MISSING
+    alleles[missing & is_haploid, 1] = NO_ALLELE
+    return np.minimum(alleles, 127).astype(np.int8), is_given & ~is_enough
+
+
+def _two_columns(values: np.ndarray, second: float) -> np.ndarray:
+    if values.shape[1] >= 2:
+        return values[:, :2]
+    return np.concatenate([values, np.full((len(values), 1), second, dtype=values.dtype)], axis=1)
+
+
+def _check_layout(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(20)
+        file.seek(int.from_bytes(head[4:8], "little"))
+        flags = int.from_bytes(file.read(4), "little")
+    if flags >> 2 & 15 != 2:
+        raise InputError(
+            "is a BGEN 1.1, which knows neither phase nor more than two alleles, and is not read",
+            file=path,
+            remedy=f"Write it anew: plink2 --bgen {path} ref-first --sample {path.with_suffix('.sample').name} "
+            "--export bgen-1.2 ref-first --out calls && bgenix -g calls.bgen -index",
+        )
+
+
+def _index_of(path: Path) -> Path:
+    index = Path(f"{path}.bgi")
+    if not index.is_file():
+        raise MissingIndexError("has no index (.bgi)", file=path, remedy=f"Make it: bgenix -g {path} -index")
+    return index
+
+
+@lru_cache(maxsize=4)
+def _read(index: Path, modified: int, size: int) -> tuple[tuple[str, ...], dict[str, ContigSites]]:
+    """Where the records are, by an index as it is now; people are read one after the other, it is read once."""
+    names: dict[str, int] = {}
+    try:
+        connection = sqlite3.connect(f"{index.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            found = [
+                (names.setdefault(plink_contig(chrom), len(names)), position, length)
+                for chrom, position, length in connection.execute(
+                    "SELECT chromosome, position, length(allele1) FROM Variant ORDER BY file_start_position"
+                )
+            ]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise InputError(
+            f"cannot be read as the index of a BGEN ({error})",
+            file=index,
+            remedy="Make it anew: bgenix -index -clobber.",
+        ) from error
+    code, position, length = np.array(found, dtype=np.int32).reshape(-1, 3).T
+    return tuple(names), by_contig(tuple(names), code, position - 1, length)

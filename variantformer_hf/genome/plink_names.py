@@ -1,0 +1,79 @@
+"""What PLINK's files call people and contigs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InputError
+from .contigs import bare_name
+
+# PLINK's numbers of human chromosomes beyond 22, and its names of the ends of X that X and Y share.
+_CONTIGS = {"23": "X", "24": "Y", "25": "X", "26": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
+
+
+def plink_contig(name: str) -> str:
+    """A contig's name as others have it: X for 23, XY and the pseudo-autosomal PAR1 and PAR2."""
+    bare = bare_name(name)
+    return f"{name.removesuffix(bare)}{_CONTIGS[bare]}" if bare in _CONTIGS else name
+
+
+def read_people(path: Path) -> list[str]:
+    """The names in a .psam or .fam: the individual's ID; where people share those, the family's and it: ``FID_IID``.
+
+    Raises:
+        InputError: the file is not there, empty or malformed.
+    """
+    lines = _lines(path)
+    header = ["#FID", "IID"]
+    if path.suffix == ".psam":
+        while lines and lines[0].startswith("##"):
+            del lines[0]
+        if lines and lines[0].startswith("#"):
+            header = lines.pop(0).split()
+            if header[0] not in ("#IID", "#FID") or (header[0] == "#FID" and header[1:2] != ["IID"]):
+                raise InputError(
+                    "has a header that begins with neither #IID nor #FID IID", file=path, remedy="Make it by plink2."
+                )
+    return _named(path, lines, 1 if header[0] == "#FID" else 0, 0 if header[0] == "#FID" else None)
+
+
+def read_sample_file(path: Path) -> list[str]:
+    """The names in a .sample file beside a BGEN: ID_2 where there is one, as of :func:`read_people`.
+
+    Raises:
+        InputError: as there.
+    """
+    lines = _lines(path)
+    header = lines[0].split() if lines else []
+    if len(lines) < 2 or not header[0].upper().startswith("ID"):
+        raise InputError(
+            "is no .sample file: its first line does not begin with ID_1 or ID, and a second one gives types",
+            file=path,
+            remedy="Give the one that came with the BGEN.",
+        )
+    has_second = len(header) > 1 and header[1].upper() == "ID_2"
+    return _named(path, lines[2:], int(has_second), 0 if has_second else None)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise InputError("is not there", file=path, remedy="Give the whole set of files, with one name.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({error})", file=path, remedy="Fetch it again.") from error
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _named(path: Path, lines: Iterable[str], column: int, family: int | None) -> list[str]:
+    names, families = [], []
+    for number, line in enumerate(lines, start=1):
+        fields = line.split()
+        if len(fields) <= column:
+            raise InputError(
+                "has a line of too few columns", file=path, record=f"person {number}", remedy="Fetch it again."
+            )
+        names.append(fields[column])
+        families.append(None if family is None else fields[family])
+    if family is not None and len(set(names)) < len(names):
+        return [name if of in ("0", None) else f"{of}_{name}" for name, of in zip(names, families, strict=True)]
+    return names
