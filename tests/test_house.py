@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import variantformer_hf
@@ -82,6 +83,7 @@ def imports(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
                     yield module
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     """Module -> the modules of the package that it imports."""
     known = modules()

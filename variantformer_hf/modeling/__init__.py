@@ -3,6 +3,7 @@
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer
 
 from ..tokenization import DnaTokenizer
+from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .variantformer import (
     CreContexts,
@@ -19,6 +20,9 @@ from .variantformer import (
 )
 
 __all__ = [
+    "BorzoiConfig",
+    "BorzoiForTracks",
+    "BorzoiModel",
     "CreContexts",
     "EnformerConfig",
     "EnformerForTracks",
@@ -47,5 +51,6 @@ AutoModelForSequenceClassification.register(
     VariantFormerEncoderConfig, VariantFormerForChromatinActivity, exist_ok=True
 )
 # Of a folder of a trunk with heads AutoModel gives the trunk.
-AutoConfig.register(EnformerConfig.model_type, EnformerConfig, exist_ok=True)
-AutoModel.register(EnformerConfig, EnformerModel, exist_ok=True)
+for _trunk_config, _trunk in ((EnformerConfig, EnformerModel), (BorzoiConfig, BorzoiModel)):
+    AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
+    AutoModel.register(_trunk_config, _trunk, exist_ok=True)

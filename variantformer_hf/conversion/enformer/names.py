@@ -33,10 +33,9 @@ def parameter_name(published: str) -> str:
     if stage:
         first = f"first.{_BLOCK[stage[2]]}" if stage[2] else ""
         return f"trunk.stages.{int(stage[1]) + 1}.{_within_stage(first, stage[3], stage[4])}.{stage[5]}"
-    layer = re.fullmatch(rf"transformer\.(\d+)\.(.+?)(?:\.{_TENSOR})?", published)
+    layer = re.fullmatch(r"transformer\.(\d+)\.(.+)", published)
     if layer:
-        part = f"{_LAYER[layer[2]]}.{layer[3]}" if layer[3] else _BIASES[layer[2]]
-        return f"trunk.layers.{layer[1]}.{part}"
+        return f"trunk.layers.{layer[1]}.{within_layer(layer[2])}"
     final = re.fullmatch(rf"final_pointwise\.1\.(0|2)\.{_TENSOR}", published)
     if final:
         return f"trunk.final.{_BLOCK[final[1]]}.{final[2]}"
@@ -44,6 +43,20 @@ def parameter_name(published: str) -> str:
     if head:
         return f"heads.{head[1]}.{head[2]}"
     raise KeyError(published)
+
+
+def within_layer(published: str) -> str:
+    """Name within a layer of the transformer, which Borzoi's are too.
+
+    Raises:
+        KeyError: not a tensor of a layer.
+    """
+    if published in _BIASES:
+        return _BIASES[published]
+    part, _, tensor = published.rpartition(".")
+    if tensor not in ("weight", "bias"):
+        raise KeyError(published)
+    return f"{_LAYER[part]}.{tensor}"
 
 
 def _within_stage(first: str, residual: str | None, pool: str | None) -> str:

@@ -94,9 +94,7 @@ class EnformerConfig(PreTrainedConfig):
                 f"hidden_size / num_attention_heads = {self.value_size} position features, which is not a multiple of "
                 f"{_FEATURE_CLASSES}"
             )
-        for head, count in (self.tracks or {}).items():
-            if count < 1:
-                raise ValueError(f"tracks: the head {head!r} has {count} tracks and must have at least 1")
+        check_tracks(self.tracks or {})
 
 
 def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tuple[str, ...]) -> None:
@@ -107,3 +105,10 @@ def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tupl
     for name in dropouts:
         if not 0 <= getattr(config, name) < 1:
             raise ValueError(f"{name}={getattr(config, name)} must be from 0 to below 1")
+
+
+def check_tracks(tracks: dict[str, int]) -> None:
+    """Refuse a head without a track."""
+    for head, count in tracks.items():
+        if count < 1:
+            raise ValueError(f"tracks: the head {head!r} has {count} tracks and must have at least 1")

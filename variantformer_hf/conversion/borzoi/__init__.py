@@ -1,0 +1,1 @@
+"""Borzoi checkpoints: as the PyTorch implementations write them."""
