@@ -88,7 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def finished(place: Place) -> Place:
     """The same, when the workflow is through."""
     done = jobs(place.snakemake())
-    once = dict.fromkeys(("all", "precompute", "join", "evaluate", "report"), 1)
+    once = dict.fromkeys(("all", "people", "precompute", "join", "evaluate", "report"), 1)
     assert done == once | dict.fromkeys(("ingest", "genes", "predict"), 2)
     return place
 
@@ -152,7 +152,10 @@ def test_a_changed_config_runs_what_depends_on_it(finished: Place) -> None:
     anew = {"all": 1, "join": 1, "evaluate": 1, "report": 1}
     assert jobs(finished.snakemake("--dry-run", config={**CONFIG, "tissues": ["liver"]})) == anew | {"predict": 2}
     # Four people keep their batch's number, but are not its people any more.
-    assert jobs(finished.snakemake("--dry-run", config={**CONFIG, "people_per_batch": 4})) == anew | {"predict": 4}
+    assert jobs(finished.snakemake("--dry-run", config={**CONFIG, "people_per_batch": 4})) == anew | {
+        "people": 2,
+        "predict": 4,
+    }
 
 
 def test_a_released_checkpoint_is_converted_first(place: Place) -> None:
@@ -296,6 +299,22 @@ def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -
     other.write_text("{}")
     with pytest.raises(InputError, match="is no match report"):
         script("report").join_reports([path, other])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sample\nA\n\t\n", "line 3: no name"),
+        ("name\nA\n", "no row with a column 'sample'"),
+        ("sample\n", "no row with a column 'sample'"),
+        (None, "cannot be read"),
+    ],
+)
+def test_tables_of_people_that_cannot_be_used(text: str | None, said: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "people.tsv").write_text(text)
+    with pytest.raises(ValueError, match=rf"people\.tsv.*{said}"):
+        script("people").read_people(tmp_path / "people.tsv")
 
 
 def test_genes_of_a_contig_that_has_none(place: Place) -> None:

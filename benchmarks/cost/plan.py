@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.cost.plan [--people 500000] [--genes 18439] [--tissues 62] [--gpus 1000] [--price 3] ...
 
-Every number that was measured is an argument; its default is what docs/performance.md has. So is the price, whose default
-is a round number and no offer. Losses are taken from the closed form of benchmarks.cost.cluster, to which
+Every number that was measured is an argument; its default is what docs/performance.md has. So is the price, whose
+default is a round number and no offer. Losses are taken from the closed form of benchmarks.cost.cluster, to which
 benchmarks.cost.unit_sizes adds what a week of them does to a whole cluster.
 """
 

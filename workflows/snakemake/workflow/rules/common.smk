@@ -1,35 +1,20 @@
 # What several rules ask of the config: the people, their batches, the files.
-import csv
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+from people import read_people
 
 # Stores of genotypes and hashes; in the run's own folder, so that every job of it finds them.
 CACHE = "results/cache"
 CONTIG = "{contig}"
 
-
-def read_people(path):
-    """The names in the column `sample`, in their order; each once."""
-    try:
-        with Path(path).open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except OSError as error:
-        raise WorkflowError(f"{path}: the table of people cannot be read ({error.strerror}).")
-    if not rows or "sample" not in rows[0]:
-        raise WorkflowError(f"{path}: no row with a column 'sample'. Give a tab-separated table with that heading.")
-    names = {}
-    for number, row in enumerate(rows, start=2):
-        name = (row["sample"] or "").strip()
-        if not name:
-            raise WorkflowError(f"{path}, line {number}: no name in the column 'sample'.")
-        if name in names:
-            raise WorkflowError(f"{path}, line {number}: {name} is there twice. Name each person once.")
-        names[name] = number
-    return list(names)
-
-
-PEOPLE = read_people(config["samples"])
+try:
+    PEOPLE = read_people(config["samples"])
+except ValueError as error:
+    raise WorkflowError(str(error))
 BATCHES = {
     f"{number:05d}": PEOPLE[first : first + config["people_per_batch"]]
     for number, first in enumerate(range(0, len(PEOPLE), config["people_per_batch"]))

@@ -1,4 +1,24 @@
 # Predictions: a job a batch of people and chromosome, then one table.
+rule people:
+    """The names of a batch. People who are added at the table's end change no batch that is full."""
+    input:
+        samples=ancient(config["samples"]),
+        script=workflow.source_path("../scripts/people.py"),
+    output:
+        "results/people/{batch}.txt",
+    params:
+        names=lambda wildcards: BATCHES[wildcards.batch],
+        first=lambda wildcards: int(wildcards.batch) * config["people_per_batch"],
+        size=config["people_per_batch"],
+    log:
+        "results/logs/people.{batch}.log",
+    conda:
+        "../envs/variantformer.yaml"
+    shell:
+        "python {input.script:q} --samples {input.samples:q} --first {params.first} --count {params.size}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
 rule predict:
     """A batch of people in the genes of a chromosome. A job that was cut short goes on with its own parts."""
     input:
@@ -7,6 +27,7 @@ rule predict:
         fasta=config["fasta"],
         vcf=lambda wildcards: PIECES[piece_of(wildcards.contig)],
         ingested=lambda wildcards: f"results/ingest/{piece_of(wildcards.contig)}.done" if config["ingest"] else [],
+        people="results/people/{batch}.txt",
         genes="results/genes/{contig}.txt",
     output:
         table="results/parts/{batch}.{contig}.parquet",
@@ -14,7 +35,6 @@ rule predict:
     params:
         cache=CACHE,
         model=MODEL,
-        people=lambda wildcards: [f"--sample={name}" for name in BATCHES[wildcards.batch]],
         tissues=[f"--tissue={name}" for name in config["tissues"]],
         options=predict_options,
     log:
@@ -28,8 +48,8 @@ rule predict:
         gpu=0 if config["predict"]["device"] == "cpu" else 1,
     shell:
         "VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads} variantformer predict {params.model:q}"
-        " --fasta {input.fasta:q} --vcf {input.vcf:q} {params.people:q} --genes-file {input.genes:q} {params.tissues:q}"
-        " {params.options} --store results/cres --output {output.table:q} > {log:q} 2>&1"
+        " --fasta {input.fasta:q} --vcf {input.vcf:q} --samples-file {input.people:q} --genes-file {input.genes:q}"
+        " {params.tissues:q} {params.options} --store results/cres --output {output.table:q} > {log:q} 2>&1"
 
 
 PARTS = expand("results/parts/{batch}.{contig}.parquet", batch=BATCHES, contig=config["contigs"])
