@@ -89,6 +89,6 @@ def answer(asked: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     question = json.loads(sys.stdin.read())
-    limits = RunLimits(genes=1, seconds=0.0)
+    limits = RunLimits(genes=1, unit_genes=1)
     ExpressionPredictor.__init__ = partialmethod(ExpressionPredictor.__init__, limits=limits)  # type: ignore[method-assign]
     sys.stdout.write(json.dumps(answer(question, Path(sys.argv[1]))))

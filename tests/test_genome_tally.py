@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,25 +48,20 @@ def test_counts_add_up(sightings: list[tuple[str, int, Outcome | None]]) -> None
 
 
 @given(SIGHTINGS, SIGHTINGS)
-def test_merging_is_adding_all(
+def test_records_that_were_counted_elsewhere_are_summed(
     first: list[tuple[str, int, Outcome | None]], second: list[tuple[str, int, Outcome | None]]
 ) -> None:
-    merged = tally_of(first)
-    merged.merge(tally_of(second))
-    assert merged.to_dict() == tally_of(first + second).to_dict()
-
-
-@given(SIGHTINGS, st.permutations(CHROMS))
-def test_a_closed_contig_keeps_its_counts(sightings: list[tuple[str, int, Outcome | None]], order: list[str]) -> None:
-    tally = tally_of(sightings)
-    before = {chrom: tally.contig(chrom).to_dict() for chrom in CHROMS}
-    total = tally.total().to_dict()
-    for chrom in order:
-        tally.close_contig(chrom)
-        tally.close_contig(chrom)
-        assert {name: tally.contig(name).to_dict() for name in CHROMS} == before
-        assert tally.total().to_dict() == total
-    assert tally.to_dict()["contigs"] == {name: before[name] for name in before if before[name]["records_read"]}
+    """Those of the first have other keys than those of the second."""
+    both = [(chrom, key + 100, outcome) for chrom, key, outcome in second]
+    elsewhere, tally = tally_of(first), tally_of(both)
+    for chrom in CHROMS:
+        kinds, counts = np.unique(elsewhere.records(chrom)[1], return_counts=True)
+        if len(kinds):
+            tally.add_counts(chrom, ContigCounts.of(kinds, counts))
+            assert ContigCounts.of(kinds, counts) == elsewhere.contig(chrom)
+    assert tally.to_dict()["total"] == tally_of(first + both).to_dict()["total"]
+    for chrom in CHROMS:
+        assert tally.contig(chrom) == tally_of(first + both).contig(chrom)
 
 
 def test_applied_anywhere_beats_skipped_and_the_first_reason_stays() -> None:
@@ -90,37 +84,6 @@ def test_applied_anywhere_beats_skipped_and_the_first_reason_stays() -> None:
         "applied": 1,
         "skipped": {"overlaps_previous": 1},
     }
-
-
-def test_nothing_is_added_to_a_closed_contig() -> None:
-    tally = tally_of([("chr1", 1, Outcome.APPLIED)])
-    tally.close_contig("chr1")
-    with pytest.raises(ValueError, match="chr1 is closed"):
-        sight(tally, "chr1", 2, Outcome.APPLIED)
-    sight(tally, "chr2", 2, Outcome.APPLIED)
-    assert tally.total().applied == 2
-
-
-@pytest.mark.parametrize("closed", [(True, False), (False, True), (True, True)])
-def test_merging_with_a_closed_contig_sums_the_counts(closed: tuple[bool, bool]) -> None:
-    tallies = [tally_of([("chr1", 1, Outcome.APPLIED)]), tally_of([("chr1", 2, Outcome.HOM_REF), ("chr2", 3, None)])]
-    for tally, close in zip(tallies, closed, strict=True):
-        if close:
-            tally.close_contig("chr1")
-    tallies[0].merge(tallies[1])
-    assert tallies[0].contig("chr1") == ContigCounts(2, 2, 1, 0, 1, tallies[0].contig("chr1").skipped)
-    assert tallies[0].contig("chr1").skipped == {"hom_ref": 1}
-    assert tallies[0].total().records_read == 3
-    assert sorted(tallies[0].to_dict()["contigs"]) == CHROMS
-
-
-def test_merging_a_closed_contig_leaves_the_other_as_it_was() -> None:
-    other = tally_of([("chr1", 1, Outcome.APPLIED)])
-    other.close_contig("chr1")
-    tally = VariantTally()
-    tally.merge(other)
-    tally.merge(other)
-    assert (tally.contig("chr1").applied, other.contig("chr1").applied) == (2, 1)
 
 
 def test_a_contig_that_was_never_seen_has_no_records() -> None:

@@ -1,6 +1,5 @@
 """Runs that are cut short, resumed, and shared by several processes."""
 
-import errno
 import json
 import os
 import signal
@@ -16,14 +15,11 @@ import pandas as pd
 import pytest
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
-from variantformer_hf.errors import InputError, OutputError
+from variantformer_hf.errors import InputError
 from variantformer_hf.genome import VariantTally
-from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.variants import VariantFile
-from variantformer_hf.inference.parts import DoneGene, PartFolder
 from variantformer_hf.inference.processes import ahead
 from variantformer_hf.inference.run_limits import RunLimits
-from variantformer_hf.inference.run_plan import shares_of, stretches_of
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
 from variantformer_hf.zoo.gene_regions import gene_sequences
@@ -67,7 +63,7 @@ def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    limited = ExpressionPredictor(predictor.model, limits=RunLimits(genes=1, genes_in_a_part=1))
+    limited = ExpressionPredictor(predictor.model, limits=RunLimits(genes=1, unit_genes=1))
     n_genes = [0]
     predict = ExpressionEngine.predict
 
@@ -81,7 +77,7 @@ def test_a_run_that_was_cut_short_goes_on_without_doing_a_gene_again(
     options: dict[str, Any] = {"with_embeddings": True, "parts": tmp_path / "parts"}
     with pytest.raises(Stopped):
         limited.run(files[0].fasta, files[0].vcf, **options)
-    assert len(list((tmp_path / "parts").glob("genes-*.parquet"))) == after
+    assert len(list((tmp_path / "parts").rglob("*.parquet"))) == after
     n_genes[0] = -100
     steps: list[tuple[int, int]] = []
     result = limited.run(files[0].fasta, files[0].vcf, on_gene=lambda *step: steps.append(step), **options)
@@ -110,50 +106,6 @@ def test_parts_of_another_run_are_refused_or_replaced(
     same(predictor.run(files[0].fasta, files[0].vcf, parts=folder, overwrite_parts=True).table, whole.table)
 
 
-def test_a_damaged_part_is_set_aside_and_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = PartFolder(tmp_path / "parts", {"run": 1})
-    gene = DoneGene(0, 1, "ok", 3, 2, 1, np.array([1.5, np.nan], dtype=np.float32), None)
-    folder.write([gene])
-    folder.write([gene])  # a part that two processes wrote counts once
-    folder.write([])
-    (found,) = folder.read().values()
-    assert (found.gene, found.n_cres, found.records_in_windows, found.records_applied) == (1, 3, 2, 1)
-    assert np.array_equal(found.values, gene.values, equal_nan=True)
-    path = next((tmp_path / "parts").glob("genes-*"))
-    content = path.read_bytes()
-    for bad in (b"PAR1", content[:-1], content[:20] + bytes([content[20] ^ 1]) + content[21:]):
-        path.write_bytes(bad)
-        with pytest.raises(InputError, match=r"damaged part.*Start the same command again"):
-            folder.read()  # it was whole when the run began
-        assert folder.done() == set()
-        path.write_bytes(bad)
-        assert PartFolder(tmp_path / "parts", {"run": 1}).done() == set()
-        assert "set aside" in caplog.text
-        assert path.with_name(f"{path.name}.damaged").read_bytes() == bad
-    folder.write([gene])
-    assert PartFolder(tmp_path / "parts", {"run": 1}).done() == {(0, 1)}
-    (tmp_path / "parts" / "run.json").write_text("[]")
-    with pytest.raises(InputError, match="another run"):
-        PartFolder(tmp_path / "parts", {"run": 1})
-
-
-def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = PartFolder(tmp_path / "parts", {"run": 1})
-
-    write_bytes = Path.write_bytes
-
-    def fails(path: Path, content: bytes) -> None:
-        write_bytes(path, content[: len(content) // 2])
-        if path.name.startswith(".genes"):
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write_bytes(path, content)
-
-    monkeypatch.setattr(Path, "write_bytes", fails)
-    with pytest.raises(OutputError, match=r"parts: no room is left on the disk\. Make room"):
-        folder.write([DoneGene(0, 0, "ok", 1, 0, 0, np.zeros(1, dtype=np.float32), None)])
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["run.json"]
-
-
 DRIVER = """
 import os, signal, sys, time
 from functools import partialmethod
@@ -162,7 +114,7 @@ from variantformer_hf.inference.run_limits import RunLimits
 from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 from variantformer_hf.zoo.gene_regions import RegionFinder, gene_sequences
 from variantformer_hf.cli import main
-limits = RunLimits(genes=1, genes_in_a_part=1)
+limits = RunLimits(genes=1, unit_genes=1)
 ExpressionPredictor.__init__ = partialmethod(ExpressionPredictor.__init__, limits=limits)
 predict = ExpressionEngine.predict
 done = 0
@@ -210,13 +162,13 @@ def test_kill_9_and_start_again(driver: list[str], tmp_path: Path, whole: Any) -
     )
     parts = tmp_path / "out.parquet.parts"
     deadline = time.monotonic() + 120
-    while len(list(parts.glob("genes-*"))) < 2 and time.monotonic() < deadline:
+    while len(list(parts.glob("_units/*.arrow"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert process.stdout is not None
     process.stdout.close()
-    n_done = len(list(parts.glob("genes-*")))
+    n_done = len(list(parts.glob("_units/*.arrow")))
     assert 2 <= n_done < 6
     assert not (tmp_path / "out.parquet").exists()
     again = run(command)
@@ -230,7 +182,7 @@ def test_two_processes_equal_one_also_when_one_was_killed(driver: list[str], tmp
     killed = run(command, DIES="1", SLOW="0.3")
     assert killed.returncode != 0
     assert not (tmp_path / "out.parquet").exists()
-    n_done = len(list((tmp_path / "out.parquet.parts").glob("genes-*")))
+    n_done = len(list((tmp_path / "out.parquet.parts").glob("_units/*.arrow")))
     assert 1 <= n_done < 6
     again = run(command)
     assert again.returncode == 0, again.stderr
@@ -247,32 +199,6 @@ def test_several_processes_without_a_folder_are_refused(
     monkeypatch.setattr(module, "processes", lambda **_: Processes(0, 2, lambda: None))
     with pytest.raises(InputError, match="need a folder"):
         predictor.run(files[0].fasta, files[0].vcf)
-
-
-def test_shares_are_balanced_and_whole() -> None:
-    costs = np.array([10.0, 1, 1, 1, 1, 10, 1, 1, 1, 1])
-    for n_people, count in [(1, 1), (1, 2), (3, 4), (2, 7), (1, 30)]:
-        shares = shares_of(costs, n_people, count)
-        pairs = [pair for share in shares for pair in range(len(costs) * n_people) if pair in share]
-        assert pairs == list(range(len(costs) * n_people))
-    halves = shares_of(costs, 1, 2)
-    assert [sum(costs[half.first : half.last]) for half in halves] == [14, 14]
-    assert [len(range(share.first, share.last)) for share in shares_of(np.zeros(0), 1, 2)] == [0, 0]
-
-
-def test_stretches_join_genes_that_are_near() -> None:
-    reaches = [
-        Interval("b", 0, 10),
-        Interval("a", 500_000, 600_000),
-        Interval("a", 0, 450_000),
-        Interval("a", 900_000, 900_100),
-    ]
-    found = stretches_of(reaches)
-    assert [(each.interval, each.genes) for each in found] == [
-        (Interval("a", 0, 600_000), (2, 1)),
-        (Interval("a", 900_000, 900_100), (3,)),
-        (Interval("b", 0, 10), (0,)),
-    ]
 
 
 def test_items_that_are_made_ahead_come_in_order_with_their_errors() -> None:

@@ -24,6 +24,7 @@ _MODULE_OF_NAME = {
     "VariantFormerForExpression": "variantformer_hf.modeling",
     "VariantFormerProcessor": "variantformer_hf.modeling",
     "ExpressionPredictor": "variantformer_hf.inference",
+    "PredictionDataset": "variantformer_hf.inference",
 }
 
 __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
@@ -42,6 +43,7 @@ __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
     "VariantFormerForExpression",
     "VariantFormerProcessor",
     "ExpressionPredictor",
+    "PredictionDataset",
     "__version__",
 ]
 
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
         ReferenceGenome,
         Variant,
     )
-    from variantformer_hf.inference import ExpressionPredictor
+    from variantformer_hf.inference import ExpressionPredictor, PredictionDataset
     from variantformer_hf.modeling import (
         VariantFormerConfig,
         VariantFormerEncoder,

@@ -19,6 +19,7 @@ from .doctor import doctor
 from .edit import edit
 from .effects import effects
 from .eqtl import eqtl
+from .export import export
 from .fetch import fetch
 from .ingest import ingest
 from .knockout import knockout
@@ -47,6 +48,7 @@ for command in (
     knockout,
     counterfactual,
     eqtl,
+    export,
     null,
     edit,
     precompute,

@@ -79,7 +79,8 @@ def counterfactual(
         file = open_files(source)
         sample = list(file.samples)
         file.close()
-    people = open_people(reference, source, sample, options)
+    everybody = open_people(reference, source, sample, options)
+    people = everybody.opened((0, len(everybody)))
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)

@@ -195,7 +195,7 @@ def _locked(path: Path) -> int | None:
 
 
 def _kept(folders: Iterable[Path]) -> str:
-    there = [folder for folder in folders if folder.is_dir() and any(folder.glob("*.parquet"))]
+    there = [folder for folder in folders if folder.is_dir() and any(folder.rglob("*.parquet"))]
     if not there:
         return "Nothing is kept: the same command begins anew."
     return f"{' and '.join(map(str, there))} keeps what is done: the same command goes on from there."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..errors import InputError
 from .options import (
     FILES,
     INPUTS,
@@ -35,12 +36,13 @@ from .options import (
     StoreOption,
     TissueOption,
 )
-from .outputs import Output, claim
+from .outputs import Output, claim, claim_folder
 from .progress import progress
 from .settings import GenotypeSettings, ModelSettings, asked_samples, quiet_libraries
 
 if TYPE_CHECKING:
-    from ..inference import PredictionResult
+    from ..inference import PredictionDataset, PredictionResult
+    from ..zoo.estimate import RunEstimate
     from ..zoo.units import Unit
 
 
@@ -48,9 +50,12 @@ def predict(
     model: ModelArgument,
     fasta: FastaOption,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
-            "--output", "-o", help="Table: .parquet, .csv, .tsv (.h5ad, .txt); - = stdout.", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            help="Table: .parquet, .csv, .tsv (.h5ad, .txt); - = stdout; FOLDER/ = a dataset, for large runs.",
+            rich_help_panel=OUTPUT,
         ),
     ],
     vcf: Annotated[
@@ -86,9 +91,17 @@ def predict(
     on_ref_mismatch: OnRefMismatchOption = "error",
     min_probability: MinProbabilityOption = 0.9,
     layout: Annotated[
-        Literal["tidy", "wide", "h5ad", "predixcan"],
-        typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT),
+        Literal["tidy", "wide", "h5ad", "predixcan", "dataset", "zarr"],
+        typer.Option(
+            "--format",
+            help="Layout of the output; dataset and zarr: a folder that is never held as a whole.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "tidy",
+    dtype: Annotated[
+        Literal["float32", "float16"],
+        typer.Option("--dtype", help="Numbers of --format zarr.", rich_help_panel=OUTPUT),
+    ] = "float32",
     embeddings: EmbeddingsOption = None,
     overwrite: OverwriteOption = False,
     checksum: Annotated[
@@ -112,17 +125,16 @@ def predict(
 
     Beside OUTPUT a match report is written (OUTPUT.report.json): what was read, used and skipped, and why. A run that
     was cut short goes on where it was when it is started again: until it is done, OUTPUT.parts holds what is.
-    """
-    from ..report.tables import check_format, output_paths
 
-    check_format(output, layout)
-    out = claim(output, overwrite=overwrite, parts=["parts"], stdout=True)
-    out.add([out.beside("report.json"), out.beside("rejected.tsv"), embeddings])
+    An OUTPUT that ends in / is a dataset: a folder of Parquet files (--format zarr: an array), each written when it is
+    done, with report and manifest in it. `variantformer export` makes tables of its parts.
+    """
+    out = _claimed(output, layout, dtype, embeddings, overwrite=overwrite)
 
     from ..genome.gene_lists import read_gene_names
-    from ..inference.predictor import ExpressionPredictor
     from ..inference.processes import is_first_process
     from ..inference.request import PredictionRequest
+    from ..report.tables import output_paths
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
@@ -158,18 +170,40 @@ def predict(
         options=genotypes.options(kind),
         whole_file_checksums=checksum,
     )
-    predictor = ExpressionPredictor(of_model.load())
-    if layout == "predixcan":
+    predictor = of_model.predictor()
+    if layout == "predixcan" and isinstance(out, Output):
         tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
         out.add(output_paths(out.path, layout, tissues))
     if plan:
         typer.echo(str(predictor.plan(fasta, vcf or None, **vars(request))))
         return
+
+    def on_plan(estimate: "RunEstimate") -> None:
+        if is_first_process():
+            typer.echo(str(estimate), err=True)
+
+    if not isinstance(out, Output):
+        with progress("predicting", "genes") as on_gene:
+            dataset = predictor.write_dataset(
+                out,
+                fasta,
+                vcf or None,
+                layout="zarr" if layout == "zarr" else "parquet",
+                dtype=dtype,
+                overwrite=overwrite,
+                on_plan=on_plan,
+                on_gene=on_gene,
+                **vars(request),
+            )
+        if is_first_process():
+            _say_of_dataset(dataset)
+            typer.echo(out)
+        return
     with progress("predicting", "genes") as on_gene:
         result = predictor.run(
             fasta,
             vcf or None,
-            on_plan=lambda estimate: typer.echo(str(estimate), err=True) if is_first_process() else None,
+            on_plan=on_plan,
             on_gene=on_gene,
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
@@ -179,6 +213,63 @@ def predict(
         out.deliver(_write(result, out, layout, embeddings, predictor.model.unit))
         result.remove_parts()
         check_finite(result.genes["gene_name"], result.genes["status"])
+
+
+def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, overwrite: bool) -> Output | str:
+    """The output, checked and this run's own: a file, or the name of a dataset's folder.
+
+    Raises:
+        InputError: an output of another kind is asked for in the same breath; see ``claim`` and ``claim_folder``.
+    """
+    from ..inference.run_folder import UNITS_FOLDER, is_run_folder
+    from ..report.tables import check_format
+
+    if dtype != "float32" and layout != "zarr":
+        raise InputError(f"--dtype {dtype} is of arrays", remedy="Add --format zarr.")
+    if layout in ("dataset", "zarr") or output.endswith("/") or is_run_folder(output):
+        folder = output.rstrip("/") or output
+        if layout not in ("tidy", "dataset", "zarr"):
+            raise InputError(
+                f"the format {layout} is of a table, and this output is a dataset",
+                file=output,
+                remedy="Name a file, or leave out --format and make the table of a part: `variantformer export`.",
+            )
+        if embeddings is not None:
+            raise InputError(
+                "--embeddings are written beside one table", file=output, remedy="Name a file as the output."
+            )
+
+        def kept() -> str:
+            some = any((Path(folder) / UNITS_FOLDER).glob("*"))
+            return f"{folder} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
+
+        claim_folder(Path(folder), kept=kept)
+        return folder
+    if Path(output).is_dir():
+        raise InputError(
+            "is a folder, and no dataset", file=output, remedy="Name a file, or end the name in / for a dataset in it."
+        )
+    check_format(Path(output), layout)
+    out = claim(Path(output), overwrite=overwrite, parts=["parts"], stdout=True)
+    out.add([out.beside("report.json"), out.beside("rejected.tsv"), embeddings])
+    return out
+
+
+def _say_of_dataset(dataset: "PredictionDataset") -> None:
+    from ..zoo.statuses import status_text
+
+    report = dataset.report
+    people, genes, tissues = len(dataset.samples), len(dataset.genes), len(dataset.tissues)
+    total = report["samples"]["total"]
+    typer.echo(f"{people:,} sample(s) x {genes:,} gene(s) x {tissues} tissue(s): {len(dataset):,} rows", err=True)
+    typer.echo(
+        f"all samples: {total['in_windows']:,} records in the windows, {total['applied']:,} applied, "
+        f"{sum(total['skipped'].values()):,} skipped",
+        err=True,
+    )
+    others = status_text(report["genes"]["status"])
+    if others:
+        typer.echo(f"of {people * genes:,} samples' genes {others} (column status; docs/outputs.md)", err=True)
 
 
 def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None, unit: "Unit") -> list[Path]:

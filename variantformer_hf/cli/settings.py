@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..analysis.backgrounds import Background
     from ..analysis.effects import VariantScorer
     from ..genome.options import GenotypeOptions
+    from ..inference.predictor import ExpressionPredictor
     from ..zoo.gene_model import GeneModel
 
 
@@ -80,6 +81,12 @@ class ModelSettings:
         from ..zoo.families import load_gene_model
 
         return load_gene_model(self.model, **self._options())
+
+    def predictor(self) -> "ExpressionPredictor":
+        """The model as predictions ask it; it can be loaded again elsewhere."""
+        from ..inference.predictor import ExpressionPredictor
+
+        return ExpressionPredictor.from_pretrained(self.model, **self._options())
 
     def scorer(self) -> "VariantScorer":
         """The model as analyses ask it."""

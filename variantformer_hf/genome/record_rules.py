@@ -1,6 +1,7 @@
 """What each record of a person asks for by the genotype options: an edit, or nothing, and why."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import InputError, SymbolicAlleleError
@@ -31,12 +32,17 @@ class RecordRules:
         self.options = options
         self.refuse_gvcf = refuse_gvcf
         self._file, self._sample = file, sample
-        self._not_diploid: set[tuple[str, int, tuple[str, ...]]] = set()
+        self._not_diploid: dict[tuple[str, int, tuple[str, ...]], None] = {}
 
     @property
     def calls_not_diploid(self) -> int:
         """Records met so far with a haploid or polyploid call on an autosome, each once."""
         return len(self._not_diploid)
+
+    @property
+    def not_diploid(self) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+        """Contig, position and alleles of those records, in the order in which they were met."""
+        return iter(self._not_diploid)
 
     def chosen(self, record: Record, chrom: str) -> Edit | Outcome:
         """The edit that a record asks for, or why it asks for none.
@@ -140,4 +146,4 @@ class RecordRules:
                 self._sample,
                 len(genotype),
             )
-        self._not_diploid.add((chrom, record.position, record.alleles))
+        self._not_diploid[chrom, record.position, record.alleles] = None

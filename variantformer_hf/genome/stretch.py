@@ -95,6 +95,10 @@ class PersonalStretch:
         """(n,) int64, a number for each record, the same whichever stretch it is read in."""
         return self._records.keys
 
+    def lies_within(self, start: int, end: int) -> np.ndarray:
+        """(n,) bool, which records lie within [start, end) with all bases by which regions find them."""
+        return (self._records.position >= start) & (self._records.end <= end)
+
     def position(self, record: int) -> int:
         """0-based position of a record."""
         return int(self._records.position[record])

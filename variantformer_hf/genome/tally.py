@@ -8,7 +8,8 @@ import numpy as np
 
 from .consensus import OUTCOME_CODE, OUTCOMES, Outcome
 
-_READ = -1
+# In the place of an outcome: a record that was read and lies in no window.
+READ = -1
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 _MOST_WAITING = 1_000_000
 
@@ -32,6 +33,29 @@ class ContigCounts:
     ref_mismatched: int = 0
     applied: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, outcomes: np.ndarray, counts: np.ndarray | None = None) -> "ContigCounts":
+        """Counts of distinct records.
+
+        Args:
+            outcomes: (n,) what became of each, as for :meth:`VariantTally.add`, and -1 where it was read only.
+            counts: (n,) how many records of a kind each entry stands for; None = one.
+        """
+        kinds, places = np.unique(outcomes, return_inverse=True)
+        totals = np.bincount(places, weights=counts, minlength=len(kinds))
+        count_of = {int(kind): int(total) for kind, total in zip(kinds, totals, strict=True)}
+        n_records = sum(count_of.values())
+        outside, applied = count_of.pop(READ, 0), count_of.pop(_APPLIED, 0)
+        mismatched = count_of.get(OUTCOME_CODE[Outcome.REF_MISMATCH], 0)
+        return cls(
+            records_read=n_records,
+            in_windows=n_records - outside,
+            ref_checked=applied + mismatched,
+            ref_mismatched=mismatched,
+            applied=applied,
+            skipped=Counter({str(OUTCOMES[code]): count for code, count in count_of.items()}),
+        )
 
     def add(self, other: "ContigCounts") -> None:
         """Add another contig's counts."""
@@ -58,8 +82,8 @@ class VariantTally:
     """Distinct records over any number of calls; a record counts once, and applied anywhere beats skipped."""
 
     def __init__(self) -> None:
-        self._open: dict[str, _Records] = {}
-        self._closed: dict[str, ContigCounts] = {}
+        self._records: dict[str, _Records] = {}
+        self._counted: dict[str, ContigCounts] = {}
 
     def add(self, chrom: str, keys: np.ndarray, outcomes: np.ndarray) -> None:
         """Count records that overlap a region.
@@ -68,57 +92,47 @@ class VariantTally:
             chrom: the contig.
             keys: (n,) int64, a number for each record.
             outcomes: (n,) int8, what became of each, as its place in ``OUTCOMES``.
-
-        Raises:
-            ValueError: the contig was closed.
         """
-        if chrom in self._closed:
-            raise ValueError(f"the tally of {chrom} is closed")
         if len(keys):
-            self._open.setdefault(chrom, _Records()).add(keys, outcomes)
+            self._records.setdefault(chrom, _Records()).add(keys, outcomes)
 
     def add_read(self, chrom: str, keys: np.ndarray) -> None:
         """Count records that were read, whether they overlap a region or not; arguments as for :meth:`add`."""
-        self.add(chrom, keys, np.full(len(keys), _READ, dtype=np.int8))
+        self.add(chrom, keys, np.full(len(keys), READ, dtype=np.int8))
 
-    def merge(self, other: "VariantTally") -> None:
-        """Add another tally's records; of a contig that either has closed the counts are summed, and it is closed."""
-        for chrom, records in other._open.items():
-            keys, outcomes = records.distinct()
-            if chrom in self._closed:
-                self._closed[chrom].add(_counted(outcomes))
-            else:
-                self.add(chrom, keys, outcomes)
-        for chrom, counts in other._closed.items():
-            self.close_contig(chrom)
-            self._closed.setdefault(chrom, ContigCounts()).add(counts)
-
-    def close_contig(self, chrom: str) -> None:
-        """Keep the counts of a contig and forget its records; nothing can be added to it any more."""
-        if chrom in self._open:
-            self._closed[chrom] = _counted(self._open.pop(chrom).distinct()[1])
+    def add_counts(self, chrom: str, counts: ContigCounts) -> None:
+        """Add records that were counted elsewhere, none of which is met here too."""
+        self._counted.setdefault(chrom, ContigCounts()).add(counts)
 
     def records(self, chrom: str) -> tuple[np.ndarray, np.ndarray]:
-        """Keys and outcomes of the distinct records of a contig that is not closed."""
-        return self._open.get(chrom, _Records()).distinct()
+        """Keys and outcomes of the distinct records of a contig, of those that were added one by one."""
+        return self._records.get(chrom, _Records()).distinct()
 
     def contig(self, chrom: str) -> ContigCounts:
         """Counts of a contig."""
-        if chrom in self._closed:
-            return self._closed[chrom]
-        return _counted(self.records(chrom)[1])
+        counts = ContigCounts.of(self.records(chrom)[1])
+        if chrom in self._counted:
+            counts.add(self._counted[chrom])
+        return counts
+
+    @property
+    def contigs(self) -> list[str]:
+        """Contigs with records, in the order in which they were met."""
+        return list(dict.fromkeys([*self._counted, *self._records]))
 
     def total(self) -> ContigCounts:
         """Counts over all contigs."""
         total = ContigCounts()
-        for chrom in [*self._closed, *self._open]:
+        for chrom in self.contigs:
             total.add(self.contig(chrom))
         return total
 
     def to_dict(self) -> dict[str, Any]:
         """``contigs`` by name, and ``total``, ready for JSON."""
-        names = [*self._closed, *self._open]
-        return {"contigs": {name: self.contig(name).to_dict() for name in names}, "total": self.total().to_dict()}
+        return {
+            "contigs": {name: self.contig(name).to_dict() for name in self.contigs},
+            "total": self.total().to_dict(),
+        }
 
 
 class _Records:
@@ -141,24 +155,9 @@ class _Records:
         if len(self._keys) != 1 or self._waiting:
             keys = np.concatenate([np.zeros(0, dtype=np.int64), *self._keys])
             outcomes = np.concatenate([np.zeros(0, dtype=np.int8), *self._outcomes])
-            weakness = np.where(outcomes == _APPLIED, 0, np.where(outcomes == _READ, 2, 1))
+            weakness = np.where(outcomes == _APPLIED, 0, np.where(outcomes == READ, 2, 1))
             order = np.lexsort((weakness, keys))  # stable: the first of equals stays first
             keys, outcomes = keys[order], outcomes[order]
             is_first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
             self._keys, self._outcomes, self._waiting = [keys[is_first]], [outcomes[is_first]], 0
         return self._keys[0], self._outcomes[0]
-
-
-def _counted(outcomes: np.ndarray) -> ContigCounts:
-    kinds, counts = np.unique(outcomes, return_counts=True)
-    count_of = {int(kind): int(count) for kind, count in zip(kinds, counts, strict=True)}
-    outside, applied = count_of.pop(_READ, 0), count_of.pop(_APPLIED, 0)
-    mismatched = count_of.get(OUTCOME_CODE[Outcome.REF_MISMATCH], 0)
-    return ContigCounts(
-        records_read=len(outcomes),
-        in_windows=len(outcomes) - outside,
-        ref_checked=applied + mismatched,
-        ref_mismatched=mismatched,
-        applied=applied,
-        skipped=Counter({str(OUTCOMES[code]): count for code, count in count_of.items()}),
-    )

@@ -6,15 +6,17 @@ from ..lazy_names import lazy_names
 
 _MODULE_OF_NAME = {
     "ExpressionPredictor": ".predictor",
+    "PredictionDataset": ".dataset",
     "PredictionResult": ".prediction",
     "RejectedQueryError": ".query",
     "TissueNames": "..zoo.outputs",
 }
 
-__all__ = ["ExpressionPredictor", "PredictionResult", "RejectedQueryError", "TissueNames"]
+__all__ = ["ExpressionPredictor", "PredictionDataset", "PredictionResult", "RejectedQueryError", "TissueNames"]
 
 if TYPE_CHECKING:
     from ..zoo.outputs import TissueNames
+    from .dataset import PredictionDataset
     from .prediction import PredictionResult
     from .predictor import ExpressionPredictor
     from .query import RejectedQueryError

@@ -1,4 +1,4 @@
-"""A run's predictions on disk while it goes on, so that one that is cut short goes on where it was.
+"""A run's results on disk while it goes on, so that one that is cut short goes on where it was.
 
 Beside the output lies a folder of part files, each written whole under another name and renamed. A run that finds the
 folder of the same run reads what is done and does the rest; several processes write their own parts into it. When all
@@ -14,47 +14,21 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
 from ..files import writing
-from ..genome.tally import VariantTally
 from ..run_key import run_key
+from .run_contents import RUN_FILE
 
 logger = logging.getLogger(__name__)
 
 _RUN = "run.json"
-
-
-@dataclass(frozen=True, slots=True)
-class DoneGene:
-    """One person's predicted gene, by its place in the run.
-
-    Attributes:
-        person, gene: indices in the run.
-        status, n_cres, records_in_windows, records_applied: as in ``GenePrediction``.
-        values: (T,) float32.
-        embeddings: (T, width) float32 or None.
-        reason: as in ``GenePrediction``.
-    """
-
-    person: int
-    gene: int
-    status: str
-    n_cres: int
-    records_in_windows: int
-    records_applied: int
-    values: np.ndarray
-    embeddings: np.ndarray | None
-    reason: str = ""
 
 
 class Parts:
@@ -147,73 +121,12 @@ class Parts:
             partial.unlink(missing_ok=True)
 
 
-class PartFolder(Parts):
-    """The parts of a run of predictions."""
-
-    def write(self, predictions: Sequence[DoneGene]) -> None:
-        """Write predictions as one part."""
-        if not predictions:
-            return
-        columns: dict[str, Any] = {
-            name: [getattr(each, name) for each in predictions]
-            for name in ("person", "gene", "status", "n_cres", "records_in_windows", "records_applied", "reason")
-        }
-        columns["values"] = pa.array([each.values for each in predictions], pa.list_(pa.float32()))
-        if predictions[0].embeddings is not None:
-            rows = [each.embeddings.ravel() for each in predictions if each.embeddings is not None]
-            columns["embeddings"] = pa.array(rows, pa.list_(pa.float32()))
-        self.write_part("genes", pa.table(columns))
-
-    def read(self, *, with_embeddings: bool = False) -> dict[tuple[int, int], DoneGene]:
-        """All predictions that are there, by person and gene; one that is there twice counts once."""
-        done: dict[tuple[int, int], DoneGene] = {}
-        for path in self.parts("genes"):
-            table = self.read_part(path)
-            for row in table.to_pylist() if not with_embeddings else _rows_with_embeddings(table):
-                values = np.array(row["values"], dtype=np.float32)
-                vectors = row.pop("embeddings", None)
-                width = (len(values), -1)
-                kept = np.array(vectors, dtype=np.float32).reshape(width) if with_embeddings else None
-                gene = DoneGene(**{**row, "values": values, "embeddings": kept})
-                done.setdefault((gene.person, gene.gene), gene)
-        return done
-
-    def done(self) -> set[tuple[int, int]]:
-        """Persons and genes that are there."""
-        pairs: set[tuple[int, int]] = set()
-        for path in self.parts("genes"):
-            table = self.read_part(path, ["person", "gene"])
-            pairs.update(zip(table["person"].to_pylist(), table["gene"].to_pylist(), strict=True))
-        return pairs
-
-    def write_tally(self, person: int, chrom: str, tally: VariantTally, *, of: str) -> None:
-        """Keep a person's records of a contig; ``of`` names the share of the run that they were counted for."""
-        keys, outcomes = tally.records(chrom)
-        columns = {"person": [person] * len(keys), "chrom": [chrom] * len(keys), "key": keys, "outcome": outcomes}
-        self.write_part(f"tally-{person}-{of}", pa.table(columns))
-
-    def has_tally(self, person: int, *, of: str) -> bool:
-        """Whether a person's records of a share are there."""
-        return bool(self.parts(f"tally-{person}-{of}"))
-
-    def tally(self, person: int) -> VariantTally:
-        """A person's records, of all shares and contigs together."""
-        tally = VariantTally()
-        for path in self.parts(f"tally-{person}"):
-            table = self.read_part(path)
-            chroms = table["chrom"].to_numpy(zero_copy_only=False)
-            keys, outcomes = table["key"].to_numpy(), table["outcome"].to_numpy().astype(np.int8)
-            for chrom in dict.fromkeys(chroms.tolist()):
-                of_contig = chroms == chrom
-                tally.add(chrom, keys[of_contig], outcomes[of_contig])
-        return tally
-
-
 def remove_empty(folder: Path) -> None:
     """Remove a folder of parts to which no part came, so that it does not stand in the way of another run."""
     with suppress(OSError):  # there is none, or another process of the run has begun a part
-        if all(path.name == _RUN for path in folder.iterdir()):
-            (folder / _RUN).unlink(missing_ok=True)
+        if all(path.name in (_RUN, RUN_FILE) for path in folder.iterdir()):
+            for name in (_RUN, RUN_FILE):
+                (folder / name).unlink(missing_ok=True)
             folder.rmdir()
 
 
@@ -237,12 +150,3 @@ def _set_aside(path: Path) -> None:
     except FileNotFoundError:
         return  # by another process of the run
     logger.warning("%s is damaged and set aside: what it held is done again", path)
-
-
-def _rows_with_embeddings(table: pa.Table) -> Iterable[dict[str, Any]]:
-    """Rows whose embeddings stay arrays: as lists they would take ten times their size."""
-    if "embeddings" not in table.column_names:
-        return
-    vectors = table["embeddings"].combine_chunks()
-    for index, row in enumerate(table.drop_columns(["embeddings"]).to_pylist()):
-        yield {**row, "embeddings": vectors[index].values.to_numpy()}

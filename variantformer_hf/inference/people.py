@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 
 from ..errors import InputError, ReferenceMismatchError
 from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
@@ -12,7 +13,7 @@ from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.sample_names import chosen_samples
-from ..genome.tally import VariantTally
+from ..genome.tally import ContigCounts
 from ..genome.variant_files import genotype_source, open_files
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,83 @@ MINIMUM_AGREEMENT = 0.95
 _AGREEMENT_SAMPLE = 2_000
 
 
+class People:
+    """The people of a run; their genomes are opened a batch at a time, as each holds a file.
+
+    Args:
+        reference: the FASTA.
+        source: the file of variants, or several, looked over; None = the reference genome itself.
+        samples: their names in the file; None = its only one, or none in a file without samples.
+        options: how records become sequence.
+
+    Attributes:
+        names: their names.
+
+    Raises:
+        InputError: the file cannot be used (see PersonalGenome).
+    """
+
+    def __init__(
+        self,
+        reference: ReferenceGenome,
+        source: Genotypes | None,
+        samples: Sequence[str] | None,
+        options: GenotypeOptions,
+    ) -> None:
+        self._reference, self._source, self._options = reference, source, options
+        self._samples: Sequence[str | None] = samples or [None]
+        self._batch = 0, 0
+        self._genomes: list[PersonalGenome] = []
+        self._met: dict[PersonalGenome, int] = {}
+        self._damage: dict[str, None] = {}
+        self.first = self._open(self._samples[0])
+        """The first of them."""
+        self.names: Sequence[str] = samples or [self.first.sample]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def opened(self, batch: tuple[int, int]) -> list[PersonalGenome]:
+        """The people from one number to before another; those of the last batch are closed."""
+        if batch != self._batch:
+            self._close_batch()
+            self._genomes = [self._open(sample) for sample in self._samples[batch[0] : batch[1]]]
+            self._batch = batch
+        return self._genomes
+
+    @property
+    def damage(self) -> list[str]:
+        """What was found damaged in the stores of people opened so far, a sentence each."""
+        return list(dict.fromkeys([*self._damage, *(each for genome in self._genomes for each in genome.damage)]))
+
+    def newly_not_diploid(self, genome: PersonalGenome) -> list[tuple[str, int, tuple[str, ...]]]:
+        """Calls of an opened person on autosomes that are not diploid, met since this was last asked."""
+        met = genome.calls_not_diploid
+        found = list(islice(genome.rules.not_diploid, self._met.get(genome, 0), met))
+        self._met[genome] = met
+        return found
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._close_batch()
+        self.first.close()
+
+    def _open(self, sample: str | None) -> PersonalGenome:
+        if self._source is None:
+            return PersonalGenome(self._reference)
+        return PersonalGenome(self._reference, self._source, sample, self._options)
+
+    def _close_batch(self) -> None:
+        self._damage.update(dict.fromkeys(self.damage))
+        for genome in self._genomes:
+            genome.close()
+        self._genomes, self._met, self._batch = [], {}, (0, 0)
+
+
 def open_people(
     reference: ReferenceGenome, vcf: GivenGenotypes | None, samples: Sequence[str] | None, options: GenotypeOptions
-) -> list[PersonalGenome]:
-    """One personal genome per asked sample; without a file of variants the reference genome itself.
+) -> People:
+    """The asked samples' genomes; without a file of variants the reference genome itself.
 
     Args:
         reference: the FASTA.
@@ -38,11 +112,10 @@ def open_people(
     if vcf is None:
         if samples:
             raise InputError("samples were asked for without a VCF", remedy="Give the VCF that holds them.")
-        return [PersonalGenome(reference)]
+        return People(reference, None, None, options)
     source = genotype_source(vcf)
-    asked = _named(source, samples) if samples else [None]
-    people = [PersonalGenome(reference, source, sample, options) for sample in asked]
-    if people[0].index_is_older:
+    people = People(reference, source, _named(source, samples) if samples else None, options)
+    if people.first.index_is_older:
         path = source.older_indexes[0] if isinstance(source, CohortFiles) else source
         logger.warning("%s: its index is older than the file; if that changed since, index it anew", path)
     return people
@@ -84,13 +157,12 @@ def check_records(
     return agreement
 
 
-def check_person_agreement(tally: VariantTally, vcf: Genotypes, sample: str) -> None:
+def check_person_agreement(total: ContigCounts, vcf: Genotypes, sample: str) -> None:
     """Check the whole run's count of REF alleles as :func:`check_records` does for a part before it.
 
     Raises:
         ReferenceMismatchError: fewer than 95 % of the records agree with the FASTA.
     """
-    total = tally.total()
     _require_agreement(total.ref_checked, total.ref_checked - total.ref_mismatched, vcf, f"sample {sample}")
 
 

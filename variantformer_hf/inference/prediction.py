@@ -6,59 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..genome.genes import Gene
-from ..zoo.outputs import Tissue
 from ..zoo.units import Unit
-from .parts import DoneGene, PartFolder
+from .predicted import PredictedGenes
 from .query import RejectedName
+from .run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True, slots=True)
-class GenePrediction:
-    """One person's prediction of one gene in the tissues of a run.
-
-    Attributes:
-        sample: the person.
-        gene: the gene.
-        status: ``ok``; ``no_variants`` (the person reads as the reference there); else there is no number (NaN):
-            ``not_in_vcf`` (the file has no record on the chromosome), ``all_skipped`` (it has some in the gene's
-            regions, and the genotype of none could be used), ``no_cres`` or ``gene_deleted`` (nothing to predict from),
-            ``not_finite`` (the model gave NaN or infinity).
-        n_cres: cCREs within reach.
-        records_in_windows, records_applied: distinct records of the person's file in the gene's regions, and those
-            that changed a sequence.
-        values: (T,) float32 in the model's unit.
-        embeddings: (T, width) float32, or None when not asked for.
-        reason: why none of the records was used, see ``RecordUse``; "" where one was or there is none.
-    """
-
-    sample: str
-    gene: Gene
-    status: str
-    n_cres: int
-    records_in_windows: int
-    records_applied: int
-    values: np.ndarray
-    embeddings: np.ndarray | None
-    reason: str = ""
-
-    @classmethod
-    def of(cls, done: DoneGene, sample: str, gene: Gene) -> "GenePrediction":
-        """What a run kept of it."""
-        return cls(
-            sample=sample,
-            gene=gene,
-            status=done.status,
-            n_cres=done.n_cres,
-            records_in_windows=done.records_in_windows,
-            records_applied=done.records_applied,
-            values=done.values,
-            embeddings=done.embeddings,
-            reason=done.reason,
-        )
+# Memory that a row of a table takes at the peak, when it is written (`python -m benchmarks.memory.table`).
+BYTES_A_ROW = 330
 
 
 @dataclass(frozen=True)
@@ -82,7 +41,7 @@ class PredictionResult:
     rejected: tuple[RejectedName, ...]
     report: dict[str, Any]
     is_writer: bool = True
-    parts: PartFolder | None = None
+    parts: RunFolder | None = None
 
     def remove_parts(self) -> None:
         """Remove what was kept on disk during the run, once the output is written."""
@@ -90,8 +49,37 @@ class PredictionResult:
             self.parts.remove()
 
 
-def tidy_table(predictions: Sequence[GenePrediction], tissues: Sequence[Tissue], unit: Unit) -> "pd.DataFrame":
+def check_table_memory(n_people: int, n_genes: int, n_tissues: int, limit: int, remedy: str) -> None:
+    """Refuse a table that would take more memory than a run may have.
+
+    Args:
+        n_people, n_genes, n_tissues: of the table.
+        limit: bytes.
+        remedy: what to do.
+
+    Raises:
+        InputError: it says how many rows and bytes that would be.
+    """
+    rows = n_people * n_genes * n_tissues
+    if rows * BYTES_A_ROW > limit:
+        raise InputError(
+            f"a table of {n_people:,} people x {n_genes:,} genes x {n_tissues:,} tissues has {rows:,} rows and takes "
+            f"about {rows * BYTES_A_ROW / 2**30:,.3g} GB of memory (at most: {limit / 2**30:,.3g} GB)",
+            remedy=remedy,
+        )
+
+
+def tidy_table(
+    found: PredictedGenes, samples: Sequence[str], genes: Sequence[Gene], tissues: Sequence[str], unit: Unit
+) -> "pd.DataFrame":
     """One row per sample, gene and tissue.
+
+    Args:
+        found: the predictions, of P people and G genes.
+        samples: (P,) the people's names.
+        genes: (G,) the genes.
+        tissues: (T,) names.
+        unit: of the predictions.
 
     Returns:
         sample, gene_id, gene_name, tissue, the unit's column (log1p_tpm, and tpm; or expression; float32), status,
@@ -99,60 +87,46 @@ def tidy_table(predictions: Sequence[GenePrediction], tissues: Sequence[Tissue],
     """
     import pandas as pd
 
-    values = _concatenated([prediction.values for prediction in predictions])
+    n_people, n_genes, n_tissues = found.values.shape
+    values = found.values.ravel()
 
-    def of_gene(values: Sequence[str | None]) -> np.ndarray:
-        return np.repeat(np.asarray(values, dtype=object), len(tissues))
+    def of_gene(names: Sequence[str]) -> np.ndarray:
+        return np.tile(np.repeat(np.asarray(names, dtype=object), n_tissues), n_people)
 
     return pd.DataFrame(
         {
-            "sample": of_gene([prediction.sample for prediction in predictions]),
-            "gene_id": of_gene([prediction.gene.gene_id for prediction in predictions]),
-            "gene_name": of_gene([prediction.gene.gene_name for prediction in predictions]),
-            "tissue": np.tile(np.asarray([tissue.name for tissue in tissues], dtype=object), len(predictions)),
+            "sample": np.repeat(np.asarray(samples, dtype=object), n_genes * n_tissues),
+            "gene_id": of_gene([gene.gene_id for gene in genes]),
+            "gene_name": of_gene([gene.gene_name for gene in genes]),
+            "tissue": np.tile(np.asarray(tissues, dtype=object), n_people * n_genes),
             unit.column: values,
             **({"tpm": np.expm1(values)} if unit.is_log1p_tpm else {}),
-            "status": of_gene([prediction.status for prediction in predictions]),
-            "reason": of_gene([prediction.reason or None for prediction in predictions]),
+            "status": np.repeat(found.status.ravel(), n_tissues),
+            "reason": np.repeat(_or_none(found.reason), n_tissues),
         }
     ).astype({"reason": "string"})
 
 
-def gene_table(predictions: Sequence[GenePrediction]) -> "pd.DataFrame":
+def gene_table(found: PredictedGenes, samples: Sequence[str], genes: Sequence[Gene]) -> "pd.DataFrame":
     """One row per sample and gene: sample, gene_id, gene_name, status, reason, n_cres, the counts of records."""
     import pandas as pd
 
-    columns = ("sample", "gene_id", "gene_name", "status", "reason", "n_cres", "records_in_windows", "records_applied")
-    rows = [
-        (
-            p.sample,
-            p.gene.gene_id,
-            p.gene.gene_name,
-            p.status,
-            p.reason or None,
-            p.n_cres,
-            p.records_in_windows,
-            p.records_applied,
-        )
-        for p in predictions
-    ]
-    return pd.DataFrame(rows, columns=list(columns)).astype({"reason": "string"})
+    n_people, n_genes = found.status.shape
+    names = {name: np.asarray([getattr(gene, name) for gene in genes], dtype=object) for name in _NAMES}
+    return pd.DataFrame(
+        {
+            "sample": np.repeat(np.asarray(samples, dtype=object), n_genes),
+            **{name: np.tile(column, n_people) for name, column in names.items()},
+            "status": found.status.ravel(),
+            "reason": _or_none(found.reason),
+            **{name: getattr(found, name).ravel().astype(np.int64) for name in _NUMBERS},
+        }
+    ).astype({"reason": "string"})
 
 
-def stacked_embeddings(predictions: Sequence[GenePrediction]) -> np.ndarray:
-    """(rows of the table, width) float32."""
-    return _concatenated([prediction.embeddings for prediction in predictions if prediction.embeddings is not None])
+_NAMES = ("gene_id", "gene_name")
+_NUMBERS = ("n_cres", "records_in_windows", "records_applied")
 
 
-def counted(predictions: Sequence[GenePrediction], what: str) -> dict[str, dict[str, int]]:
-    """Sample -> how many of its genes have each status, or each reason."""
-    counts: dict[str, dict[str, int]] = {}
-    for each in predictions:
-        of_sample = counts.setdefault(each.sample, {})
-        value = str(getattr(each, what))
-        of_sample[value] = of_sample.get(value, 0) + 1
-    return counts
-
-
-def _concatenated(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+def _or_none(reasons: np.ndarray) -> np.ndarray:
+    return np.array([reason or None for reason in reasons.ravel()], dtype=object)

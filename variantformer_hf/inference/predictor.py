@@ -1,31 +1,31 @@
 """Predicting expression: people x genes x tissues in, one table out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import InputError
-from ..genome.cohort_files import GivenGenotypes, contents_of
+from ..genome.cohort_files import GivenGenotypes
 from ..genome.genes import GeneTable
 from ..genome.options import GenotypeOptions
-from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
+from ..work.in_process import InProcess
+from ..work.units import FailedUnit, Unit, check_all_done, run_units
 from ..zoo.estimate import RunEstimate
 from ..zoo.families import load_gene_model
 from ..zoo.gene_model import GeneModel
 from ..zoo.outputs import TissueNames
-from ..zoo.statuses import check_used, warn_of_missing_contigs
-from .match_report import match_report
-from .parts import DoneGene, PartFolder
-from .people import check_person_agreement, check_records
-from .prediction import GenePrediction, PredictionResult, counted, gene_table, stacked_embeddings, tidy_table
+from .dataset import PredictionDataset
+from .finished_run import UnitsInMemory, finish_dataset, table_result
+from .job import ModelSource, OpenedHere, PredictionJob
+from .planned_run import PlannedRun, estimate_of
+from .prediction import PredictionResult, check_table_memory
 from .processes import Processes, processes
-from .request import OpenedRequest, PredictionRequest, open_request
-from .run import PredictionRun
+from .request import PredictionRequest, open_request
+from .run_contents import Layout, RunContents, check_dtype
+from .run_folder import RunFolder
 from .run_limits import RunLimits
-from .run_plan import shares_of, stretches_of
+from .run_plan import Cut, shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +37,11 @@ class ExpressionPredictor:
     Args:
         model: the model.
         limits: how much a run holds at a time, and how often it is written; None = :class:`RunLimits` as it is.
+        source: how the model is loaded, for other processes; None = it was made in memory.
     """
 
-    def __init__(self, model: GeneModel, *, limits: RunLimits | None = None) -> None:
-        self.model, self.limits = model, limits or RunLimits()
+    def __init__(self, model: GeneModel, *, limits: RunLimits | None = None, source: ModelSource | None = None) -> None:
+        self.model, self.limits, self.source = model, limits or RunLimits(), source
 
     @classmethod
     def from_pretrained(
@@ -60,7 +61,8 @@ class ExpressionPredictor:
             InputError: there is no such model, or of another kind; a file of it is missing, cannot be read, or is
                 another model's (see ``check_companions``); an option that the family does not have.
         """
-        return cls(load_gene_model(model, revision=revision, **options))
+        source = ModelSource(model, revision, options)
+        return cls(load_gene_model(model, revision=revision, **options), source=source)
 
     @property
     def gene_table(self) -> GeneTable:
@@ -125,75 +127,82 @@ class ExpressionPredictor:
             InputError: anything wrong with the files, or nothing of a person's file was used, unless ``allow_unused``;
                 the message names the file, the record and the remedy.
         """
-        wanted = PredictionRequest(**request)
-        asked = open_request(self.model, fasta, vcf, wanted)
-        source = asked.vcf
-        reaches = asked.reaches()
-        allow_unused = wanted.allow_unused
-        agreement = (
-            None if source is None else check_records(asked.reference, source, reaches, allow_unused=allow_unused)
+        planned = PlannedRun.of(self.model, fasta, vcf, PredictionRequest(**request))
+        asked = planned.asked
+        check_table_memory(
+            len(asked.people),
+            len(asked.query.genes),
+            len(asked.query.tissues),
+            self.limits.table_memory,
+            "Ask for less, or write a dataset, which no memory holds as a whole: -o FOLDER/ (Python: write_dataset).",
         )
-        warn_of_missing_contigs(asked.people[0], [reach.chrom for reach in reaches])
         group = self._processes()
-        description = self._run_description(asked, wanted)
-        folder = None
-        if parts is not None:
-            group.wait()  # so that no process takes parts of this run, written early by another, for an older run's
-            folder = PartFolder(parts, description, overwrite=overwrite_parts)
-        elif group.count > 1:
+        if parts is None and group.count > 1:
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
+        estimate = planned.estimate(group.count) if on_plan is not None or parts is not None else None
+        if on_plan is not None and estimate is not None:
+            on_plan(estimate)
+        store: RunFolder | UnitsInMemory = UnitsInMemory()
+        cut = Cut(self.limits.people, len(asked.query.genes))
+        if parts is not None and estimate is not None:
+            cut = planned.cut(self.limits, estimate.seconds * group.count, group.count)
+            store = self._begun(group, parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
+            cut = store.contents.cut
+        units = planned.units(cut)
+        self._do(planned, store, units, group, given=(fasta, vcf), place=parts, on_gene=on_gene)
+        result = table_result(planned, store, units, is_writer=group.rank == 0)
+        group.wait()
+        return result
+
+    def write_dataset(
+        self,
+        dataset: str | Path,
+        fasta: str | Path | ReferenceGenome,
+        vcf: GivenGenotypes | None = None,
+        *,
+        layout: Layout = "parquet",
+        dtype: str = "float32",
+        overwrite: bool = False,
+        on_plan: Callable[[RunEstimate], None] | None = None,
+        on_gene: Callable[[int, int], None] | None = None,
+        **request: Any,
+    ) -> PredictionDataset:
+        """Predict expression into a dataset, a folder of many files: the whole is never in one memory.
+
+        The run is cut into units, some people's genes of a stretch each, which are written as they are done. The same
+        call goes on where it was cut short; of a dataset that is finished it makes anew what is damaged or gone.
+
+        Args:
+            dataset: the folder; made where it is not there.
+            fasta, vcf, on_plan, on_gene: as for :meth:`run`.
+            layout: ``parquet`` (rows of the tidy table, in files by contig and batch of people) or ``zarr`` (an array
+                of sample x gene x tissue).
+            dtype: of the values of ``zarr``: ``float32`` or ``float16``.
+            overwrite: remove the dataset of another run instead of refusing it.
+            **request: as for :meth:`run`, without ``with_embeddings``.
+
+        Raises:
+            RejectedQueryError, InputError: as for :meth:`run`; the folder holds something else.
+            OutputError: it cannot be written; what is done is kept.
+        """
+        planned = PlannedRun.of(self.model, fasta, vcf, PredictionRequest(**request))
+        if planned.request.with_embeddings:
+            raise InputError(
+                "a dataset has no embeddings", remedy="Write them of some genes, with one table: -o FILE.parquet."
+            )
+        check_dtype(layout, dtype)
+        group = self._processes()
+        estimate = planned.estimate(group.count)
         if on_plan is not None:
-            on_plan(self._estimate(asked, group.count))
-        people, genes, finder = asked.people, asked.query.genes, asked.opened.finder
-        stretches = stretches_of(reaches)
-        costs = np.array([asked.opened.cost(finder.find(genes[index])) for each in stretches for index in each.genes])
-        run = PredictionRun(
-            asked.opened,
-            genes=genes,
-            stretches=stretches,
-            people=people,
-            outputs=[tissue.id for tissue in asked.query.tissues],
-            share=shares_of(costs, len(people), group.count)[group.rank],
-            limits=self.limits,
-            parts=folder,
-            with_embeddings=wanted.with_embeddings,
-            on_gene=on_gene,
-        )
+            on_plan(estimate)
+        cut = planned.cut(self.limits, estimate.seconds * group.count, group.count, by_contig=layout == "parquet")
+        folder = self._begun(group, dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
+        units = planned.units(folder.contents.cut)
+        self._do(planned, folder, units, group, given=(fasta, vcf), place=dataset, on_gene=on_gene)
+        if group.rank == 0:
+            finish_dataset(planned, folder, units)
         group.wait()
-        run.execute()
-        group.wait()
-        done = run.predictions if folder is None else folder.read(with_embeddings=wanted.with_embeddings)
-        tallies = run.tallies if folder is None else [folder.tally(person) for person in range(len(people))]
-        group.wait()
-        if folder is not None and group.rank == 0 and all(np.isnan(each.values).all() for each in done.values()):
-            folder.remove()  # there is no number in it to go on from
-        for number, (person, tally) in enumerate(zip(people, tallies, strict=True)):
-            person.close()
-            if source is not None:
-                check_person_agreement(tally, source, person.sample)
-            endings = [_ending(done[number, gene]) for gene in range(len(genes))]
-            check_used(person.sample, endings, source, allow_unused=allow_unused)
-        predictions = [
-            GenePrediction.of(done[person, index], people[person].sample, gene)
-            for person in range(len(people))
-            for index, gene in enumerate(genes)
-        ]
-        return PredictionResult(
-            table=tidy_table(predictions, asked.query.tissues, self.model.unit),
-            embeddings=stacked_embeddings(predictions) if wanted.with_embeddings else None,
-            genes=gene_table(predictions),
-            rejected=tuple(asked.query.rejected),
-            report=match_report(
-                asked,
-                tallies={person.sample: tally for person, tally in zip(people, tallies, strict=True)},
-                agreement=agreement,
-                statuses=counted(predictions, "status"),
-                reasons=counted(predictions, "reason"),
-                whole_file_checksums=wanted.whole_file_checksums,
-            ),
-            is_writer=group.rank == 0,
-            parts=folder,
-        )
+        return PredictionDataset(dataset)
 
     def plan(
         self,
@@ -203,35 +212,66 @@ class ExpressionPredictor:
     ) -> RunEstimate:
         """What a run would take, without doing it; arguments and errors as for :meth:`run`."""
         asked = open_request(self.model, fasta, vcf, PredictionRequest(**request))
-        for person in asked.people:
-            person.close()
-        return self._estimate(asked, self._processes().count)
+        asked.people.close()
+        return estimate_of(asked, self._processes().count)
 
     def _processes(self) -> Processes:
         return processes(on_cpu=self.model.device.type == "cpu")
 
-    def _estimate(self, asked: OpenedRequest, n_processes: int) -> RunEstimate:
-        return asked.opened.estimate(
-            [asked.opened.finder.find(gene) for gene in asked.query.genes],
-            n_people=len(asked.people),
-            n_outputs=len(asked.query.tissues),
-            with_variants=not asked.people[0].is_reference,
-            n_processes=n_processes,
+    def _begun(
+        self, group: Processes, place: str | Path, contents: RunContents, *, overwrite: bool, is_ours: bool = False
+    ) -> RunFolder:
+        """A run's folder, begun by the first process."""
+        if group.rank == 0:
+            folder = RunFolder.begin(place, contents, overwrite=overwrite, is_ours=is_ours)
+        group.wait()
+        if group.rank > 0:
+            folder = RunFolder.at(place)
+        return folder
+
+    def _do(
+        self,
+        planned: PlannedRun,
+        store: RunFolder | UnitsInMemory,
+        units: Sequence[Unit],
+        group: Processes,
+        *,
+        given: tuple[str | Path | ReferenceGenome, GivenGenotypes | None],
+        place: str | Path | None,
+        on_gene: Callable[[int, int], None] | None,
+    ) -> None:
+        """Do this process's units; returns when all processes have done theirs."""
+        mine = shares_of(units, group.count)[group.rank]
+        progress = _Progress(
+            sum(unit.content.n_pairs for unit in mine if store.is_done(unit)),
+            sum(unit.content.n_pairs for unit in mine),
+            on_gene,
+        )
+        fasta, vcf = given
+        job = PredictionJob(
+            model=self.source,
+            fasta=fasta.path if isinstance(fasta, ReferenceGenome) else fasta,
+            vcf=vcf,
+            request=planned.request,
+            place=place,
+            limits=self.limits,
+            here=OpenedHere(planned.asked, store, progress.add),
+        )
+        check_all_done(run_units(job, mine, is_done=store.is_done, engine=InProcess()), len(mine))
+        group.wait()
+        check_all_done(
+            [FailedUnit(unit.name, InputError("is not there")) for unit in units if not store.is_done(unit)], len(units)
         )
 
-    def _run_description(self, asked: OpenedRequest, request: PredictionRequest) -> dict[str, Any]:
-        """All that the predictions of a run depend on."""
-        return {
-            **self.model.description(),
-            "fasta": content_of(asked.reference.path),
-            "vcf": None if asked.vcf is None else contents_of(asked.vcf),
-            "options": asked.options.as_dict(),
-            "samples": [person.sample for person in asked.people],
-            "genes": [gene.gene_id for gene in asked.query.genes],
-            "tissues": [tissue.name for tissue in asked.query.tissues],
-            "embeddings": request.with_embeddings,
-        }
 
+class _Progress:
+    """Tells how many of this process's predictions are done."""
 
-def _ending(done: DoneGene) -> tuple[str, str]:
-    return done.status, done.reason
+    def __init__(self, done: int, total: int, on_gene: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._on_gene = done, total, on_gene
+        self.add(0)
+
+    def add(self, more: int) -> None:
+        self._done += more
+        if self._on_gene is not None:
+            self._on_gene(self._done, self._total)

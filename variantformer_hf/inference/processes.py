@@ -1,7 +1,7 @@
 """The processes of a run that was started with torchrun or ``accelerate launch``; one, where it was not."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -43,7 +43,7 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """Items of an iterator that runs in a thread, up to ``depth`` of them ahead; its errors are raised here."""
     waiting: Queue[tuple[bool, Item | BaseException | None]] = Queue(maxsize=depth)
     stop = Event()

@@ -51,21 +51,29 @@ def rejected_names(kind: str, unknown: Iterable[Rejected]) -> list[RejectedName]
 class RejectedQueryError(InputError):
     """Genes or tissues that were asked for cannot be predicted, and the run was not told to go on without them.
 
+    Args:
+        rejected: one entry per name.
+        remedy: what to do.
+
     Attributes:
         rejected: one entry per name.
     """
 
-    def __init__(self, rejected: Sequence[RejectedName]) -> None:
+    def __init__(
+        self,
+        rejected: Sequence[RejectedName],
+        remedy: str = "Correct them, or go on without them with --skip-invalid (skip_invalid=True).",
+    ) -> None:
         self.rejected = tuple(rejected)
         shown = "; ".join(str(entry) for entry in self.rejected[:5])
         more = f"; and {len(self.rejected) - 5} more" if len(self.rejected) > 5 else ""
         super().__init__(
             f"{len(self.rejected)} of the names asked for cannot be predicted: {shown}{more}",
-            remedy="Correct them, or go on without them with --skip-invalid (skip_invalid=True).",
+            remedy=remedy,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.rejected,)
+        return type(self), (self.rejected, self.remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from ..errors import InputError
 from ..genome.cohort_files import Genotypes, GivenGenotypes
 from ..genome.interval import Interval
 from ..genome.options import GenotypeOptions
-from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.variant_files import genotype_source
 from ..zoo.gene_model import GeneModel
 from ..zoo.opened_model import OpenedModel
-from .people import open_people
+from .people import People, open_people
 from .query import Query, RejectedQueryError, resolve_query
 
 
@@ -51,7 +50,7 @@ class OpenedRequest:
     vcf: Genotypes | None
     options: GenotypeOptions
     query: Query
-    people: list[PersonalGenome]
+    people: People
 
     @property
     def reference(self) -> ReferenceGenome:

@@ -1,10 +1,11 @@
-"""A run: people's genes along the genome, prepared in one thread while the model works on those before."""
+"""A run's units, one after the other: genes are prepared in one thread while the model works on those before."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from ..genome.consensus import OUTCOME_CODE, Outcome
 from ..genome.genes import Gene
@@ -14,49 +15,46 @@ from ..genome.stretch import PersonalStretch
 from ..genome.tally import VariantTally
 from ..zoo.gene_input import GeneInput, GeneOutput
 from ..zoo.gene_reader import GeneReader
-from ..zoo.gene_regions import GeneRegions, covered
+from ..zoo.gene_regions import covered
 from ..zoo.opened_model import OpenedModel
 from ..zoo.statuses import OK
-from .parts import DoneGene, PartFolder
+from .people import People
+from .predicted import PersonRecordsMet, PredictedGenes, PredictedUnit
 from .processes import ahead
 from .run_limits import RunLimits
-from .run_plan import Share, Stretch
+from .run_plan import PeopleGenes, Piece
 
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
+    unit: PeopleGenes
     person: int
     gene: int
     given: GeneInput
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
-    """All of a person's genes of a stretch were prepared; these are the records that were met."""
+class _Ended:
+    """All of a unit was prepared, or none of it will be any more."""
 
-    person: int
-    chrom: str
-    tally: VariantTally
-    name: str
-    ends_contig: bool
+    unit: PeopleGenes
+    records: tuple[PersonRecordsMet, ...] = ()
+    error: Exception | None = None
 
 
 class PredictionRun:
-    """What a run needs, and its loop.
+    """Predicts units in the order in which they are prepared; of consecutive ones the next is prepared meanwhile.
 
     Args:
         opened: the model, for the people's reference genome.
-        genes: the genes of the run; predictions name them by their place here.
-        stretches: the same genes along the genome.
+        genes: the genes of the run; units name them by their place here.
         people: the people.
         outputs: ids of the outputs.
-        share: the part of the run that is this process's.
-        limits: how much is held at a time, and how often it is written.
-        parts: where predictions are kept on disk while the run goes on; None = in memory only.
+        limits: how much is held at a time.
         with_embeddings: keep the embeddings.
-        on_gene: called with (done, total) of this process's share.
+        on_genes: called with how many more predictions are done.
     """
 
     def __init__(
@@ -64,166 +62,143 @@ class PredictionRun:
         opened: OpenedModel,
         *,
         genes: Sequence[Gene],
-        stretches: Sequence[Stretch],
-        people: Sequence[PersonalGenome],
+        people: People,
         outputs: Sequence[int],
-        share: Share,
         limits: RunLimits,
-        parts: PartFolder | None = None,
         with_embeddings: bool = False,
-        on_gene: Callable[[int, int], None] | None = None,
+        on_genes: Callable[[int], None] | None = None,
     ) -> None:
         self._opened = opened
-        self._genes, self._stretches, self._people = genes, stretches, people
-        self._outputs, self._share, self._parts = outputs, share, parts
-        self._with_embeddings, self._limits, self._on_gene = with_embeddings, limits, on_gene
-        self._done = parts.done() if parts is not None else set()
-        self.tallies = [VariantTally() for _ in people]
-        self._stretch_tallies: dict[int, VariantTally] = {}
-        self.predictions: dict[tuple[int, int], DoneGene] = {}
+        self._genes, self._people, self._outputs = genes, people, outputs
+        self._limits, self._with_embeddings, self._on_genes = limits, with_embeddings, on_genes
+        self._waiting: SimpleQueue[PeopleGenes | None] = SimpleQueue()
+        self._items = ahead(self._prepared(), limits.genes_ahead)
+        self._given_up: PeopleGenes | None = None
+        self._said: set[str] = set()
 
-    def execute(self) -> None:
-        """Predict what is not done; afterwards ``predictions`` and ``tallies``, or the parts, hold it."""
-        pairs = [pair for pair, _ in self._pairs()]
-        n_done = sum(pair in self._done for pair in pairs)
-        limits = self._limits
-        unwritten: list[DoneGene] = []
-        last_written = time.monotonic()
-        if self._on_gene is not None:
-            self._on_gene(n_done, len(pairs))
+    def prepare(self, unit: PeopleGenes) -> None:
+        """Have a unit prepared when those before it are."""
+        self._waiting.put(unit)
+
+    def predict(self, unit: PeopleGenes) -> PredictedUnit:
+        """Predict a unit that was to be prepared; what was before it and is not predicted by now is passed over.
+
+        Raises:
+            InputError: anything wrong with the person's records; memory does not suffice for one gene.
+        """
+        width = self._opened.model.embedding_width if self._with_embeddings else None
+        found = PredictedGenes.empty(range(*unit.people), unit.genes, len(self._outputs), width)
+        row_of = {person: row for row, person in enumerate(range(*unit.people))}
+        column_of = {gene: column for column, gene in enumerate(unit.genes)}
+        ended: _Ended | None = None
         try:
-            for batch, counted in _batches(ahead(self._prepared(), limits.genes_ahead), limits):
-                found = self._predicted(batch)
-                unwritten += found
-                n_done += len(found)
-                if self._on_gene is not None and found:
-                    self._on_gene(n_done, len(pairs))
-                waited = time.monotonic() - last_written
-                if len(unwritten) >= limits.genes_in_a_part or waited > limits.seconds or counted is not None:
-                    self._keep(unwritten)
-                    unwritten, last_written = [], time.monotonic()
-                if counted is not None:
-                    self._count(counted)
-        finally:
-            self._keep(unwritten)  # also what was done before an error or a signal
+            of_unit = (item for item in self._items if item.unit == unit)  # one before it may have been given up
+            for batch, ended in _batches(of_unit, self._limits):
+                outputs = self._opened.predict([each.given for each in batch], self._outputs)
+                for prepared, output in zip(batch, outputs, strict=True):
+                    self._keep(found, (row_of[prepared.person], column_of[prepared.gene]), prepared.given, output)
+                if self._on_genes is not None and batch:
+                    self._on_genes(len(batch))
+                if ended is not None:
+                    break
+        except Exception:
+            self._given_up = unit
+            raise
+        if ended is None:
+            raise AssertionError("the thread of inputs ended before its units")
+        if ended.error is not None:
+            raise ended.error
+        damage = tuple(each for each in [*self._opened.damage, *self._people.damage] if each not in self._said)
+        self._said.update(damage)
+        return PredictedUnit(found, ended.records, damage)
+
+    def close(self) -> None:
+        """End the thread, and let the model keep what is worth it."""
+        self._waiting.put(None)
+        self._items.close()
+        self._people.close()
         self._opened.finish()
 
-    def _pairs(self) -> Iterator[tuple[tuple[int, int], int]]:
-        """This process's (person, gene) pairs, and the stretch of each, along the genome."""
-        n_people = len(self._people)
-        place = 0
-        for number, stretch in enumerate(self._stretches):
-            for gene in stretch.genes:
-                for person in range(n_people):
-                    if place + person in self._share:
-                        yield (person, gene), number
-                place += n_people
+    def _keep(self, found: PredictedGenes, place: tuple[int, int], given: GeneInput, output: GeneOutput) -> None:
+        found.values[place] = output.values
+        found.status[place] = given.use.status if output.status == OK else output.status
+        found.reason[place] = given.use.reason
+        found.n_cres[place] = len(given.regions.starts)
+        found.records_in_windows[place] = len(given.keys)
+        found.records_applied[place] = int((given.outcomes == _APPLIED).sum())
+        if found.embeddings is not None and output.status == OK and output.embeddings is not None:
+            found.embeddings[place] = output.embeddings
 
-    def _prepared(self) -> Iterator[_Prepared | _Counted]:
-        by_stretch: dict[int, list[tuple[int, int]]] = {}
-        for pair, number in self._pairs():
-            by_stretch.setdefault(number, []).append(pair)
-        last_of_contig = {self._stretches[number].interval.chrom: number for number in by_stretch}
-        for number, pairs in by_stretch.items():
-            interval = self._stretches[number].interval
-            name = f"{number}.{self._share.rank}of{self._share.of}"
-            people = sorted({person for person, _ in pairs if not self._is_finished(person, pairs, name)})
-            for first in range(0, len(people), self._limits.people):
-                group = people[first : first + self._limits.people]
-                genes_of = {person: [gene for each, gene in pairs if each == person] for person in group}
-                yield from self._prepared_group(genes_of, self._stretches[number])
-            self._opened.between_stretches()
-            for person in people:
-                yield _Counted(
-                    person,
-                    interval.chrom,
-                    self._stretch_tallies.pop(person),
-                    name,
-                    ends_contig=last_of_contig[interval.chrom] == number,
-                )
+    def _prepared(self) -> Iterator[_Prepared | _Ended]:
+        before: PeopleGenes | None = None
+        while (unit := self._waiting.get()) is not None:
+            if before is not None and before.block[1] != unit.block[1]:
+                self._opened.between_stretches()
+            before = unit
+            try:
+                records: list[PersonRecordsMet] = []
+                for piece in unit.pieces:
+                    for first in range(*unit.people, self._limits.people):
+                        group = range(first, min(first + self._limits.people, unit.people[1]))
+                        yield from self._prepared_group(unit, piece, group, records)
+                yield _Ended(unit, tuple(records))
+            except Exception as error:  # noqa: BLE001 -- it is raised where the unit is predicted
+                yield _Ended(unit, error=error)
 
-    def _is_finished(self, person: int, pairs: Sequence[tuple[int, int]], name: str) -> bool:
-        """Whether a person's genes of a stretch are done and their records counted, so that nothing is to be read."""
-        all_done = all(pair in self._done for pair in pairs if pair[0] == person)
-        return self._parts is not None and all_done and self._parts.has_tally(person, of=name)
-
-    def _prepared_group(self, genes_of: dict[int, list[int]], stretch: Stretch) -> Iterator[_Prepared]:
-        """Genes of some people in one stretch, gene by gene, so that what people share is at hand."""
-        interval = stretch.interval
-        wanted = {gene for genes in genes_of.values() for gene in genes}
-        genes = [gene for gene in stretch.genes if gene in wanted]
-        regions_of = {gene: self._opened.finder.find(self._genes[gene]) for gene in genes}
-        within = union(*covered(list(regions_of.values())))
-        read: dict[int, tuple[PersonalStretch, GeneReader]] = {}
-        for person, of_person in genes_of.items():
-            known = self._people[person].stretch(interval.chrom, interval.start, interval.end, within)
-            wanted_of = [regions_of[gene] for gene in of_person if (person, gene) not in self._done]
-            read[person] = known, self._opened.reader(self._people[person], known, wanted_of)
-            tally = VariantTally()
-            tally.add_read(interval.chrom, known.keys)
-            self._stretch_tallies[person] = tally
-        for gene in genes:
-            for person, of_person in genes_of.items():
-                if gene in of_person:
-                    yield from self._prepared_gene(person, gene, regions_of[gene], *read[person])
-
-    def _prepared_gene(
-        self, person: int, gene: int, regions: GeneRegions, stretch: PersonalStretch, reader: GeneReader
+    def _prepared_group(
+        self, unit: PeopleGenes, piece: Piece, group: range, records: list[PersonRecordsMet]
     ) -> Iterator[_Prepared]:
-        tally, chrom = self._stretch_tallies[person], stretch.chrom
-        if (person, gene) in self._done:
-            tally.add(chrom, *self._people[person].outcomes(stretch, *covered([regions])))
-            return
-        given = reader.gene(regions)
-        tally.add(chrom, given.keys, given.outcomes)
-        yield _Prepared(person, gene, given)
-
-    def _predicted(self, batch: Sequence[_Prepared]) -> list[DoneGene]:
-        found = self._opened.predict([each.given for each in batch], self._outputs)
-        return [self._done_gene(each, output) for each, output in zip(batch, found, strict=True)]
-
-    def _done_gene(self, prepared: _Prepared, output: GeneOutput) -> DoneGene:
-        given, embeddings = prepared.given, None
-        if self._with_embeddings:
-            width = self._opened.model.embedding_width
-            nowhere = np.full((len(self._outputs), width), np.nan, dtype=np.float32)
-            embeddings = nowhere if output.status != OK or output.embeddings is None else output.embeddings
-        return DoneGene(
-            person=prepared.person,
-            gene=prepared.gene,
-            status=given.use.status if output.status == OK else output.status,
-            n_cres=len(given.regions.starts),
-            records_in_windows=len(given.keys),
-            records_applied=int((given.outcomes == _APPLIED).sum()),
-            values=output.values,
-            embeddings=embeddings,
-            reason=given.use.reason,
-        )
-
-    def _keep(self, found: list[DoneGene]) -> None:
-        if self._parts is not None:
-            self._parts.write(found)
-        else:
-            self.predictions.update({(each.person, each.gene): each for each in found})
-
-    def _count(self, counted: _Counted) -> None:
-        if self._parts is not None:
-            self._parts.write_tally(counted.person, counted.chrom, counted.tally, of=counted.name)
-            return
-        tally = self.tallies[counted.person]
-        tally.merge(counted.tally)
-        if counted.ends_contig:
-            tally.close_contig(counted.chrom)
+        """A piece's genes of some people, gene by gene, so that what people share is at hand."""
+        interval = piece.interval
+        regions_of = {gene: self._opened.finder.find(self._genes[gene]) for gene in piece.genes}
+        within = union(*covered(list(regions_of.values())))
+        read: dict[int, tuple[PersonalGenome, PersonalStretch, GeneReader]] = {}
+        tallies = {person: VariantTally() for person in group}
+        opened = self._people.opened(unit.people)
+        for person in group:
+            genome = opened[person - unit.people[0]]
+            known = genome.stretch(interval.chrom, interval.start, interval.end, within)
+            read[person] = genome, known, self._opened.reader(genome, known, list(regions_of.values()))
+            tallies[person].add_read(interval.chrom, known.keys)
+        for gene in piece.genes:
+            for person in group:
+                if unit == self._given_up:
+                    return
+                given = read[person][2].gene(regions_of[gene])
+                tallies[person].add(interval.chrom, given.keys, given.outcomes)
+                yield _Prepared(unit, person, gene, given)
+        for person, (genome, known, _) in read.items():
+            not_diploid = self._people.newly_not_diploid(genome)
+            records.append(_records_met(person, piece, known, tallies[person], not_diploid))
 
 
-def _batches(
-    items: Iterator[_Prepared | _Counted], limits: RunLimits
-) -> Iterator[tuple[list[_Prepared], _Counted | None]]:
-    """Genes to predict together, and after the last of a stretch what was counted there."""
+def _records_met(
+    person: int,
+    piece: Piece,
+    known: PersonalStretch,
+    tally: VariantTally,
+    not_diploid: Sequence[tuple[str, int, tuple[str, ...]]],
+) -> PersonRecordsMet:
+    keys, outcomes = tally.records(piece.interval.chrom)
+    by_itself = np.isin(keys, known.keys[~known.lies_within(*piece.alone)])
+    kinds, counts = np.unique(outcomes[~by_itself], return_counts=True)
+    return PersonRecordsMet(
+        person,
+        piece.interval.chrom,
+        kinds.astype(np.int8),
+        counts.astype(np.int64),
+        keys[by_itself],
+        outcomes[by_itself],
+        tuple(xxh3_64_intdigest(repr(call).encode()) >> 1 for call in not_diploid),
+    )
+
+
+def _batches(items: Iterator[_Prepared | _Ended], limits: RunLimits) -> Iterator[tuple[list[_Prepared], _Ended | None]]:
+    """Genes to predict together; with the last ones of a unit, how its preparation ended."""
     batch: list[_Prepared] = []
     n_cres = 0
     for item in items:
-        if isinstance(item, _Counted):
+        if isinstance(item, _Ended):
             yield batch, item
             batch, n_cres = [], 0
             continue
@@ -232,5 +207,3 @@ def _batches(
         if len(batch) >= limits.genes or n_cres >= limits.cres:
             yield batch, None
             batch, n_cres = [], 0
-    if batch:
-        yield batch, None

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 OK, NO_VARIANTS = "ok", "no_variants"
 NOT_IN_VCF, ALL_SKIPPED = "not_in_vcf", "all_skipped"
 NO_CRES, GENE_DELETED, NOT_FINITE = "no_cres", "gene_deleted", "not_finite"
+# All of them; their places are written into files, so that new ones come last.
+STATUSES = (OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE)
 
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 # What a record with one of these says of the person was read: there is an ALT, or there is none.
