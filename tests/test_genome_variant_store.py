@@ -22,7 +22,7 @@ from xxhash import xxh3_64_hexdigest
 
 from variantformer_hf.errors import InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
-from variantformer_hf.genome.checked_columns import CheckedColumn, DamagedColumnError, write_column
+from variantformer_hf.genome.checked_file import CheckedFile, CheckedWriter, DamagedFileError
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.store_layout import StoreLimits, default_store, is_current, read_description
@@ -74,7 +74,7 @@ def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFa
     vcf = write_vcf(folder / name, cohort(rng, genome), contigs={CONTIG: len(genome)}, samples=SAMPLES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VARIANTFORMER_CACHE", str(folder / "cache"))
-        limits = StoreLimits(records=rng.choice([5, 10**6]), text=rng.choice([1, 8 << 20]))
+        limits = StoreLimits(records=rng.choice([5, 1 << 16]), text=rng.choice([1, 8 << 20]))
         options = GenotypeOptions(
             mode=rng.choice(list(BCFTOOLS_MODES)),
             pass_only=rng.random() < 0.3,
@@ -101,6 +101,7 @@ CALLS = [
 
 
 def small(tmp_path: Path, records: list[str] = CALLS, samples: tuple[str, ...] = ("A", "B")) -> Path:
+    tmp_path.mkdir(exist_ok=True)
     return write_vcf(tmp_path / "calls.vcf.gz", records, contigs={"chr1": 20, "chr2": 10}, samples=samples)
 
 
@@ -171,23 +172,26 @@ def stored(store: VariantStore) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "longer", "pickled"])
-def test_a_damaged_column_is_made_anew(
+@pytest.mark.parametrize("damage", ["missing", "empty", "short", "longer", "another"])
+def test_a_damaged_contig_is_made_anew(
     tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     vcf = small(tmp_path)
     folder = build_store(vcf)
     expected = stored(VariantStore(vcf, folder, "A"))
-    path = next(folder.glob("*.position.npy"))
+    path = next(folder.glob("*.calls"))
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
+    elif damage == "empty":
+        path.write_bytes(b"")
     elif damage == "short":
         path.write_bytes(content[:40])
     elif damage == "longer":
         path.write_bytes(content + b"\0")
     else:
-        np.save(path, np.array([object()]), allow_pickle=True)
+        other = build_store(small(tmp_path / "other", CALLS[:2]))
+        path.write_bytes(next(other.glob("*.calls")).read_bytes())
     opened_before = VariantStore(vcf, folder, "A")
     with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         store = VariantStore(vcf, folder, "A")
@@ -200,14 +204,14 @@ def test_a_damaged_column_is_made_anew(
     assert path.with_name(f"{path.name}.damaged").exists() == (damage != "missing")
     assert stored(opened_before) == expected
     assert not opened_before.damage
-    assert [each.name for each in folder.parent.iterdir()] == [folder.name]
+    assert not list(folder.parent.glob(".*"))
 
 
-def test_a_store_of_small_segments_is_mended_as_it_was_cut(tmp_path: Path, cache: Path) -> None:
+def test_a_store_of_small_blocks_is_mended_as_it_was_cut(tmp_path: Path, cache: Path) -> None:
     vcf = small(tmp_path)
     folder = build_store(vcf, limits=StoreLimits(text=1, records=1))
     expected = stored(VariantStore(vcf, folder, "A"))
-    path = next(folder.glob("*.position.npy"))
+    path = next(folder.glob("*.calls"))
     content = path.read_bytes()
     path.unlink()
     assert stored(VariantStore(vcf, folder, "A")) == expected
@@ -229,28 +233,32 @@ def test_a_flipped_bit_anywhere_in_a_store_changes_no_record(tmp_path: Path, cac
             assert is_store == (path.suffix != ".json")
             if isinstance(opened, VariantStore):
                 assert stored(opened) == expected
-                is_header = path.name != "00000.checksums.npy" and place < 8 * 128  # all of it is known
-                assert bool(opened.damage) == (path.read_bytes() == content) or is_header
+                assert bool(opened.damage) == (path.read_bytes() == content)
             opened.close()
         path.write_bytes(content)
 
 
-def test_in_a_large_column_the_block_is_named(tmp_path: Path) -> None:
-    values = np.arange(100_000, dtype=np.int32)
-    checksums = write_column(tmp_path / "a.npy", values)
-    assert np.array_equal(np.load(tmp_path / "a.npy"), values)
-    content = bytearray((tmp_path / "a.npy").read_bytes())
-    content[-200_000] ^= 4
-    (tmp_path / "a.npy").write_bytes(content)
-    column = CheckedColumn(tmp_path / "a.npy", np.int32, len(values), checksums)
-    assert np.array_equal(column.rows(0, 49_152), values[:49_152])
-    assert np.array_equal(column.rows(65_536, 100_000), values[65_536:])
-    assert len(column.rows(70, 70)) == 0
-    with pytest.raises(DamagedColumnError, match=r"a.npy: rows 49152 to 65535 of 100000: is a damaged"):
-        column.rows(40_000, 60_000)
-    for length, known in ((200_000, checksums), (100_000, checksums[:-1])):
-        with pytest.raises(DamagedColumnError):
-            CheckedColumn(tmp_path / "a.npy", np.int32, length, known)
+def test_in_a_large_file_the_piece_is_named(tmp_path: Path) -> None:
+    values, others = np.arange(100_000, dtype=np.int32), np.arange(7, dtype=np.int64)
+    with CheckedWriter(tmp_path / "a") as writer:
+        begin, behind = writer.add(values), writer.add(others)
+        checksum = writer.finish({"a": 1})
+    assert writer.size == (tmp_path / "a").stat().st_size
+    content = bytearray((tmp_path / "a").read_bytes())
+    content[begin + 200_000] ^= 4
+    (tmp_path / "a").write_bytes(content)
+    file = CheckedFile(tmp_path / "a", checksum)
+    assert file.index == {"a": 1}
+    assert np.array_equal(file.array(begin, np.int32, 49_152), values[:49_152])
+    assert np.array_equal(file.array(behind, np.int64, 7), others)
+    assert np.array_equal(file.array(begin + 4 * 53_248, np.int32, 46_752), values[53_248:])
+    assert len(file.array(begin + 280, np.int32, 0)) == 0
+    with pytest.raises(DamagedFileError, match=r"a: bytes 196608 to 212991 of \d+: is a damaged"):
+        file.array(begin + 160_000, np.int32, 20_000)
+    with pytest.raises(DamagedFileError, match="bytes 196608"):
+        file.check()
+    with pytest.raises(DamagedFileError, match="checksums"):
+        CheckedFile(tmp_path / "a", "0" * 16)
 
 
 def test_damage_that_cannot_be_mended_has_the_file_read(
@@ -259,13 +267,13 @@ def test_damage_that_cannot_be_mended_has_the_file_read(
     vcf = small(tmp_path)
     folder = build_store(vcf)
     expected = stored(VariantStore(vcf, folder, "A"))
-    path = next(folder.glob("*.call_code.npy"))
+    path = next(folder.glob("*.calls"))
     path.write_bytes(path.read_bytes()[:-1] + b"\x77")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("numpy.save", full)
+    monkeypatch.setattr(CheckedWriter, "finish", full)
     with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
         store = VariantStore(vcf, folder, "A")
         for _ in range(2):
@@ -287,7 +295,7 @@ def test_a_damaged_description_names_the_remedy_and_the_file_is_read(
     vcf = small(tmp_path)
     path = build_store(vcf) / "store.json"
     content = path.read_bytes()
-    for other in (content.replace(b"0/1", b"1/1"), content[:-1], b"", b"[]", b"7", b"\xff", b"{}"):
+    for other in (content.replace(b'"A"', b'"C"'), content[:-1], b"", b"[]", b"7", b"\xff", b"{}"):
         path.write_bytes(other)
         caplog.clear()
         with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
@@ -304,11 +312,11 @@ def test_ingest_looks_through_a_store_that_is_there(tmp_path: Path, cache: Path)
     folder = default_store(vcf)
     assert "the store is there" not in invoke("ingest", vcf)
     assert "there already, and whole" in invoke("ingest", vcf)
-    path = next(folder.glob("*.text.npy"))
+    path = next(folder.glob("*.calls"))
     content = path.read_bytes()
-    path.write_bytes(content[:-1] + b"\x77")
+    path.write_bytes(b"\x77" + content[1:])
     damaged = invoke("ingest", vcf)
-    assert f"{path}: rows 0 to" in damaged
+    assert f"{path}: bytes 0 to" in damaged
     assert "made anew" in damaged
     assert path.read_bytes() == content
 

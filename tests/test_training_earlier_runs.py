@@ -1,6 +1,7 @@
 """What an earlier version left half done: states of both stages, vectors of elements, a store of genotypes."""
 
 import json
+import logging
 import os
 import zipfile
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 
 import pytest
 from accelerate.state import AcceleratorState
+from command_line import invoke
 from training_runs import log_of
-from xxhash import xxh3_64_hexdigest
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
-from variantformer_hf.genome.store_layout import default_store, is_current, source_of
+from variantformer_hf.genome.store_layout import default_store, is_current
 from variantformer_hf.genome.variant_store import VariantStore, open_variants
 from variantformer_hf.training import encoder, expression, options
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, LoopOptions, OptimizerOptions
@@ -125,24 +126,22 @@ def test_a_run_of_the_encoder_goes_on(earlier: Path) -> None:
     ends_as_if_nothing_had_happened(earlier, "encoder", 3)
 
 
-def test_a_store_of_genotypes_is_read(earlier: Path) -> None:
-    """At the place of its VCF, which is a part of what it says of itself: there it was, here it is put in."""
+def test_a_store_of_genotypes_is_told_from_those_of_today(earlier: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its layout is another: the file is read instead, which one warning says, and ``ingest`` makes it anew."""
     vcf, store = earlier / "cohort.vcf.gz", earlier / "genotypes"
-    description = json.loads((store / "store.json").read_text())
-    del description["checksum"]
-    assert {**description["source"], "path": str(vcf)} == source_of(vcf)
-    assert not is_current(vcf, store)
-    description["source"]["path"] = str(vcf)
-    checksum = xxh3_64_hexdigest(json.dumps(description, sort_keys=True).encode())
-    (store / "store.json").write_text(json.dumps({**description, "checksum": checksum}))
-    assert is_current(vcf, store)
-    default_store(vcf).parent.mkdir(parents=True, exist_ok=True)
     reference = ReferenceGenome(earlier / "genome.fa")
     names = [f"D{number}" for number in range(8)]
     from_file = [PersonalGenome(reference, vcf, name).sequence("chr1", 0, 6_000) for name in names]
     assert len(set(from_file)) == 8
+    default_store(vcf).parent.mkdir(parents=True, exist_ok=True)
     store.rename(default_store(vcf))
-    assert isinstance(open_variants(vcf, "D0", needs_quality=False), VariantStore)
-    people = [PersonalGenome(reference, vcf, name) for name in names]
+    with caplog.at_level(logging.WARNING, logger="variantformer_hf"):
+        people = [PersonalGenome(reference, vcf, name) for name in names]
+    (warning,) = caplog.messages
+    assert warning.endswith("variantformer ingest --overwrite. The file itself is read.")
+    assert "is of an earlier version" in warning
     assert [person.sequence("chr1", 0, 6_000) for person in people] == from_file
-    assert not any(person.damage for person in people)
+    assert not is_current(vcf, default_store(vcf))
+    invoke("ingest", vcf)
+    assert isinstance(open_variants(vcf, "D0", needs_quality=False), VariantStore)
+    assert [PersonalGenome(reference, vcf, name).sequence("chr1", 0, 6_000) for name in names] == from_file

@@ -1,5 +1,6 @@
 """``variantformer ingest``: a VCF is read once, so that its people are read fast."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,10 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from ..genome.cohort_rows import Reading
+    from ..work.units import Engine
+
+# Below it a process reads the files before another one has started.
+_BYTES_FOR_PROCESSES = 64 << 20
 
 
 def ingest(
@@ -25,6 +30,9 @@ def ingest(
         Path | None, typer.Option("--fasta", help="Reference genome, which a BED's alleles are set against.")
     ] = None,
     min_probability: MinProbabilityOption = 0.9,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes, a contig each at a time; all cores by default.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the store anew if there is one.")] = False,
 ) -> None:
     """Keep a cohort's genotypes in columns, by person; `predict` finds them by itself.
@@ -32,39 +40,63 @@ def ingest(
     For a cohort this turns minutes a gene into milliseconds. The store is used as long as the file does not change, and
     not with --min-gq or --min-dp, which it does not hold, nor with another --min-probability. It lies in
     $VARIANTFORMER_CACHE (~/.cache/variantformer-hf). One that is there already is looked through for damage, and made
-    anew where there is some.
+    anew where there is some. A run that was stopped goes on: contigs that are done are kept.
     """
     import pysam
 
     from ..genome.cohort_files import CohortFiles
     from ..genome.cohort_rows import Reading
     from ..genome.reference import ReferenceGenome
+    from ..genome.store_layout import default_store
     from ..genome.variant_files import genotype_source
+    from ..genome.variant_ingest import build_stores, plan_store
 
     pysam.set_verbosity(0)
     source = genotype_source(vcf)
     reading = Reading(None if fasta is None else ReferenceGenome(fasta), min_probability)
-    for path in source.paths if isinstance(source, CohortFiles) else [source]:
-        _ingest_file(Path(path), reading, overwrite=overwrite)
+    paths = [Path(path) for path in (source.paths if isinstance(source, CohortFiles) else [source])]
+    plans = [plan_store(path, reading=reading) for path in paths if not _is_there(path, reading, overwrite=overwrite)]
+    if plans:
+        say_what_is_kept(lambda: "Contigs that are done are kept: the same command goes on.")
+        size = sum(plan.path.stat().st_size for plan in plans)
+        with progress("reading", "contigs") as on_contig:
+            build_stores(
+                plans, engine=_engine(workers, size, sum(len(plan.contigs) for plan in plans)), on_contig=on_contig
+            )
+    for path in paths:
+        folder = default_store(path)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        typer.echo(f"{size / 1e6:,.1f} MB", err=True)
+        typer.echo(str(folder))
 
 
-def _ingest_file(vcf: Path, reading: "Reading", *, overwrite: bool) -> None:
+def _is_there(vcf: Path, reading: "Reading", *, overwrite: bool) -> bool:
+    """Whether a store needs not be made."""
     from ..genome.cohort_source import read_by
     from ..genome.store_layout import default_store, is_current
-    from ..genome.variant_ingest import build_store
     from ..genome.variant_store import damage_in
 
     folder = default_store(vcf)
-    is_there = folder.is_dir() and is_current(vcf, folder, read_by(vcf, reading)) and not overwrite
-    damage = damage_in(folder) if is_there else None
-    if damage is not None:
-        typer.echo(f"{damage}; the store is made anew", err=True)
-    if is_there and damage is None:
-        typer.echo("the store is there already, and whole", err=True)
-    else:
-        say_what_is_kept(lambda: "Nothing is kept: the same command begins anew.")
-        with progress("reading", "contigs") as on_contig:
-            build_store(vcf, folder, on_contig=on_contig, reading=reading)
-    size = sum(path.stat().st_size for path in folder.glob("*"))
-    typer.echo(f"{size / 1e6:,.1f} MB", err=True)
-    typer.echo(str(folder))
+    if overwrite or not folder.is_dir() or not is_current(vcf, folder, read_by(vcf, reading)):
+        return False
+    damage = damage_in(folder)
+    said = "the store is there already, and whole" if damage is None else f"{damage}; the store is made anew"
+    typer.echo(said, err=True)
+    return damage is None
+
+
+def _engine(workers: int | None, size: int, n_contigs: int) -> "Engine":
+    """Where contigs are read.
+
+    Args:
+        workers: processes, if it was said.
+        size: bytes of all files.
+        n_contigs: of all files.
+    """
+    from ..work import InProcess, Processes
+
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = workers if size >= _BYTES_FOR_PROCESSES else 1
+    workers = min(workers, n_contigs)
+    return Processes(workers) if workers > 1 else InProcess()

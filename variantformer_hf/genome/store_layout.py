@@ -1,41 +1,29 @@
-"""What the folder of a store of genotypes holds: its columns, and what it says of itself."""
+"""What the folder of a store of genotypes holds: a file a contig, and what it says of itself."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from xxhash import xxh3_64_hexdigest
 
 from ..errors import InputError
 from ..folder import cache_folder
 from .provenance import fingerprint
 
-_LAYOUT = 5
+LAYOUT = 6
 DESCRIPTION = "store.json"
 # Flags of a record. The last: it spans one base more than those by which regions find it.
 SITE, HOM_REF, PASSES, LONGER = 1, 2, 4, 8
-# Columns of a segment, each a file.
-COLUMNS: dict[str, type] = {
-    "position": np.int32,
-    "end": np.int32,
-    "alleles": np.int64,
-    "flags": np.uint8,
-    "ref": np.uint8,
-    "alt": np.uint8,
-    "text_first": np.int64,
-    "text": np.uint8,
-    "call_record": np.int32,
-    "call_code": np.uint16,
-    "first": np.int64,
-}
 _AS_IT_STANDS: Mapping[str, Any] = {}
-CHECKSUMS = "checksums"
 REMEDY = "Make it anew: variantformer ingest --overwrite"
+
+
+class EarlierStoreError(InputError):
+    """A store that an earlier version made, in another layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +32,14 @@ class StoreLimits:
 
     Attributes:
         text: characters of the file that are decoded at a time.
-        calls, records: of a segment, after which another one begins.
+        records, calls, dense: of a block, after which another one begins: records, at most 65,536; calls that are kept
+            in lists; bytes of those that take two bits a person.
     """
 
     text: int = 8 << 20
-    calls: int = 20_000_000
-    records: int = 2_000_000
+    records: int = 1 << 16
+    calls: int = 4_000_000
+    dense: int = 64 << 20
 
 
 def default_store(vcf: str | PathLike[str]) -> Path:
@@ -59,7 +49,7 @@ def default_store(vcf: str | PathLike[str]) -> Path:
 
 
 def is_current(vcf: str | PathLike[str], folder: str | Path, read_by: Mapping[str, Any] = _AS_IT_STANDS) -> bool:
-    """Whether a folder holds the store of a file as the file is now; its columns are not looked at.
+    """Whether a folder holds the store of a file as the file is now; the contigs are not looked at.
 
     Args:
         vcf: the file.
@@ -78,34 +68,40 @@ def source_of(path: Path) -> dict[str, Any]:
     return {**fingerprint(path), "path": str(path.resolve())}
 
 
-def write_description(folder: Path, vcf: Path, content: dict[str, Any], limits: StoreLimits) -> None:
+def contig_file(number: int) -> str:
+    """The name of a contig's file in a store."""
+    return f"{number:05d}.calls"
+
+
+def write_description(folder: Path, content: Mapping[str, Any]) -> None:
     """Write what a store says of itself; it is whole only with this.
 
     Args:
         folder: of the store.
-        vcf: the file that it was made of.
-        content: samples, contigs, index_is_older, genotypes, segments, read_by and format.
-        limits: by which it was made.
+        content: source, read_by, format, samples, contigs, index_is_older, limits and files, see ``variant_ingest``.
     """
-    content = {**content, "source": source_of(vcf), "layout": _LAYOUT}
-    if limits != StoreLimits():
-        content["limits"] = asdict(limits)
-    (folder / DESCRIPTION).write_text(json.dumps({**content, "checksum": _checksum(content)}))
+    said = {**content, "layout": LAYOUT}
+    (folder / DESCRIPTION).write_text(json.dumps({**said, "checksum": _checksum(said)}))
 
 
 def read_description(folder: Path) -> dict[str, Any]:
     """What a store says of itself.
 
     Raises:
-        InputError: it is damaged or not there, or of another version.
+        InputError: it is damaged or not there, or of another version (EarlierStoreError: of an earlier one).
     """
     path = folder / DESCRIPTION
     try:
         content = json.loads(path.read_bytes())
         checksum = content.pop("checksum", None)
-        if checksum == _checksum(content) and content["layout"] == _LAYOUT:
-            return dict(content)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        if checksum == _checksum(content):
+            if content["layout"] == LAYOUT:
+                return dict(content)
+            if content["layout"] < LAYOUT:
+                raise EarlierStoreError("is of an earlier version, and is not used", file=path, remedy=REMEDY)
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, KeyError):
         pass
     raise InputError("is damaged, or of another version", file=path, remedy=REMEDY)
 

@@ -1,26 +1,72 @@
-"""The store of a cohort's genotypes, built: its VCF is read once, and what it says is written as columns by person."""
+"""The store of a cohort's genotypes, built: its file is read once, contig by contig, and written by person.
+
+A contig is a unit of work and a file of its own, whole or not there. Until all are there they lie beside the store, in
+a folder whose name is made of the file as it is now, so that a run that was killed goes on from them. Only when all are
+there the folder becomes the store.
+"""
 
 import shutil
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from xxhash import xxh3_64_hexdigest
-
-from ..errors import InputError
+from ..errors import InputError, OutputError
 from ..files import writing
-from .call_blocks import CallBlock, CallSource
-from .checked_columns import write_column
+from ..run_key import run_key
+from ..work import InProcess, Unit, check_all_done, run_units, unit_of
+from ..work.units import Engine
+from .call_blocks import CallSource
+from .checked_file import CheckedWriter, DamagedFileError
 from .cohort_rows import CohortRows, Reading
 from .cohort_source import call_source, read_by
-from .store_layout import CHECKSUMS, COLUMNS, StoreLimits, default_store, write_description
+from .contig_file import ContigFile
+from .contig_writer import ContigWriter
+from .store_layout import (
+    DESCRIPTION,
+    LAYOUT,
+    StoreLimits,
+    contig_file,
+    default_store,
+    is_current,
+    source_of,
+    write_description,
+)
 
-_MOST_GENOTYPES = 1 << 16
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """A store that is to be made.
+
+    Attributes:
+        path: the file.
+        target: the folder of the store.
+        work: where contigs lie until all are there.
+        contigs: those with records, in the file's order.
+        limits: how much is held in memory.
+        reading: how genotypes are read that are no plain calls.
+        description: what the store will say of itself, without the contigs' files.
+    """
+
+    path: Path
+    target: Path
+    work: Path
+    contigs: tuple[str, ...]
+    limits: StoreLimits
+    reading: Reading
+    description: dict[str, Any]
+
+    def file(self, contig: str) -> Path:
+        """Where a contig lies that is done."""
+        return self.work / contig_file(self.contigs.index(contig))
+
+    def is_done_by_another(self) -> bool:
+        """Whether another process, at the same work, has made the store of it."""
+        return not self.work.exists() and is_current(self.path, self.target, self.description["read_by"])
 
 
 def build_store(
@@ -31,57 +77,278 @@ def build_store(
     limits: StoreLimits | None = None,
     reading: Reading | None = None,
 ) -> Path:
-    """Read a file of genotypes once and write its store; the folder appears at its name only when it is whole.
+    """Read a file of genotypes once, in this process, and write its store.
+
+    Args:
+        vcf, folder, limits, reading: as of :func:`plan_store`.
+        on_contig: called with (done, total) after each contig.
+
+    Returns:
+        The folder; it appears at its name only when it is whole.
+
+    Raises:
+        InputError: as of :func:`plan_store` and :func:`build_stores`.
+    """
+    plan = plan_store(vcf, folder, limits=limits, reading=reading)
+    build_stores([plan], on_contig=on_contig)
+    return plan.target
+
+
+def plan_store(
+    vcf: str | PathLike[str],
+    folder: str | Path | None = None,
+    *,
+    limits: StoreLimits | None = None,
+    reading: Reading | None = None,
+) -> StorePlan:
+    """Look at a file, and at what an earlier run has done of its store.
 
     Args:
         vcf: the file, see ``cohort_source``.
         folder: where to write; a store that is there is replaced. None = :func:`default_store`.
-        on_contig: called with (done, total) after each contig.
         limits: how much is held in memory.
         reading: how genotypes are read that are no plain calls.
 
-    Returns:
-        The folder.
-
     Raises:
-        InputError: the file cannot be read, has no samples or gives its records' lengths by sample (FORMAT/LEN); a
-            record of any sample is malformed; the folder cannot be written.
+        InputError: the file cannot be read, or has no samples.
     """
-    path = Path(vcf)
+    path, limits, reading = Path(vcf), limits or StoreLimits(), reading or Reading()
     target = Path(folder) if folder is not None else default_store(path)
-    limits = limits or StoreLimits()
     file = call_source(path, text_at_once=limits.text, reading=reading)
-    if not file.samples:
-        file.close()
-        raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        with writing(target):
-            partial.mkdir(parents=True)
-            content = {"read_by": read_by(path, reading), **_written(file, partial, on_contig, limits)}
-            write_description(partial, path, content, limits)
-            _put(partial, target)
+        if not file.samples:
+            raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
+        description = {
+            "source": source_of(path),
+            "samples": list(file.samples),
+            "contigs": dict(file.contigs),
+            "index_is_older": file.index_is_older,
+            "limits": asdict(limits),
+            "read_by": read_by(path, reading),
+            "format": file.described if isinstance(file, CohortRows) else None,
+        }
+        contigs = tuple(file.indexed_contigs)
     finally:
         file.close()
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+    key = run_key({"layout": LAYOUT, **{name: description[name] for name in ("limits", "source", "read_by")}})[:16]
+    work = target.with_name(f".{target.name}.{key}.partial")
+    return StorePlan(path, target, work, contigs, limits, reading, description)
 
 
-@dataclass
-class _Segment:
-    """Records and calls of one contig that are not written yet."""
+def build_stores(
+    plans: Sequence[StorePlan],
+    *,
+    engine: Engine | None = None,
+    on_contig: Callable[[int, int], None] | None = None,
+) -> None:
+    """Make stores: a contig a unit, all files' contigs together, each store put into its place when all are done.
 
+    Args:
+        plans: of the stores.
+        engine: where the contigs are read; None = here, one after the other.
+        on_contig: called with (done, total), also before the first.
+
+    Raises:
+        InputError: a record of any sample is malformed, or is one that a store cannot hold; a file was changed while it
+            was read.
+        OutputError: a folder cannot be written. The contigs that are done stay, and the same call goes on.
+    """
+    units = {unit.name: (unit, plan, contig) for plan in plans for contig, unit in _units(plan)}
+
+    def is_done(unit: Unit) -> bool:
+        _, plan, contig = units[unit.name]
+        return plan.file(contig).exists() or plan.is_done_by_another()
+
+    for plan in plans:
+        with writing(plan.target):
+            plan.work.mkdir(parents=True, exist_ok=True)
+        _drop_damaged(plan)
+    todo = [unit for unit, _, _ in units.values()]
+    try:
+        failed = run_units(IngestJob(), todo, is_done=is_done, engine=engine or InProcess(), on_unit=on_contig)
+    except OutputError:
+        for plan in plans:
+            if not any(plan.file(contig).exists() for contig in plan.contigs):
+                shutil.rmtree(plan.work, ignore_errors=True)
+        raise
+    failures = {units[each.name][1].path: each for each in failed}
+    for plan in plans:
+        if plan.path not in failures:
+            finish_store(plan)
+        elif not isinstance(failures[plan.path].error, OutputError):
+            shutil.rmtree(plan.work, ignore_errors=True)  # the file has to be corrected, and is another one then
+    check_all_done(failed, len(units))
+
+
+def finish_store(plan: StorePlan) -> None:
+    """Make a store of the contigs that lie in its folder of work.
+
+    Raises:
+        InputError: one is missing or damaged, or the file was changed while it was read.
+        OutputError: the store cannot be written.
+    """
+    try:
+        opened = {plan.file(contig): ContigFile(plan.file(contig)) for contig in plan.contigs}
+    except DamagedFileError:
+        if plan.is_done_by_another():
+            return
+        raise
+    files: list[dict[str, Any]] = [
+        {"contig": contig.contig, "file": path.name, "records": contig.records, "checksum": contig.checksum}
+        for path, contig in opened.items()
+    ]
+    if source_of(plan.path) != plan.description["source"]:
+        raise InputError("was changed while it was read", file=plan.path, remedy="Start the same command again.")
+    new = plan.target.with_name(f".{plan.target.name}.{uuid.uuid4().hex}.new")
+    with writing(plan.target):
+        try:
+            plan.work.rename(new)  # of several that are at the same work one goes on
+        except FileNotFoundError:
+            if plan.is_done_by_another():
+                return
+            raise
+        for path in set(new.iterdir()) - {new / file["file"] for file in files}:
+            path.unlink()
+        try:
+            write_description(new, {**plan.description, "format": _format(plan, opened.values()), "files": files})
+        except OSError:
+            (new / DESCRIPTION).unlink(missing_ok=True)
+            new.rename(plan.work)
+            raise
+        _put(new, plan.target)
+    for left in plan.target.parent.glob(f".{plan.target.name}.*.partial"):  # of the file as it was before
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ContigTask:
+    """A contig that is to be written; the content of a unit.
+
+    Attributes:
+        source: the file.
+        contig: by the file's name.
+        path: where.
+        limits: how much is held in memory.
+        reading: how genotypes are read that are no plain calls.
+    """
+
+    source: Path
     contig: str
-    records: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    calls: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
-    n_records: int = 0
-    n_calls: int = 0
+    path: Path
+    limits: StoreLimits
+    reading: Reading
+
+
+class IngestJob:
+    """What a process needs for contigs of stores: nothing, until it is told of which file."""
+
+    def open(self) -> "IngestWorker":
+        """Get ready."""
+        return IngestWorker()
+
+
+class IngestWorker:
+    """Writes contigs, each whole or not at all."""
+
+    def __init__(self) -> None:
+        self._source: CallSource | None = None
+
+    def do(self, unit: Unit) -> None:
+        """Write a contig; one that is there already stays."""
+        task: ContigTask = unit.content
+        if self._source is None or self._source.path != task.source:
+            self.close()
+            self._source = call_source(task.source, text_at_once=task.limits.text, reading=task.reading)
+        if task.path.exists():
+            return
+        try:
+            write_contig(self._source, task.contig, task.path, task.limits)
+        except OutputError:
+            if task.path.parent.exists():
+                raise
+            # Another process at the same work was done first, and its folder is the store.
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+
+def write_contig(source: CallSource, contig: str, path: Path, limits: StoreLimits) -> None:
+    """Write a contig of a store, whole or not at all.
+
+    Args:
+        source: the file, opened.
+        contig: by the file's name.
+        path: where.
+        limits: how large a block may be.
+
+    Raises:
+        InputError: a record is malformed, or is one that a store cannot hold.
+        OutputError: it cannot be written.
+    """
+    with _whole(path) as partial, CheckedWriter(partial) as file:
+        writer = ContigWriter(file, source.path, contig, len(source.samples), limits)
+        before = _counts(source)
+        for block in source.blocks(contig):
+            writer.add(block)
+        met = {kind: count - before.get(kind, 0) for kind, count in _counts(source).items()}
+        writer.finish({kind: count for kind, count in met.items() if count})
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A path of this process alone that becomes ``path`` in the end: another one may write the same."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with writing(path):
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _counts(source: CallSource) -> dict[str, int]:
+    """What a file of another format than VCF has met so far that is read otherwise than it stands."""
+    return source.counts if isinstance(source, CohortRows) else {}
+
+
+def _format(plan: StorePlan, contigs: Iterable[ContigFile]) -> dict[str, Any] | None:
+    """The file's format with what was met in all contigs; None of a VCF."""
+    described = plan.description["format"]
+    if described is None:
+        return None
+    counts = Counter(described["counts"])
+    for contig in contigs:
+        counts.update(contig.counts)
+    return {**described, "counts": dict(sorted(counts.items()))}
+
+
+def _units(plan: StorePlan) -> Iterator[tuple[str, Unit]]:
+    lengths = plan.description["contigs"]
+    for contig in plan.contigs:
+        task = ContigTask(plan.path, contig, plan.file(contig), plan.limits, plan.reading)
+        key = {"work": str(plan.work), "contig": contig}
+        yield contig, unit_of("contig", task, key, cost=float(lengths.get(contig) or 1))
+
+
+def _drop_damaged(plan: StorePlan) -> None:
+    """Remove contigs that an earlier run left damaged, as a machine that lost its power does."""
+    for contig in plan.contigs:
+        path = plan.file(contig)
+        if path.exists():
+            try:
+                ContigFile(path).check()
+            except DamagedFileError:
+                path.unlink(missing_ok=True)
 
 
 def _put(folder: Path, target: Path) -> None:
     """Rename a folder; one that is there, perhaps another process's of this moment, goes."""
     while True:
-        old = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+        old = target.with_name(f".{target.name}.{uuid.uuid4().hex}.old")
         with suppress(FileNotFoundError):
             target.replace(old)
         try:
@@ -89,101 +356,8 @@ def _put(folder: Path, target: Path) -> None:
             return
         except OSError:
             if not target.exists():
+                with suppress(FileNotFoundError):
+                    old.rename(target)
                 raise
         finally:
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _written(
-    file: CallSource, folder: Path, on_contig: Callable[[int, int], None] | None, limits: StoreLimits
-) -> dict[str, Any]:
-    codes: dict[str, int] = {}
-    segments: list[dict[str, Any]] = []
-    contigs = file.indexed_contigs
-    for done, contig in enumerate(contigs, start=1):
-        segments += write_contig(file, contig, folder, len(segments), codes, limits)
-        if on_contig is not None:
-            on_contig(done, len(contigs))
-    return {
-        "samples": list(file.samples),
-        "contigs": file.contigs,
-        "index_is_older": file.index_is_older,
-        "genotypes": list(codes),
-        "segments": segments,
-        "format": file.described if isinstance(file, CohortRows) else None,
-    }
-
-
-def write_contig(
-    file: CallSource, contig: str, folder: Path, number: int, codes: dict[str, int], limits: StoreLimits
-) -> list[dict[str, Any]]:
-    """Write the segments of a contig.
-
-    Args:
-        file: opened.
-        contig: by the file's names.
-        folder: to write in.
-        number: of its first segment.
-        codes: genotype as it is written -> its code; those that are new are put in.
-        limits: how large a segment may be.
-
-    Returns:
-        What the store's description says of each segment.
-
-    Raises:
-        InputError: as of :func:`build_store`.
-    """
-    written: list[dict[str, Any]] = []
-    segment = _Segment(contig)
-    for block in file.blocks(contig):
-        _add(segment, block, codes, file.path)
-        if segment.n_calls > limits.calls or segment.n_records > limits.records:
-            written.append(_write_segment(segment, folder, number + len(written), len(file.samples)))
-            segment = _Segment(contig)
-    if segment.n_records:
-        written.append(_write_segment(segment, folder, number + len(written), len(file.samples)))
-    return written
-
-
-def _add(segment: _Segment, block: CallBlock, codes: dict[str, int], path: Path) -> None:
-    """Put a block's records and calls into a segment."""
-    arrays = {
-        "position": block.position.astype(np.int32),
-        "end": block.end.astype(np.int32),
-        **{name: getattr(block, name) for name in ("alleles", "flags", "ref", "alt", "text_size", "text")},
-    }
-    for name, values in arrays.items():
-        segment.records.setdefault(name, []).append(values)
-    code = np.array([_code(text, codes, path) for text in block.genotypes] or [0], dtype=np.uint16)
-    record = (block.call_record + segment.n_records).astype(np.int32)
-    segment.calls.append((record, block.call_sample.astype(np.int32), code[block.call_genotype]))
-    segment.n_records += len(block)
-    segment.n_calls += len(record)
-
-
-def _code(text: str, codes: dict[str, int], path: Path) -> int:
-    code = codes.setdefault(text, len(codes))
-    if code >= _MOST_GENOTYPES:
-        raise InputError("has more different genotypes than a store holds", file=path, remedy="Use the file itself.")
-    return code
-
-
-def _write_segment(segment: _Segment, folder: Path, number: int, n_samples: int) -> dict[str, Any]:
-    arrays = {name: np.concatenate(parts) for name, parts in segment.records.items()}
-    arrays["text_first"] = np.concatenate([[0], np.cumsum(arrays.pop("text_size"))])
-    record, sample, code = (np.concatenate(parts) for parts in zip(*segment.calls, strict=True))
-    order = np.argsort(sample, kind="stable")
-    arrays["call_record"], arrays["call_code"] = record[order], code[order]
-    arrays["first"] = np.concatenate([[0], np.cumsum(np.bincount(sample, minlength=n_samples))])
-    name = f"{number:05d}"
-    columns: dict[str, np.ndarray] = {array: arrays[array].astype(kind, copy=False) for array, kind in COLUMNS.items()}
-    checksums = [write_column(folder / f"{name}.{array}.npy", values) for array, values in columns.items()]
-    np.save(folder / f"{name}.{CHECKSUMS}.npy", np.concatenate(checksums), allow_pickle=False)
-    return {
-        "name": name,
-        "contig": segment.contig,
-        "records": segment.n_records,
-        "longest": int((arrays["end"] - arrays["position"]).max()),
-        "lengths": {array: len(values) for array, values in columns.items()},
-        CHECKSUMS: xxh3_64_hexdigest(np.concatenate(checksums).tobytes()),
-    }

@@ -1,48 +1,57 @@
 """Genotypes of a cohort, read once from its VCF and kept as columns that are mapped from disk.
 
 A VCF is text by record, so that one person's records cost reading everybody's. A store is by person: what a record is
-stands once, and of each person's calls only those that are not 0/0, as pairs of record and genotype. It holds what
-sequences depend on (no GQ, no DP), and is another form of one file: of a file that has changed it is not used. Where a
-block of it is damaged, its contig is read anew from the file.
+stands once, and of each person's calls only those that are not 0/0, in one to two bytes each. It holds what sequences
+depend on (no GQ, no DP), and is another form of one file: of a file that has changed it is not used. Where a piece of
+it is damaged, its contig is read anew from the file.
 """
 
 import logging
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from xxhash import xxh3_64_hexdigest
 
 from ..errors import InputError
-from .checked_columns import CheckedColumn, DamagedColumnError, n_blocks
+from .checked_file import DamagedFileError
 from .cohort_rows import Reading
 from .cohort_source import CohortFile, call_source, cohort_source, read_by
+from .contig_file import ContigFile, opened_contig
 from .record_columns import MISSING, Record, RecordColumns
 from .sample_names import chosen_sample
 from .store_layout import (
-    CHECKSUMS,
-    COLUMNS,
-    HOM_REF,
     LONGER,
-    PASSES,
     REMEDY,
-    SITE,
+    EarlierStoreError,
     StoreLimits,
     default_store,
     read_description,
     source_of,
 )
+from .store_sites import Sites
 from .variant_file_kind import kind_of
 from .variant_ingest import write_contig
-from .variants import genotype_of
 
 logger = logging.getLogger(__name__)
+
+# Blocks of which one person's calls are kept decoded: a stretch lies in few, and the next one mostly in the same.
+_BLOCKS_KEPT = 4
+
+
+class _PersonalBlock(NamedTuple):
+    """One person's calls in a block of R records, (R,) each; all but the first as of ``RecordColumns``."""
+
+    genotype: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    is_snp: np.ndarray
+    is_hom_ref: np.ndarray
+    text_first: np.ndarray
 
 
 class VariantStore:
@@ -84,16 +93,10 @@ class VariantStore:
         self.sample = chosen_sample(self.path, self.samples, sample)
         self.contigs: dict[str, int | None] = description["contigs"]
         self.index_is_older = bool(description["index_is_older"])
-        self._segments: list[dict[str, Any]] = description["segments"]
-        self._limits = StoreLimits(**description.get("limits", {}))
+        self._files = {file["contig"]: file for file in description["files"]}
+        self._limits = StoreLimits(**description["limits"])
         self._column = self.samples.index(self.sample) if self.sample is not None else 0
-        self._genotypes = [genotype_of(text) for text in description["genotypes"]]
-        self._texts: list[str] = description["genotypes"]
-        # The alleles of a genotype of two, -2 where it is any other.
-        pairs = [each if len(each) == 2 else (-2, -2) for each in self._genotypes]
-        table = [[MISSING if allele is None else allele for allele in pair] for pair in pairs]
-        self._alleles = np.clip(np.array(table, dtype=np.int64).reshape(-1, 2), -2, 100).astype(np.int8)
-        self._arrays: dict[str, dict[str, CheckedColumn]] = {}
+        self._personal = lru_cache(_BLOCKS_KEPT)(self._read_personal)
         self._file: CohortFile | None = None
         self.described: dict[str, Any] | None = description["format"]
         self.damage: list[str] = []
@@ -101,7 +104,7 @@ class VariantStore:
     @property
     def indexed_contigs(self) -> list[str]:
         """Contigs that have records, in the order of the file."""
-        return list(dict.fromkeys(segment["contig"] for segment in self._segments))
+        return [name for name, file in self._files.items() if file["records"]]
 
     def columns(self, chrom: str, start: int, end: int, *, needs_quality: bool = False) -> Iterator[RecordColumns]:
         """As :meth:`VariantFile.columns`.
@@ -114,8 +117,8 @@ class VariantStore:
         yield from self._found(chrom, start, end)
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._arrays = {}
+        """Let go of the file, and of what was decoded."""
+        self._personal.cache_clear()
         if self._file is not None:
             self._file.close()
 
@@ -124,51 +127,51 @@ class VariantStore:
         if self._file is None:
             try:
                 return list(self._stored(chrom, start, end))
-            except DamagedColumnError:
-                self._arrays = {}  # what was opened before another process, or another person's reader, mended it
+            except DamagedFileError:
+                self._personal.cache_clear()  # another process, or another person's reader, may have mended it
             try:
                 return list(self._stored(chrom, start, end))
-            except DamagedColumnError as error:
+            except DamagedFileError as error:
                 if self._mend(chrom, error):
                     return list(self._stored(chrom, start, end))
             self._file = cohort_source(self.path, self.sample, reading=self._reading)
         return self._file.columns(chrom, start, end)
 
     def _stored(self, chrom: str, start: int, end: int) -> Iterator[RecordColumns]:
-        for segment in self._segments:
-            if segment["contig"] == chrom and start < end:
-                arrays = self._opened(segment)
-                position = arrays["position"].rows(0, segment["records"])
-                low = int(np.searchsorted(position, start - segment["longest"]))
-                high = int(np.searchsorted(position, end))
-                rows = low + np.flatnonzero((arrays["end"].rows(low, high) > start) & (position[low:high] >= 0))
-                if len(rows):
-                    yield self._columns(arrays, rows)
+        if chrom not in self._files or start >= end:
+            return
+        contig = self._contig(chrom)
+        for block in contig.blocks(start, end):
+            rows = contig.rows(block, start, end)
+            columns = self._columns(contig, block, rows)
+            if len(columns):
+                yield columns
 
-    def _mend(self, chrom: str, damage: DamagedColumnError) -> bool:
-        """Write the columns of a contig anew from the file; whether they are again what they were."""
+    def _contig(self, chrom: str) -> ContigFile:
+        file = self._files[chrom]
+        return opened_contig(self.folder / file["file"], file["checksum"])
+
+    def _mend(self, chrom: str, damage: DamagedFileError) -> bool:
+        """Write a contig anew from the file; whether it is again what it was."""
         self._say(f"{damage}; the contig {chrom} is read anew from {self.path}")
-        of_contig = [segment for segment in self._segments if segment["contig"] == chrom]
-        partial = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.partial")
-        file = call_source(self.path, text_at_once=self._limits.text, reading=self._reading)
+        path = self.folder / self._files[chrom]["file"]
+        made = path.with_name(f".{path.name}.{uuid.uuid4().hex}.mended")
+        source = call_source(self.path, text_at_once=self._limits.text, reading=self._reading)
         try:
-            partial.mkdir()
-            codes = {text: code for code, text in enumerate(self._texts)}
-            made = write_contig(file, chrom, partial, self._segments.index(of_contig[0]), codes, self._limits)
-            if made == of_contig:
-                damaged = Path(damage.file or "")
+            write_contig(source, chrom, made, self._limits)
+            if ContigFile(made).checksum == self._files[chrom]["checksum"]:
                 with suppress(FileNotFoundError):
-                    damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
-                for path in partial.iterdir():
-                    path.replace(self.folder / path.name)
-                self._arrays = {}
+                    path.replace(path.with_name(f"{path.name}.damaged"))
+                made.replace(path)
+                self._personal.cache_clear()
                 return True
             problem = "the file holds something else now"
         except (InputError, OSError) as error:
             problem = str(error)
         finally:
-            file.close()
-            shutil.rmtree(partial, ignore_errors=True)
+            source.close()
+            with suppress(OSError):
+                made.unlink(missing_ok=True)
         self._say(f"{self.folder}: cannot be mended ({problem}), {self.path} itself is read. {REMEDY}")
         return False
 
@@ -176,74 +179,63 @@ class VariantStore:
         self.damage.append(damage)
         logger.warning("%s", damage)
 
-    def _columns(self, arrays: dict[str, CheckedColumn], rows: np.ndarray) -> RecordColumns:
-        low, high = int(rows[0]), int(rows[-1]) + 1
+    def _read_personal(self, chrom: str, block: int) -> _PersonalBlock:
+        contig = self._contig(chrom)
+        sites = contig.sites(block)
+        records, carried = contig.calls(block).of_person(self._column)
+        genotype = np.zeros(len(sites.position), dtype=np.uint16)
+        first, second = np.zeros((2, len(genotype)), dtype=np.int8)
+        genotype[records] = carried
+        one, two = contig.alleles[carried].T
+        first[records], second[records] = one, two
+        is_snp, is_hom_ref = sites.is_site.copy(), sites.has_alt.copy()
+        is_snp[records] &= (one >= MISSING) & (one <= 1) & (two >= MISSING) & (two <= 1)
+        is_hom_ref[records] &= (one == 0) & (two == 0)
+        text_first = sites.letters_first.copy()
+        text_first[records[one < MISSING]] = -1
+        return _PersonalBlock(genotype, first, second, is_snp, is_hom_ref, text_first)
 
-        def of_rows(name: str) -> np.ndarray:
-            return arrays[name].rows(low, high)[rows - low]
-
-        # All that a record may be asked for is looked at here, so that none is met damaged later.
-        text_first = arrays["text_first"].rows(low, high + 1)
-        text_first, texts = text_first - text_first[0], arrays["text"].rows(int(text_first[0]), int(text_first[-1]))
-        first, last = arrays["first"].rows(self._column, self._column + 2).tolist()
-        carried = arrays["call_record"].rows(first, last)
-        begin, end = np.searchsorted(carried, [low, high]).tolist()
-        place = np.searchsorted(rows, carried[begin:end])
-        place = np.minimum(place, len(rows) - 1)
-        inside = rows[place] == carried[begin:end]
-        code = np.full(len(rows), -1, dtype=np.int64)
-        code[place[inside]] = arrays["call_code"].rows(first + begin, first + end)[inside]
-        alleles = np.zeros((len(rows), 2), dtype=np.int8)
-        listed = code >= 0
-        alleles[listed] = self._alleles[code[listed]]
-        flags = of_rows("flags")
-        one, two = alleles[:, 0], alleles[:, 1]
-        is_snp = ((flags & SITE) > 0) & (one >= MISSING) & (one <= 1) & (two >= MISSING) & (two <= 1)
-
-        position, end, ref, alt = (of_rows(name) for name in ("position", "end", "ref", "alt"))
+    def _columns(self, contig: ContigFile, block: int, rows: slice | np.ndarray) -> RecordColumns:
+        sites, personal = contig.sites(block), self._personal(contig.contig, block)
+        genotype = personal.genotype[rows]
+        low = rows.start if isinstance(rows, slice) else 0
 
         def record(index: int) -> Record:
-            first, last = text_first[rows[index] - low : rows[index] - low + 2].tolist()
-            text = texts[first:last].tobytes().decode() or f"{chr(ref[index])}\t{chr(alt[index])}\tPASS"
-            length = int(end[index]) - int(position[index])
-            return self._record(text, int(position[index]), length, int(flags[index]), int(code[index]))
+            row = low + index if isinstance(rows, slice) else int(rows[index])
+            return _record(contig, sites, row, int(genotype[index]))
 
         return RecordColumns(
-            position=position.astype(np.int64),
-            end=end.astype(np.int64),
-            is_snp=is_snp,
-            is_hom_ref=((flags & HOM_REF) > 0) & (one == 0) & (two == 0),
-            ref=ref,
-            alt=alt,
-            first=one,
-            second=two,
-            passes=(flags & PASSES) > 0,
-            alleles=of_rows("alleles"),
+            position=sites.position[rows],
+            end=sites.end[rows],
+            is_snp=personal.is_snp[rows],
+            is_hom_ref=personal.is_hom_ref[rows],
+            ref=sites.ref[rows],
+            alt=sites.alt[rows],
+            first=personal.first[rows],
+            second=personal.second[rows],
+            passes=sites.passes[rows],
+            alleles=sites.alleles[rows],
             record=record,
+            text=sites.text,
+            text_first=personal.text_first[rows],
         )
 
-    def _record(self, text: str, position: int, length: int, flags: int, code: int) -> Record:
-        """A record of its REF, ALT and FILTER, tabs between them."""
-        ref, alts, filters = text.split("\t")
-        written = "0/0" if code < 0 else self._texts[code]
-        unseen = int((flags & LONGER) > 0)
-        return Record(
-            position=position,
-            alleles=(ref,) if alts == "." else (ref, *alts.split(",")),
-            length=length + unseen,
-            genotype=(0, 0) if code < 0 else self._genotypes[code],
-            phased="/" not in written,
-            filters="PASS" if flags & PASSES else filters,
-            gq=None,
-            dp=None,
-            unseen=unseen,
-        )
 
-    def _opened(self, segment: dict[str, Any]) -> dict[str, CheckedColumn]:
-        name = segment["name"]
-        if name not in self._arrays:
-            self._arrays[name] = _open_segment(self.folder, segment)
-        return self._arrays[name]
+def _record(contig: ContigFile, sites: Sites, row: int, genotype: int) -> Record:
+    """A record of a block, as one has it who carries a genotype of the contig's list."""
+    ref, alts, filters = sites.text_of(row).split("\t")
+    position, unseen = int(sites.position[row]), int((sites.flags[row] & LONGER) > 0)
+    return Record(
+        position=position,
+        alleles=(ref,) if alts == "." else (ref, *alts.split(",")),
+        length=int(sites.end[row]) - position + unseen,
+        genotype=contig.genotypes[genotype],
+        phased="/" not in contig.written[genotype],
+        filters="PASS" if sites.passes[row] else filters,
+        gq=None,
+        dp=None,
+        unseen=unseen,
+    )
 
 
 def open_variants(
@@ -262,6 +254,7 @@ def open_variants(
         if needs_quality:
             logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
         else:
+            say = logger.warning
             try:
                 description = read_description(folder)
                 if description["source"] != source_of(Path(path)):
@@ -270,41 +263,24 @@ def open_variants(
                     problem = f"{folder}: was made by another --min-probability, and is not used."
                 else:
                     return VariantStore(path, folder, sample, reading=reading)
+            except EarlierStoreError as error:
+                problem, say = f"{error}.", _say_once
             except InputError as error:
                 problem = str(error)
-            logger.warning("%s The file itself is read.", problem)
+            say(f"{problem} The file itself is read.")
     return cohort_source(path, sample, reading=reading)
 
 
 def damage_in(folder: str | Path) -> str | None:
     """The first damage in a store, all of which is read; None where it is whole."""
     try:
-        for segment in read_description(Path(folder))["segments"]:
-            for column in _open_segment(Path(folder), segment).values():
-                column.rows(0, len(column))
+        for file in read_description(Path(folder))["files"]:
+            ContigFile(Path(folder) / file["file"], file["checksum"]).check()
     except InputError as error:
         return str(error)
     return None
 
 
-def _open_segment(folder: Path, segment: dict[str, Any]) -> dict[str, CheckedColumn]:
-    """The columns of a segment, mapped.
-
-    Raises:
-        DamagedColumnError: a file is missing, or of another size.
-    """
-    path = folder / f"{segment['name']}.{CHECKSUMS}.npy"
-    try:
-        checksums = np.load(path, allow_pickle=False)
-        if xxh3_64_hexdigest(checksums.tobytes()) != segment[CHECKSUMS]:
-            raise ValueError("it is not what was written")
-    except (OSError, ValueError, EOFError, TokenError) as error:
-        raise DamagedColumnError(f"is a damaged file of a store ({error})", file=path) from error
-    columns: dict[str, CheckedColumn] = {}
-    first = 0
-    for name, kind in COLUMNS.items():
-        length = segment["lengths"][name]
-        last = first + n_blocks(kind, length)
-        columns[name] = CheckedColumn(folder / f"{segment['name']}.{name}.npy", kind, length, checksums[first:last])
-        first = last
-    return columns
+@lru_cache(None)
+def _say_once(text: str) -> None:
+    logger.warning("%s", text)
