@@ -164,6 +164,6 @@ def test_only_families_names_families() -> None:
 
 
 def test_units_of_work_know_nothing_of_what_is_in_them() -> None:
-    below = {"errors", "files", "folder", "run_key", "work"}
+    below = {"errors", "files", "folder", "run_key", "version", "work"}
     found = {other.split(".")[1] for name, others in graph().items() if room(name) == "work" for other in others}
     assert found and found <= below

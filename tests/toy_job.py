@@ -46,8 +46,16 @@ class Squares:
 
     def begun(self) -> list[str]:
         """Names of units, each time that one was begun, in whatever process."""
+        return [name for name, _ in self._began()]
+
+    def last_process(self) -> int:
+        """The process that has begun a unit last."""
+        return self._began()[-1][1]
+
+    def _began(self) -> list[tuple[str, int]]:
         path = self.folder / "began"
-        return path.read_text().split() if path.exists() else []
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(name, int(pid)) for name, pid in (line.split() for line in lines)]
 
 
 class SquareWriter:
@@ -58,7 +66,7 @@ class SquareWriter:
 
     def do(self, unit: Unit) -> None:
         with (self.job.folder / "began").open("a") as file:
-            file.write(f"{unit.name}\n")
+            file.write(f"{unit.name} {os.getpid()}\n")
         if unit.content in self.job.refused:
             raise InputError("has no square", record=str(unit.content))
         if unit.content in self.job.deadly:
@@ -88,10 +96,10 @@ class PreparedWriter:
         self.job, self.prepared, self.done, self.thread = job, 0, 0, threading.get_ident()
 
     def prepare(self, unit: Unit) -> int:
-        self.prepared += 1
-        type(self).furthest = max(self.furthest, self.prepared - self.done)
         if unit.content in self.job.refused:
             raise InputError("has no square", record=str(unit.content))
+        self.prepared += 1
+        type(self).furthest = max(self.furthest, self.prepared - self.done)
         return int(unit.content**2)
 
     def do(self, unit: Unit, prepared: int) -> None:

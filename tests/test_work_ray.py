@@ -1,0 +1,247 @@
+"""Units on Ray: what one process writes, whatever dies meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from toy_job import PreparedSquares, Squares, SquareWriter
+
+from variantformer_hf.errors import InputError, OutputError
+from variantformer_hf.work import FailedUnit, Unit, run_units
+from variantformer_hf.work.ray_engine import MOST_DEATHS, RayEngine
+
+ray = pytest.importorskip("ray")
+TESTS = str(Path(__file__).parent)
+SMALL = {"object_store_memory": 100_000_000, "include_dashboard": False}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers_find_the_toys() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def here(workers_find_the_toys: None) -> Iterator[None]:
+    """A Ray of two processes in this machine, which engines without an address use too."""
+    ray.init(address="local", num_cpus=2, log_to_driver=False, logging_level="ERROR", **SMALL)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def three_nodes() -> Iterator["ray.cluster_utils.Cluster"]:
+    """A cluster of three nodes of one core."""
+    from ray.cluster_utils import Cluster
+
+    ray.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **SMALL})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, object_store_memory=SMALL["object_store_memory"])
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def done_by(job: Squares, count: int, engine: RayEngine) -> list[FailedUnit]:
+    return run_units(job, job.units(count), is_done=job.is_done, engine=engine)
+
+
+def squares(count: int, without: tuple[int, ...] = ()) -> list[int]:
+    return [number**2 for number in range(count) if number not in without]
+
+
+@pytest.mark.usefixtures("here")
+def test_what_fails_and_what_kills_is_named_and_the_rest_is_finished(tmp_path: Path) -> None:
+    job = Squares(tmp_path / "run", refused=frozenset([3]), deadly=frozenset([10]))
+    said: list[str] = []
+    units = job.units(40)
+    failed = {each.name: each.text for each in done_by(job, 40, RayEngine(workers=2, say=said.append))}
+    assert job.answers() == squares(40, without=(3, 10))
+    assert set(failed) == {units[3].name, units[10].name}
+    assert failed[units[3].name] == "3: has no square"
+    assert f"its process died {MOST_DEATHS} times" in failed[units[10].name]
+    assert said == ["Ray: 2 workers on 1 machine, each with 1 CPU"]
+    # The unit that was held beside a deadly one is not blamed for it.
+    begun = job.begun()
+    assert begun.count(units[10].name) == MOST_DEATHS and set(begun) == {unit.name for unit in units}
+
+
+@pytest.mark.usefixtures("here")
+def test_no_input_is_prepared_more_than_two_units_ahead(tmp_path: Path) -> None:
+    job = PreparedSquares(tmp_path / "run", seconds=0.02, refused=frozenset([5]))
+    assert [each.text for each in done_by(job, 30, RayEngine(workers=2))] == ["5: has no square"]
+    assert job.answers() == squares(30, without=(5,))
+    assert int((job.folder / "furthest").read_text()) <= 2
+
+
+@dataclass(frozen=True)
+class OneFullDisk(Squares):
+    """The first process that opens the job has a full disk, or all have."""
+
+    all_full: bool = False
+
+    def open(self) -> "WriterWithoutRoom":
+        try:
+            (self.folder / "full").mkdir()
+            return WriterWithoutRoom(self, full=True)
+        except FileExistsError:
+            return WriterWithoutRoom(self, full=self.all_full)
+
+
+class WriterWithoutRoom(SquareWriter):
+    def __init__(self, job: Squares, *, full: bool) -> None:
+        super().__init__(job)
+        self.full = full
+
+    def do(self, unit: Unit) -> None:
+        if self.full:
+            raise OutputError("no room is left on the disk", file=self.job.folder)
+        time.sleep(0.01)
+        super().do(unit)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_worker_whose_disk_is_full_leaves_its_units_to_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = OneFullDisk(tmp_path / "run")
+    assert done_by(job, 30, RayEngine(workers=2)) == []
+    assert job.answers() == squares(30)
+    assert sum("takes no more units" in each.message for each in caplog.records) == 1
+    full = OneFullDisk(tmp_path / "all", all_full=True)
+    with pytest.raises(OutputError, match="no room is left on the disk"):
+        done_by(full, 30, RayEngine(workers=2))
+
+
+@dataclass(frozen=True)
+class CannotOpen(Squares):
+    def open(self) -> SquareWriter:
+        raise InputError("no such file", file="model", remedy="Put it on all machines.")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_job_that_no_worker_can_open_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"model: no such file\. Put it on all machines\."):
+        done_by(CannotOpen(tmp_path / "run"), 3, RayEngine(workers=2))
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"pip install 'variantformer-hf\[ray\]'"):
+        RayEngine()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_loses_no_unit(three_nodes: "ray.cluster_utils.Cluster", tmp_path: Path) -> None:
+    job = Squares(tmp_path / "run", seconds=0.3)
+    victim = next(iter(three_nodes.worker_nodes))
+    with After(5, lambda: three_nodes.remove_node(victim, allow_graceful=False)):
+        assert done_by(job, 90, RayEngine(three_nodes.address)) == []
+    assert job.answers() == squares(90)
+    assert victim not in three_nodes.worker_nodes
+
+
+@pytest.mark.slow
+def test_an_actor_that_is_killed_every_five_seconds_ten_times_loses_no_unit(
+    three_nodes: "ray.cluster_utils.Cluster", tmp_path: Path
+) -> None:
+    job = Squares(tmp_path / "run", seconds=0.5)
+    killed: list[int] = []
+
+    def kill() -> None:
+        killed.append(job.last_process())
+        os.kill(killed[-1], signal.SIGKILL)
+
+    with Every(5, 10, kill):
+        assert done_by(job, 300, RayEngine(three_nodes.address)) == []
+    assert job.answers() == squares(300)
+    assert len(set(killed)) == 10
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from toy_job import Squares
+from variantformer_hf.work import run_units
+from variantformer_hf.work.ray_engine import RayEngine
+
+job = Squares(Path(sys.argv[1]), seconds=0.2)
+assert run_units(job, job.units(60), is_done=job.is_done, engine=RayEngine(sys.argv[2])) == []
+"""
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_goes_on_where_it_was(three_nodes: "ray.cluster_utils.Cluster", tmp_path: Path) -> None:
+    job = Squares(tmp_path / "run")
+    command = [sys.executable, "-c", DRIVER, str(job.folder), three_nodes.address]
+    first = subprocess.Popen(command)
+    wait_until(lambda: len(job.begun()) > 10)
+    first.kill()
+    first.wait()
+    there = len(job.answers())
+    assert 0 < there < 60
+    subprocess.run(command, check=True)
+    assert job.answers() == squares(60)
+    # What was there is not done again; what was begun at the moment may be.
+    assert len(job.begun()) <= 60 + 3 * 2
+
+
+@pytest.mark.slow
+def test_the_same_run_started_twice_at_once_loses_and_doubles_nothing(
+    three_nodes: "ray.cluster_utils.Cluster", tmp_path: Path
+) -> None:
+    job = Squares(tmp_path / "run")
+    command = [sys.executable, "-c", DRIVER, str(job.folder), three_nodes.address]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+    assert job.answers() == squares(60)
+
+
+class After:
+    """A block during which something happens after some seconds."""
+
+    def __init__(self, seconds: float, act: Callable[[], object]) -> None:
+        self.timer = threading.Timer(seconds, act)
+
+    def __enter__(self) -> None:
+        self.timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.timer.join()
+
+
+class Every:
+    """A block during which something happens again and again."""
+
+    def __init__(self, seconds: float, times: int, act: Callable[[], object]) -> None:
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(seconds, times, act))
+
+    def run(self, seconds: float, times: int, act: Callable[[], object]) -> None:
+        for _ in range(times):
+            if self.stop.wait(seconds):
+                return
+            act()
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
