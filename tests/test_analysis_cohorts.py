@@ -15,14 +15,13 @@ from small_model import LENGTH, TISSUES, SmallWorld, random_person_lines
 from variantformer_hf import EditedGenome, GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.analysis.backgrounds import Background
+from variantformer_hf.analysis.common_variants import _frequency, distance_class
 from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.effects import add_second_model
 from variantformer_hf.analysis.eqtl import correlations, eqtl_benchmark
 from variantformer_hf.analysis.null_effects import (
-    _frequency,
     add_quantiles,
     build_null,
-    distance_class,
     null_metadata,
     read_null,
 )

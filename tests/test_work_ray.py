@@ -1,6 +1,7 @@
 """Units on Ray: what one process writes, whatever dies meanwhile."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import run
+from genome_files import record, write_vcf
+from small_model import LENGTH, SmallWorld
 from toy_job import PreparedSquares, Squares, SquareWriter
 
 from variantformer_hf.errors import InputError, OutputError
@@ -138,6 +142,65 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'variantformer-hf\[ray\]'"):
         RayEngine()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model on disk, and what commands take of its small world."""
+
+    inputs: list[object]
+    variants: Path
+    panel: Path
+
+
+@pytest.fixture(scope="module")
+def asked(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    folder = tmp_path_factory.mktemp("asked")
+    rng = random.Random(3)
+    lines = []
+    for position in sorted(rng.sample(range(1_700, 3_700), 60)):
+        held = world.genome[position - 1]
+        lines.append(record(position, held, rng.choice("ACGT".replace(held, "")), "0/1", info="AF=0.3"))
+    person = write_vcf(folder / "person.vcf.gz", lines[::2], contigs={"chr1": LENGTH, "chrX": 200})
+    panel = write_vcf(folder / "panel.vcf.gz", lines, contigs={"chr1": LENGTH, "chrX": 200})
+    variants = folder / "variants.txt"
+    names = [line.split("\t") for line in lines[::5]]
+    variants.write_text("".join(f"{name[0]}:{name[1]}:{name[3]}>{name[4]}\n" for name in names))
+    model = world.save(folder / "model")
+    return Asked([model, "--fasta", world.reference.path, "--vcf", person, "--device", "cpu"], variants, panel)
+
+
+def same_files(command: str, asked: Asked, options: list[object], suffix: str, tmp_path: Path) -> None:
+    """Hold a command with Ray to what it writes in one process, byte for byte."""
+    written = []
+    for name, engine in (("one", []), ("ray", ["--engine", "ray", "--workers", 2])):
+        folder = tmp_path / name
+        folder.mkdir()
+        finished = run(command, *asked.inputs, *options, "-o", folder / f"out{suffix}", *engine)
+        assert finished.returncode == 0, finished.stderr
+        assert ("Ray: 2 workers" in finished.stderr) == bool(engine)
+        assert not list(folder.glob("*parts*"))
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert written[0] == written[1] and f"out{suffix}" in written[0]
+
+
+@pytest.mark.usefixtures("here")
+def test_effects_by_ray_are_those_of_one_process(asked: Asked, tmp_path: Path) -> None:
+    same_files("effects", asked, ["--variants", asked.variants], ".parquet", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_a_null_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path) -> None:
+    options = ["--panel", asked.panel, "--gene", "PLUS", "--gene", "MINUS", "--per-class", 7]
+    same_files("null", asked, options, ".parquet", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_mutagenesis_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path) -> None:
+    options = ["--gene", "PLUS", "--region", "chr1:2001-2050", "--mutation", "substitutions", "--mutation", "shuffles"]
+    same_files("mutagenesis", asked, options, ".safetensors", tmp_path)
 
 
 @pytest.mark.slow

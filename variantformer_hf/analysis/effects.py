@@ -1,14 +1,12 @@
 """Effects of variants: the same genome with and without them, everything else alike."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute
 
 from ..errors import InputError, check_number
 from ..genome.genes import Gene
@@ -18,19 +16,20 @@ from ..genome.provenance import content_of
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant, VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantTable, first_reason, read_variants
-from ..inference.parts import Parts
+from ..inference.parts import Parts, PartsInMemory, open_parts
 from ..inference.query import Query, RejectedQueryError
+from ..work import InProcess, check_all_done, run_units, unit_of
+from ..work.units import Engine
 from ..zoo.families import load_gene_model
 from ..zoo.gene_model import GeneModel
-from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import check_used, warn_of_missing_contigs
 from .backgrounds import Background
+from .effect_job import EffectJob
 from .effect_request import AskedRow, EffectRequest, asked_rows, checked_zygosity
-from .effect_table import blocks_without_gene, embedding_names, gene_block, joined_table, row_blocks
+from .effect_table import blocks_without_gene, embedding_names, gene_block, joined_table
 from .gene_scorer import VARIANTS_AT_ONCE
 from .genome_scorer import GenomeScorer
 from .variant_genes import GeneFinder
-from .variant_states import ScoredVariant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +53,7 @@ class EffectResult:
     rejected: tuple[RejectedVariant, ...]
     embeddings: Mapping[str, np.ndarray] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
-    parts: Parts | None = None
+    parts: Parts | PartsInMemory | None = None
 
     def remove_parts(self) -> None:
         """Remove what was kept on disk during the run, once the output is written."""
@@ -138,6 +137,7 @@ def score_variants(
     on_gene: Callable[[int, int], None] | None = None,
     parts: str | Path | None = None,
     overwrite_parts: bool = False,
+    engine: Engine | None = None,
 ) -> EffectResult:
     """Score variants in people's genomes.
 
@@ -158,11 +158,12 @@ def score_variants(
         parts: folder for genes that are done while the run goes on; the same run started again goes on with the
             rest. It stays until :meth:`EffectResult.remove_parts`. None = memory only.
         overwrite_parts: remove the parts of another run instead of refusing them.
+        engine: where genes are scored, a gene a unit; None = one after the other in this process.
 
     Raises:
         RejectedQueryError: genes or tissues that the model does not have.
-        InputError: no variant can be scored; nothing of a file was used, unless ``allow_unused``;
-            see ``PersonalGenome`` for the files.
+        InputError: no variant can be scored; nothing of a file was used, unless ``allow_unused``; genes could not be
+            scored, while the others were, and are kept; see ``PersonalGenome`` for the files.
     """
     zygosity = checked_zygosity(zygosity)
     check_number("the number of phase shifts", phase_shifts, 0)
@@ -183,24 +184,16 @@ def score_variants(
     pairs = _pairs(work, None if genes == "overlapping" else query.genes, gene_finder)
     for background in backgrounds:
         warn_of_missing_contigs(background.genome, [finder.contig_of[gene.chrom] for gene in pairs])
-    folder = None
-    if parts is not None:
-        folder = Parts(parts, _description(scorer, work, pairs, backgrounds), overwrite=overwrite_parts)
-    blocks: list[pa.Table] = []
-    for number, (gene, members) in enumerate(pairs.items()):
-        if on_gene is not None:
-            on_gene(number, len(pairs))
-        kept = folder.parts(f"gene-{number}") if folder is not None else []
-        if folder is not None and kept:
-            blocks.append(folder.read_part(kept[0]))
-            continue
-        scored = _score_gene(scorer, work, backgrounds, number, gene_finder.regions(gene), members)
-        blocks.append(gene_block(scored, work))
-        if folder is not None:
-            folder.write_part(f"gene-{number}", blocks[-1])
-    if on_gene is not None:
-        on_gene(len(pairs), len(pairs))
-    scorer.opened.finish()
+    folder = open_parts(parts, _description(scorer, work, pairs, backgrounds), overwrite=overwrite_parts)
+    units = [
+        unit_of("gene", (number, gene, members), [gene.gene_id, members], cost=len(members))
+        for number, (gene, members) in enumerate(pairs.items())
+    ]
+    job = EffectJob(scorer, work, tuple(backgrounds), folder)
+    engine = engine or InProcess()
+    failed = run_units(job, units, is_done=lambda unit: folder.holds(unit.name), engine=engine, on_unit=on_gene)
+    check_all_done(failed, len(units))
+    blocks = [folder.read_one(unit.name) for unit in units]
     without = list(blocks_without_gene(work, pairs, backgrounds))
     table, embeddings = joined_table([*blocks, gene_block(without, work)], work)
     check_backgrounds_used(table, backgrounds, allow_unused=allow_unused)
@@ -260,57 +253,6 @@ def _pairs(work: EffectRequest, genes: Sequence[Gene] | None, finder: GeneFinder
         for gene in of_row:
             members.setdefault(gene, []).append(index)
     return dict(sorted(members.items(), key=lambda item: (item[0].chrom, item[0].start, item[0].gene_id)))
-
-
-def _score_gene(
-    scorer: GenomeScorer,
-    work: EffectRequest,
-    backgrounds: Sequence[Background],
-    number: int,
-    regions: GeneRegions,
-    members: Sequence[int],
-) -> Iterator[dict[str, Any]]:
-    """Columns of the table, for each row of one gene in each background."""
-    first = backgrounds[0].genome
-    # What the released score divides by.
-    baseline = None
-    if work.unit.is_log1p_tpm and not first.is_reference:
-        plain = PersonalGenome(first.reference, options=GenotypeOptions(mode=first.options.mode))
-        baseline = scorer.in_gene(plain, regions, work.tissue_ids).base().values
-    variants = list(dict.fromkeys(work.rows[index].variant for index in members))
-    cre_names = np.array(scorer.model.cre_names(regions), dtype=object)
-    for place, background in enumerate(backgrounds):
-        in_gene = scorer.in_gene(background.genome, regions, work.tissue_ids)
-        noise = in_gene.states.noise()
-        if work.unit.is_log1p_tpm and baseline is None:
-            baseline = in_gene.base().values
-        effects = list(in_gene.score(variants, work.zygosity, with_embeddings=bool(work.embeddings)))
-        spreads = _phase_spread(scorer, work, background, regions, variants, effects)
-        scored = dict(zip(variants, zip(effects, spreads, strict=True), strict=True))
-        for index in members:
-            row = work.rows[index]
-            effect, spread = scored[row.variant]
-            names = ";".join(cre_names[effect.overlap.cres])
-            order = index, number, place
-            yield from row_blocks(work, background, order, regions, row, effect, noise, baseline, spread, names)
-
-
-def _phase_spread(
-    scorer: GenomeScorer,
-    work: EffectRequest,
-    background: Background,
-    regions: GeneRegions,
-    variants: Sequence[Variant],
-    effects: Sequence[ScoredVariant],
-) -> list[np.ndarray]:
-    """(Z, T) standard deviation of each variant's effect over phases of the tokens; empty when not asked for."""
-    if not work.phase_shifts:
-        return [np.zeros((0, 0), np.float32)] * len(variants)
-    runs = [[each.alt - each.ref for each in effects]]
-    for shift in range(1, work.phase_shifts + 1):
-        in_gene = scorer.in_gene(background.genome, regions, work.tissue_ids, shift=shift)
-        runs.append([each.alt - each.ref for each in in_gene.score(variants, work.zygosity)])
-    return [np.std(np.stack(values), axis=0, ddof=1) for values in zip(*runs, strict=True)]
 
 
 def check_backgrounds_used(

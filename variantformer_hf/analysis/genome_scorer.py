@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
@@ -42,6 +44,10 @@ class GenomeScorer:
         self, model: GeneModel, reference: ReferenceGenome, *, variants_at_once: int = VARIANTS_AT_ONCE
     ) -> None:
         self.model, self.opened, self._variants_at_once = model, model.open(reference), variants_at_once
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens the model for the same FASTA by itself."""
+        return partial(GenomeScorer, variants_at_once=self._variants_at_once), (self.model, self.opened.reference)
 
     def query(self, genes: Sequence[str], tissues: Sequence[str] | None, *, suggest: bool = True) -> Query:
         """Look up genes and tissues; those that cannot be predicted are in it."""

@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from ..errors import InputError, check_number
 from ..genome.interval import Interval
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.variant import Variant
-from ..inference.parts import Parts
+from ..inference.parts import Parts, PartsInMemory, open_parts
+from ..work import InProcess, unit_of
+from ..work.units import Engine
 from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import NOT_FINITE, OK, check_used
 from ..zoo.units import LOG1P_TPM, Unit
 from .effects import VariantScorer
-from .gene_scorer import GeneScorer
+from .mutagenesis_job import MutagenesisJob, score_units
 
 BASES = "ACGT"
 MUTATIONS = ("substitutions", "deletions", "shuffles")
@@ -59,7 +60,7 @@ class Mutagenesis:
     conflicts: int
     status: str = OK
     unit: Unit = LOG1P_TPM
-    parts: Parts | None = field(default=None, compare=False)
+    parts: Parts | PartsInMemory | None = field(default=None, compare=False)
 
     def per_base(self) -> np.ndarray:
         """(L, T) float32: of the substitutions of each base the effect that is largest in size, with its sign.
@@ -126,6 +127,7 @@ def mutagenesis(
     on_mutation: Callable[[int, int], None] | None = None,
     parts: str | Path | None = None,
     overwrite_parts: bool = False,
+    engine: Engine | None = None,
 ) -> list[Mutagenesis]:
     """Mutate every base of stretches, one at a time.
 
@@ -143,10 +145,11 @@ def mutagenesis(
         on_mutation: called with (done, total).
         parts: folder for what is done while the run goes on; the same run started again goes on with the rest.
         overwrite_parts: remove the parts of another run instead of refusing them.
+        engine: where mutations are scored, some tens a unit; None = one after the other in this process.
 
     Raises:
         InputError: a stretch that is not in the gene's regions, too long, or of unknown bases; an unknown kind or name;
-            a window of one base, or no shuffles.
+            a window of one base, or no shuffles; mutations could not be scored, while the others were, and are kept.
     """
     unknown = [name for name in mutations if name not in MUTATIONS]
     if unknown or not mutations:
@@ -163,46 +166,43 @@ def mutagenesis(
     check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
     rng = np.random.default_rng(seed)
     todo = [list(_mutations(person, interval, mutations, shuffle_window, n_shuffles, rng)) for interval in intervals]
-    folder = None
-    if parts is not None:
-        description = {
-            **scorer.model.description(),
-            "fasta": content_of(person.reference.path),
-            "person": person.description(),
-            "sample": person.sample,
-            "gene": regions.gene.gene_id,
-            "intervals": [str(each) for each in intervals],
-            "tissues": names,
-            "mutations": list(mutations),
-            "shuffle_window": shuffle_window,
-            "n_shuffles": n_shuffles,
-            "seed": seed,
-        }
-        folder = Parts(parts, description, overwrite=overwrite_parts)
-    done, total = 0, sum(len(each) for each in todo)
+    description = {
+        **scorer.model.description(),
+        "fasta": content_of(person.reference.path),
+        "person": person.description(),
+        "sample": person.sample,
+        "gene": regions.gene.gene_id,
+        "intervals": [str(each) for each in intervals],
+        "tissues": names,
+        "mutations": list(mutations),
+        "shuffle_window": shuffle_window,
+        "n_shuffles": n_shuffles,
+        "seed": seed,
+    }
+    folder = open_parts(parts, description, overwrite=overwrite_parts)
+    at_once = in_gene.variants_at_once
+    units = [
+        [
+            unit_of(
+                "batch", tuple(each.variant for each in of_interval[first : first + at_once]), [number, first, at_once]
+            )
+            for first in range(0, len(of_interval), at_once)
+        ]
+        for number, of_interval in enumerate(todo)
+    ]
+    job = MutagenesisJob(opened, person, regions, wanted.outputs, folder, in_gene)
+    score_units(job, [unit for of_interval in units for unit in of_interval], engine or InProcess(), on_mutation)
     results = []
     base, noise = in_gene.base(), in_gene.states.noise()
     asked = _Scan(person, regions, tuple(names), tuple(mutations), shuffle_window, scorer.model.unit)
-    for number, (interval, of_interval) in enumerate(zip(intervals, todo, strict=True)):
-        effects: list[np.ndarray] = []
-        statuses: list[str] = []
-        for first in range(0, len(of_interval), in_gene.variants_at_once):
-            if on_mutation is not None:
-                on_mutation(done, total)
-            batch = of_interval[first : first + in_gene.variants_at_once]
-            found, of_batch = _batch(in_gene, batch, folder, f"batch-{number}-{first}")
-            effects.append(found)
-            statuses += of_batch
-            done += len(batch)
-        joined = np.concatenate(effects) if effects else np.zeros((0, len(names)), np.float32)
+    for interval, of_interval, of_units in zip(intervals, todo, units, strict=True):
+        found = [folder.read_one(unit.name) for unit in of_units]
+        statuses = [status for part in found for status in part["status"].to_pylist()]
+        values = [value for part in found for value in part["effect"].to_pylist()]
+        effects = np.array(values, dtype=np.float32).reshape(len(values), len(names))
         status = NOT_FINITE if NOT_FINITE in statuses else in_gene.status(base)
-        results.append(
-            _gathered(
-                asked, interval, of_interval, joined, base.values, noise, statuses.count("conflict"), status, folder
-            )
-        )
-    if on_mutation is not None:
-        on_mutation(done, total)
+        conflicts = statuses.count("conflict")
+        results.append(_gathered(asked, interval, of_interval, effects, base.values, noise, conflicts, status, folder))
     return results
 
 
@@ -282,31 +282,6 @@ def _mutations(
                     yield _Mutation("shuffles", place, 0, Variant(chrom, interval.start + first + 1, held, shuffled))
 
 
-def _batch(
-    in_gene: GeneScorer, batch: Sequence[_Mutation], folder: Parts | None, name: str
-) -> tuple[np.ndarray, list[str]]:
-    """Effects of some mutations, (n, T) float32, and their statuses; NaN where one cannot be scored."""
-    if folder is not None:
-        for path in folder.parts(name):
-            part = folder.read_part(path)
-            effects = np.array(part["effect"].to_pylist(), dtype=np.float32).reshape(len(batch), -1)
-            return effects, part["status"].to_pylist()
-    normal = [in_gene.normalized(each.variant) for each in batch]
-    scored = iter(in_gene.score([each for each in normal if each is not None], ["hom"]))
-    nothing = np.full(len(in_gene.states.outputs), np.nan, dtype=np.float32)
-    rows, statuses = [], []
-    for each in normal:
-        found = None if each is None else next(scored)
-        rows.append(nothing if found is None else found.alt[0] - found.ref)
-        statuses.append("conflict" if found is None else found.status)
-    effects = np.stack(rows)
-    if folder is not None:
-        folder.write_part(
-            name, pa.table({"effect": pa.array(list(effects), pa.list_(pa.float32())), "status": statuses})
-        )
-    return effects, statuses
-
-
 def _gathered(
     asked: _Scan,
     interval: Interval,
@@ -316,7 +291,7 @@ def _gathered(
     noise: np.ndarray,
     conflicts: int,
     status: str,
-    folder: Parts | None,
+    folder: Parts | PartsInMemory,
 ) -> Mutagenesis:
     tissues, kinds, window = asked.tissues, asked.kinds, asked.window
     bases = asked.person.reference.sequence(interval.chrom, interval.start, interval.end).upper()

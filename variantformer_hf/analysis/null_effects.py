@@ -2,46 +2,37 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from ..errors import InputError, check_number
-from ..genome.cohort_files import GivenGenotypes
+from ..genome.cohort_files import Genotypes, GivenGenotypes, contents_of
 from ..genome.cohort_rows import Reading
-from ..genome.cohort_source import CohortFile
-from ..genome.genes import Gene
-from ..genome.interval import Interval
-from ..genome.reference import ReferenceGenome
-from ..genome.variant import Variant, VariantError, VariantNormalizer
-from ..genome.variant_files import VariantFiles, open_files
+from ..genome.provenance import content_of
+from ..genome.variant import Variant
+from ..genome.variant_files import open_files
+from ..inference.parts import Parts, PartsInMemory, open_parts
 from ..inference.query import RejectedQueryError, rejected_names
-from ..zoo.gene_regions import RegionFinder
+from ..work import InProcess, Unit, check_all_done, run_units, unit_of
+from ..work.units import Engine
 from ..zoo.statuses import check_finite
 from .backgrounds import Background
+from .common_variants import distance_class, drawn_variants
 from .effects import VariantScorer, check_backgrounds_used, score_variants
-from .variant_genes import overlap, tss_distance
+from .genome_scorer import GenomeScorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DISTANCE_CLASSES = ("<1kb", "1-10kb", "10-100kb", ">100kb")
-_EDGES = (1_000, 10_000, 100_000)
 # Fewer effects than these give no quantile.
 LEAST_NULL = 20
-_LONGEST_INDEL = 50
 # Of a predictor's description, what effects and their null have in common.
 _SHARED = ("precision", "companions")
-
-
-def distance_class(distances: np.ndarray) -> np.ndarray:
-    """``<1kb``, ``1-10kb``, ``10-100kb`` or ``>100kb`` of distances from the TSS in bases, either side."""
-    classes = np.array(DISTANCE_CLASSES, dtype=object)
-    found = classes[np.searchsorted(_EDGES, np.abs(np.nan_to_num(distances)), side="right")]
-    found[np.isnan(distances)] = None
-    return found
 
 
 def build_null(
@@ -58,6 +49,9 @@ def build_null(
     allow_unused: bool = False,
     on_gene: Callable[[int, int], None] | None = None,
     records: Counter[str] | None = None,
+    parts: str | Path | None = None,
+    overwrite_parts: bool = False,
+    engine: Engine | None = None,
 ) -> "pd.DataFrame":
     """Effects of common variants near genes, by their distance from the TSS.
 
@@ -70,74 +64,155 @@ def build_null(
         tissues, zygosity: as for ``VariantScorer.run``.
         least_maf: lowest minor allele frequency in the panel.
         per_class: most variants of a gene in a distance class; more are drawn from.
-        seed: of the draw.
+        seed: of the draw; what is drawn of a gene does not depend on the others.
         allow_unused: go on where nothing of a background's file was used in any gene, instead of stopping.
         on_gene: called with (done, total).
         records: is added to: records of the panel in the regions of the genes, a gene's at a time, by what became of
             them: ``used``, ``not_drawn`` (more than per_class), ``rare``, ``outside`` of the windows and cCREs, and why
             others cannot be used.
+        parts: folder for genes that are done while the run goes on; the same run started again goes on with the rest.
+            It stays until ``remove_parts``; None = memory only.
+        overwrite_parts: remove the parts of another run instead of refusing them.
+        engine: where genes are scored, a gene a unit; None = one after the other in this process.
 
     Returns:
         gene_id, tissue, background, zygosity, distance_class, variant, maf, effect.
 
     Raises:
         RejectedQueryError: a gene that the model does not have.
-        InputError: no common variant lies in any of the genes' regions; a number out of its range.
+        InputError: no common variant lies in any of the genes' regions; a number out of its range; genes could not be
+            scored, while the others were, and are kept.
     """
     import pandas as pd
 
     check_number("the lowest minor allele frequency", least_maf, 0, 0.5)
     check_number("the number of variants per class", per_class, 1)
     check_number("the seed", seed, 0)
-    reference = backgrounds[0].genome.reference
-    opened = scorer.open(reference)
-    finder = opened.opened.finder
+    opened = scorer.open(backgrounds[0].genome.reference)
     found, rejected = scorer.model.gene_table.resolve(genes)
     if rejected:
         raise RejectedQueryError(rejected_names("gene", rejected))
-    rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter() if records is None else records
-    parts, genes_seen = [], []
-    file = open_files(panel, reading=Reading(reference))
-    try:
-        for number, gene in enumerate(found):
-            if on_gene is not None:
-                on_gene(number, len(found))
-            drawn = _drawn(gene, finder, file, reference, least_maf, per_class, rng, counts)
-            if not drawn:
-                continue
-            table = score_variants(
-                opened,
-                list(drawn),
-                backgrounds,
-                genes=[gene.gene_id],
-                tissues=tissues,
-                zygosity=zygosity,
-                allow_unused=True,
-            ).table
-            genes_seen.append(table.drop_duplicates(["gene_id", "background"]))
-            check_finite(table["gene_name"], table["status"])
-            table = table[table["status"] == "ok"]
-            table = table.assign(
-                distance_class=distance_class(table["tss_distance"].to_numpy()),
-                maf=[drawn[Variant.parse(name)] for name in table["variant"]],
-            )
-            parts.append(table[list(NULL_COLUMNS)])
-    finally:
-        file.close()
-    if on_gene is not None:
-        on_gene(len(found), len(found))
-    if not parts:
+    file = open_files(panel, reading=Reading(opened.opened.reference))
+    file.close()
+    request = NullRequest(tissues, tuple(zygosity), least_maf, per_class, seed)
+    folder = open_parts(parts, _description(opened, file.path, backgrounds, request), overwrite=overwrite_parts)
+    units = [unit_of("gene", gene, gene.gene_id) for gene in dict.fromkeys(found)]
+    job = NullJob(opened, panel, tuple(backgrounds), request, folder)
+    engine = engine or InProcess()
+    failed = run_units(job, units, is_done=lambda unit: folder.holds(unit.name), engine=engine, on_unit=on_gene)
+    check_all_done(failed, len(units))
+    tables = [folder.read_one(unit.name) for unit in units]
+    told = [json.loads(table.schema.metadata[_TOLD]) for table in tables]
+    for of_gene in told:
+        counts.update(of_gene["records"])
+    if not any(each["records"].get("used") for each in told):
         raise InputError(
             f"has no variant with a frequency of {least_maf} or more in the regions of these genes",
             file=file.path,
             remedy="Give a panel of that genome with INFO AF, or with many samples; or lower --min-maf.",
         )
-    check_backgrounds_used(pd.concat(genes_seen), backgrounds, allow_unused=allow_unused)
-    return pd.concat(parts, ignore_index=True)
+    endings = pd.DataFrame([row for each in told for row in each["endings"]], columns=list(_ENDINGS))
+    check_backgrounds_used(endings, backgrounds, allow_unused=allow_unused)
+    return pa.concat_tables(tables).replace_schema_metadata().to_pandas()
+
+
+@dataclass(frozen=True, slots=True)
+class NullRequest:
+    """What is scored of each gene; attributes as of :func:`build_null`."""
+
+    tissues: Sequence[str] | None
+    zygosity: tuple[str, ...]
+    least_maf: float
+    per_class: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class NullJob:
+    """A null as a job; a unit is a gene.
+
+    Attributes:
+        scorer, panel, backgrounds, request: see :func:`build_null`.
+        parts: where the genes' rows are written.
+    """
+
+    scorer: GenomeScorer
+    panel: GivenGenotypes
+    backgrounds: tuple[Background, ...]
+    request: NullRequest
+    parts: Parts | PartsInMemory
+
+    def open(self) -> "NullWorker":
+        """Open the panel."""
+        return NullWorker(self)
+
+
+class NullWorker:
+    """Scores the common variants near a gene at a time."""
+
+    def __init__(self, job: NullJob) -> None:
+        self._job = job
+        self._file = open_files(job.panel, reading=Reading(job.scorer.opened.reference))
+
+    def do(self, unit: Unit) -> None:
+        """Score those of a gene, and write them, with what became of the panel's records and of the gene."""
+        job, gene, asked = self._job, unit.content, self._job.request
+        opened, counts = job.scorer.opened, Counter[str]()
+        rng = np.random.default_rng([asked.seed, *gene.gene_id.encode()])
+        drawn = drawn_variants(
+            gene, opened.finder, self._file, opened.reference, asked.least_maf, asked.per_class, rng, counts
+        )
+        rows, endings = _NO_ROWS.to_pandas(), []
+        if drawn:
+            table = score_variants(
+                job.scorer,
+                list(drawn),
+                job.backgrounds,
+                genes=[gene.gene_id],
+                tissues=asked.tissues,
+                zygosity=asked.zygosity,
+                allow_unused=True,
+            ).table
+            endings = table.drop_duplicates(["gene_id", "background"])[list(_ENDINGS)].fillna("").to_numpy().tolist()
+            check_finite(table["gene_name"], table["status"])
+            table = table[table["status"] == "ok"]
+            rows = table.assign(
+                distance_class=distance_class(table["tss_distance"].to_numpy()),
+                maf=[drawn[Variant.parse(name)] for name in table["variant"]],
+            )
+        told = {"records": counts, "endings": endings}
+        part = pa.Table.from_pandas(rows[list(NULL_COLUMNS)], _NO_ROWS.schema, preserve_index=False)
+        job.parts.write_part(unit.name, part.replace_schema_metadata({_TOLD: json.dumps(told)}))
+
+    def close(self) -> None:
+        """Close the panel."""
+        self._file.close()
+
+
+def _description(
+    scorer: GenomeScorer, panel: Genotypes, backgrounds: Sequence[Background], request: NullRequest
+) -> dict[str, Any]:
+    """All that the effects of a run depend on."""
+    return {
+        **scorer.model.description(),
+        "fasta": content_of(scorer.opened.reference.path),
+        "panel": contents_of(panel),
+        "backgrounds": [each.description() for each in backgrounds],
+        **asdict(request),
+    }
 
 
 NULL_COLUMNS = ("gene_id", "tissue", "background", "zygosity", "distance_class", "variant", "maf", "effect")
+_NO_ROWS = pa.table(
+    {
+        name: pa.array([], pa.float64() if name == "maf" else pa.float32() if name == "effect" else pa.string())
+        for name in NULL_COLUMNS
+    }
+)
+# Columns of what became of a gene in a background; metadata of a part that holds them and counts of records.
+_ENDINGS = ("gene_id", "background", "status", "reason")
+_TOLD = b"told"
 
 
 def null_metadata(scorer: VariantScorer) -> dict[str, Any]:
@@ -186,88 +261,3 @@ def add_quantiles(table: "pd.DataFrame", null: "pd.DataFrame") -> "pd.DataFrame"
             below, upto = (np.searchsorted(of_null, abs(effect), side=side) for side in ("left", "right"))
             quantiles[row] = np.sign(effect) * (below + upto) / 2 / len(of_null)
     return table.assign(quantile=quantiles, null_size=counts)
-
-
-def _drawn(
-    gene: Gene,
-    finder: RegionFinder,
-    file: CohortFile | VariantFiles,
-    reference: ReferenceGenome,
-    least_maf: float,
-    per_class: int,
-    rng: np.random.Generator,
-    counts: Counter[str],
-) -> dict[Variant, float]:
-    """Common variants of a gene, as many as are wanted of each class, and their minor allele frequencies."""
-    regions = finder.find(gene)
-    normalizer = VariantNormalizer(reference)
-    by_class: dict[str, dict[Variant, float]] = {name: {} for name in DISTANCE_CLASSES}
-    for variant, maf in _common(file, finder.reach(gene), least_maf, counts):
-        try:
-            normal = normalizer(variant)
-        except VariantError as error:
-            counts[error.kind] += 1
-            continue
-        if overlap(normal, regions).label == "none":
-            counts["outside"] += 1
-        else:
-            kind = str(distance_class(np.array([float(tss_distance(normal, gene))]))[0])
-            by_class[kind][normal] = maf
-    drawn: dict[Variant, float] = {}
-    for variants in by_class.values():
-        names = list(variants)
-        chosen = rng.permutation(len(names))[:per_class]
-        drawn.update({names[index]: variants[names[index]] for index in sorted(chosen.tolist())})
-        counts["not_drawn"] += len(names) - len(chosen)
-    counts["used"] += len(drawn)
-    return drawn
-
-
-def _common(
-    file: CohortFile | VariantFiles, reach: Interval, least_maf: float, counts: Counter[str]
-) -> Iterator[tuple[Variant, float]]:
-    """Short variants of a stretch whose rarer allele is common enough; multi-allelic sites are counted only."""
-    chrom = _contig_in(file, reach.chrom)
-    if chrom is None:
-        return
-    for line in file.lines_within(chrom, reach.start, reach.end):
-        fields = line.split("\t")
-        ref, alt = fields[3], fields[4]
-        frequency = _frequency(fields)
-        if "," in alt:
-            counts["multi_allelic"] += 1
-        elif not set(ref + alt) <= set("ACGTacgt"):
-            counts["alleles"] += 1
-        elif abs(len(ref) - len(alt)) > _LONGEST_INDEL:
-            counts["long_indel"] += 1
-        elif frequency is None:
-            counts["no_frequency"] += 1
-        elif min(frequency, 1 - frequency) < least_maf:
-            counts["rare"] += 1
-        else:
-            yield Variant(reach.chrom, int(fields[1]), ref, alt), min(frequency, 1 - frequency)
-
-
-def _contig_in(file: CohortFile | VariantFiles, chrom: str) -> str | None:
-    from ..genome.contigs import map_contigs
-
-    return map_contigs([chrom], file.contigs, wanted_file="the genes", available_file=file.path, announce=False).get(
-        chrom
-    )
-
-
-def _frequency(fields: Sequence[str]) -> float | None:
-    """Frequency of ALT: of the genotypes where there are any, else of INFO AF; None where it is no number of 0 to 1."""
-    alleles = [allele for call in fields[9:] for allele in call.split(":", 1)[0].replace("|", "/").split("/")]
-    called = [allele for allele in alleles if allele in ("0", "1")]
-    if called:
-        return called.count("1") / len(called)
-    for entry in fields[7].split(";"):
-        name, _, value = entry.partition("=")
-        if name == "AF":
-            try:
-                frequency = float(value)
-            except ValueError:
-                return None
-            return frequency if 0 <= frequency <= 1 else None
-    return None

@@ -12,9 +12,11 @@ from .options import (
     INPUTS,
     MACHINE,
     OUTPUT,
+    AddressOption,
     AllowUnusedOption,
     DeviceOption,
     EmbeddingsOption,
+    EngineOption,
     FastaOption,
     ForceCompanionsOption,
     ModelArgument,
@@ -25,12 +27,13 @@ from .options import (
     StoreOption,
     TissueOption,
     VcfOption,
+    WorkersOption,
     ZygosityOption,
 )
 from .outputs import Output, claim
 from .progress import progress
 from .rejected import report_rejected
-from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, chosen_engine, quiet_libraries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +112,9 @@ def effects(
     store: StoreOption = "auto",
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Score variants: the same genome with and without each, everything else alike.
 
@@ -133,6 +139,7 @@ def effects(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
+    units_on = chosen_engine(engine, address, workers, device)
     first = ModelSettings(model, precision=precision, device=device, force_companions=force_companions, store=store)
     second = None if second_model is None else replace(first, model=second_model)
     genotypes = GenotypeSettings(mode=mode, pass_only=pass_only)
@@ -154,6 +161,7 @@ def effects(
                 phase_shifts=phase_shifts,
                 allow_unused=allow_unused,
                 on_gene=on_gene,
+                engine=units_on,
                 parts=out.beside(parts),
                 overwrite_parts=overwrite,
             )

@@ -8,9 +8,11 @@ import typer
 from .options import (
     INPUTS,
     OUTPUT,
+    AddressOption,
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
+    EngineOption,
     FastaOption,
     ForceCompanionsOption,
     GeneOption,
@@ -20,10 +22,11 @@ from .options import (
     SampleOption,
     TissueOption,
     VcfOption,
+    WorkersOption,
 )
 from .outputs import claim
 from .progress import progress
-from .settings import GenomeSettings, GenotypeSettings, ModelSettings, quiet_libraries
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, chosen_engine, quiet_libraries
 
 
 def mutagenesis(
@@ -64,6 +67,9 @@ def mutagenesis(
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Mutate every base of a stretch, one at a time, homozygous in a person's genome.
 
@@ -89,6 +95,7 @@ def mutagenesis(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
+    units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(model, device=device, force_companions=force_companions)
     kind = of_model.kind()
     if cre:
@@ -114,6 +121,7 @@ def mutagenesis(
             shuffle_window=shuffle_window,
             allow_unused=allow_unused,
             on_mutation=on_mutation,
+            engine=units_on,
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
         )

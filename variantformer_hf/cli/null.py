@@ -10,8 +10,10 @@ from .options import (
     FILES,
     INPUTS,
     OUTPUT,
+    AddressOption,
     AllowUnusedOption,
     DeviceOption,
+    EngineOption,
     FastaOption,
     ForceCompanionsOption,
     GenesFileOption,
@@ -20,11 +22,12 @@ from .options import (
     SampleOption,
     TissueOption,
     VcfOption,
+    WorkersOption,
     ZygosityOption,
 )
 from .outputs import claim
 from .progress import progress
-from .settings import GenomeSettings, ModelSettings, quiet_libraries
+from .settings import GenomeSettings, ModelSettings, chosen_engine, quiet_libraries
 
 
 def null(
@@ -57,14 +60,20 @@ def null(
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
     force_companions: ForceCompanionsOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
-    """Score common variants near genes, by distance from the TSS, for `effects --null`."""
+    """Score common variants near genes, by distance from the TSS, for `effects --null`.
+
+    A run that was cut short goes on where it was: until it is done, OUTPUT.parts holds what is.
+    """
     from ..errors import InputError
     from ..genome.gene_lists import read_gene_names
 
     if not output.name.endswith(".parquet"):
         raise InputError("a null is a Parquet file", file=output, remedy="Name it .parquet.")
-    out = claim(output, overwrite=overwrite)
+    out = claim(output, overwrite=overwrite, parts=["parts"])
     report = out.beside("report.json")
     out.add([report])
     genes = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])]
@@ -72,9 +81,11 @@ def null(
         raise InputError("no gene is named", remedy="Give --gene or --genes-file.")
 
     from ..analysis.null_effects import build_null, null_metadata
+    from ..inference.parts import remove_parts
     from ..report.tables import write_json, write_table
 
     quiet_libraries()
+    units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(model, device=device, force_companions=force_companions)
     backgrounds = GenomeSettings(fasta, vcf, sample, background).open(of_model.kind())
     scorer = of_model.scorer()
@@ -92,7 +103,10 @@ def null(
             seed=seed,
             allow_unused=allow_unused,
             on_gene=on_gene,
+            engine=units_on,
             records=records,
+            parts=out.beside("parts"),
+            overwrite_parts=overwrite,
         )
     sizes = table.drop_duplicates(["gene_id", "variant"]).groupby("distance_class").size()
     typer.echo(", ".join(f"{name}: {count} variants" for name, count in sizes.items()), err=True)
@@ -101,3 +115,4 @@ def null(
     written = [write_table(table, output, {**null_metadata(scorer), **unit})]
     written.append(write_json({**unit, "records": dict(records), "variants": sizes.to_dict()}, report))
     out.deliver(written)
+    remove_parts(out.beside("parts"))

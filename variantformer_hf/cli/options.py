@@ -47,6 +47,30 @@ ForceCompanionsOption = Annotated[
     ),
 ]
 
+# Where units of work are done.
+EngineOption = Annotated[
+    Literal["process", "ray"],
+    typer.Option(
+        "--engine",
+        help="process = here, one after the other; ray = on several workers, here or of a Ray cluster.",
+        rich_help_panel=MACHINE,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Of the Ray cluster: auto, or HOST:PORT of its head. Default: workers of this machine.",
+        rich_help_panel=MACHINE,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", help="Of --engine ray. Default: one a GPU; without GPUs, one for 4 cores.", rich_help_panel=MACHINE
+    ),
+]
+
 # Whose genome.
 FastaOption = Annotated[Path, typer.Option("--fasta", help=FASTA, rich_help_panel=INPUTS)]
 # Said of every option that takes files of variants.

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from ..errors import InputError
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from ..analysis.effects import VariantScorer
     from ..genome.options import GenotypeOptions
     from ..inference.predictor import ExpressionPredictor
+    from ..work.units import Engine
     from ..zoo.gene_model import GeneModel
 
 
@@ -38,6 +42,18 @@ def asked_samples(sample: list[str] | None, samples_file: Path | None, *, all_sa
             raise InputError("--all-samples is everybody, and some are named too", remedy="Give one of the two.")
         return ALL_SAMPLES
     return named or None
+
+
+def chosen_engine(name: str, address: str | None, workers: int | None, device: str = "auto") -> "Engine":
+    """Where the units of a command are done; what Ray works with is said on stderr.
+
+    Raises:
+        InputError: see ``engine_named``.
+    """
+    from ..work.engines import engine_named
+
+    on_cpu = device.startswith("cpu")
+    return engine_named(name, address, workers, use_gpus=not on_cpu, say=partial(typer.echo, err=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,18 +67,24 @@ class Parts:
                 _set_aside(part)
 
     def remove(self) -> None:
-        """Remove the folder; its name is free at once, so that no later run finds a half of it."""
-        old = self.path.with_name(f".{self.path.name}.removed")
-        shutil.rmtree(old, ignore_errors=True)
-        try:
-            self.path.rename(old)
-        except FileNotFoundError:
-            return  # by another process of the run
-        shutil.rmtree(old, ignore_errors=True)
+        """See :func:`remove_parts`."""
+        remove_parts(self.path)
 
     def parts(self, kind: str) -> list[Path]:
         """Files of a kind, by name."""
         return sorted(self.path.glob(f"{kind}-*.parquet"))
+
+    def holds(self, kind: str) -> bool:
+        """Whether there is a part of a kind."""
+        return bool(self.parts(kind))
+
+    def read_one(self, kind: str) -> pa.Table:
+        """The part of a kind; of several, that were written at once and hold the same, the first by name.
+
+        Raises:
+            InputError: as for :meth:`read_part`.
+        """
+        return self.read_part(self.parts(kind)[0])
 
     def write_part(self, kind: str, table: pa.Table) -> None:
         """Write a part; there may be several of a kind.
@@ -119,6 +125,50 @@ class Parts:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+class PartsInMemory:
+    """What :class:`Parts` are, of a run that keeps nothing on disk."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, pa.Table] = {}
+
+    def holds(self, kind: str) -> bool:
+        """See :class:`Parts`."""
+        return kind in self._tables
+
+    def read_one(self, kind: str) -> pa.Table:
+        """See :class:`Parts`."""
+        return self._tables[kind]
+
+    def write_part(self, kind: str, table: pa.Table) -> None:
+        """See :class:`Parts`."""
+        self._tables[kind] = table
+
+    def remove(self) -> None:
+        """See :class:`Parts`."""
+        self._tables.clear()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise InputError(
+            "what other processes do is written into a folder, and none is named", remedy="Give parts=FOLDER."
+        )
+
+
+def open_parts(path: str | Path | None, description: dict[str, Any], *, overwrite: bool) -> Parts | PartsInMemory:
+    """The parts of a run: in a folder, see :class:`Parts`, or in memory alone."""
+    return PartsInMemory() if path is None else Parts(path, description, overwrite=overwrite)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove a folder of parts; its name is free at once, so that no later run finds a half of it."""
+    old = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(old, ignore_errors=True)
+    try:
+        folder.rename(old)
+    except FileNotFoundError:
+        return  # by another process of the run, or there is none
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def remove_empty(folder: Path) -> None:

@@ -75,7 +75,7 @@ class RayEngine:
 
     @property
     def patience(self) -> float:
-        """See ``Engine``."""
+        """See ``Engine.patience``."""
         return 0.0 if self._address is None else _PATIENCE_SECONDS
 
     def run(self, job: Job, units: Sequence[Unit]) -> Iterator[tuple[Unit, Exception | None]]:

@@ -87,13 +87,11 @@ class Job(Protocol):
 
 
 class Engine(Protocol):
-    """Where units are done.
+    """Where units are done."""
 
-    Attributes:
-        patience: seconds after which what another machine has written is seen here.
-    """
-
-    patience: float
+    @property
+    def patience(self) -> float:
+        """Seconds after which what another machine has written is seen here."""
 
     def run(self, job: Job, units: Sequence[Unit]) -> Iterator[tuple[Unit, Exception | None]]:
         """Do units, and say of each when it ended, in any order, and with what error.
@@ -155,11 +153,12 @@ def run_units(
     if on_unit is not None:
         on_unit(done, len(units))
     if todo:
-        logger.info("%d of %d units are done already", done, len(units))
+        if done:
+            logger.info("%d of %d units are done already", done, len(units))
         for unit, error in engine.run(job, todo):
             if error is not None:
                 failed.append(FailedUnit(unit.name, error))
-                logger.error("%s could not be done: %s", unit.name, failed[-1].text)
+                logger.info("%s could not be done: %s", unit.name, failed[-1].text)
             done += 1
             if on_unit is not None:
                 on_unit(done, len(units))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..version import __version__
-from .gene_model import GeneModel
+from .gene_model import GeneModel, LoadedFrom
 from .model_files import model_file, pinned_revision
 from .model_folder import ModelFolder
 
@@ -166,7 +166,10 @@ def load_gene_model(model: str | Path, *, revision: str | None = None, **options
     """
     revision = pinned_revision(model, revision)
     found = gene_model_class(family_of(model, revision=revision), model)
-    return found.load(model, revision=revision, **known_options(found, model, options))
+    known = known_options(found, model, options)
+    loaded = found.load(model, revision=revision, **known)
+    loaded.loaded_from = LoadedFrom(model, revision, known)
+    return loaded
 
 
 def known_options(kind: type[GeneModel], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ What is overridden is overridden for speed, and gives the same numbers.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,15 @@ from .opened_model import OpenedModel
 from .outputs import TissueNames
 from .stored import Precomputed
 from .units import Unit, unit_named
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFrom:
+    """A model's folder or Hub id, its revision, and the options that it was loaded with."""
+
+    model: str | Path
+    revision: str | None
+    options: dict[str, Any]
 
 
 class GeneModel(ABC):
@@ -59,6 +69,8 @@ class GeneModel(ABC):
         assembly: that it was made for; None = any.
         chromosomes: that it was made for, without ``chr``; None = any.
         embedding_width: numbers in an embedding; 0 for a model without.
+        loaded_from: by what :meth:`load` made it, in this process; None = it was made in memory, or changed since.
+            Another process is sent this, and not the weights.
     """
 
     model_type: ClassVar[str]
@@ -67,6 +79,7 @@ class GeneModel(ABC):
     abilities: ClassVar[Abilities] = Abilities()
     genes_at_once: ClassVar[int] = 8
     embedding_width: int = 0
+    loaded_from: "LoadedFrom | None" = None
 
     def __init__(
         self,
@@ -222,6 +235,19 @@ class GeneModel(ABC):
         light.network = None
         return light
 
+    def __copy__(self) -> "GeneModel":
+        """A model of the same parts, whose parts may be changed."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.loaded_from = None
+        return other
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """What another process is sent."""
+        if self.loaded_from is None:
+            return super().__reduce_ex__(protocol)
+        return _loaded_again, (type(self), self.loaded_from, self.precision, self.identity.sha256)
+
 
 class StoringGeneModel(GeneModel):
     """A model that can keep vectors of the reference's cCREs on disk."""
@@ -251,6 +277,23 @@ class StoringGeneModel(GeneModel):
             share: (number, of): which of several processes this is.
             wait: returns when all processes have called it.
         """
+
+
+def _loaded_again(kind: type[GeneModel], source: LoadedFrom, precision: str, sha256: str) -> GeneModel:
+    """The model in another process, which sees the same files.
+
+    Raises:
+        InputError: it cannot be loaded there, or has other weights.
+    """
+    model = kind.load(source.model, revision=source.revision, **{**source.options, "precision": precision})
+    if model.identity.sha256 != sha256:
+        raise InputError(
+            "holds other weights than where the command was started",
+            file=source.model,
+            remedy="Put the same model folder on all machines, or name one that all see.",
+        )
+    model.loaded_from = source
+    return model
 
 
 def _unit_of(config: PreTrainedConfig) -> Unit:
