@@ -92,7 +92,7 @@ def test_examples_are_the_donors_sequences(cohort: SmallCohort, examples: Expres
         tokens = example["gene"].tokens
         assert [list(each[:24]) for each in tokens.elements] == [list(each[:24]) for each in encoded]
         window = processor.tokenizer.encode_sequences([found.gene_sequence])[0][: 24 * 12]
-        assert window_rows(tokens.window, processor).values.tolist() == list(window)
+        assert window_rows(tokens.window, processor).ragged().values.tolist() == list(window)
 
 
 def test_a_batch_predicts_what_each_gene_does(cohort: SmallCohort, examples: ExpressionExamples) -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from variantformer_hf.tokenization import DnaTokenizer, merge_kernels
-from variantformer_hf.tokenization.token_edits import MergeTable, Ragged, TextEdits, bounds, ragged
+from variantformer_hf.tokenization.token_edits import MergeTable, Ragged, Slices, TextEdits, bounds, ragged
 
 LETTERS = "ACGTRYSWKMBDHV"
 
@@ -66,7 +66,7 @@ def check(tokenizer: DnaTokenizer, table: MergeTable, rng: random.Random) -> Non
     texts, edits, expected = edited_case(rng)
     before = [texts[row].tobytes().decode() for row in range(len(texts))]
     tokens = ragged(tokenizer._encoded_in_batches(before), np.int32)
-    found, whole = table.edit(texts, tokens, edits)
+    found, whole = table.edit(texts.slices(), tokens.slices(), edits)
     assert not whole.any()
     for row, text in enumerate(expected):
         assert found[row].tolist() == tokenizer._encoded_in_batches([text])[0].tolist(), (before[row], text)
@@ -104,14 +104,15 @@ def test_a_window_that_grows_too_long_is_encoded_whole(monkeypatch: pytest.Monke
     tokenizer = TOKENIZERS[0]
     text = np.frombuffer(b"ACGTTGCA" * 2_000, dtype=np.uint8)
     tokens = ragged(tokenizer._encoded_in_batches([text.tobytes().decode()]), np.int32)
+    whole_text = Slices(text, np.array([0]), np.array([len(text)]))
     spans = [np.array([value]) for value in (5, 9_000, 0, 1)]
     edits = TextEdits(np.array([0, 1]), *spans, np.frombuffer(b"A" * 6_000, dtype=np.uint8))
     long = TextEdits(edits.first, edits.start, edits.end, np.array([0]), np.array([6_000]), edits.alts)
     for table in (tokenizer.merge_table, MergeTable(tokenizer.backend_tokenizer, LETTERS)):
         if table is not tokenizer.merge_table:
             table.__dict__["is_compiled"] = False
-        assert not table.edit(Ragged(text, np.array([0, len(text)])), tokens, edits)[1].any()
-        found, whole = table.edit(Ragged(text, np.array([0, len(text)])), tokens, long)
+        assert not table.edit(whole_text, tokens.slices(), edits)[1].any()
+        found, whole = table.edit(whole_text, tokens.slices(), long)
         assert whole.tolist() == [True]
         assert found.lengths.tolist() == [0]
 
@@ -127,8 +128,8 @@ def test_a_vocabulary_whose_tokens_do_not_encode_to_themselves_is_not_edited() -
     assert not table.is_editable
     assert not table.is_compiled
     tokens, whole = table.edit(
-        ragged([np.frombuffer(b"ACG", dtype=np.uint8)], np.uint8),
-        ragged([np.array([4])], np.int32),
+        ragged([np.frombuffer(b"ACG", dtype=np.uint8)], np.uint8).slices(),
+        ragged([np.array([4])], np.int32).slices(),
         TextEdits(
             np.array([0, 1]), *(np.array([value]) for value in (0, 1, 0, 1)), np.frombuffer(b"C", dtype=np.uint8)
         ),
@@ -139,6 +140,6 @@ def test_a_vocabulary_whose_tokens_do_not_encode_to_themselves_is_not_edited() -
 
 def test_ragged_rows() -> None:
     rows = ragged([np.array([1, 2]), np.array([], dtype=int), np.array([3])], np.int32)
-    assert [row.tolist() for row in rows.take(np.array([2, 0, 1, 0]))] == [[3], [1, 2], [], [1, 2]]
+    assert [row.tolist() for row in rows.slices().take(np.array([2, 0, 1, 0]))] == [[3], [1, 2], [], [1, 2]]
     assert bounds(np.array([2, 0, 1])).tolist() == rows.first.tolist() == [0, 2, 2, 3]
     assert rows.lengths.tolist() == [2, 0, 1]

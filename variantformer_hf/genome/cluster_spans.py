@@ -11,6 +11,8 @@ from .reference_blocks import ReferenceBlocks
 from .snp_genotypes import UPPER
 from .stretch_records import StretchRecords
 
+# Bases of the reference that kernels look at together; a cluster may reach beyond.
+_BASES_AT_ONCE = 1 << 22
 APPLIED, MISMATCH = OUTCOME_CODE[Outcome.APPLIED], OUTCOME_CODE[Outcome.REF_MISMATCH]
 
 
@@ -58,48 +60,118 @@ class WholeClusters:
         cls, records: StretchRecords, clusters: EditClusters, reference: ReferenceBlocks, start: int, end: int
     ) -> "WholeClusters":
         """Resolve the clusters of the stretch [start, end)."""
-        first = clusters.members[clusters.first[:-1]]
-        snps = first[clusters.is_snp]
-        position = records.position[snps]
-        found = reference.at(position)
-        agrees = UPPER[found] == UPPER[records.ref[snps]]
-        letter = records.letter[snps]
-        written = np.where(found >= ord("a"), letter + 32, letter).astype(np.uint8)
+        from ..compiled import HAS_NUMBA
+
         outcome = records.outcome.copy()
-        outcome[snps] = np.where(agrees, APPLIED, MISMATCH)
-        changes = agrees & (written != found)
-        starts, ends, alts = [position[changes]], [position[changes] + 1], [written[changes]]
-        sizes = [np.ones(int(changes.sum()), dtype=np.int64)]
-        for cluster in np.flatnonzero(~clusters.is_snp).tolist():
+        resolved = _compiled_spans if HAS_NUMBA else _spans_of_snps
+        spans, left = resolved(records, clusters, reference, (start, end), outcome)
+        others: list[Rewritten] = []
+        for cluster in left.tolist():
             begin, stop = int(clusters.start[cluster]), int(clusters.end[cluster])
             if begin < start or stop >= end:
                 continue  # no region of the stretch holds all of it and a base behind it
             members = clusters.records_of(cluster)
             span, outcome[members] = rewritten(records, members, begin, stop, reference.bases(begin, stop + 1), "")
             if span is not None:
-                starts.append(np.array([span.start]))
-                ends.append(np.array([span.end]))
-                sizes.append(np.array([len(span.written)]))
-                alts.append(np.frombuffer(span.written, dtype=np.uint8))
-        span_start, size = np.concatenate(starts), np.concatenate(sizes)
-        alt_end = np.cumsum(size)
-        order = np.argsort(span_start, kind="stable")
-        failed = (
-            np.minimum.reduceat(outcome[clusters.members] != MISMATCH, clusters.first[:-1])
-            if len(first)
-            else np.zeros(0, dtype=bool)
-        )
-        return cls(
-            Spans(
-                span_start[order],
-                np.concatenate(ends)[order],
-                (alt_end - size)[order],
-                alt_end[order],
-                np.concatenate(alts),
-            ),
+                others.append(span)
+        failed = np.flatnonzero(outcome[clusters.members] == MISMATCH)
+        mismatched = np.unique(np.searchsorted(clusters.first, failed, side="right") - 1)
+        return cls(_with_others(spans, others), outcome, mismatched)
+
+
+def _spans_of_snps(
+    records: StretchRecords,
+    clusters: EditClusters,
+    reference: ReferenceBlocks,
+    stretch: tuple[int, int],
+    outcome: np.ndarray,
+) -> tuple[Spans, np.ndarray]:
+    """What clusters of one SNP write, and the other clusters; fills in the SNPs' outcomes."""
+    snps = clusters.members[clusters.first[:-1]][clusters.is_snp]
+    position = records.position[snps]
+    found = reference.at(position)
+    agrees = UPPER[found] == UPPER[records.ref[snps]]
+    letter = records.letter[snps]
+    written = np.where(found >= ord("a"), letter + 32, letter).astype(np.uint8)
+    outcome[snps] = np.where(agrees, APPLIED, MISMATCH)
+    changes = agrees & (written != found)
+    starts = position[changes]
+    alt_start = np.arange(len(starts))
+    return Spans(starts, starts + 1, alt_start, alt_start + 1, written[changes]), np.flatnonzero(~clusters.is_snp)
+
+
+def _compiled_spans(
+    records: StretchRecords,
+    clusters: EditClusters,
+    reference: ReferenceBlocks,
+    stretch: tuple[int, int],
+    outcome: np.ndarray,
+) -> tuple[Spans, np.ndarray]:
+    """What clusters of one plain record write, and the other clusters; fills in their records' outcomes."""
+    from .edit_kernels import resolve
+
+    is_alone = np.diff(clusters.first) == 1
+    edits = records.plain_edits
+    member = clusters.members[clusters.first[:-1]]
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    left = [np.flatnonzero(~is_alone)]
+    alone = np.flatnonzero(is_alone)
+    first = 0
+    while first < len(alone):
+        begin = max(stretch[0], int(clusters.start[alone[first]]))
+        last = max(first + 1, int(np.searchsorted(clusters.end[alone], begin + _BASES_AT_ONCE)))
+        some = alone[first:last]
+        bases = reference.bases(begin, min(stretch[1], int(clusters.end[some].max()) + 1))
+        spans, others = np.empty((len(some), 4), dtype=np.int64), np.empty(len(some), dtype=np.int64)
+        plain = records.plain[member[some]]
+        of_plain = edits.places[plain[plain >= 0]]
+        alts = np.empty(len(some) + int((of_plain[:, 2] - of_plain[:, 1]).sum()), dtype=np.uint8)
+        n_spans, n_alts, n_others = resolve(
+            bases,
+            begin,
+            stretch,
+            some,
+            clusters.end,
+            member,
+            clusters.is_snp,
+            records.position,
+            records.ref,
+            records.letter,
+            records.plain,
+            edits.places,
+            edits.anchored,
+            edits.letters,
             outcome,
-            np.flatnonzero(~failed),
+            spans,
+            alts,
+            others,
         )
+        found.append((spans[:n_spans], alts[:n_alts]))
+        left.append(others[:n_others])
+        first = last
+    offsets = np.cumsum([0, *(len(alts) for _, alts in found)])
+    rows = np.concatenate([np.zeros((0, 4), dtype=np.int64), *(spans for spans, _ in found)])
+    shift = np.repeat(offsets[:-1], [len(spans) for spans, _ in found])
+    start, end, alt_start, alt_end = rows.T.copy()
+    all_alts = np.concatenate([np.zeros(0, dtype=np.uint8), *(alts for _, alts in found)])
+    return Spans(start, end, alt_start + shift, alt_end + shift, all_alts), np.sort(np.concatenate(left))
+
+
+def _with_others(spans: Spans, others: list[Rewritten]) -> Spans:
+    """Spans with some more among them, along the contig."""
+    if not others:
+        return spans
+    sizes = np.array([len(span.written) for span in others])
+    ends = len(spans.alts) + np.cumsum(sizes)
+    start = np.append(spans.start, [span.start for span in others])
+    order = np.argsort(start, kind="stable")
+    return Spans(
+        start[order],
+        np.append(spans.end, [span.end for span in others])[order],
+        np.append(spans.alt_start, ends - sizes)[order],
+        np.append(spans.alt_end, ends)[order],
+        np.append(spans.alts, np.frombuffer(b"".join(span.written for span in others), dtype=np.uint8)),
+    )
 
 
 def rewritten(

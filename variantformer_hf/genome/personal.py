@@ -154,7 +154,7 @@ class PersonalGenome:
                 result[index] = sequence
             if tally is not None:
                 tally.add_read(chrom, stretch.keys)
-                tally.add(chrom, stretch.keys[edits.records], edits.outcomes)
+                tally.add(chrom, *self.outcomes(stretch, starts, ends))
         return result
 
     def stretch(self, chrom: str, start: int, end: int, within: np.ndarray | None = None) -> PersonalStretch:
@@ -193,7 +193,7 @@ class PersonalGenome:
         return found
 
     def outcomes(self, stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Keys of the records that overlap regions of a stretch, and what became of each (see ``RegionEdits``).
+        """Keys of the records that overlap regions of a stretch, and what became of each, see its ``records``.
 
         Raises:
             ReferenceMismatchError: as for :meth:`edits`.

@@ -10,10 +10,11 @@ from .record_columns import MISSING, RecordColumns
 EDIT, UNDECIDED = -1, 100
 UPPER = np.arange(256, dtype=np.uint8)
 UPPER[ord("a") : ord("z") + 1] -= 32
-_LETTERS = np.frombuffer(b".ACMGRSVTWYHKDBN", dtype=np.uint8)
-_BITS = np.zeros(256, dtype=np.uint8)
-_BITS[_LETTERS[1:]] = np.arange(1, 16)
-_BITS[_LETTERS[1:] + 32] = np.arange(1, 16)
+# Which bases an ambiguity letter of either case stands for, a bit each (0 for any other character), and back.
+LETTER_OF = np.frombuffer(b".ACMGRSVTWYHKDBN", dtype=np.uint8)
+BITS_OF = np.zeros(256, dtype=np.uint8)
+BITS_OF[LETTER_OF[1:]] = np.arange(1, 16)
+BITS_OF[LETTER_OF[1:] + 32] = np.arange(1, 16)
 
 
 def decided_snps(part: RecordColumns, options: GenotypeOptions) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +34,7 @@ def decided_snps(part: RecordColumns, options: GenotypeOptions) -> tuple[np.ndar
     none, hom_ref, edit = OUTCOME_CODE[Outcome.MISSING_GENOTYPE], OUTCOME_CODE[Outcome.HOM_REF], EDIT
     if options.mode == "iupac":
         has_ref, has_alt = (first == 0) | (second == 0), (first == 1) | (second == 1)
-        merged = _LETTERS[_BITS[part.ref] | _BITS[part.alt]]
+        merged = LETTER_OF[BITS_OF[part.ref] | BITS_OF[part.alt]]
         wanted = np.where(has_ref, merged, alt)
         of_genotype = np.where(has_alt, edit, np.where(has_ref, hom_ref, none))
     elif options.mode in ("alt", "ref"):

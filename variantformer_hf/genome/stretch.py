@@ -33,8 +33,6 @@ class RegionEdits:
         span_start, span_end: (S,) int64, on the reference; at least one base, those of a region do not overlap.
         alt_start, alt_end: (S,) int64, where in ``alts`` the bases stand that take their place; may be none.
         alts: (A,) uint8 characters, letter case as in the reference.
-        records: (n,) int64 indices into the stretch, ascending: records that overlap any of the regions.
-        outcomes: (n,) int8 indices into ``OUTCOMES``, what became of each; applied anywhere counts as applied.
         mismatch: record whose REF is not what the FASTA holds, or None.
     """
 
@@ -46,8 +44,6 @@ class RegionEdits:
     alt_start: np.ndarray
     alt_end: np.ndarray
     alts: np.ndarray
-    records: np.ndarray
-    outcomes: np.ndarray
     mismatch: int | None
 
     @property
@@ -128,20 +124,22 @@ class PersonalStretch:
         span_last = np.maximum(np.searchsorted(self._whole.spans.start, upper), span_first)
         span_last = np.where(ranges.last < ranges.first, span_first, span_last)
         spans, at_edge = self._edges(starts, ends, ranges)
-        records, outcomes, mismatch = self._became(starts, ends, ranges, at_edge)
-        return RegionEdits(
-            starts,
-            ends,
-            **self._collected(span_first, span_last, spans),
-            records=records,
-            outcomes=outcomes,
-            mismatch=mismatch,
-        )
+        mismatch = self._mismatch(self._inner(ranges) if len(self._whole.mismatched) else None, at_edge)
+        return RegionEdits(starts, ends, **self._collected(span_first, span_last, spans), mismatch=mismatch)
 
     def records(self, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, int | None]:
-        """What became of the records that overlap regions: ``records``, ``outcomes`` and ``mismatch`` of the edits."""
+        """What became of the records that overlap regions.
+
+        Args:
+            starts, ends: as for :meth:`edits`.
+
+        Returns:
+            (n,) int64 indices into the stretch, ascending, of the records that overlap any of the regions; (n,) int8
+            indices into ``OUTCOMES``, what became of each, where applied anywhere counts as applied; ``mismatch`` as of
+            :class:`RegionEdits`.
+        """
         ranges = self._clusters.ranges(starts, ends)
-        return self._became(starts, ends, ranges, self._edges(starts, ends, ranges)[1])
+        return self._became(starts, ends, self._inner(ranges), self._edges(starts, ends, ranges)[1])
 
     def sequences(self, edits: RegionEdits) -> list[str]:
         """The regions' bases with their edits; letter case as in the reference."""
@@ -227,30 +225,33 @@ class PersonalStretch:
             "alts": alts,
         }
 
-    def _became(
-        self, starts: np.ndarray, ends: np.ndarray, ranges: ClusterRanges, at_edge: list[tuple[int, int]]
-    ) -> tuple[np.ndarray, np.ndarray, int | None]:
-        """Records that overlap any region, what became of them, and one of them whose REF is not in the FASTA."""
-        clusters, inner_outcome = self._clusters, self._whole.outcome
-        depth = np.zeros(len(clusters) + 1, dtype=np.int64)
+    def _inner(self, ranges: ClusterRanges) -> np.ndarray:
+        """(C,) bool, which clusters lie inside any region."""
+        depth = np.zeros(len(self._clusters) + 1, dtype=np.int64)
         whole = ranges.last > ranges.first
         np.add.at(depth, ranges.first[whole], 1)
         np.add.at(depth, ranges.last[whole], -1)
-        is_inner = np.cumsum(depth)[:-1] > 0
+        return np.cumsum(depth)[:-1] > 0
+
+    def _mismatch(self, is_inner: np.ndarray | None, at_edge: list[tuple[int, int]]) -> int | None:
+        """A record whose REF is not in the FASTA, of clusters inside regions (None = of none), or of those at edges."""
+        outcome = self._whole.outcome
+        for cluster in self._whole.mismatched.tolist():
+            if is_inner is not None and is_inner[cluster]:
+                members = self._clusters.records_of(cluster)
+                return int(members[outcome[members] == MISMATCH][0])
+        return next((record for record, code in at_edge if code == MISMATCH), None)
+
+    def _became(
+        self, starts: np.ndarray, ends: np.ndarray, is_inner: np.ndarray, at_edge: list[tuple[int, int]]
+    ) -> tuple[np.ndarray, np.ndarray, int | None]:
+        """Records that overlap any region, what became of them, and one of them whose REF is not in the FASTA."""
         records = self._records.overlapping(union(starts, ends))
         outcomes = self._records.outcome[records].astype(np.int8)
-        inner = np.repeat(is_inner, np.diff(clusters.first))
-        inner_records = clusters.members[inner]
-        outcomes[np.searchsorted(records, inner_records)] = inner_outcome[inner_records]
-        mismatched = [int(cluster) for cluster in self._whole.mismatched if is_inner[cluster]]
-        mismatch = None
-        if mismatched:
-            members = clusters.records_of(mismatched[0])
-            mismatch = int(members[inner_outcome[members] == MISMATCH][0])
+        inner_records = self._clusters.members[np.repeat(is_inner, np.diff(self._clusters.first))]
+        outcomes[np.searchsorted(records, inner_records)] = self._whole.outcome[inner_records]
         for record, code in at_edge:
             row = int(np.searchsorted(records, record))
-            if code == MISMATCH and mismatch is None:
-                mismatch = record
             if code == APPLIED or outcomes[row] == EDIT:
                 outcomes[row] = code
-        return records, outcomes, mismatch
+        return records, outcomes, self._mismatch(is_inner, at_edge)

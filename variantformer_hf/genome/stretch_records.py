@@ -8,6 +8,7 @@ import numpy as np
 from .consensus import OUTCOME_CODE, Edit, Outcome
 from .intervals import overlaps
 from .options import GenotypeOptions
+from .plain_edits import PlainEdits, decided_plain
 from .record_columns import RecordColumns
 from .snp_genotypes import EDIT, UNDECIDED, decided_snps
 
@@ -27,7 +28,9 @@ class StretchRecords:
         ref, letter: (n,) uint8, base and upper-case letter of an SNP's edit; ``letter`` is 0 for other records.
         keys: (n,) int64, a number for each record, the same whichever stretch it is read in.
         with_edits: (E,) int64, indices of the records that ask for an edit, ascending.
-        edits: index -> edit, of those that are no SNPs.
+        plain: (n,) int64, index into ``plain_edits`` of a record with such an edit; -1 for other records.
+        plain_edits: edits of short insertions, deletions and exchanges.
+        edits: index -> edit, of the others that are no SNPs.
     """
 
     position: np.ndarray
@@ -39,6 +42,8 @@ class StretchRecords:
     letter: np.ndarray
     keys: np.ndarray
     with_edits: np.ndarray
+    plain: np.ndarray
+    plain_edits: PlainEdits
     edits: Mapping[int, Edit]
 
     def __len__(self) -> int:
@@ -49,6 +54,8 @@ class StretchRecords:
         if self.letter[record]:
             ref, alt = chr(self.ref[record]), chr(self.letter[record])
             return Edit(int(self.position[record]), ref, alt, 1, keeps_anchor=False, checked=1)
+        if self.plain[record] >= 0:
+            return self.plain_edits.edit(int(self.plain[record]), int(self.position[record]))
         return self.edits[record]
 
     def overlapping(self, intervals: np.ndarray) -> np.ndarray:
@@ -78,13 +85,19 @@ def read_records(
         within: (U, 2) sorted intervals without overlap; records outside are counted and otherwise passed over.
     """
     edits: dict[int, Edit] = {}
+    plain_edits: list[PlainEdits] = []
     columns: list[tuple[np.ndarray, ...]] = []
-    read = 0
+    read = n_plain = 0
     for part in parts:
         outcome, letter = decided_snps(part, options)
         inside = overlaps(part.position, part.end, within)
         found_to, edit_end = part.end.copy(), part.end.copy()
-        for index in np.flatnonzero(inside & (outcome == UNDECIDED)).tolist():
+        undecided = np.flatnonzero(inside & (outcome == UNDECIDED))
+        plain_edits.append(decided_plain(part, undecided, options, outcome))
+        plain = np.full(len(part), -1, dtype=np.int64)
+        plain[undecided[outcome[undecided] == EDIT]] = n_plain + np.arange(len(plain_edits[-1]))
+        n_plain += len(plain_edits[-1])
+        for index in undecided[outcome[undecided] == UNDECIDED].tolist():
             choice = chosen(part, index)
             if isinstance(choice, Edit):
                 edits[read + index] = choice
@@ -94,14 +107,27 @@ def read_records(
                     found_to[index] = choice.position + len(choice.ref)
             else:
                 outcome[index] = OUTCOME_CODE[choice]
-        columns.append((part.position, found_to, edit_end, outcome, part.ref, letter, inside, part.alleles))
+        columns.append((part.position, found_to, edit_end, outcome, part.ref, letter, inside, part.alleles, plain))
         read += len(part)
-    empty = (np.zeros(0, dtype=np.int64),) * 8
+    empty = (np.zeros(0, dtype=np.int64),) * 9
     joined = [np.concatenate(arrays) for arrays in zip(*(columns or [empty]), strict=True)]
-    position, end, edit_end, outcome, ref, letter, inside, alleles = joined
+    position, end, edit_end, outcome, ref, letter, inside, alleles, plain = joined
     with_edits = np.flatnonzero(inside.astype(bool) & (outcome == EDIT))
     furthest_end, keys = np.maximum.accumulate(end), _record_keys(position, alleles)
-    return StretchRecords(position, end, furthest_end, edit_end, outcome, ref, letter, keys, with_edits, edits)
+    return StretchRecords(
+        position,
+        end,
+        furthest_end,
+        edit_end,
+        outcome,
+        ref,
+        letter,
+        keys,
+        with_edits,
+        plain,
+        PlainEdits.joined(plain_edits),
+        edits,
+    )
 
 
 def _record_keys(position: np.ndarray, alleles: np.ndarray) -> np.ndarray:

@@ -94,9 +94,13 @@ def encode_text(text, letter_ids, rank_of_pair, token_of_rank, letters, letters_
 @njit(cache=True, nogil=True)
 def edit_tokens(  # type: ignore[no-untyped-def]
     text,
+    origin,
+    step,
+    text_ids,
+    text_first,
     tokens,
     token_first,
-    text_first,
+    token_last,
     span_start,
     span_end,
     span_first,
@@ -113,21 +117,22 @@ def edit_tokens(  # type: ignore[no-untyped-def]
 ):
     """Tokens of edited sequences, made from those of the sequences before the edits.
 
-    Sequences lie one behind the other in ``text`` (characters) and ``tokens``; ``text_first`` and ``token_first``
-    (R + 1) say where each begins. Spans of sequence r are ``span_first[r]`` to ``span_first[r + 1]``, ascending, by
-    place in ``text``; ``alts[alt_start:alt_end]`` takes their place. No letter may be one that is removed.
+    Place p of the sequences is the character ``text[origin + step * p]``, its token what ``text_ids`` gives;
+    ``text_first`` (R) says at which place each begins, ``token_first`` and ``token_last`` (R) where its ``tokens`` lie.
+    Spans of sequence r are ``span_first[r]`` to ``span_first[r + 1]``, ascending, by place; what stands in
+    ``alts[alt_start:alt_end]`` takes theirs. No letter may be one that is removed.
 
     Returns:
         (R,) whether each sequence was done; ``out`` and ``out_first`` (R + 1) hold the tokens (none of those not done).
     """
     window = np.empty(LONGEST_WINDOW, dtype=np.int32)
     ranks = np.empty(LONGEST_WINDOW, dtype=np.int32)
-    done = np.ones(len(token_first) - 1, dtype=np.bool_)
+    done = np.ones(len(token_first), dtype=np.bool_)
     n_out = 0
-    for row in range(len(token_first) - 1):
+    for row in range(len(token_first)):
         base = n_out
         out_first[row] = base
-        next_token, last_token = token_first[row], token_first[row + 1]
+        next_token, last_token = token_first[row], token_last[row]
         position = text_first[row]  # where next_token begins
         span, last_span = span_first[row], span_first[row + 1]
         while span < last_span and done[row]:
@@ -155,7 +160,7 @@ def edit_tokens(  # type: ignore[no-untyped-def]
                     while last < last_span and (last == span or span_start[last] < at):
                         for place in range(cursor, span_start[last]):
                             if n < LONGEST_WINDOW:
-                                window[n] = letter_ids[text[place]]
+                                window[n] = text_ids[text[origin + step * place]]
                             n += 1
                         for place in range(alt_start[last], alt_end[last]):
                             if n < LONGEST_WINDOW:
@@ -175,7 +180,7 @@ def edit_tokens(  # type: ignore[no-untyped-def]
                         break
                 for place in range(cursor, at):
                     if n < LONGEST_WINDOW:
-                        window[n] = letter_ids[text[place]]
+                        window[n] = text_ids[text[origin + step * place]]
                     n += 1
                 if n > LONGEST_WINDOW:
                     done[row] = False
@@ -203,5 +208,5 @@ def edit_tokens(  # type: ignore[no-untyped-def]
                 n_out += 1
         else:
             n_out = base
-    out_first[len(token_first) - 1] = n_out
+    out_first[len(token_first)] = n_out
     return done

@@ -7,7 +7,7 @@ two hundred times cheaper than encoding all, and equal to it (see ``merge_kernel
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,12 +40,47 @@ class Ragged:
         """(R,) int64."""
         return np.diff(self.first)
 
-    def take(self, rows: np.ndarray) -> "Ragged":
+    def slices(self) -> "Slices":
+        """The same sequences, where they lie."""
+        return Slices(self.values, self.first[:-1], self.first[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """R sequences that lie in one array, in any order and perhaps over each other; none is copied.
+
+    Attributes:
+        values: (n,) numbers.
+        first, last: (R,) int64, places of each: place p is ``values[p]``, or backward, ``values[n - 1 - p]``.
+        complement: (256,) uint8: characters are read backward, and as what this makes of them; None = forward.
+    """
+
+    values: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    complement: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        if self.complement is None:
+            return self.values[self.first[row] : self.last[row]]
+        n = len(self.values)
+        return self.complement[self.values[n - self.last[row] : n - self.first[row]][::-1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(R,) int64."""
+        return self.last - self.first
+
+    def take(self, rows: np.ndarray) -> "Slices":
         """Some of the sequences, in the order of ``rows``."""
-        lengths = self.first[rows + 1] - self.first[rows]
-        first = bounds(lengths)
-        places = np.arange(first[-1]) + np.repeat(self.first[rows] - first[:-1], lengths)
-        return Ragged(self.values[places], first)
+        return Slices(self.values, self.first[rows], self.last[rows], self.complement)
+
+    def ragged(self) -> Ragged:
+        """The sequences one behind the other."""
+        return ragged([self[row] for row in range(len(self))], self.values.dtype.type)
 
 
 def bounds(lengths: np.ndarray) -> np.ndarray:
@@ -68,7 +103,7 @@ class TextEdits:
 
     Attributes:
         first: (R + 1,) int64, spans of text r are ``first[r]`` to ``first[r + 1]``.
-        start, end: (S,) int64, places in the texts laid one behind the other.
+        start, end: (S,) int64, places, as those of the texts (see ``Slices``).
         alt_start, alt_end: (S,) int64, places in ``alts``.
         alts: (A,) uint8 characters.
     """
@@ -141,7 +176,7 @@ class MergeTable:
         count = merge_kernels.encode_text(text, self.letter_ids, *self._pairs, self._letters, self._letters_first, out)
         return None if count < 0 else out[:count].copy()
 
-    def edit(self, texts: Ragged, tokens: Ragged, edits: TextEdits) -> tuple[Ragged, np.ndarray]:
+    def edit(self, texts: Slices, tokens: Slices, edits: TextEdits) -> tuple[Ragged, np.ndarray]:
         """Tokens of texts after edits.
 
         Args:
@@ -153,14 +188,23 @@ class MergeTable:
             The tokens after the edits, int32, and (R,) which texts have to be encoded whole instead.
         """
         if not self.is_compiled:
-            return self._edit_in_batches(texts, tokens, edits)
-        most = len(texts.values) + int((edits.alt_end - edits.alt_start).sum())
+            text, shift = texts.ragged(), np.repeat(texts.first, np.diff(edits.first))
+            shift = np.repeat(text.first[:-1], np.diff(edits.first)) - shift
+            return self._edit_in_batches(
+                text, tokens.ragged(), replace(edits, start=edits.start + shift, end=edits.end + shift)
+            )
+        most = int(texts.lengths.sum() + (edits.alt_end - edits.alt_start).sum())
         out, first = np.empty(most, dtype=np.int32), np.zeros(len(texts) + 1, dtype=np.int64)
+        is_forward = texts.complement is None
         done = merge_kernels.edit_tokens(
             texts.values,
+            0 if is_forward else len(texts.values) - 1,
+            1 if is_forward else -1,
+            self.letter_ids if texts.complement is None else self.letter_ids[texts.complement],
+            texts.first,
             tokens.values,
             tokens.first,
-            texts.first,
+            tokens.last,
             edits.start,
             edits.end,
             edits.first,

@@ -16,7 +16,7 @@ class GeneInput:
     Attributes:
         regions: of the gene.
         use: whether the person's records there could be used.
-        keys, outcomes: records in the gene's regions, and what became of each (see ``RegionEdits``).
+        keys, outcomes: records in the gene's regions, and what became of each (see ``PersonalStretch.records``).
         missing: status of a gene that the person lacks (``gene_deleted``, ``no_cres``); "" = it is there.
     """
 

@@ -16,13 +16,12 @@ import torch
 from ...errors import InputError
 from ...modeling import CreContexts, VariantFormerEncoderConfig, VariantFormerForExpression, VariantFormerProcessor
 from ...modeling.variantformer.streams_variantformer import StreamQuery, VariantFormerModelOutput
-from ...tokenization.token_edits import Ragged
 from ..exactness import exact_products
 from ..memory import halved, run_in_halves
 from .batch_limits import BatchLimits
 from .element_store import ElementStore
 from .gene_tokens import GeneTokens
-from .token_rows import padded_rows, window_rows
+from .token_rows import TokenRows, padded_rows, window_rows
 from .vector_pool import VectorPool
 
 logger = logging.getLogger(__name__)
@@ -142,7 +141,7 @@ class ExpressionEngine:
     @torch.inference_mode()
     def encode_windows(self, rows: Sequence[np.ndarray]) -> np.ndarray:
         """Vectors of rows of a gene's window, (n, E) float32; at most the processor's ``token_length`` tokens each."""
-        return self._encoded(self.model.model.gene_encoder, _ragged(rows), self.processor.token_length)
+        return self._encoded(self.model.model.gene_encoder, _rows_of(rows), self.processor.token_length)
 
     def streams(self, inputs: Sequence[StreamInput], tissue_ids: Sequence[int]) -> list[StreamOutput]:
         """Run both streams, in batches of genes of like size.
@@ -208,7 +207,7 @@ class ExpressionEngine:
         first = 0
         while first < len(order):
             part = order[first : first + self.limits.elements]
-            tokens = _ragged([elements[index] for index in part])
+            tokens = _rows_of([elements[index] for index in part])
             try:
                 vectors[part] = self._encoded(self.model.model.cre_encoder, tokens, max(1, int(lengths[part].max())))
             except torch.OutOfMemoryError as error:
@@ -255,7 +254,7 @@ class ExpressionEngine:
             if self.store is not None:
                 self._unsaved.append((keys, vectors))
 
-    def _encoded(self, encoder: torch.nn.Module, tokens: Ragged, length: int) -> np.ndarray:
+    def _encoded(self, encoder: torch.nn.Module, tokens: TokenRows, length: int) -> np.ndarray:
         ids, mask = padded_rows(tokens, length, self.processor.tokenizer.pad_token_id)
         device = self.model.device
         output = encoder(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device), return_dict=True)
@@ -348,14 +347,14 @@ def _joined(first: StreamOutput, second: StreamOutput) -> StreamOutput:
     )
 
 
-def _windows_of(work: GeneWork, processor: VariantFormerProcessor) -> Ragged:
+def _windows_of(work: GeneWork, processor: VariantFormerProcessor) -> TokenRows:
     assert work.tokens.window is not None
     return window_rows(work.tokens.window, processor)
 
 
-def _ragged(sequences: Sequence[np.ndarray]) -> Ragged:
-    lengths = [len(sequence) for sequence in sequences]
-    return Ragged(np.concatenate([np.zeros(0, dtype=np.int32), *sequences]), np.cumsum([0, *lengths]))
+def _rows_of(sequences: Sequence[np.ndarray]) -> TokenRows:
+    edges = np.cumsum([0, *(len(sequence) for sequence in sequences)])
+    return TokenRows.of(np.concatenate([np.zeros(0, dtype=np.int32), *sequences]), edges[:-1], edges[1:])
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -19,7 +19,7 @@ class GeneTokens:
         differs: (N,) whether the element differs from the reference.
         class_ids: (N,) int64.
         window: (tokens,) int32 of the gene's window; None where the person lacks all of it.
-        keys, outcomes: records in the gene's regions, and what became of each (see ``RegionEdits``).
+        keys, outcomes: records in the gene's regions, and what became of each (see ``PersonalStretch.records``).
     """
 
     elements: TokenRows
@@ -41,7 +41,7 @@ def model_inputs(tokens: GeneTokens, processor: VariantFormerProcessor) -> dict[
     if tokens.window is None:
         raise ValueError("the gene's sequence is empty (deleted outright?): there is nothing to predict from")
     pad = processor.tokenizer.pad_token_id
-    cre_ids, cre_mask = padded_rows(tokens.elements.ragged(), processor.token_length, pad)
+    cre_ids, cre_mask = padded_rows(tokens.elements, processor.token_length, pad)
     gene_ids, gene_mask = padded_rows(window_rows(tokens.window, processor), processor.token_length, pad)
     return {
         "cre_input_ids": cre_ids[None],

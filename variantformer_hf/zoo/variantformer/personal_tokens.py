@@ -8,12 +8,12 @@ import numpy as np
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch, RegionEdits
 from ...tokenization import DnaTokenizer
-from ...tokenization.token_edits import Ragged
+from ...tokenization.token_edits import Ragged, Slices
 from ..gene_regions import GeneRegions
 from .gene_tokens import GeneTokens
 from .reference_tokens import ReferenceTokens
 from .region_texts import edited_tokens, oriented_edits, region_texts, removed_letters
-from .token_rows import TokenRows, gathered
+from .token_rows import TokenRows
 
 
 class PersonalTokens:
@@ -95,7 +95,7 @@ class PersonalTokens:
         differs[changed] = True
         tokens = before
         if len(changed):
-            of_changed = gathered(before.sources[0], before.first[changed], (before.last - before.first)[changed])
+            of_changed = Slices(before.sources[0], before.first[changed], before.last[changed])
             after = self._edited(edits, changed, of_changed, editable[changed], reverse=reverse)
             source, begin, end = before.source.copy(), before.first.copy(), before.last.copy()
             source[changed], begin[changed], end[changed] = 1, after.first[:-1], after.first[1:]
@@ -117,11 +117,11 @@ class PersonalTokens:
             return None
         if not len(edits.span_start):
             return tokens
-        before = Ragged(tokens, np.array([0, len(tokens)]))
+        before = Slices(tokens, np.array([0]), np.array([len(tokens)]))
         return self._edited(edits, np.array([0]), before, np.array([editable]), reverse=reverse).values
 
     def _edited(
-        self, edits: RegionEdits, rows: np.ndarray, tokens: Ragged, editable: np.ndarray, *, reverse: bool
+        self, edits: RegionEdits, rows: np.ndarray, tokens: Slices, editable: np.ndarray, *, reverse: bool
     ) -> Ragged:
         """Tokens of some regions after their edits; ``tokens`` are those of the reference there."""
         texts = region_texts(self._stretch, edits.starts[rows], edits.ends[rows], reverse=reverse)

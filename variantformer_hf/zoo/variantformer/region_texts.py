@@ -5,7 +5,7 @@ import numpy as np
 from ...genome.interval import reverse_complement
 from ...genome.stretch import PersonalStretch, RegionEdits
 from ...tokenization import DnaTokenizer
-from ...tokenization.token_edits import Ragged, TextEdits, bounds, ragged
+from ...tokenization.token_edits import Ragged, Slices, TextEdits, bounds, ragged
 
 _COMPLEMENT = np.arange(256, dtype=np.uint8)
 for _letter in "ACGTRYSWKMBDHV":
@@ -13,25 +13,24 @@ for _letter in "ACGTRYSWKMBDHV":
     _COMPLEMENT[ord(_letter.lower())] = ord(reverse_complement(_letter).lower())
 
 
-def region_texts(stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray, *, reverse: bool) -> Ragged:
+def region_texts(stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray, *, reverse: bool) -> Slices:
     """Reference bases of regions, in the orientation asked for."""
     if not len(starts):
-        return ragged([], np.uint8)
-    low = int(starts.min())
-    bases = stretch.bases(low, int(ends.max()))
-    places = zip((starts - low).tolist(), (ends - low).tolist(), strict=True)
-    step = -1 if reverse else 1
-    texts = ragged([bases[start:end][::step] for start, end in places], np.uint8)
-    return Ragged(_COMPLEMENT[texts.values], texts.first) if reverse else texts
+        return Slices(np.zeros(0, dtype=np.uint8), starts, ends)
+    low, high = int(starts.min()), int(ends.max())
+    bases = stretch.bases(low, high)
+    if reverse:
+        return Slices(bases, low + len(bases) - ends, low + len(bases) - starts, _COMPLEMENT)
+    return Slices(bases, starts - low, ends - low)
 
 
-def encoded_texts(tokenizer: DnaTokenizer, texts: Ragged) -> Ragged:
+def encoded_texts(tokenizer: DnaTokenizer, texts: Slices) -> Ragged:
     """Tokens of texts."""
     sequences = [texts[row].tobytes().decode("latin-1") for row in range(len(texts))]
     return ragged(tokenizer.encode_sequences(sequences), np.int32)
 
 
-def oriented_edits(edits: RegionEdits, rows: np.ndarray, texts: Ragged, *, reverse: bool) -> TextEdits:
+def oriented_edits(edits: RegionEdits, rows: np.ndarray, texts: Slices, *, reverse: bool) -> TextEdits:
     """The edits of some regions, by their places in the regions' oriented texts."""
     counts = np.diff(edits.offsets)[rows]
     first = bounds(counts)
@@ -59,7 +58,7 @@ def removed_letters(edits: TextEdits, tokenizer: DnaTokenizer) -> np.ndarray:
 
 
 def edited_tokens(
-    texts: Ragged, tokens: Ragged, edits: TextEdits, whole: np.ndarray, tokenizer: DnaTokenizer
+    texts: Slices, tokens: Slices, edits: TextEdits, whole: np.ndarray, tokenizer: DnaTokenizer
 ) -> Ragged:
     """Tokens after the edits; texts that are ``whole``, or that editing gives up on, are encoded anew."""
     if whole.any():
@@ -79,28 +78,20 @@ def edited_tokens(
     return ragged([encoded[row] if row in encoded else after[rows[row]] for row in range(len(texts))], np.int32)
 
 
-def _of_texts(texts: Ragged, tokens: Ragged, edits: TextEdits, rows: np.ndarray) -> tuple[Ragged, Ragged, TextEdits]:
+def _of_texts(texts: Slices, tokens: Slices, edits: TextEdits, rows: np.ndarray) -> tuple[Slices, Slices, TextEdits]:
     """Some of the texts, with their tokens and edits."""
-    kept = texts.take(rows)
     counts = np.diff(edits.first)[rows]
     first = bounds(counts)
     spans = np.arange(first[-1]) + np.repeat(edits.first[rows] - first[:-1], counts)
-    shift = np.repeat(kept.first[:-1] - texts.first[rows], counts)
-    chosen = TextEdits(
-        first,
-        edits.start[spans] + shift,
-        edits.end[spans] + shift,
-        edits.alt_start[spans],
-        edits.alt_end[spans],
-        edits.alts,
-    )
-    return kept, tokens.take(rows), chosen
+    places = (edits.start[spans], edits.end[spans], edits.alt_start[spans], edits.alt_end[spans])
+    return texts.take(rows), tokens.take(rows), TextEdits(first, *places, edits.alts)
 
 
-def _written(texts: Ragged, edits: TextEdits, row: int) -> str:
+def _written(texts: Slices, edits: TextEdits, row: int) -> str:
     """One text after its edits."""
-    pieces, cursor = [], int(texts.first[row])
+    pieces, text, cursor = [], texts[row], 0
     for span in range(int(edits.first[row]), int(edits.first[row + 1])):
-        pieces += [texts.values[cursor : edits.start[span]], edits.alts[edits.alt_start[span] : edits.alt_end[span]]]
-        cursor = int(edits.end[span])
-    return np.concatenate([*pieces, texts.values[cursor : texts.first[row + 1]]]).tobytes().decode("latin-1")
+        start, end = (int(places[span] - texts.first[row]) for places in (edits.start, edits.end))
+        pieces += [text[cursor:start], edits.alts[edits.alt_start[span] : edits.alt_end[span]]]
+        cursor = end
+    return np.concatenate([*pieces, text[cursor:]]).tobytes().decode("latin-1")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...modeling import VariantFormerProcessor
-from ...tokenization.token_edits import Ragged, bounds, ragged
+from ...tokenization.token_edits import Ragged, ragged
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +48,38 @@ class TokenRows:
         )
 
     @classmethod
+    def of(cls, values: np.ndarray, first: np.ndarray, last: np.ndarray) -> "TokenRows":
+        """Rows that all lie in one array."""
+        return cls((values, np.zeros(0, dtype=np.int32)), np.zeros(len(first), dtype=np.int8), first, last)
+
+    @classmethod
     def one_empty(cls) -> "TokenRows":
         """One row without a token."""
         nothing, place = np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64)
         return cls((nothing, nothing), np.zeros(1, dtype=np.int8), place, place)
 
 
-def padded_rows(tokens: Ragged, token_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
+def padded_rows(tokens: TokenRows, token_length: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of ``token_length``, the tokens beyond cut: ids and attention mask, (R, L) int64 each."""
-    lengths = np.minimum(tokens.lengths, token_length)
-    mask = np.arange(token_length) < lengths[:, None]
-    ids = np.full(mask.shape, pad, dtype=np.int64)
-    ids[mask] = gathered(tokens.values, tokens.first[:-1], lengths).values
-    return ids, mask.astype(np.int64)
+    from ...compiled import HAS_NUMBA
+
+    if HAS_NUMBA:
+        from .row_kernels import fill_rows
+
+        ids, mask = (np.empty((len(tokens), token_length), dtype=np.int64) for _ in range(2))
+        fill_rows(*tokens.sources, tokens.source, tokens.first, tokens.last, pad, ids, mask)
+        return ids, mask
+    lengths = np.minimum(tokens.last - tokens.first, token_length)
+    is_token = np.arange(token_length) < lengths[:, None]
+    ids = np.full(is_token.shape, pad, dtype=np.int64)
+    kept = ragged([tokens[row][:token_length] for row in range(len(tokens))], np.int32)
+    ids[is_token] = kept.values
+    return ids, is_token.astype(np.int64)
 
 
-def window_rows(window: np.ndarray, processor: VariantFormerProcessor) -> Ragged:
+def window_rows(window: np.ndarray, processor: VariantFormerProcessor) -> TokenRows:
     """A window's tokens in rows of the processor's token length, those beyond its last row cut."""
     length = processor.token_length
     n_rows = min(max(1, -(-len(window) // length)), processor.max_gene_windows)
-    kept = window[: n_rows * length]
-    return Ragged(kept, np.minimum(np.arange(n_rows + 1, dtype=np.int64) * length, len(kept)))
-
-
-def gathered(values: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> Ragged:
-    """Stretches of an array, one behind the other."""
-    begins = bounds(lengths)
-    return Ragged(values[np.arange(begins[-1]) + np.repeat(first - begins[:-1], lengths)], begins)
+    edges = np.minimum(np.arange(n_rows + 1, dtype=np.int64) * length, len(window))
+    return TokenRows.of(window, edges[:-1], edges[1:])
