@@ -344,7 +344,7 @@ for _kind, _content, _word in (
             d, "--vcf", d.text(f"bad{kind}", content)
         )
     )
-for _url in ("https://example.org/a.vcf.gz", "s3://bucket/a.vcf.gz", "gs://bucket/a.vcf.gz", "-", "/dev/stdin"):
+for _url in ("ftp://example.org/a.vcf.gz", "hf://datasets/a/b.vcf.gz", "s3://", "-", "/dev/stdin"):
     bad(f"predict: --vcf {_url}", _url)(lambda d, url=_url: predict(d, "--vcf", url))  # type: ignore[misc]
     bad(f"effects: --vcf {_url}", _url)(lambda d, url=_url: effects(d, "--vcf", url))  # type: ignore[misc]
 
@@ -566,7 +566,7 @@ FASTAS: dict[str, tuple[Callable[[Desk], Path | str], tuple[str, ...]]] = {
     ),
     "has a contig twice": (lambda d: d.text("bad.fa", ">chr1\nACGT\n>chr1\nACGT\n"), ("chr1",)),
     "is binary": (lambda d: d.text("bad.fa", np.random.default_rng(1).bytes(400)), ("bad.fa",)),
-    "is a URL": (lambda d: "https://example.org/genome.fa", ("https://example.org/genome.fa",)),
+    "is an address of FTP": (lambda d: "ftp://example.org/genome.fa", ("ftp://example.org/genome.fa", "are not read")),
     "has a shorter contig than its genes": (
         lambda d: write_fasta(d.folder / "short.fa", {"chr1": d.world.genome[:2_000], "chrX": "A" * 200}, width=60),
         ("chr1",),

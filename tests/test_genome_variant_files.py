@@ -397,7 +397,6 @@ def test_globs_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     Path("chr3/c.chr3.vcf.gz").touch()
     Path("chr3/c.chr4.vcf.gz").touch()
     assert named_files("{contig}/c.{contig}.vcf.gz") == (Path("chr3/c.chr3.vcf.gz"),)
-    assert named_files("https://example.org/c?a=*") == (Path("https://example.org/c?a=*"),)
     for missing in ("d.{contig}.vcf.gz", "d*.vcf.gz"):
         with pytest.raises(InputError, match="matches no file"):
             named_files(missing)

@@ -374,9 +374,6 @@ def test_files_of_other_kinds_name_the_way_to_a_vcf(tmp_path: Path, name: str, c
     [
         ("-", r"^-: is a stream"),
         ("/dev/stdin", r"^/dev/stdin: is a stream"),
-        ("https://example.org/calls.vcf.gz", r"is an address.*Download it"),
-        ("s3://bucket/calls.vcf.gz", r"is an address"),
-        ("gs://bucket/calls.vcf.gz", r"is an address"),
         (".", r"is a folder"),
         ("nowhere/calls.vcf.gz", r"no such file"),
     ],
@@ -387,6 +384,13 @@ def test_what_is_no_local_file_is_told_by_its_kind(path: str, message: str, kind
         with pytest.raises(InputError, match=message):
             read_by(kind(path))
     assert not Path("/dev/stdin.fai").exists()
+
+
+@pytest.mark.parametrize("address", ["https://example.org/calls.vcf.gz", "s3://bucket/calls.vcf.gz"])
+def test_an_address_that_lost_a_slash_is_asked_for_as_a_text(address: str) -> None:
+    for read_by in (VariantFile, ReferenceGenome):
+        with pytest.raises(InputError, match=r"is an address in a path object.*text"):
+            read_by(Path(address))
 
 
 def test_no_permission_is_not_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

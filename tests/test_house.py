@@ -11,18 +11,20 @@ PACKAGE = Path(variantformer_hf.__file__).parent
 # Modules beside the folders, and a folder of such, which know nothing of the others.
 GROUND = {
     "compiled",
+    "addresses",
     "errors",
     "files",
     "folder",
     "lazy_names",
     "named_files",
+    "remote",
     "run_key",
     "version",
     "whole_folders",
     "work",
     "yaml_file",
 }
-BELOW = {"genome": set(), "tokenization": set(), "evaluation": set(), "work": set()}
+BELOW = {"genome": set(), "tokenization": set(), "evaluation": set(), "work": set(), "remote": set()}
 BELOW["modeling"] = {"tokenization"}
 BELOW["zoo"] = {"genome", "tokenization", "modeling"}
 BELOW["inference"] = {"genome", "zoo"}

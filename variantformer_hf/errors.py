@@ -2,13 +2,15 @@
 
 from os import PathLike
 
+from .addresses import is_address
+
 
 class InputError(ValueError):
     """Bad input: a file, a record or an option that the user can change.
 
     Args:
         problem: what is wrong, one clause.
-        file: the file it was found in, or files; its text is shown.
+        file: the file it was found in, or files; its text is shown, of one elsewhere its address.
         record: where in the file (contig:position, 1-based as in the file; line; gene; tissue).
         remedy: what to do about it, one sentence.
     """
@@ -22,7 +24,7 @@ class InputError(ValueError):
         remedy: str | None = None,
     ) -> None:
         self.problem = problem
-        self.file = None if file is None else str(file)
+        self.file = None if file is None else str(getattr(file, "address", file))
         self.record = record
         self.remedy = remedy
         where = ": ".join(part for part in (self.file, record) if part)
@@ -59,6 +61,8 @@ def unreadable(path: str | PathLike[str], error: OSError, remedy: str | None = N
         )
     if isinstance(error, IsADirectoryError):
         return InputError("is a folder, not a file", file=path, remedy="Name the file in it.")
+    if is_address(str(path)):
+        return InputError("is an address, and only read on this machine", file=path, remedy="Download it.")
     return InputError("no such file", file=path, remedy=remedy)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..addresses import is_address
 from ..errors import InputError
 from ..genome.cohort_files import GivenGenotypes
 from ..genome.options import GenotypeOptions
@@ -99,7 +100,7 @@ def _populations(path: Path, reference: ReferenceGenome, options: GenotypeOption
                 remedy="Write {vcf: FILE, sample: NAME, snps_only: true}.",
             )
         named = entry["vcf"] if isinstance(entry["vcf"], list) else [entry["vcf"]]
-        vcf = [path.parent / str(each) for each in named]
+        vcf = [str(each) if is_address(str(each)) else path.parent / str(each) for each in named]
         chosen = replace(options, snps_only=bool(entry.get("snps_only", options.snps_only)))
         sample = None if entry.get("sample") is None else str(entry["sample"])
         found.append(Background(str(name), PersonalGenome(reference, vcf, sample, chosen)))

@@ -17,29 +17,38 @@ from .options import (
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    SamplesFileOption,
+    SamplesOption,
     TableOption,
     TissueOption,
+    given_file,
 )
 from .outputs import claim
 from .progress import progress
 from .rejected import report_rejected
-from .settings import GenotypeSettings, ModelSettings, quiet_libraries
+from .settings import GenotypeSettings, ModelSettings, asked_samples, quiet_libraries
 
 
 def counterfactual(
     model: ModelArgument,
     fasta: FastaOption,
     vcf: Annotated[
-        list[Path], typer.Option(help=f"Indexed VCF or BCF of the people; {FILES}.", rich_help_panel=INPUTS)
+        list[str],
+        typer.Option(help=f"Indexed VCF or BCF of the people; {FILES}.", rich_help_panel=INPUTS),
     ],
     edits: Annotated[
-        Path, typer.Option(help="Variants to set together, maybe with a column `genotype`.", rich_help_panel=INPUTS)
+        Path,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Variants to set together, maybe with a column `genotype`.",
+            rich_help_panel=INPUTS,
+        ),
     ],
     gene: Annotated[list[str], typer.Option(help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)],
     output: TableOption,
-    sample: Annotated[
-        list[str] | None, typer.Option(help="Repeat for several. Default: all of the VCF.", rich_help_panel=INPUTS)
-    ] = None,
+    sample: SamplesOption = None,
+    samples_file: SamplesFileOption = None,
     genotype: GenotypeOption = GENOTYPE,
     tissue: TissueOption = None,
     mode: ModeOption = None,
@@ -49,6 +58,8 @@ def counterfactual(
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Set genotypes in everybody whose genome that changes, and predict both ways.
+
+    Everybody is all of the VCF, or who is named with --sample and --samples-file.
 
     OUTPUT has a row per carrier, gene and tissue, OUTPUT.summary.tsv the mean over carriers with its 95 % confidence
     interval. Who is not changed, and why, is said.
@@ -62,8 +73,9 @@ def counterfactual(
 
     from ..analysis.counterfactual import counterfactual as compare
     from ..genome.reference import ReferenceGenome
+    from ..genome.sample_names import ALL_SAMPLES
     from ..genome.variant import VariantNormalizer
-    from ..genome.variant_files import genotype_source, open_files
+    from ..genome.variant_files import genotype_source
     from ..genome.variant_table import read_variants
     from ..inference.people import open_people
     from ..zoo.statuses import check_finite
@@ -75,11 +87,8 @@ def counterfactual(
     table = read_variants(edits, VariantNormalizer(reference))
     wanted = table.edits(genotype)
     source = genotype_source(vcf)
-    if not sample:
-        file = open_files(source)
-        sample = list(file.samples)
-        file.close()
-    everybody = open_people(reference, source, sample, options)
+    asked = asked_samples(sample, samples_file) or ALL_SAMPLES
+    everybody = open_people(reference, source, asked, options)
     people = everybody.opened((0, len(everybody)))
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from .options import FASTA, FILES, ForceCompanionsOption
+from .options import FASTA, FILES, ForceCompanionsOption, given_file
 
 _STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def doctor(
-    fasta: Annotated[Path, typer.Option(help=FASTA)],
-    vcf: Annotated[list[Path] | None, typer.Option(help=f"Indexed VCF or BCF; {FILES}.")] = None,
+    fasta: Annotated[Path, typer.Option(help=FASTA, parser=given_file, metavar="PATH")],
+    vcf: Annotated[list[str] | None, typer.Option(help=f"Indexed VCF or BCF; {FILES}.")] = None,
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF to look at.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model folder or Hub id: also check how many records fall into its windows.")

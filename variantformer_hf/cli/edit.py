@@ -5,17 +5,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import FASTA, FILES, GENOTYPE, OVERWRITE, GenotypeOption
+from .options import FASTA, FILES, GENOTYPE, OVERWRITE, GenotypeOption, given_file
 from .outputs import claim
 from .rejected import report_rejected
 
 
 def edit(
-    vcf: Annotated[list[Path], typer.Option(help=f"Indexed VCF or BCF of the person; {FILES}.")],
-    fasta: Annotated[Path, typer.Option(help=FASTA)],
+    vcf: Annotated[list[str], typer.Option(help=f"Indexed VCF or BCF of the person; {FILES}.")],
+    fasta: Annotated[Path, typer.Option(help=FASTA, parser=given_file, metavar="PATH")],
     edits: Annotated[
         Path,
-        typer.Option(help="Variants (.tsv, .csv, .vcf.gz, text), with a column `genotype` where they differ in it."),
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Variants (.tsv, .csv, .vcf.gz, text), with a column `genotype` where they differ in it.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Edited VCF, .vcf.gz.")],
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF; needed where it has several.")] = None,

@@ -29,6 +29,7 @@ from .options import (
     VcfOption,
     WorkersOption,
     ZygosityOption,
+    given_file,
 )
 from .outputs import Output, claim
 from .progress import progress
@@ -50,6 +51,8 @@ def effects(
     variants: Annotated[
         Path,
         typer.Option(
+            parser=given_file,
+            metavar="PATH",
             help="Variants: table (chrom, pos, ref, alt; maybe gene_id, tissue, AF_*), VCF, or text, one a line.",
             rich_help_panel=INPUTS,
         ),
@@ -81,6 +84,8 @@ def effects(
     af_table: Annotated[
         Path | None,
         typer.Option(
+            parser=given_file,
+            metavar="PATH",
             help="Allele frequencies (columns or INFO AF_EUR or EUR_AF) for the populations' weighted scores.",
             rich_help_panel=INPUTS,
         ),
@@ -94,7 +99,12 @@ def effects(
     embeddings: EmbeddingsOption = None,
     null: Annotated[
         Path | None,
-        typer.Option(help="From `variantformer null`: adds signed quantiles.", rich_help_panel=OUTPUT),
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="From `variantformer null`: adds signed quantiles.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     phase_shifts: Annotated[
         int,

@@ -19,6 +19,7 @@ from .options import (
     SampleOption,
     TissueOption,
     VcfOption,
+    given_file,
 )
 from .outputs import claim
 from .progress import progress
@@ -32,6 +33,8 @@ def eqtl(
     table: Annotated[
         Path,
         typer.Option(
+            parser=given_file,
+            metavar="PATH",
             help="Variants with gene_id and beta (or slope); maybe pip, maf, tissue, dataset_id, AF_EUR ...",
             rich_help_panel=INPUTS,
         ),

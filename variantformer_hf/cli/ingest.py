@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import MinProbabilityOption
+from .options import MinProbabilityOption, given_file
 from .outputs import say_what_is_kept
 from .progress import progress
 
@@ -20,14 +20,20 @@ _BYTES_FOR_PROCESSES = 64 << 20
 
 def ingest(
     vcf: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             help="Indexed VCF or BCF, PGEN, BED, BGEN or VCF-Zarr, of one person or a cohort; several, or a pattern, "
             "for a store each."
         ),
     ],
     fasta: Annotated[
-        Path | None, typer.Option("--fasta", help="Reference genome, which a BED's alleles are set against.")
+        Path | None,
+        typer.Option(
+            "--fasta",
+            parser=given_file,
+            metavar="PATH",
+            help="Reference genome, which a BED's alleles are set against.",
+        ),
     ] = None,
     min_probability: MinProbabilityOption = 0.9,
     workers: Annotated[

@@ -33,9 +33,10 @@ from .settings import GenomeSettings, ModelSettings, chosen_engine, quiet_librar
 def null(
     model: ModelArgument,
     panel: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
-            help=f"Indexed VCF or BCF of many people, or of sites with INFO AF; {FILES}.", rich_help_panel=INPUTS
+            help=f"Indexed VCF or BCF of many people, or of sites with INFO AF; {FILES}.",
+            rich_help_panel=INPUTS,
         ),
     ],
     fasta: FastaOption,

@@ -11,6 +11,20 @@ FASTA = "Reference genome, plain or bgzipped."
 DEVICE = "auto = cuda, else mps, else cpu; or a torch device."
 OVERWRITE = "Replace output files that exist."
 
+
+class Address(str):
+    """The address of a file elsewhere; when a command begins it is looked for, see ``closing``."""
+
+    __slots__ = ()
+
+
+def given_file(text: str) -> Path | Address:
+    """A file that is read: the path of one on this machine, or the address of one elsewhere."""
+    from ..addresses import is_address
+
+    return Address(text) if is_address(text) else Path(text)
+
+
 # The model, and how it computes.
 ModelArgument = Annotated[str, typer.Argument(help="Model folder (from `variantformer convert`), or a Hub id.")]
 DeviceOption = Annotated[str, typer.Option("--device", help=DEVICE, rich_help_panel=MACHINE)]
@@ -72,11 +86,13 @@ WorkersOption = Annotated[
 ]
 
 # Whose genome.
-FastaOption = Annotated[Path, typer.Option("--fasta", help=FASTA, rich_help_panel=INPUTS)]
+FastaOption = Annotated[
+    Path, typer.Option("--fasta", help=FASTA, parser=given_file, metavar="PATH", rich_help_panel=INPUTS)
+]
 # Said of every option that takes files of variants.
 FILES = "repeat, or 'FILE.{contig}.vcf.gz', for a file a chromosome"
 VcfOption = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--vcf",
         help=f"Indexed VCF or BCF of the person ({FILES}); else the reference genome.",
@@ -89,7 +105,14 @@ SamplesOption = Annotated[
     list[str] | None, typer.Option("--sample", help="Sample of the VCF; repeat for several.", rich_help_panel=INPUTS)
 ]
 SamplesFileOption = Annotated[
-    Path | None, typer.Option("--samples-file", help="Samples, one a line, after --sample's.", rich_help_panel=INPUTS)
+    Path | None,
+    typer.Option(
+        "--samples-file",
+        parser=given_file,
+        metavar="PATH",
+        help="Samples, one a line, after --sample's.",
+        rich_help_panel=INPUTS,
+    ),
 ]
 AllSamplesOption = Annotated[
     bool, typer.Option("--all-samples", help="All samples of the VCF.", rich_help_panel=INPUTS)
@@ -176,7 +199,11 @@ GeneOption = Annotated[str, typer.Option("--gene", help="Symbol or Ensembl id.",
 GenesFileOption = Annotated[
     Path | None,
     typer.Option(
-        "--genes-file", help="Genes, one a line, or a table with gene_id or gene_name.", rich_help_panel=INPUTS
+        "--genes-file",
+        parser=given_file,
+        metavar="PATH",
+        help="Genes, one a line, or a table with gene_id or gene_name.",
+        rich_help_panel=INPUTS,
     ),
 ]
 TissueOption = Annotated[

@@ -15,6 +15,7 @@ import typer
 from ..errors import InputError, OutputError
 from ..files import STDOUT, check_folder, check_new, output_error, writing
 from ..inference.processes import is_first_process
+from .options import Address
 from .output_lock import OutputLock
 from .stopping import Stopped
 
@@ -24,18 +25,29 @@ _command: ContextVar[ExitStack] = ContextVar("command")
 
 
 def closing(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """A command whose outputs are let go of when it ends, well or not."""
+    """A command whose outputs are let go of when it ends, well or not.
+
+    Where a file is given by its address, the command gets the path of its mirror.
+    """
 
     @functools.wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         with ExitStack() as stack:
             token = _command.set(stack)
             try:
+                for name, value in kwargs.items():
+                    kwargs[name] = _mirrored(value) if isinstance(value, Address) else value
                 return command(*args, **kwargs)
             finally:
                 _command.reset(token)
 
     return run
+
+
+def _mirrored(address: str) -> Path:
+    from ..remote.mirror import mirrored
+
+    return mirrored(address)
 
 
 def say_what_is_kept(kept: Callable[[], str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import DEVICE, FASTA, ForceCompanionsOption, ModelArgument, Precision
+from .options import DEVICE, FASTA, ForceCompanionsOption, ModelArgument, Precision, given_file
 from .outputs import say_what_is_kept
 from .progress import progress
 from .settings import ModelSettings, quiet_libraries
@@ -13,7 +13,7 @@ from .settings import ModelSettings, quiet_libraries
 
 def precompute(
     model: ModelArgument,
-    fasta: Annotated[Path, typer.Option(help=FASTA)],
+    fasta: Annotated[Path, typer.Option(help=FASTA, parser=given_file, metavar="PATH")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the store. Default: where `predict` looks for it by itself."),

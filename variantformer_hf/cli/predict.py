@@ -59,9 +59,10 @@ def predict(
         ),
     ],
     vcf: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            help=f"Indexed VCF or BCF ({FILES}); without it the reference genome is predicted.", rich_help_panel=INPUTS
+            help=f"Indexed VCF or BCF ({FILES}); without it the reference genome is predicted.",
+            rich_help_panel=INPUTS,
         ),
     ] = None,
     sample: SamplesOption = None,

@@ -28,7 +28,9 @@ def quiet_libraries() -> None:
     pysam.set_verbosity(0)
 
 
-def asked_samples(sample: list[str] | None, samples_file: Path | None, *, all_samples: bool) -> Sequence[str] | None:
+def asked_samples(
+    sample: list[str] | None, samples_file: Path | None, *, all_samples: bool = False
+) -> Sequence[str] | None:
     """Whom a command was asked for: those of ``--sample``, then those of ``--samples-file``; None = nobody by name.
 
     Raises:
@@ -167,7 +169,7 @@ class GenomeSettings:
     """In whose genome to look, see ``open_backgrounds``."""
 
     fasta: Path
-    vcf: list[Path] | None
+    vcf: list[str] | None
     sample: str | None
     background: str | None
     genotypes: GenotypeSettings = GenotypeSettings()

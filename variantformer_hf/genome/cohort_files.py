@@ -48,7 +48,7 @@ class CohortFiles:
     older_indexes: tuple[Path, ...]
 
     def __str__(self) -> str:
-        return f"{self.paths[0]} and {len(self.paths) - 1} more"
+        return f"{getattr(self.paths[0], 'address', self.paths[0])} and {len(self.paths) - 1} more"
 
     def file_with(self, chrom: str, position: int) -> "Path | CohortFiles":
         """The file with the records at a position (0-based) of a contig, in any spelling; all where none is known."""

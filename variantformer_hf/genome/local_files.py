@@ -1,39 +1,34 @@
-"""Files that are read by region lie on a disk: what else is given in their place is told by its kind."""
+"""Files that are read by region: on a disk, or elsewhere where that can be; what else is given is told by its kind."""
 
-import re
 import stat
 from os import PathLike
 from pathlib import Path
 
+from ..addresses import is_address, is_whole_address, shown
 from ..errors import UNREADABLE, InputError, unreadable
 
-# A path object has lost one of the two slashes of an address.
-_ADDRESS = re.compile(r"(?i)(https?|ftps?|s3|gs|gcs|az|abfs|hf|file|drs):/+")
 _STREAMS = ("/dev/", "/proc/")
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is the address of a file elsewhere."""
-    return _ADDRESS.match(text) is not None
-
-
-def local_file(path: str | PathLike[str], kind: str) -> Path:
-    """The path of a file that can be read and read again.
+def local_file(path: str | PathLike[str], kind: str, *, elsewhere: bool = False) -> Path:
+    """The path of a file that can be read and read again; of one elsewhere that of its mirror, see ``MirroredFile``.
 
     Args:
-        path: as the user gave it.
+        path: as the user gave it, or a mirror's.
         kind: what is wanted, for messages: ``FASTA``, ``VCF or BCF``.
+        elsewhere: the caller reads mirrors too, and fetches what it is about to read.
 
     Raises:
-        InputError: it is an address, a stream, a folder, is not there, or may not be read.
+        InputError: it is an address and cannot be read, or a stream, a folder, is not there, or may not be read.
     """
+    from ..remote.mirror import mirror_at, mirrored
+
     text, found = str(path), Path(path)
-    if is_address(text):
-        raise InputError(
-            "is an address, and only local files are read",
-            file=_ADDRESS.sub(r"\1://", text, count=1),
-            remedy="Download it, and its index beside it.",
-        )
+    mirror = mirror_at(path)
+    if mirror is not None or is_address(text):
+        if not elsewhere:
+            raise _not_read_elsewhere(text if mirror is None else mirror.address, kind)
+        return mirror or mirrored(whole_address(text))
     if text == "-" or text.startswith(_STREAMS):
         raise _stream(text, kind)
     try:
@@ -48,6 +43,42 @@ def local_file(path: str | PathLike[str], kind: str) -> Path:
     if stat.S_ISDIR(mode):
         raise InputError(f"is a folder, not a {kind}", file=found, remedy="Name the file in it.")
     raise _stream(text, kind)
+
+
+def whole(path: str | PathLike[str]) -> Path:
+    """The path of a file that is read from its beginning to its end; of one elsewhere its mirror, all of it fetched.
+
+    Args:
+        path: as the user gave it, or a mirror's; of a file on this machine nothing is looked at.
+
+    Raises:
+        InputError: it is an address, and cannot be read.
+    """
+    from ..remote.mirror import mirror_at, mirrored
+
+    mirror = mirrored(whole_address(str(path))) if is_address(str(path)) else mirror_at(path)
+    if mirror is not None:
+        mirror.fetch()
+    return mirror or Path(path)
+
+
+def whole_address(text: str) -> str:
+    """An address, for readers; one that a path object took a slash from is refused.
+
+    Raises:
+        InputError: it has lost a slash, and whatever else a path leaves out.
+    """
+    if not is_whole_address(text):
+        raise InputError("is an address in a path object", file=text, remedy="Give it as a text (str).")
+    return text
+
+
+def _not_read_elsewhere(address: str, kind: str) -> InputError:
+    return InputError(
+        f"is an address, and a {kind} is only read on this machine",
+        file=shown(address),
+        remedy="Download it, and what belongs to it beside it.",
+    )
 
 
 def _stream(text: str, kind: str) -> InputError:

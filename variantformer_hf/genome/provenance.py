@@ -5,6 +5,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..remote.mirror import mirror_at
+
 _HEAD = 1 << 20
 _INDEX_SUFFIXES = (".fai", ".gzi", ".tbi", ".csi", ".bgi")
 # What a file of genotypes is read together with.
@@ -26,12 +28,16 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
             no time on a whole genome.
 
     Returns:
-        path, size (bytes), mtime_ns, sha256, and hashed: ``whole file`` or ``first MiB and indexes``; of a folder the
-        size and the latest time of all its files, and the hash of their names and sizes, or of all they hold.
+        path (of a file elsewhere its address, without what signs it), size (bytes), mtime_ns, sha256, hashed (``whole
+        file`` or ``first MiB and indexes``), and of a file elsewhere its etag; of a folder the size and the latest time
+        of all its files, and the hash of their names and sizes, or of all they hold.
     """
     path = Path(path)
     if path.is_dir():
         return _of_folder(path, whole_file)
+    mirror = mirror_at(path)
+    if mirror is not None:
+        mirror.fetch(0, None if whole_file else _HEAD)
     status = path.stat()
     if whole_file:
         digest = file_sha256(path)
@@ -49,11 +55,12 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
                     parts.update(file.read(_HEAD))
         digest = parts.hexdigest()
     return {
-        "path": str(path),
+        "path": str(path) if mirror is None else mirror.address,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "sha256": digest,
         "hashed": "whole file" if whole_file else "first MiB and indexes",
+        **({} if mirror is None else {"etag": mirror.stamp.etag}),
     }
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pysam
 
 from ..errors import ContigError, InputError, MissingIndexError
+from ..remote.mirror import MirroredFile
+from .fasta_bytes import FastaBytes, fetch_head
 from .local_files import local_file
 
 logger = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ class ReferenceGenome:
     """An indexed FASTA, plain or bgzipped; a missing index is made beside it where the folder is writable.
 
     Args:
-        fasta: path of the FASTA.
+        fasta: path of the FASTA, or its address (``https://``, ``s3://``, ``gs://``) with its index beside it.
 
     Attributes:
         path: of the FASTA.
@@ -35,8 +37,13 @@ class ReferenceGenome:
     """
 
     def __init__(self, fasta: str | os.PathLike[str]) -> None:
-        self.path = local_file(fasta, "FASTA")
-        _ensure_index(self.path, compressed=_is_compressed_fasta(self.path))
+        self.path = local_file(fasta, "FASTA", elsewhere=True)
+        self._bytes_of: FastaBytes | None = None
+        if isinstance(self.path, MirroredFile):
+            fetch_head(self.path)
+            self._bytes_of = FastaBytes(self.path, compressed=_is_compressed_fasta(self.path))
+        else:
+            _ensure_index(self.path, compressed=_is_compressed_fasta(self.path))
         self._file = _open(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
         self._lines = {} if _is_compressed_fasta(self.path) else _line_layout(Path(f"{self.path}.fai"))
@@ -60,6 +67,8 @@ class ReferenceGenome:
         end = min(end, length)
         if start >= end:
             return ""
+        if self._bytes_of is not None:
+            self._bytes_of.fetch(chrom, start, end)
         try:
             bases: str = self._file.fetch(chrom, start, end)
         except (OSError, ValueError) as error:
@@ -76,6 +85,8 @@ class ReferenceGenome:
         if layout is None or not 0 <= start < end:
             return np.frombuffer(self.sequence(chrom, start, end).encode("ascii"), dtype=np.uint8)
         offset, bases, width = layout
+        if self._bytes_of is not None:
+            self._bytes_of.fetch(chrom, start, end)
         if self._bytes is None:
             self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         first, last = start // bases, -(-end // bases)

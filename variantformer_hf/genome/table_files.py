@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from ..errors import UNREADABLE, InputError, unreadable
 from ..files import whole_file
+from .local_files import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,8 +43,9 @@ def read_text_bytes(path: str | Path) -> bytes:
     Raises:
         InputError: the file is missing, cannot be read, or its compressed content is cut off or damaged.
     """
+    found = whole(path)
     try:
-        content = Path(path).read_bytes()
+        content = found.read_bytes()
     except UNREADABLE as error:
         raise unreadable(path, error) from None
     except OSError as error:
@@ -62,10 +64,11 @@ def text_lines(path: str | Path) -> Iterator[str]:
     Raises:
         InputError: as ``read_text_bytes``, or the file is not UTF-8 text.
     """
+    found = whole(path)
     try:
-        with Path(path).open("rb") as start:
+        with found.open("rb") as start:
             compressed = start.read(2) == _GZIP_MAGIC
-        with (gzip.open if compressed else open)(path, "rt", encoding="utf-8-sig", newline=None) as file:
+        with (gzip.open if compressed else open)(found, "rt", encoding="utf-8-sig", newline=None) as file:
             for line in file:
                 yield line.rstrip("\n")
     except UNREADABLE as error:
@@ -84,8 +87,9 @@ def kind_of_file(path: str | Path) -> Literal["parquet", "vcf", "text"]:
     Raises:
         InputError: it is missing, cannot be read, or is none of them: a spreadsheet, a database, genotypes of PLINK.
     """
+    found = whole(path)
     try:
-        with Path(path).open("rb") as file:
+        with found.open("rb") as file:
             start = file.read(_LOOKED_AT)
             if start.startswith(_GZIP_MAGIC):
                 file.seek(0)
@@ -147,8 +151,9 @@ def read_parquet(path: str | Path, columns: Iterable[str]) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    found = whole(path)
     try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        table = pq.read_table(found, partitioning=None, page_checksum_verification=True)
     except UNREADABLE as error:
         raise unreadable(path, error) from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -7,7 +7,9 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import InputError, MissingIndexError
+from ..remote.mirror import MirroredFile
 from .local_files import local_file
+from .region_bytes import fetch_ends
 
 # The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -37,7 +39,9 @@ def kind_of(path: str | PathLike[str]) -> FileKind:
     found = Path(path)
     if found.is_dir() and any((found / name).is_file() for name in _ZARR_FILES):
         return FileKind.ZARR
-    file = local_file(path, "VCF or BCF")
+    file = local_file(path, "VCF or BCF", elsewhere=True)
+    if isinstance(file, MirroredFile):
+        fetch_ends(file)
     with file.open("rb") as opened:
         head = opened.read(20)
     if head.startswith(b"\x6c\x1b"):

@@ -13,8 +13,10 @@ import numpy as np
 import pysam
 
 from ..errors import InputError
+from ..remote.mirror import MirroredFile
 from .local_files import local_file
 from .record_columns import Record, RecordColumns, of_lines
+from .region_bytes import RegionBytes, fetch_ends, fetch_header, fetch_index, fetch_region, fetched_stretches
 from .sample_names import FIXED_COLUMNS, check_names, chosen_sample
 from .span_keys import SpanKeys
 from .variant_file_kind import check_is_whole, index_of, is_bcf
@@ -51,9 +53,15 @@ class VariantFile:
     """
 
     def __init__(self, path: str | PathLike[str], sample: str | None = None, *, all_samples: bool = False) -> None:
-        self.path = local_file(path, "VCF or BCF")
+        self.path = local_file(path, "VCF or BCF", elsewhere=True)
+        remote = self.path if isinstance(self.path, MirroredFile) else None
+        if remote is not None:
+            fetch_ends(remote)
         self._is_bcf = is_bcf(self.path)
+        if remote is not None:
+            fetch_index(remote, is_bcf=self._is_bcf)
         self._index = index_of(self.path, is_bcf=self._is_bcf)
+        self._bytes_of = None if remote is None else fetch_header(remote, self._index)
         if not self._is_bcf:
             check_is_whole(self.path)
         try:
@@ -161,6 +169,7 @@ class VariantFile:
         if text is not None and self._column is not None and start < end:
             from .text_columns import TextColumns
 
+            self._fetch(chrom, start, end)
             fast = TextColumns(text, self._column, len(self._columns), self.parse)
             yield from fast.read(chrom, start, end)
             if fast.is_whole:
@@ -203,11 +212,16 @@ class VariantFile:
         if chrom not in self._indexed or start == end:
             return
         try:
-            if self._is_bcf:
-                for record in self._bcf.fetch(chrom, start, end):
-                    yield str(record).rstrip("\n")
-            else:
-                yield from self._vcf.fetch(chrom, start, end)
+            for first, last in self._fetched(chrom, start, end):
+                lines = (
+                    map(_text, self._bcf.fetch(chrom, first, last))
+                    if self._is_bcf
+                    else self._vcf.fetch(chrom, first, last)
+                )
+                # What begins before a stretch was given with an earlier one.
+                yield from lines if first == start else (line for line in lines if _begin(line) >= first)
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             self.close()  # else pysam prints, when it lets go of the file, what is said here
             raise InputError(
@@ -216,6 +230,21 @@ class VariantFile:
                 record=chrom,
                 remedy="Fetch it again, and index it anew.",
             ) from error
+
+    def _fetch(self, chrom: str, start: int, end: int) -> None:
+        """Have all records of a region here, of a file elsewhere."""
+        if self._bytes_of is not None and isinstance(self.path, MirroredFile):
+            fetch_region(self.path, self._bytes_of, self._contig_number(self._bytes_of, chrom), start, end)
+
+    def _contig_number(self, where: RegionBytes, chrom: str) -> int:
+        return int(self._bcf.get_tid(chrom)) if self._is_bcf else where.names.index(chrom)
+
+    def _fetched(self, chrom: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """[start, end) in stretches that can be read: one, but of a file elsewhere."""
+        if self._bytes_of is None or not isinstance(self.path, MirroredFile):
+            return iter([(start, end)])
+        contig = self._contig_number(self._bytes_of, chrom)
+        return fetched_stretches(self.path, self._bytes_of, contig, start, end)
 
     def parse(self, line: str) -> Record:
         """Decode a line, of all samples only the asked one.
@@ -320,6 +349,14 @@ def header_contigs(header: Sequence[str]) -> dict[str, int | None]:
             if name:
                 contigs[name[1]] = int(length[1]) if length else None
     return contigs
+
+
+def _text(record: object) -> str:
+    return str(record).rstrip("\n")
+
+
+def _begin(line: str) -> int:
+    return int(line.split("\t", 2)[1]) - 1
 
 
 def genotype_of(text: str) -> tuple[int | None, ...]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from ..addresses import is_address
 from ..errors import InputError
+from ..genome.file_patterns import named_files
+from ..remote.mirror import mirrored
 from ..version import __version__
 from ..yaml_file import read_yaml
 
@@ -260,6 +263,8 @@ def _value(hint: Any, value: Any, file: Path, name: str) -> Any:
         return None
     if type(None) in get_args(hint):
         hint = next(each for each in get_args(hint) if each is not type(None))
+    if hint == GivenFiles and isinstance(value, str) and is_address(value):
+        return named_files(value)
     if hint == GivenFiles:
         hint = tuple[Path, ...] if isinstance(value, list) else Path
     if dataclasses.is_dataclass(hint):
@@ -269,6 +274,8 @@ def _value(hint: Any, value: Any, file: Path, name: str) -> Any:
     if hint is Path:
         if not isinstance(value, str):
             raise _wrong(file, name, value, "a path")
+        if is_address(value):
+            return mirrored(value)
         return (file.parent / value).resolve()
     if hint is ActivityEntry and isinstance(value, Mapping) and isinstance(value.get("path"), str):
         value = {**value, "path": str((file.parent / value["path"]).resolve())}
