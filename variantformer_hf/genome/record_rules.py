@@ -13,6 +13,9 @@ from .record_columns import Record
 
 logger = logging.getLogger(__name__)
 
+# Files of whose calls that are not diploid was said once: a cohort may have many, and is opened again and again.
+_WARNED_OF: set[str] = set()
+
 
 class RecordRules:
     """The rules by which one person's records are read.
@@ -132,11 +135,12 @@ class RecordRules:
             )
 
     def _note_ploidy(self, record: Record, chrom: str) -> None:
-        """Remember a call on an autosome that is not of two alleles, and warn of the first."""
+        """Remember a call on an autosome that is not of two alleles, and warn of the first of a file."""
         genotype = record.genotype or ()
         if len(genotype) in (0, 2) or all(each is None for each in genotype) or not is_autosome(chrom):
             return
-        if not self._not_diploid:
+        if not self._not_diploid and str(self._file) not in _WARNED_OF:
+            _WARNED_OF.add(str(self._file))
             logger.warning(
                 "%s: %s:%d: the sample %s has a call of %d alleles on an autosome; such calls are read by the rules of "
                 "their mode, and counted (calls_not_diploid in the report)",

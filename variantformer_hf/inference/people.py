@@ -62,7 +62,7 @@ class People:
         """The people from one number to before another; those of the last batch are closed."""
         if batch != self._batch:
             self._close_batch()
-            self._genomes = [self._open(sample) for sample in self._samples[batch[0] : batch[1]]]
+            self._genomes = [self._open(self._samples[number]) if number else self.first for number in range(*batch)]
             self._batch = batch
         return self._genomes
 
@@ -91,8 +91,10 @@ class People:
     def _close_batch(self) -> None:
         self._damage.update(dict.fromkeys(self.damage))
         for genome in self._genomes:
-            genome.close()
-        self._genomes, self._met, self._batch = [], {}, (0, 0)
+            if genome is not self.first:
+                genome.close()
+        of_first = {self.first: self._met[self.first]} if self.first in self._met else {}
+        self._genomes, self._met, self._batch = [], of_first, (0, 0)
 
 
 def open_people(

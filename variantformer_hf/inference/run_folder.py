@@ -66,7 +66,7 @@ class RunFolder:
         files.remove_partial()
         found = _contents_at(files)
         if found is not None and found.key == contents.key:
-            return cls(files, contents.cut_as(found.cut))
+            return cls(files, contents.cut_as(found.cut))._with_files_of_run()
         there = [name for name in files.names() if name != _LOCK]
         begun = [name for name in there if name not in (RUN_FILE, *UnitArrays.of_any_run())]
         foreign = [] if is_ours else [name for name in there if not _is_ours(name)]
@@ -218,8 +218,10 @@ class RunFolder:
         shutil.rmtree(old, ignore_errors=True)
 
     def _with_files_of_run(self) -> "RunFolder":
+        """What belongs to no unit, where it is not there as it should be."""
         for name, content in self._form.of_run().items():
-            self.files.put(name, content)
+            if not self.files.has(name) or self.files.read(name) != content:
+                self.files.put(name, content)
         return self
 
     def _problem(self, file: WrittenFile) -> str:

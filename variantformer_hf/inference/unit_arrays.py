@@ -85,7 +85,7 @@ class UnitArrays:
         for name, (dimension, values) in text.items():
             column = np.asarray(values, dtype=np.str_)
             arrays[name] = (
-                _array(column.shape, column.shape, column.dtype, fill_value=""),
+                _array(column.shape, column.shape, column.dtype, fill_value=None),
                 {"_ARRAY_DIMENSIONS": [dimension]},
             )
             files[f"{name}/0"] = _compressed(column)
@@ -156,4 +156,4 @@ def _whole(values: np.ndarray, chunk: Sequence[int], fill: float) -> np.ndarray:
 
 def _compressed(values: np.ndarray) -> bytes:
     planes = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(-1, values.dtype.itemsize).T
-    return bytes(pa.compress(planes.tobytes(), codec=pa.Codec("zstd", _ZSTD["level"]), asbytes=True))
+    return bytes(pa.compress(planes.tobytes(), codec="zstd", asbytes=True))

@@ -33,7 +33,7 @@ def tidy_rows(
 
     Returns:
         sample, gene_id, gene_name, tissue, the unit's column (log1p_tpm, and tpm; or expression; float32), status and
-        reason (null where there is none); text as dictionaries.
+        reason (null where there is none, as are numbers); text as dictionaries.
     """
     n_people, n_genes, n_tissues = found.values.shape
     of_gene = np.tile(np.repeat(np.arange(n_genes, dtype=np.int32), n_tissues), n_people)
@@ -44,8 +44,8 @@ def tidy_rows(
         "gene_id": _text(of_gene, [gene.gene_id for gene in genes]),
         "gene_name": _text(of_gene, [gene.gene_name for gene in genes]),
         "tissue": _text(np.tile(np.arange(n_tissues, dtype=np.int32), n_people * n_genes), tissues),
-        unit.column: values,
-        **({"tpm": np.expm1(values)} if unit.is_log1p_tpm else {}),
+        unit.column: pa.array(values, from_pandas=True),
+        **({"tpm": pa.array(np.expm1(values), from_pandas=True)} if unit.is_log1p_tpm else {}),
         "status": _repeated(found.status, n_tissues),
         "reason": _repeated(found.reason, n_tissues),
     }
