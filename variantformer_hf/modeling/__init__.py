@@ -1,10 +1,18 @@
 """Models; importing this module registers them with the Auto classes of transformers."""
 
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+    AutoTokenizer,
+)
 
 from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
+from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
 from .variantformer import (
     CreContexts,
     VariantFormerConfig,
@@ -27,6 +35,9 @@ __all__ = [
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
+    "UkBioBertConfig",
+    "UkBioBertForMaskedLM",
+    "UkBioBertModel",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",
@@ -51,6 +62,11 @@ AutoModelForSequenceClassification.register(
     VariantFormerEncoderConfig, VariantFormerForChromatinActivity, exist_ok=True
 )
 # Of a folder of a trunk with heads AutoModel gives the trunk.
-for _trunk_config, _trunk in ((EnformerConfig, EnformerModel), (BorzoiConfig, BorzoiModel)):
+for _trunk_config, _trunk in (
+    (EnformerConfig, EnformerModel),
+    (BorzoiConfig, BorzoiModel),
+    (UkBioBertConfig, UkBioBertModel),
+):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)
+AutoModelForMaskedLM.register(UkBioBertConfig, UkBioBertForMaskedLM, exist_ok=True)
