@@ -40,11 +40,19 @@ def test_losses_at_known_times_lose_what_was_begun() -> None:
 
 
 def test_a_machine_loses_the_unit_of_each_gpu_and_idle_ones_take_them() -> None:
-    two = cluster.Cluster(2, gpus=2, start=0, replacement=1000)
+    two = cluster.Cluster(2, gpus=2, start=0, replacement=1000, in_hand=1)
     found = cluster.replay(two, [10, 10, 4], [(6, 0)])
     # Machine 1 did the unit of 4 seconds, its other GPU nothing; both take what machine 0 lost at second 6.
     assert (found.makespan, found.lost, found.lost_units, found.idle) == (16, 12, 2, 6 + 2)
     assert found.paid == 2 * 6 + 2 * 16
+
+
+def test_what_a_gpu_holds_is_waited_for_and_not_lost() -> None:
+    # One GPU takes both units, the other nothing: the second begins at second 6, and machine 1 does the first.
+    two = cluster.Cluster(2, gpus=1, start=0, replacement=1000, in_hand=2)
+    assert cluster.replay(two, [10, 10], []).makespan == 20
+    found = cluster.replay(two, [10, 10], [(6, 0)])
+    assert (found.makespan, found.lost, found.lost_units, found.idle) == (26, 6, 1, 6)
 
 
 def test_a_unit_that_is_done_when_its_machine_goes_is_done() -> None:

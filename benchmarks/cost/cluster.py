@@ -1,8 +1,8 @@
 """A cluster whose machines come and go, simulated event by event: where the time that is paid for goes.
 
-Units of work wait in one line; each GPU takes the next. A machine that is lost loses the unit of each of its GPUs; they
-go back to the head of the line. Another machine takes its place a while later, and loads the model first. So works Ray
-with actors: a unit is done once it has written its file, and nothing else is kept.
+Units of work wait in one line; each GPU takes the next, and holds another one meanwhile. A machine that is lost loses
+what its GPUs were doing; their units go back to the head of the line. Another machine takes its place a while later,
+and loads the model first. So works `--engine ray`: a unit is done once its file is written, and nothing else is kept.
 """
 
 import heapq
@@ -27,12 +27,14 @@ class Cluster:
         gpus: of each.
         start: seconds from a machine's being there until its GPUs work: processes, libraries, weights, stores.
         replacement: seconds from a loss until another machine is there; not paid for.
+        in_hand: units that a GPU holds: the one that it does, and those that it prepares.
     """
 
     machines: int
     gpus: int = 8
     start: float = 120.0
     replacement: float = 180.0
+    in_hand: int = 2
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ class _Run:
         self.life = [0] * cluster.machines
         # When a machine came; None = it is not there.
         self.since: list[float | None] = [None] * cluster.machines
-        # Unit and begin of each GPU that works; GPUs that wait since when.
+        # Unit and begin of each GPU that works; units that it holds beside; GPUs that wait since when.
         self.doing: dict[int, tuple[int, float]] = {}
+        self.held: list[deque[int]] = [deque() for _ in range(cluster.machines * cluster.gpus)]
         self.idle_since: dict[int, float] = {}
         self.paid = self.useful = self.lost = self.starting = self.idle = 0.0
         self.lost_units = 0
@@ -125,10 +128,15 @@ class _Run:
         heapq.heappush(self.events, (now + self.cluster.start, _READY, machine, -1, self.life[machine]))
 
     def _take(self, now: float, machine: int, gpu: int) -> None:
-        if not self.waiting:
+        held = self.held[gpu]
+        while self.waiting and len(held) < self.cluster.in_hand - (gpu in self.doing):
+            held.append(self.waiting.popleft())
+        if gpu in self.doing:
+            return
+        if not held:
             self.idle_since[gpu] = now
             return
-        unit = self.waiting.popleft()
+        unit = held.popleft()
         self.doing[gpu] = unit, now
         end = now + self.overhead + self.work[unit]
         heapq.heappush(self.events, (end, _DONE, machine, gpu, self.life[machine]))
@@ -141,19 +149,21 @@ class _Run:
         self.life[machine] += 1
         self.since[machine] = None
         heapq.heappush(self.events, (now + self.cluster.replacement, _UP, machine, -1, 0))
-        # Other GPUs that had nothing to do take what was lost.
-        while self.waiting and self.idle_since:
-            gpu = next(iter(self.idle_since))
-            self.idle += now - self.idle_since.pop(gpu)
-            self._take(now, gpu // self.cluster.gpus, gpu)
+        # Other GPUs that had nothing to do take what was lost, and so do those that hold less than they could.
+        for gpu in [*self.idle_since, *self.doing]:
+            if self.waiting:
+                self.idle += now - self.idle_since.pop(gpu, now)
+                self._take(now, gpu // self.cluster.gpus, gpu)
 
     def _pay(self, now: float, machine: int, since: float) -> None:
-        """A machine's time is over: what its GPUs were doing is lost."""
+        """A machine's time is over: what its GPUs were doing is lost, and what they held waits again."""
         gpus = range(machine * self.cluster.gpus, (machine + 1) * self.cluster.gpus)
         self.paid += (now - since) * len(gpus)
         if now < since + self.cluster.start:
             self.starting += (now - since) * len(gpus)
         for gpu in gpus:
+            self.waiting.extendleft(reversed(self.held[gpu]))
+            self.held[gpu].clear()
             if gpu in self.doing:
                 unit, begin = self.doing.pop(gpu)
                 self.lost += now - begin

@@ -2,7 +2,7 @@
 rule evaluate:
     """Correlations over people and over genes, a tissue at a time; only where the config names expression."""
     input:
-        predictions="results/predictions.parquet",
+        parts=PARTS,
         expression=lambda wildcards: config["expression"],
         script=workflow.source_path("../scripts/evaluate.py"),
     output:
@@ -13,5 +13,5 @@ rule evaluate:
     conda:
         "../envs/variantformer.yaml"
     shell:
-        "python {input.script:q} --predictions {input.predictions:q} --expression {input.expression:q}"
-        " --output {output.summary:q} --genes {output.genes:q} > {log:q} 2>&1"
+        "python {input.script:q} --expression {input.expression:q} --output {output.summary:q}"
+        " --genes {output.genes:q} {input.parts:q} > {log:q} 2>&1"

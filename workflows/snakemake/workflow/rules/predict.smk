@@ -1,4 +1,4 @@
-# Predictions: a job a batch of people and chromosome, then one table.
+# Predictions: a job a batch of people and chromosome; then, where it is wanted, one table.
 rule people:
     """The names of a batch. People who are added at the table's end change no batch that is full."""
     input:
@@ -20,7 +20,7 @@ rule people:
 
 
 rule predict:
-    """A batch of people in the genes of a chromosome. A job that was cut short goes on with its own parts."""
+    """A batch of people in the genes of a chromosome, as a dataset. A job that was cut short goes on with its units."""
     input:
         model=model_file,
         cres="results/cres.done",
@@ -30,13 +30,12 @@ rule predict:
         people="results/people/{batch}.txt",
         genes="results/genes/{contig}.txt",
     output:
-        table="results/parts/{batch}.{contig}.parquet",
-        report="results/parts/{batch}.{contig}.parquet.report.json",
+        directory("results/parts/{batch}.{contig}"),
     params:
         cache=CACHE,
         model=MODEL,
-        tissues=[f"--tissue={name}" for name in config["tissues"]],
         options=predict_options,
+        unfinished=unfinished,
     log:
         "results/logs/predict.{batch}.{contig}.log",
     benchmark:
@@ -47,16 +46,17 @@ rule predict:
     resources:
         gpu=0 if config["predict"]["device"] == "cpu" else 1,
     shell:
-        "VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads} variantformer predict {params.model:q}"
-        " --fasta {input.fasta:q} --vcf {input.vcf:q} --samples-file {input.people:q} --genes-file {input.genes:q}"
-        " {params.tissues:q} {params.options} --store results/cres --output {output.table:q} > {log:q} 2>&1"
+        "mkdir -p results/unfinished && VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads}"
+        " variantformer predict {params.model:q} --fasta {input.fasta:q} --vcf {input.vcf:q}"
+        " --samples-file {input.people:q} --genes-file {input.genes:q} {params.options:q} --store results/cres"
+        " --output {params.unfinished}/ > {log:q} 2>&1 && mv {params.unfinished} {output:q}"
 
 
-PARTS = expand("results/parts/{batch}.{contig}.parquet", batch=BATCHES, contig=config["contigs"])
+PARTS = expand("results/parts/{batch}.{contig}", batch=BATCHES, contig=config["contigs"])
 
 
 rule join:
-    """All parts as one table, every person's gene once; a few rows are in memory at a time."""
+    """All parts as one file, every person's gene once; a few rows are in memory at a time."""
     input:
         parts=PARTS,
         script=workflow.source_path("../scripts/join.py"),

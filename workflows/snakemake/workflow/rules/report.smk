@@ -2,7 +2,7 @@
 rule report:
     """The match reports of all parts as one page, and a table with a row a person."""
     input:
-        reports=[f"{part}.report.json" for part in PARTS],
+        parts=PARTS,
         evaluation="results/evaluation.tsv" if "expression" in config else [],
         script=workflow.source_path("../scripts/report.py"),
     output:
@@ -16,4 +16,4 @@ rule report:
         "../envs/variantformer.yaml"
     shell:
         "python {input.script:q} --page {output.page:q} --people {output.people:q} {params.evaluation:q}"
-        " {input.reports:q} > {log:q} 2>&1"
+        " {input.parts:q} > {log:q} 2>&1"

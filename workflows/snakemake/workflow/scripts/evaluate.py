@@ -6,7 +6,7 @@ silence: columns ``measured_only`` and ``predicted_only`` of the summary.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,46 +45,50 @@ def measured_values(path: Path, tissues: list[str]) -> pd.DataFrame:
     return pd.concat(frames).groupby(KEY, sort=False, as_index=False)["measured"].mean()
 
 
-def predicted_values(path: Path, people: set[str]) -> pd.DataFrame:
+def predicted_values(predictions: ds.Dataset, people: set[str]) -> pd.DataFrame:
     """The predictions of some people as sample, tissue, gene, predicted (log1p TPM), without those that are no number.
 
     Raises:
         InputError: the predictions are in another unit.
     """
-    table = ds.dataset(path)
-    if "log1p_tpm" not in table.schema.names:
+    if "log1p_tpm" not in predictions.schema.names:
         raise InputError(
-            "is not in log1p TPM",
-            file=path,
+            "the predictions are not in log1p TPM",
             remedy="Evaluate models of TPM only, or leave expression out of the config.",
         )
-    chosen = table.to_table(
-        columns=["sample", "tissue", "gene_id", "log1p_tpm"], filter=ds.field("sample").isin(sorted(people))
+    # Names are compared as text: columns of names are dictionaries, and each file has its own.
+    chosen = predictions.to_table(
+        columns={
+            "sample": ds.field("sample").cast("string"),
+            "tissue": ds.field("tissue").cast("string"),
+            "gene_id": ds.field("gene_id").cast("string"),
+            "log1p_tpm": ds.field("log1p_tpm"),
+        },
+        filter=ds.field("sample").cast("string").isin(sorted(people)),
     ).to_pandas()
     chosen["gene"] = [str(gene).partition(".")[0] for gene in chosen.pop("gene_id")]
     return chosen.rename(columns={"log1p_tpm": "predicted"}).dropna(subset=["predicted"])
 
 
-def tissues_of(path: Path) -> list[str]:
+def tissues_of(predictions: ds.Dataset) -> list[str]:
     """The tissues of the predictions, in their order."""
-    names: dict[str, None] = {}
-    for batch in ds.dataset(path).to_batches(columns=["tissue"]):
-        names.update(dict.fromkeys(batch.column(0).unique().to_pylist()))
-    return list(names)
+    first = next(iter(predictions.get_fragments())).to_table(columns=["tissue"])
+    return list(dict.fromkeys(first.column(0).cast("string").to_pylist()))
 
 
-def evaluate(predictions: Path, expression: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def evaluate(parts: Sequence[Path], expression: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a tissue (and one for all), and a row a tissue's gene.
 
     Raises:
         InputError: the tables have nothing in common, or cannot be used.
     """
+    predictions = ds.dataset([ds.dataset(part, format="parquet") for part in parts])
     measured = measured_values(expression, tissues_of(predictions))
     predicted = predicted_values(predictions, set(measured["sample"]))
     both = measured.merge(predicted, on=KEY, how="outer", indicator=True)
     if not (both["_merge"] == "both").any():
         raise InputError(
-            f"no value of a person, tissue and gene is in {predictions} too",
+            "no value of a person, tissue and gene is among the predictions too",
             file=expression,
             remedy="Name donors, tissues and genes as the predictions do.",
         )
@@ -134,13 +138,13 @@ def _by_tissue(both: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--predictions", type=Path, required=True, help="Parquet, as `variantformer predict` writes it")
+    parser.add_argument("parts", nargs="+", type=Path, help="datasets of `variantformer predict -o FOLDER/`")
     parser.add_argument("--expression", type=Path, required=True, help="tidy table: donor, tissue, gene_id, tpm")
     parser.add_argument("--output", type=Path, required=True, help="TSV: a row a tissue")
     parser.add_argument("--genes", type=Path, required=True, help="TSV: a row a tissue's gene")
     arguments = parser.parse_args()
     try:
-        summary, genes = evaluate(arguments.predictions, arguments.expression)
+        summary, genes = evaluate(arguments.parts, arguments.expression)
     except InputError as error:
         parser.exit(1, f"{error}\n")
     for table, path in ((summary, arguments.output), (genes, arguments.genes)):

@@ -1,4 +1,4 @@
-"""Join the tables of `variantformer predict` into one; batch by batch, so that memory does not grow with the people."""
+"""Join datasets of `variantformer predict -o FOLDER/` into one table, so that memory does not grow with the people."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from variantformer_hf.errors import InputError
@@ -19,39 +20,48 @@ def join(parts: Sequence[Path], output: Path) -> int:
         InputError: a part has other columns or tissues than the first, does not have each of its people in each of its
             genes, or has a person's gene that an earlier one has.
     """
-    columns = pq.read_schema(parts[0]).remove_metadata()
+    columns = _opened(parts[0]).schema.remove_metadata()
     tissues: frozenset[str] | None = None
     # Which genes are there already of each group of people; a group is in one place.
     groups: dict[frozenset[str], set[str]] = {}
     rows = 0
     with whole_file(output) as partial, pq.ParquetWriter(partial, columns) as writer:
         for path in parts:
-            with pq.ParquetFile(path) as part:
-                if part.schema_arrow.remove_metadata() != columns:
-                    raise InputError(
-                        f"has other columns than {parts[0]}", file=path, remedy="Make both with the same version."
-                    )
-                people, genes, of_part = (_values(part, name) for name in ("sample", "gene_id", "tissue"))
-                if tissues is not None and of_part != tissues:
-                    raise InputError(f"has other tissues than {parts[0]}", file=path, remedy="Make the part anew.")
-                tissues = of_part
-                if part.metadata.num_rows != len(people) * len(genes) * len(tissues):
-                    raise InputError(
-                        f"has {part.metadata.num_rows:,} rows, not one for each of {len(people):,} people, "
-                        f"{len(genes):,} genes and {len(tissues):,} tissues",
-                        file=path,
-                        remedy="Make the part anew.",
-                    )
-                _claim(groups, people, genes, path)
-                for batch in part.iter_batches():
-                    writer.write_table(pa.Table.from_batches([batch]).cast(columns))
-                rows += part.metadata.num_rows
+            part = _opened(path)
+            if part.schema.remove_metadata() != columns:
+                raise InputError(
+                    f"has other columns than {parts[0]}", file=path, remedy="Make both with the same version."
+                )
+            people, genes, of_part = (_values(part, name) for name in ("sample", "gene_id", "tissue"))
+            if tissues is not None and of_part != tissues:
+                raise InputError(f"has other tissues than {parts[0]}", file=path, remedy="Make the part anew.")
+            tissues = of_part
+            count = part.count_rows()
+            if count != len(people) * len(genes) * len(tissues):
+                raise InputError(
+                    f"has {count:,} rows, not one for each of {len(people):,} people, {len(genes):,} genes and "
+                    f"{len(tissues):,} tissues",
+                    file=path,
+                    remedy="Make the part anew.",
+                )
+            _claim(groups, people, genes, path)
+            # A file of a part at a time, each of which is small.
+            for fragment in part.get_fragments():
+                writer.write_table(fragment.to_table(schema=part.schema).cast(columns))
+            rows += count
     return rows
 
 
-def _values(part: pq.ParquetFile, column: str) -> frozenset[str]:
+def _opened(path: Path) -> ds.Dataset:
+    try:
+        return ds.dataset(path, format="parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"is no part of a result ({error})", file=path, remedy="Make the part anew.") from None
+
+
+def _values(part: ds.Dataset, column: str) -> frozenset[str]:
     found: set[str] = set()
-    for batch in part.iter_batches(columns=[column]):
+    for batch in part.to_batches(columns=[column]):
         found.update(pc.unique(batch.column(0)).cast(pa.string()).to_pylist())
     return frozenset(found)
 
@@ -73,7 +83,7 @@ def _claim(groups: dict[frozenset[str], set[str]], people: frozenset[str], genes
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+", type=Path, help="Parquet files")
+    parser.add_argument("parts", nargs="+", type=Path, help="folders")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file")
     arguments = parser.parse_args()
     try:

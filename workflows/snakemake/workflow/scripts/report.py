@@ -1,4 +1,4 @@
-"""Join match reports (OUTPUT.report.json) into one page, and a table with a row a person.
+"""Join the match reports of datasets (`variantformer predict -o FOLDER/`): one page, and a table with a row a person.
 
 All parts must come from the same model, version and settings: numbers of two runs are not one result.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from variantformer_hf.errors import InputError
 
@@ -41,14 +42,13 @@ class Joined:
     damage: list[str] = field(default_factory=list)
     rejected: dict[str, None] = field(default_factory=dict)
 
-    def add(self, report: Mapping[str, Any]) -> None:
-        """Count a part's people."""
-        for name, of_person in report["samples"].items():
+    def add(self, report: Mapping[str, Any], people: pa.Table) -> None:
+        """Count a part's people: a row of ``people`` is a person's counts on a chromosome."""
+        names = people.column("sample").to_pylist()
+        columns = {name: people.column(name).to_pylist() for name in people.column_names if _is_count(name)}
+        for place, name in enumerate(names):
             counts = self.people.setdefault(name, Counter())
-            total = of_person["total"]
-            counts.update({what: total[what] for what in COUNTS})
-            counts.update({f"skipped_{reason}": n for reason, n in total["skipped"].items()})
-            counts.update({f"genes_{status}": n for status, n in of_person["genes_by_status"].items()})
+            counts.update({what: values[place] for what, values in columns.items() if values[place] or what in COUNTS})
         agreement = report.get("reference_agreement") or {}
         self.checked += agreement.get("checked", 0)
         self.matched += agreement.get("matched", 0)
@@ -56,34 +56,39 @@ class Joined:
         self.rejected.update(dict.fromkeys(map(str, report["rejected"])))
 
 
-def join_reports(paths: Sequence[Path]) -> Joined:
+def _is_count(column: str) -> bool:
+    return column in COUNTS or column.startswith(("skipped_", "genes_"))
+
+
+def join_reports(parts: Sequence[Path]) -> Joined:
     """Read them.
 
     Raises:
         InputError: one is no match report, or was made with something else than the first.
     """
     joined: Joined | None = None
-    for path in paths:
-        report = _read(path)
+    for part in parts:
+        report, people = _read(part)
         joined = joined or Joined({what: report[what] for what in SAME})
         for what, first in joined.made_with.items():
             if report[what] != first:
                 raise InputError(
-                    f"was made with another {what} than {paths[0]}", file=path, remedy="Make all parts anew, alike."
+                    f"was made with another {what} than {parts[0]}", file=part, remedy="Make all parts anew, alike."
                 )
-        joined.add(report)
+        joined.add(report, people)
     assert joined is not None
     return joined
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(part: Path) -> tuple[dict[str, Any], pa.Table]:
     try:
-        report = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError("is no match report", file=path, remedy="Make the part anew.") from error
-    if not isinstance(report, dict) or not {*SAME, "samples", "damage", "rejected"} <= set(report):
-        raise InputError("is no match report", file=path, remedy="Make the part anew.")
-    return report
+        report = json.loads((part / "_report.json").read_text())
+        tables = [pa.ipc.open_file(part / name).read_all() for name in report["samples"]["tables"]]
+        if not set(SAME) <= set(report):
+            raise KeyError(SAME)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("has no match report that can be read", file=part, remedy="Make the part anew.") from error
+    return report, pa.concat_tables(tables)
 
 
 def table_of_people(joined: Joined) -> pd.DataFrame:
@@ -139,19 +144,19 @@ def _table(frame: pd.DataFrame) -> list[str]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reports", nargs="+", type=Path, help="OUTPUT.report.json of each part")
+    parser.add_argument("parts", nargs="+", type=Path, help="datasets of `variantformer predict -o FOLDER/`")
     parser.add_argument("--page", type=Path, required=True, help="Markdown")
     parser.add_argument("--people", type=Path, required=True, help="TSV: a row a person")
     parser.add_argument("--evaluation", type=Path, help="TSV of evaluate.py")
     arguments = parser.parse_args()
     try:
-        joined = join_reports(arguments.reports)
+        joined = join_reports(arguments.parts)
     except InputError as error:
         parser.exit(1, f"{error}\n")
     people = table_of_people(joined)
     people.to_csv(arguments.people, sep="\t", index=False)
     evaluation = pd.read_csv(arguments.evaluation, sep="\t") if arguments.evaluation else None
-    arguments.page.write_text(page(joined, people, len(arguments.reports), evaluation))
+    arguments.page.write_text(page(joined, people, len(arguments.parts), evaluation))
 
 
 if __name__ == "__main__":
