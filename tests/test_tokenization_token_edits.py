@@ -99,6 +99,24 @@ def test_compiled_encoding_equals_the_tokenizer(seed: int, tokenizer: DnaTokeniz
     assert [ids.tolist() for ids in tokenizer.encode_sequences(texts)] == calls
 
 
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_numba), False])
+def test_texts_are_encoded_where_they_lie_in_either_direction(compiled: bool) -> None:
+    tokenizer = trained(2, 300)
+    tokenizer.merge_table.__dict__["is_compiled"] = compiled
+    complement = np.frombuffer(bytes.maketrans(b"ACGT", b"TGCA"), dtype=np.uint8)
+    text = random_text(random.Random(5), 300, removed="N")
+    turned = text[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    characters, first, last = np.frombuffer(text.encode(), np.uint8), np.array([0, 40, 10]), np.array([300, 40, 77])
+    for texts, whole in (
+        (Slices(characters, first, last), text),
+        (Slices(characters, first, last, complement), turned),
+    ):
+        found = tokenizer.encode_slices(texts)
+        wanted = tokenizer.encode_sequences([whole[start:end] for start, end in zip(first, last, strict=True)])
+        assert [found[row].tolist() for row in range(3)] == [each.tolist() for each in wanted]
+        assert found.lengths.tolist()[1] == 0
+
+
 @needs_numba
 def test_a_window_that_grows_too_long_is_encoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = TOKENIZERS[0]

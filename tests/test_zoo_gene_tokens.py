@@ -18,7 +18,6 @@ from variantformer_hf.genome.genes import Gene
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.zoo.gene_regions import GeneRegions, gene_sequences
-from variantformer_hf.zoo.variantformer import reference_tokens as module
 from variantformer_hf.zoo.variantformer.gene_tokens import GeneTokens, model_inputs
 from variantformer_hf.zoo.variantformer.personal_tokens import PersonalTokens
 from variantformer_hf.zoo.variantformer.reference_tokens import ReferenceTokens
@@ -129,7 +128,7 @@ def test_elements_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         )
     ]
     first = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])
-    monkeypatch.setattr(module, "encoded_texts", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(type(PROCESSOR.tokenizer), "encode_slices", lambda *_: pytest.fail("encoded again"))
     again = PersonalTokens(person, stretch, genes, reference, PROCESSOR.tokenizer).gene(genes[0])
     assert np.array_equal(first.elements.ragged().values, again.elements.ragged().values)
     assert not again.differs.any()

@@ -13,7 +13,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import TokenizersBackend
 
 from ..errors import UNREADABLE, InputError, unreadable
-from .token_edits import MergeTable
+from .token_edits import MergeTable, Ragged, Slices, ragged
 
 logger = logging.getLogger(__name__)
 
@@ -140,13 +140,17 @@ class DnaTokenizer(TokenizersBackend):
             One (tokens,) int32 array a sequence; empty for a sequence without a letter of the alphabet.
         """
         if self.merge_table.is_compiled:
-            return [self._compiled(sequence) for sequence in sequences]
+            texts = [np.frombuffer(each.encode("latin-1", errors="replace"), dtype=np.uint8) for each in sequences]
+            tokens = self.merge_table.encode(ragged(texts, np.uint8).slices())
+            return [tokens[row] for row in range(len(tokens))]
         return self._encoded_in_batches(sequences)
 
-    def _compiled(self, sequence: str) -> np.ndarray:
-        text = np.frombuffer(sequence.encode("latin-1", errors="replace"), dtype=np.uint8)
-        ids = self.merge_table.encode(text)
-        return self._encoded_in_batches([sequence])[0] if ids is None else ids
+    def encode_slices(self, texts: Slices) -> Ragged:
+        """As :meth:`encode_sequences`, of (characters,) uint8 where they lie."""
+        if self.merge_table.is_compiled:
+            return self.merge_table.encode(texts)
+        sequences = [texts[row].tobytes().decode("latin-1") for row in range(len(texts))]
+        return ragged(self._encoded_in_batches(sequences), np.int32)
 
     def _encoded_in_batches(self, sequences: Sequence[str]) -> list[np.ndarray]:
         # The saved normaliser is 14 passes over each sequence; one pass here, then the merges alone.

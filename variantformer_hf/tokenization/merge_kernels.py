@@ -1,26 +1,25 @@
 """Byte-pair merging, compiled with numba where that is installed (the extra ``fast``).
 
-Both kernels rest on one property of byte-pair encodings whose every token encodes to itself: tokens are the encoding of
-their text exactly when each two neighbours are the encoding of theirs. So text can be encoded piece by piece, and an
-edit changes tokens only as far as neighbours stop being such pairs. A piece is encoded together with a token on either
-side of it; where these come out as they went in, the rest fits.
+They rest on one property of byte-pair encodings whose every token encodes to itself: tokens are the encoding of
+their text exactly when each two neighbours are the encoding of theirs. So an edit changes tokens only as
+far as neighbours stop being such pairs. What is changed is encoded together with a token on either side of it; where
+these come out as they went in, the rest fits.
 """
 
 import numpy as np
 
 from ..compiled import HAS_NUMBA, njit
 
-__all__ = ["HAS_NUMBA", "LONGEST_WINDOW", "NO_MERGE", "edit_tokens", "encode_text"]
+__all__ = ["HAS_NUMBA", "LONGEST_WINDOW", "NO_MERGE", "edit_tokens", "merge"]
 
 NO_MERGE = np.int32(2**30)
 # Letters of a window at most; beyond, the caller encodes the whole sequence.
 LONGEST_WINDOW = 4_096
-_STEP = 48
 _FIRST_CONTEXT = 1
 
 
 @njit(cache=True, nogil=True)
-def _merge(ids, n, ranks, rank_of_pair, token_of_rank):  # type: ignore[no-untyped-def]
+def merge(ids, n, ranks, rank_of_pair, token_of_rank):  # type: ignore[no-untyped-def]
     """Merge ``ids[:n]`` in place, lowest rank first and leftmost among equals; the number of tokens left."""
     for place in range(n - 1):
         ranks[place] = rank_of_pair[ids[place], ids[place + 1]]
@@ -41,54 +40,6 @@ def _merge(ids, n, ranks, rank_of_pair, token_of_rank):  # type: ignore[no-untyp
         if at < n - 1:
             ranks[at] = rank_of_pair[ids[at], ids[at + 1]]
     return n
-
-
-@njit(cache=True, nogil=True)
-def encode_text(text, letter_ids, rank_of_pair, token_of_rank, letters, letters_first, out):  # type: ignore[no-untyped-def]
-    """Encode characters into ``out``; the number of tokens, -1 where a window grew too long.
-
-    Args:
-        text: (n,) uint8 characters; those whose ``letter_ids`` is 0 are removed and split the text.
-        letter_ids: (256,) int32.
-        rank_of_pair: (V, V) int32; token_of_rank: (merges,) int32.
-        letters, letters_first: token -> its letters' ids, one behind the other, and where they begin (V + 1).
-        out: (n,) int32.
-    """
-    window = np.empty(LONGEST_WINDOW + _STEP, dtype=np.int32)
-    ranks = np.empty(LONGEST_WINDOW + _STEP, dtype=np.int32)
-    n_out = 0
-    first_of_piece = 0
-    cursor = 0
-    while cursor < len(text):
-        if letter_ids[text[cursor]] == 0:
-            cursor += 1
-            first_of_piece = n_out
-            continue
-        stop = cursor
-        while stop < len(text) and stop - cursor < _STEP and letter_ids[text[stop]] != 0:
-            stop += 1
-        context = _FIRST_CONTEXT
-        while True:
-            left = max(first_of_piece, n_out - context)
-            n = 0
-            for token in range(left, n_out):
-                for place in range(letters_first[out[token]], letters_first[out[token] + 1]):
-                    if n >= LONGEST_WINDOW:
-                        return -1
-                    window[n] = letters[place]
-                    n += 1
-            for place in range(cursor, stop):
-                window[n] = letter_ids[text[place]]
-                n += 1
-            n = _merge(window, n, ranks, rank_of_pair, token_of_rank)
-            if left == first_of_piece or window[0] == out[left]:
-                break
-            context *= 2
-        for place in range(n):
-            out[left + place] = window[place]
-        n_out = left + n
-        cursor = stop
-    return n_out
 
 
 @njit(cache=True, nogil=True)
@@ -185,7 +136,7 @@ def edit_tokens(  # type: ignore[no-untyped-def]
                 if n > LONGEST_WINDOW:
                     done[row] = False
                     break
-                n = _merge(window, n, ranks, rank_of_pair, token_of_rank)
+                n = merge(window, n, ranks, rank_of_pair, token_of_rank)
                 left_fits = left == base or (n > 0 and window[0] == out[left])
                 right_fits = (token == last_token and context < right_context) or (
                     context > 0 and n > 0 and window[n - 1] == tokens[token - 1]

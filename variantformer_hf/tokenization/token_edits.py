@@ -170,11 +170,60 @@ class MergeTable:
         """Whether the compiled kernels can be used."""
         return merge_kernels.HAS_NUMBA and self.is_editable
 
-    def encode(self, text: np.ndarray) -> np.ndarray | None:
-        """(tokens,) int32 of (n,) uint8 characters by the compiled kernel; None where that gives up."""
-        out = np.empty(len(text), dtype=np.int32)
-        count = merge_kernels.encode_text(text, self.letter_ids, *self._pairs, self._letters, self._letters_first, out)
-        return None if count < 0 else out[:count].copy()
+    @cached_property
+    def _spelled(self) -> tuple[np.ndarray, ...]:
+        """What ``greedy_kernels`` read: kinds of characters, the tokens by their letters, and which ones fit."""
+        from .greedy_kernels import REMOVED
+
+        kinds = np.full(256, REMOVED, dtype=np.uint8)
+        kind_of_id = {identity: kind for kind, identity in enumerate(sorted(set(self.letter_ids[self.letter_ids > 0])))}
+        for character in np.flatnonzero(self.letter_ids).tolist():
+            kinds[character] = kind_of_id[self.letter_ids[character]]
+        nodes: list[dict[int, int]] = [{}]
+        tokens_at = [-1]
+        shorter = np.full(self.size, -1, dtype=np.int32)
+        for token in np.argsort(self.token_length, kind="stable").tolist():
+            node = 0
+            for letter in self._letters[self._letters_first[token] : self._letters_first[token + 1]].tolist():
+                if tokens_at[node] >= 0:
+                    shorter[token] = tokens_at[node]
+                if kind_of_id[letter] not in nodes[node]:
+                    nodes[node][kind_of_id[letter]] = len(nodes)
+                    nodes.append({})
+                    tokens_at.append(-1)
+                node = nodes[node][kind_of_id[letter]]
+            if node:
+                tokens_at[node] = token
+        children = np.zeros((len(nodes), len(kind_of_id)), dtype=np.int32)
+        for node, behind in enumerate(nodes):
+            for kind, child in behind.items():
+                children[node, kind] = child
+        fits = np.zeros((self.size, self.size), dtype=np.uint8)
+        return kinds, children, np.array(tokens_at, dtype=np.int32), shorter, fits
+
+    def encode(self, texts: Slices) -> Ragged:
+        """Tokens of texts, int32, by the compiled kernel; characters that are no letters are removed."""
+        from .greedy_kernels import encode_slices
+
+        kinds, *spelled = self._spelled
+        is_forward = texts.complement is None
+        out = np.empty(int(texts.lengths.sum()), dtype=np.int32)
+        first = np.zeros(len(texts) + 1, dtype=np.int64)
+        encode_slices(
+            texts.values,
+            0 if is_forward else len(texts.values) - 1,
+            1 if is_forward else -1,
+            kinds if texts.complement is None else kinds[texts.complement],
+            texts.first,
+            texts.last,
+            *spelled,
+            *self._pairs,
+            self._letters,
+            self._letters_first,
+            out,
+            first,
+        )
+        return Ragged(out[: first[-1]].copy(), first)
 
     def edit(self, texts: Slices, tokens: Slices, edits: TextEdits) -> tuple[Ragged, np.ndarray]:
         """Tokens of texts after edits.

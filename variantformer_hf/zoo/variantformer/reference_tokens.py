@@ -7,7 +7,7 @@ import numpy as np
 from ...genome.stretch import PersonalStretch
 from ...tokenization import DnaTokenizer
 from ...tokenization.token_edits import Ragged, bounds
-from .region_texts import encoded_texts, region_texts
+from .region_texts import region_texts
 from .token_rows import TokenRows
 
 _NO_TOKENS = np.zeros(0, dtype=np.int32)
@@ -54,7 +54,7 @@ class ReferenceTokens:
                 self._first[:], self._used, self._values = -1, 0, np.zeros(1 << 16, dtype=np.int32)
                 missing = np.arange(len(rows))
             texts = region_texts(stretch, starts[missing], ends[missing], reverse=reverse)
-            found = encoded_texts(self._tokenizer, texts)
+            found = self._tokenizer.encode_slices(texts)
             self._keep(strand, rows[missing], found)
             length = self._tokenizer.merge_table.token_length[found.values]
             total = bounds(length)
@@ -70,7 +70,7 @@ class ReferenceTokens:
         key = (chrom, start, end, reverse)
         if key not in self._windows:
             texts = region_texts(stretch, np.array([start]), np.array([end]), reverse=reverse)
-            tokens = encoded_texts(self._tokenizer, texts).values
+            tokens = self._tokenizer.encode_slices(texts).values
             editable = int(self._tokenizer.merge_table.token_length[tokens].sum()) == end - start
             self._windows[key] = tokens, editable
             if len(self._windows) > self._most_windows:

@@ -24,12 +24,6 @@ def region_texts(stretch: PersonalStretch, starts: np.ndarray, ends: np.ndarray,
     return Slices(bases, starts - low, ends - low)
 
 
-def encoded_texts(tokenizer: DnaTokenizer, texts: Slices) -> Ragged:
-    """Tokens of texts."""
-    sequences = [texts[row].tobytes().decode("latin-1") for row in range(len(texts))]
-    return ragged(tokenizer.encode_sequences(sequences), np.int32)
-
-
 def oriented_edits(edits: RegionEdits, rows: np.ndarray, texts: Slices, *, reverse: bool) -> TextEdits:
     """The edits of some regions, by their places in the regions' oriented texts."""
     counts = np.diff(edits.offsets)[rows]
