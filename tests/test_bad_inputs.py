@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from small_cohort import SmallCohort
 from small_model import LENGTH, SmallWorld
 
+from variantformer_hf.cli.output_lock import OutputLock
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.zoo.companions import write_companions
 
@@ -827,6 +828,68 @@ def _(d: Desk) -> list[object]:
     d.text("o.csv.parts/run.json", '{"key": "another"}')
     d.text("o.csv.parts/genes-1.parquet", "what another run has done")
     return predict(d, "-o", d.folder / "o.csv")
+
+
+@bad("predict: a dataset of another run", "another run", "differs in: tissues")
+def _(d: Desk) -> list[object]:
+    finished = run(*predict(d, "--vcf", d.vcf, "-o", f"{d.folder}/d/", "--tissue", "liver"))
+    assert finished.returncode == 0, finished.stderr
+    return predict(d, "--vcf", d.vcf, "-o", f"{d.folder}/d/")
+
+
+@bad("predict: a dataset in a folder of other files", "is no folder of predictions", "mine/notes.txt")
+def _(d: Desk) -> list[object]:
+    (d.folder / "d" / "mine").mkdir(parents=True)
+    d.text("d/mine/notes.txt", "x")
+    return predict(d, "--vcf", d.vcf, "-o", f"{d.folder}/d/", "--overwrite")
+
+
+@bad("predict: a dataset that another run writes", "another run writes this output")
+def _(d: Desk) -> list[object]:
+    (d.folder / "d").mkdir()
+    OutputLock(d.folder / "d" / ".lock")
+    return predict(d, "--vcf", d.vcf, "-o", f"{d.folder}/d/")
+
+
+bad("predict: a dataset with a record that cannot be read", "chr1:2000", "an allele that the record does not have")(
+    lambda d: predict(d, "--vcf", d.person(record(2_000, d.ref, d.alt, "0/5")), "-o", f"{d.outputs}/d/")
+)
+bad("predict: a dataset in a layout of a table", "wide", "export")(
+    lambda d: predict(d, "-o", f"{d.outputs}/d/", "--format", "wide")
+)
+bad("predict: a dataset with embeddings beside it", "--embeddings")(
+    lambda d: predict(d, "-o", f"{d.outputs}/d/", "--embeddings", d.out("e.safetensors"))
+)
+bad("predict: halves of numbers in a table", "--format zarr")(lambda d: predict(d, "--dtype", "float16"))
+bad("predict: a folder that is no dataset", "is a folder, and no dataset", "end the name in /")(
+    lambda d: predict(d, "-o", d.folder)
+)
+bad("predict: a dataset that cannot be written", "/proc")(lambda d: predict(d, "-o", "/proc/d/"))
+bad("export: a folder that is not there", "none", "is no folder of predictions")(
+    lambda d: ["export", d.folder / "none", "-o", d.out()]
+)
+bad("export: a layout and a suffix that do not go together", "h5ad")(
+    lambda d: ["export", d.folder, "-o", d.out(), "--format", "h5ad"]
+)
+
+
+def exported(desk: Desk, *more: object, spoil: str | None = None) -> list[object]:
+    """A dataset, maybe with one of its files gone."""
+    finished = run(*predict(desk, "--vcf", desk.vcf, "-o", f"{desk.folder}/d/"))
+    assert finished.returncode == 0, finished.stderr
+    if spoil is not None:
+        next((desk.folder / "d").glob(spoil)).unlink()
+    return ["export", desk.folder / "d", "-o", desk.out(), *more]
+
+
+bad("export: a gene that is not there", "gene 'MINUS'", code=3)(lambda d: exported(d, "--gene", "MINUS"))
+bad("export: a tissue that is not there", "tissue 'livver'", "mean liver", code=3)(
+    lambda d: exported(d, "--tissue", "livver")
+)
+bad("export: a sample that is not there", "'Nobody'")(lambda d: exported(d, "--sample", "Nobody"))
+bad("export: a dataset that is not finished", "is not finished")(lambda d: exported(d, spoil="_manifest.json"))
+bad("export: a dataset without a file", "damaged, or gone")(lambda d: exported(d, spoil="chr1/*.parquet"))
+bad("export: a dataset without its description", "_run.json")(lambda d: exported(d, spoil="_run.json"))
 
 
 @bad("predict: a store of another model", "store")

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from small_cohort import SmallCohort
 
+from variantformer_hf import PredictionDataset
 from variantformer_hf.data.splits import split_donors
 from variantformer_hf.simulation.genome import write_simulation
 from variantformer_hf.simulation.model import write_demo_model
@@ -45,7 +46,9 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     (folder / "variants.tsv").write_text("chrom\tpos\tref\talt\n" + "".join(rows))
     output = ["-o", "FOLDER/out.csv"]
     effects = ["effects", *inputs, "--variants", str(folder / "variants.tsv"), "--zygosity", "hom", *output]
-    return {"predict": ["predict", *inputs, *output], "effects": effects}
+    dataset = ["predict", *inputs, "-o", "FOLDER/out/"]
+    array = ["predict", *inputs, "-o", "FOLDER/out", "--format", "zarr"]
+    return {"predict": ["predict", *inputs, *output], "effects": effects, "dataset": dataset, "array": array}
 
 
 def check_tables(folder: Path, found: list[dict[str, Any]], left: tuple[str, ...]) -> None:
@@ -129,6 +132,52 @@ def test_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]
 @pytest.mark.parametrize("command", ["predict", "effects"])
 def test_out_of_room_at_twenty_points(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
     out_of_room(tmp_path, commands, command, 20)
+
+
+def datasets(
+    tmp_path: Path, commands: dict[str, list[str]], command: str, how: str, points: int
+) -> list[dict[str, Any]]:
+    """Every run ended with the files of the undisturbed one, and nothing else."""
+    found = runs(tmp_path / "runs", commands[command], how, points)
+    folders = [tmp_path / "runs" / name / "out" for name in ("whole", *map(str, range(points)))]
+    names = [sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) for folder in folders]
+    tables = [PredictionDataset(folder).to_pandas() for folder in folders]
+    for point, each in enumerate(found, start=1):
+        assert each["codes"][1] == 0, each
+        assert "Traceback" not in "".join(each["said"]), each
+        assert names[point] == names[0], each
+        pd.testing.assert_frame_equal(tables[point], tables[0], atol=2e-5, rtol=0)
+        assert len(pd.read_parquet(folders[point])) == len(tables[0]) if command == "dataset" else True
+    assert len(names[0]) > 12
+    return found
+
+
+def test_a_dataset_killed_at_some_moments(tmp_path: Path, commands: dict[str, list[str]]) -> None:
+    for each in datasets(tmp_path, commands, "dataset", "SIGKILL", FEW):
+        assert each["codes"][0] in (0, -9), each
+
+
+def test_a_dataset_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]]) -> None:
+    found = datasets(tmp_path, commands, "dataset", "full", FEW)
+    assert found[0]["codes"][0] == 1
+    for each in found:
+        if each["codes"][0]:
+            assert "is larger than a file may be here. Raise the limit" in each["said"][0].splitlines()[-1], each
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "full"])
+@pytest.mark.parametrize("command", ["dataset", "array"])
+def test_a_dataset_disturbed_at_many_moments(
+    tmp_path: Path, commands: dict[str, list[str]], command: str, how: str
+) -> None:
+    found = datasets(tmp_path, commands, command, how, 20)
+    if how == "SIGKILL":
+        assert sum(any("_units/" in path for path in each["left"]) for each in found) > 5
+    for each in found:
+        if how == "SIGTERM" and each["codes"][0]:
+            last = each["said"][0].strip().splitlines()[-1]
+            assert ("keeps what is done" in last) == any("_units/" in path for path in each["left"]), each
 
 
 def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list[dict[str, Any]]:

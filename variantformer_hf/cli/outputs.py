@@ -165,13 +165,20 @@ def claim(
     return output
 
 
-def claim_folder(folder: Path, *, kept: Callable[[], str], is_new: bool = False) -> None:
+def claim_folder(
+    folder: Path,
+    *,
+    kept: Callable[[], str],
+    is_new: bool = False,
+    forget_empty: Callable[[Path], None] = lambda _: None,
+) -> None:
     """Make a folder this command's own until it ends.
 
     Args:
         folder: the folder; made where it is not there, and removed where nothing was written into it.
         kept: what to say is kept where the command ends badly.
         is_new: the folder is made by the command itself, as a whole: its lock lies beside it.
+        forget_empty: removes what is worth nothing at the end, in a folder that is still there.
 
     Raises:
         InputError: another run writes it.
@@ -185,6 +192,8 @@ def claim_folder(folder: Path, *, kept: Callable[[], str], is_new: bool = False)
     missing = [each for each in (inner, *inner.parents) if not each.exists()]
 
     def remove_empty() -> None:
+        if folder.is_dir():
+            forget_empty(folder)
         for each in missing:
             if not each.is_dir() or any(each.iterdir()):
                 return

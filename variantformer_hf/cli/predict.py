@@ -222,7 +222,7 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
     Raises:
         InputError: an output of another kind is asked for in the same breath; see ``claim`` and ``claim_folder``.
     """
-    from ..inference.run_folder import UNITS_FOLDER, is_run_folder
+    from ..inference.run_folder import UNITS_FOLDER, forget_empty, is_run_folder
     from ..report.tables import check_format
 
     if dtype != "float32" and layout != "zarr":
@@ -244,7 +244,7 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
             some = any((Path(folder) / UNITS_FOLDER).glob("*"))
             return f"{folder} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
 
-        claim_folder(Path(folder), kept=kept)
+        claim_folder(Path(folder), kept=kept, forget_empty=forget_empty)
         return folder
     if Path(output).is_dir():
         raise InputError(

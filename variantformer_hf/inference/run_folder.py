@@ -243,6 +243,16 @@ def is_run_folder(place: str | Path) -> bool:
     return named_files(place).has(RUN_FILE)
 
 
+def forget_empty(folder: Path) -> None:
+    """Remove what a run wrote into a local folder before its first unit, so that it stands in the way of no other."""
+    names = list(named_files(folder).names())
+    if all(name in (RUN_FILE, *UnitArrays.of_any_run()) for name in names):
+        for name in names:
+            (folder / name).unlink()
+        for inner in {folder / name.partition("/")[0] for name in names if "/" in name}:
+            inner.rmdir()
+
+
 def _contents_at(files: NamedFiles) -> RunContents | None:
     try:
         return RunContents.unpacked(files.read(RUN_FILE))
