@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import MinProbabilityOption, given_file
+from .options import AddressOption, EngineOption, MinProbabilityOption, given_file
 from .outputs import say_what_is_kept
 from .progress import progress
+from .settings import chosen_engine
 
 if TYPE_CHECKING:
     from ..genome.cohort_rows import Reading
@@ -39,6 +40,8 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes, a contig each at a time; all cores by default.")
     ] = None,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the store anew if there is one.")] = False,
 ) -> None:
     """Keep a cohort's genotypes in columns, by person; `predict` finds them by itself.
@@ -66,9 +69,12 @@ def ingest(
         say_what_is_kept(lambda: "Contigs that are done are kept: the same command goes on.")
         size = sum(plan.path.stat().st_size for plan in plans)
         with progress("reading", "contigs") as on_contig:
-            build_stores(
-                plans, engine=_engine(workers, size, sum(len(plan.contigs) for plan in plans)), on_contig=on_contig
+            n_contigs = sum(len(plan.contigs) for plan in plans)
+            is_here = engine == "process" and address is None
+            units_on = (
+                _engine(workers, size, n_contigs) if is_here else chosen_engine(engine, address, workers, device="cpu")
             )
+            build_stores(plans, engine=units_on, on_contig=on_contig)
     for path in paths:
         folder = default_store(path)
         size = sum(file.stat().st_size for file in folder.iterdir())

@@ -11,12 +11,14 @@ from .options import (
     INPUTS,
     MACHINE,
     OUTPUT,
+    AddressOption,
     AllowUnusedOption,
     AllSamplesOption,
     AttentionOption,
     CompileOption,
     DeviceOption,
     EmbeddingsOption,
+    EngineOption,
     FastaOption,
     ForceCompanionsOption,
     GenesFileOption,
@@ -35,10 +37,11 @@ from .options import (
     SnpsOnlyOption,
     StoreOption,
     TissueOption,
+    WorkersOption,
 )
 from .outputs import Output, claim, claim_folder
 from .progress import progress
-from .settings import GenotypeSettings, ModelSettings, asked_samples, quiet_libraries
+from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, quiet_libraries
 
 if TYPE_CHECKING:
     from ..inference import PredictionDataset, PredictionResult
@@ -117,6 +120,9 @@ def predict(
     attention: AttentionOption = "auto",
     compile_layers: CompileOption = False,
     force_companions: ForceCompanionsOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what the run would take, and stop.", rich_help_panel=MACHINE),
@@ -139,6 +145,7 @@ def predict(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
+    units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(
         model,
         precision=precision,
@@ -194,6 +201,7 @@ def predict(
                 overwrite=overwrite,
                 on_plan=on_plan,
                 on_gene=on_gene,
+                engine=units_on,
                 **vars(request),
             )
         if is_first_process():
@@ -208,6 +216,7 @@ def predict(
             on_gene=on_gene,
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
+            engine=units_on,
             **vars(request),
         )
     if result.is_writer:

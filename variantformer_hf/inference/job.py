@@ -1,14 +1,14 @@
 """Predicting as a job: what a process opens once, and the units that it does then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import InputError
 from ..genome.cohort_files import GivenGenotypes
 from ..work.units import Unit
-from ..zoo.families import load_gene_model
+from ..zoo.gene_model import GeneModel
 from .predicted import PredictedUnit
 from .request import OpenedRequest, PredictionRequest, open_request
 from .run import PredictionRun
@@ -24,19 +24,6 @@ class UnitStore(Protocol):
 
     def write(self, unit: Unit, done: PredictedUnit) -> None:
         """Keep a unit."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """How a model is loaded, in whichever process.
-
-    Attributes:
-        model, revision, options: see ``load_gene_model``.
-    """
-
-    model: str | Path
-    revision: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +46,14 @@ class PredictionJob:
     """A run of predictions, see ``work.Job``.
 
     Attributes:
-        model: None = it was made in this process and is not to be had in another.
+        model: another process is sent what it was loaded from, see ``GeneModel.loaded_from``.
         fasta, vcf, request: as for ``ExpressionPredictor.run``.
         place: the run's folder, which was begun; None = in this process alone.
         limits: how much is held at a time.
         here: None = in another process.
     """
 
-    model: ModelSource | None
+    model: GeneModel
     fasta: str | Path
     vcf: GivenGenotypes | None
     request: PredictionRequest
@@ -75,20 +62,16 @@ class PredictionJob:
     here: OpenedHere | None = None
 
     def open(self) -> "PredictionWorker":
-        """Load the model and open the files.
+        """Open the files.
 
         Raises:
-            InputError: see ``open_request``; this is another process, and the model was made in the first one.
+            InputError: see ``open_request``.
         """
         here = self.here
         if here is None:
-            if self.model is None or self.place is None:
-                raise InputError(
-                    "a model that was made in memory cannot be sent to other processes",
-                    remedy="Load it from a folder: ExpressionPredictor.from_pretrained.",
-                )
-            model = load_gene_model(self.model.model, revision=self.model.revision, **self.model.options)
-            asked = open_request(model, self.fasta, self.vcf, self.request)
+            if self.place is None:
+                raise InputError("units of other processes are written into a folder", remedy="Give parts=FOLDER.")
+            asked = open_request(self.model, self.fasta, self.vcf, self.request)
             here = OpenedHere(asked, RunFolder.at(self.place))
         return PredictionWorker(here, self.request, self.limits)
 

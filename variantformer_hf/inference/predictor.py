@@ -10,14 +10,14 @@ from ..genome.genes import GeneTable
 from ..genome.options import GenotypeOptions
 from ..genome.reference import ReferenceGenome
 from ..work.in_process import InProcess
-from ..work.units import FailedUnit, Unit, check_all_done, run_units
+from ..work.units import Engine, FailedUnit, Unit, check_all_done, run_units
 from ..zoo.estimate import RunEstimate
 from ..zoo.families import load_gene_model
 from ..zoo.gene_model import GeneModel
 from ..zoo.outputs import TissueNames
 from .dataset import PredictionDataset
 from .finished_run import UnitsInMemory, finish_dataset, table_result
-from .job import ModelSource, OpenedHere, PredictionJob
+from .job import OpenedHere, PredictionJob
 from .planned_run import PlannedRun, estimate_of
 from .prediction import PredictionResult, check_table_memory
 from .processes import Processes, processes
@@ -37,11 +37,10 @@ class ExpressionPredictor:
     Args:
         model: the model.
         limits: how much a run holds at a time, and how often it is written; None = :class:`RunLimits` as it is.
-        source: how the model is loaded, for other processes; None = it was made in memory.
     """
 
-    def __init__(self, model: GeneModel, *, limits: RunLimits | None = None, source: ModelSource | None = None) -> None:
-        self.model, self.limits, self.source = model, limits or RunLimits(), source
+    def __init__(self, model: GeneModel, *, limits: RunLimits | None = None) -> None:
+        self.model, self.limits = model, limits or RunLimits()
 
     @classmethod
     def from_pretrained(
@@ -61,8 +60,7 @@ class ExpressionPredictor:
             InputError: there is no such model, or of another kind; a file of it is missing, cannot be read, or is
                 another model's (see ``check_companions``); an option that the family does not have.
         """
-        source = ModelSource(model, revision, options)
-        return cls(load_gene_model(model, revision=revision, **options), source=source)
+        return cls(load_gene_model(model, revision=revision, **options))
 
     @property
     def gene_table(self) -> GeneTable:
@@ -105,6 +103,7 @@ class ExpressionPredictor:
         on_gene: Callable[[int, int], None] | None = None,
         parts: str | Path | None = None,
         overwrite_parts: bool = False,
+        engine: Engine | None = None,
         **request: Any,
     ) -> PredictionResult:
         """Predict expression and report what was used.
@@ -120,6 +119,7 @@ class ExpressionPredictor:
             parts: folder for what is done while the run goes on; a run that finds its own unfinished parts there goes
                 on with the rest. It stays until :meth:`PredictionResult.remove_parts`. None = memory only.
             overwrite_parts: remove the parts of another run instead of refusing them.
+            engine: where units are done, e.g. ``RayEngine("auto")``, which needs ``parts``; None = in this process.
             **request: fields of :class:`PredictionRequest`, e.g. ``genes=["APOE"]``.
 
         Raises:
@@ -136,20 +136,21 @@ class ExpressionPredictor:
             self.limits.table_memory,
             "Ask for less, or write a dataset, which no memory holds as a whole: -o FOLDER/ (Python: write_dataset).",
         )
-        group = self._processes()
-        if parts is None and group.count > 1:
+        group, engine = self._processes(), engine or InProcess()
+        if parts is None and (group.count > 1 or not isinstance(engine, InProcess)):
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
-        estimate = planned.estimate(group.count) if on_plan is not None or parts is not None else None
+        n_workers = group.count * engine.workers
+        estimate = planned.estimate(n_workers) if on_plan is not None or parts is not None else None
         if on_plan is not None and estimate is not None:
             on_plan(estimate)
         store: RunFolder | UnitsInMemory = UnitsInMemory()
         cut = Cut(self.limits.people, len(asked.query.genes))
         if parts is not None and estimate is not None:
-            cut = planned.cut(self.limits, estimate.seconds * group.count, group.count)
+            cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers)
             store = self._begun(group, parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
             cut = store.contents.cut
         units = planned.units(cut)
-        self._do(planned, store, units, group, given=(fasta, vcf), place=parts, on_gene=on_gene)
+        self._do(planned, store, units, group, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
         result = table_result(planned, store, units, is_writer=group.rank == 0)
         group.wait()
         return result
@@ -165,6 +166,7 @@ class ExpressionPredictor:
         overwrite: bool = False,
         on_plan: Callable[[RunEstimate], None] | None = None,
         on_gene: Callable[[int, int], None] | None = None,
+        engine: Engine | None = None,
         **request: Any,
     ) -> PredictionDataset:
         """Predict expression into a dataset, a folder of many files: the whole is never in one memory.
@@ -179,6 +181,7 @@ class ExpressionPredictor:
                 of sample x gene x tissue).
             dtype: of the values of ``zarr``: ``float32`` or ``float16``.
             overwrite: remove the dataset of another run instead of refusing it.
+            engine: where units are done, e.g. ``RayEngine("auto")``; None = in this process.
             **request: as for :meth:`run`, without ``with_embeddings``.
 
         Raises:
@@ -191,14 +194,15 @@ class ExpressionPredictor:
                 "a dataset has no embeddings", remedy="Write them of some genes, with one table: -o FILE.parquet."
             )
         check_dtype(layout, dtype)
-        group = self._processes()
-        estimate = planned.estimate(group.count)
+        group, engine = self._processes(), engine or InProcess()
+        n_workers = group.count * engine.workers
+        estimate = planned.estimate(n_workers)
         if on_plan is not None:
             on_plan(estimate)
-        cut = planned.cut(self.limits, estimate.seconds * group.count, group.count, by_contig=layout == "parquet")
+        cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers, by_contig=layout == "parquet")
         folder = self._begun(group, dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
         units = planned.units(folder.contents.cut)
-        self._do(planned, folder, units, group, given=(fasta, vcf), place=dataset, on_gene=on_gene)
+        self._do(planned, folder, units, group, engine, given=(fasta, vcf), place=dataset, on_gene=on_gene)
         if group.rank == 0:
             finish_dataset(planned, folder, units)
         group.wait()
@@ -235,6 +239,7 @@ class ExpressionPredictor:
         store: RunFolder | UnitsInMemory,
         units: Sequence[Unit],
         group: Processes,
+        engine: Engine,
         *,
         given: tuple[str | Path | ReferenceGenome, GivenGenotypes | None],
         place: str | Path | None,
@@ -249,7 +254,7 @@ class ExpressionPredictor:
         )
         fasta, vcf = given
         job = PredictionJob(
-            model=self.source,
+            model=self.model,
             fasta=fasta.path if isinstance(fasta, ReferenceGenome) else fasta,
             vcf=vcf,
             request=planned.request,
@@ -257,7 +262,8 @@ class ExpressionPredictor:
             limits=self.limits,
             here=OpenedHere(planned.asked, store, progress.add),
         )
-        check_all_done(run_units(job, mine, is_done=store.is_done, engine=InProcess()), len(mine))
+        on_unit = None if isinstance(engine, InProcess) else progress.of_units
+        check_all_done(run_units(job, mine, is_done=store.is_done, engine=engine, on_unit=on_unit), len(mine))
         group.wait()
         check_all_done(
             [FailedUnit(unit.name, InputError("is not there")) for unit in units if not store.is_done(unit)], len(units)
@@ -272,6 +278,11 @@ class _Progress:
         self.add(0)
 
     def add(self, more: int) -> None:
+        """So many more are done, in this process."""
         self._done += more
         if self._on_gene is not None:
             self._on_gene(self._done, self._total)
+
+    def of_units(self, done: int, total: int) -> None:
+        """So many units are done, in other processes; they cost about the same."""
+        self.add(self._total * done // max(1, total) - self._done)

@@ -22,13 +22,13 @@ class Processes:
     patience = 0.0
 
     def __init__(self, n: int) -> None:
-        self._n = n
+        self.workers = n
 
     def run(self, job: Job, units: Sequence[Unit]) -> Iterator[tuple[Unit, Exception | None]]:
         """See ``Engine.run``."""
         before = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(
-            min(self._n, len(units)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(job,)
+            min(self.workers, len(units)), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(job,)
         )
         is_done = False
         try:

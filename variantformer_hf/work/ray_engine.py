@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,14 @@ class RayEngine:
         self._address, self._workers, self._use_gpus, self._say = address, workers, use_gpus, say
 
     @property
+    def workers(self) -> int:
+        """See ``Engine.workers``."""
+        if self._workers is not None:
+            return self._workers
+        with self._connected():
+            return self._share().workers
+
+    @property
     def patience(self) -> float:
         """See ``Engine.patience``."""
         return 0.0 if self._address is None else _PATIENCE_SECONDS
@@ -126,13 +135,13 @@ class RayEngine:
         finally:
             self._ray.shutdown()
 
-    def _share(self, n_units: int) -> "_Share":
+    def _share(self, n_units: int | None = None) -> "_Share":
         """How many workers, and what each takes of the cluster."""
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         cores = sum(node.get("CPU", 0) for node in nodes)
         gpus = sum(node.get("GPU", 0) for node in nodes) if self._use_gpus else 0
         workers = int(self._workers or gpus or sum(max(1, node.get("CPU", 0) // _CORES) for node in nodes))
-        workers = min(workers, n_units)
+        workers = workers if n_units is None else min(workers, n_units)
         smallest = min((node["CPU"] for node in nodes if node.get("CPU")), default=1)
         each = max(1, min(cores // workers, smallest))
         of_gpu = 1 / -(-workers // gpus) if gpus else 0
@@ -192,7 +201,8 @@ class _UnitActor:
 
     def __init__(self) -> None:
         self._worker: Any = None
-        self._opening, self._preparing, self._doing = threading.Lock(), threading.Lock(), threading.Lock()
+        self._opening, self._preparing = threading.Lock(), threading.Lock()
+        self._turns, self._line = threading.Condition(), deque[str]()
 
     def ready(self, order: _Order) -> _Ending:
         """Open the job."""
@@ -209,14 +219,20 @@ class _UnitActor:
 
     def _do(self, order: _Order, unit: Unit) -> None:
         worker = self._opened(order)
-        if not hasattr(worker, "prepare"):
-            with self._doing:
-                worker.do(unit)
-            return
         with self._preparing:
-            prepared = worker.prepare(unit)
-        with self._doing:
-            worker.do(unit, prepared)
+            do = partial(worker.do, unit)
+            if hasattr(worker, "prepare"):
+                do = partial(worker.do, unit, worker.prepare(unit))
+            self._line.append(unit.name)
+        # Units are done in the order in which they were prepared.
+        with self._turns:
+            self._turns.wait_for(lambda: self._line[0] == unit.name)
+        try:
+            do()
+        finally:
+            with self._turns:
+                self._line.popleft()
+                self._turns.notify_all()
 
     def _opened(self, order: _Order) -> Any:
         with self._opening:

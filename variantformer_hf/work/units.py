@@ -90,6 +90,10 @@ class Engine(Protocol):
     """Where units are done."""
 
     @property
+    def workers(self) -> int:
+        """How many units are done at a time."""
+
+    @property
     def patience(self) -> float:
         """Seconds after which what another machine has written is seen here."""
 
