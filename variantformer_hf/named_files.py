@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from .addresses import is_address
 from .files import writing
 
 _PARTIAL = ".partial"
@@ -49,8 +50,17 @@ class NamedFiles(Protocol):
 
 
 def named_files(place: str | Path) -> NamedFiles:
-    """The files of a folder; it need not be there yet."""
-    return LocalFiles(Path(place))
+    """The files of a folder, on a disk or, by its address, in an object store; it need not be there yet.
+
+    Raises:
+        InputError: it is an address in a path object, or of a kind that nothing is written to.
+    """
+    if not is_address(str(place)):
+        return LocalFiles(Path(place))
+    from .remote.object_files import ObjectFiles
+    from .remote.sources import whole_address
+
+    return ObjectFiles(whole_address(str(place)))
 
 
 class LocalFiles:

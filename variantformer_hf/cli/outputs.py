@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from ..addresses import is_address
 from ..errors import InputError, OutputError
 from ..files import STDOUT, check_folder, check_new, output_error, writing
 from ..inference.processes import is_first_process
@@ -159,6 +160,12 @@ def claim(
     """
     if path == STDOUT and not stdout:
         raise InputError("this output is not written to stdout", remedy="Name a file.")
+    if is_address(str(path)):
+        raise InputError(
+            "is an address, and single files are written on this machine",
+            file=str(path).replace(":/", "://", 1),
+            remedy="Name a path, and copy the file; a dataset is written elsewhere: predict -o ADDRESS/.",
+        )
     output = Output(path, overwrite=overwrite, parts=parts)
     output.add(beside)
     say_what_is_kept(lambda: _kept([] if output.is_stdout else output.parts))

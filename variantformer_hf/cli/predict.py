@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..addresses import is_address
 from ..errors import InputError
+from ..named_files import named_files
 from .options import (
     FILES,
     INPUTS,
@@ -39,7 +41,7 @@ from .options import (
     TissueOption,
     WorkersOption,
 )
-from .outputs import Output, claim, claim_folder
+from .outputs import Output, claim, claim_folder, say_what_is_kept
 from .progress import progress
 from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, quiet_libraries
 
@@ -248,6 +250,11 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
             raise InputError(
                 "--embeddings are written beside one table", file=output, remedy="Name a file as the output."
             )
+
+        if is_address(folder):  # what lies there is asked for when the run begins
+            named_files(folder)
+            say_what_is_kept(lambda: f"{folder} keeps what is done: the same command goes on from there.")
+            return folder
 
         def kept() -> str:
             some = any((Path(folder) / UNITS_FOLDER).glob("*"))

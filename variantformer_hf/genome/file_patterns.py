@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..addresses import is_address, is_web, shown
 from ..errors import InputError
-from ..remote.fsspec_source import listed
 from ..remote.mirror import mirrored
-from .local_files import whole_address
+from ..remote.object_store import listed
+from ..remote.sources import whole_address
 
 CONTIG = "{contig}"
 # A contig's name as it stands in a file's: chr1, 1, X, NC_000001.11; no words of the file's behind it.

@@ -4,8 +4,9 @@ import stat
 from os import PathLike
 from pathlib import Path
 
-from ..addresses import is_address, is_whole_address, shown
+from ..addresses import is_address, shown
 from ..errors import UNREADABLE, InputError, unreadable
+from ..remote.sources import whole_address
 
 _STREAMS = ("/dev/", "/proc/")
 
@@ -60,17 +61,6 @@ def whole(path: str | PathLike[str]) -> Path:
     if mirror is not None:
         mirror.fetch()
     return mirror or Path(path)
-
-
-def whole_address(text: str) -> str:
-    """An address, for readers; one that a path object took a slash from is refused.
-
-    Raises:
-        InputError: it has lost a slash, and whatever else a path leaves out.
-    """
-    if not is_whole_address(text):
-        raise InputError("is an address in a path object", file=text, remedy="Give it as a text (str).")
-    return text
 
 
 def _not_read_elsewhere(address: str, kind: str) -> InputError:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..addresses import shown, without_index
 from ..errors import InputError
-from .sources import CONNECT_SECONDS, READ_SECONDS, PassingError, Stamp, changed, forbidden, persistently
+from .sources import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    PassingError,
+    Stamp,
+    changed,
+    forbidden,
+    missing_library,
+    persistently,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -43,10 +52,17 @@ class HttpSource:
 
     Args:
         address: with its query, where it has one; only the server sees that.
+
+    Raises:
+        InputError: a library is missing.
     """
 
     def __init__(self, address: str) -> None:
         self._address = without_index(address).partition("#")[0]
+        try:
+            import requests  # noqa: F401 - is it there
+        except ImportError as error:
+            raise missing_library(address, error) from error
 
     def look(self) -> Stamp:
         """See ``RangeSource``; asks for the first byte, because signed addresses often are for GET alone."""

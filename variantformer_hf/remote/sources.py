@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from ..addresses import is_web, scheme_of, shown
+from ..addresses import is_web, is_whole_address, scheme_of, shown
 from ..errors import InputError
 
 Result = TypeVar("Result")
@@ -81,6 +81,17 @@ def persistently(address: str, ask: Callable[[], Result]) -> Result:
                 ) from error
             time.sleep(WAIT_SECONDS * 2 ** (attempt - 1))
     raise AssertionError
+
+
+def whole_address(text: str) -> str:
+    """An address, for readers; one that a path object took a slash from is refused.
+
+    Raises:
+        InputError: it has lost a slash, and whatever else a path leaves out.
+    """
+    if not is_whole_address(text):
+        raise InputError("is an address in a path object", file=text, remedy="Give it as a text (str).")
+    return text
 
 
 def changed(address: str) -> InputError:

@@ -1,0 +1,209 @@
+"""Object stores: cohorts are read from them and datasets written to them as on a disk."""
+
+import json
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.dataset
+import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from command_line import invoke, run
+from fsspec.implementations.memory import MemoryFileSystem
+from object_store import BUCKET, ObjectStore, object_store
+from small_cohort import SmallCohort
+from small_model import SmallWorld
+from split_files import split_vcf
+
+from variantformer_hf.errors import InputError, OutputError
+from variantformer_hf.genome.file_patterns import named_files as named_genotypes
+from variantformer_hf.genome.variants import VariantFile
+from variantformer_hf.named_files import named_files
+from variantformer_hf.remote import mirror, sources
+from variantformer_hf.remote.object_store import filesystem_of
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[ObjectStore]:
+    with pytest.MonkeyPatch.context() as patch, object_store(patch) as store:
+        yield store
+
+
+@pytest.fixture
+def store(service: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ObjectStore:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources, "WAIT_SECONDS", 0.01)
+    mirror._looked_at.clear()
+    mirror._mirrors.clear()
+    return service
+
+
+def test_a_cohort_in_a_bucket_is_read_as_on_a_disk(store: ObjectStore, cohort: SmallCohort, tmp_path: Path) -> None:
+    split = split_vcf(cohort.vcf, tmp_path, random.Random(1), suffix=".vcf.gz")
+    store.add(*split, folder="split/")
+    found = named_genotypes(f"s3://{BUCKET}/split/cohort.{{contig}}.vcf.gz")
+    assert [path.name for path in found] == [path.name for path in split]
+    assert found == named_genotypes(f"s3://{BUCKET}/split/*.vcf.gz")
+    for here, there in zip(split, found, strict=True):
+        chrom = VariantFile(here, all_samples=True).indexed_contigs[0]
+        lines = list(VariantFile(there, all_samples=True).lines(chrom))
+        assert lines and lines == list(VariantFile(here, all_samples=True).lines(chrom))
+    with pytest.raises(InputError, match="matches no file"):
+        named_genotypes(f"s3://{BUCKET}/split/nobody.*.vcf.gz")
+
+
+def test_a_dataset_in_a_bucket_is_that_on_a_disk_and_is_gone_on_with(
+    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, tmp_path: Path
+) -> None:
+    model = world.save(tmp_path / "model")
+    fasta, vcf = store.add(Path(world.reference.path)), store.add(cohort.vcf)
+    asked = ["--fasta", fasta, "--vcf", vcf, "--all-samples"]
+    place = f"s3://{BUCKET}/runs/first"
+    invoke("predict", model, *asked, "-o", f"{place}/")
+    invoke("predict", model, *asked, "-o", f"{tmp_path / 'run'}/")
+    for dataset, name in ((place, "there.csv"), (tmp_path / "run", "here.csv")):
+        invoke("export", dataset, "--gene", "PLUS", "-o", tmp_path / name)
+    assert (tmp_path / "there.csv").read_text() == (tmp_path / "here.csv").read_text()
+    here = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    there = {key.removeprefix("runs/first/") for key in store.keys("runs/first/")}
+    assert there == here - {".lock"}
+    report = json.loads(store.client.get_object(Bucket=BUCKET, Key="runs/first/_report.json")["Body"].read())
+    assert report["inputs"]["vcf"]["path"] == vcf
+    parts = [key for key in store.keys("runs/first/") if key.endswith(".parquet")]
+    rows = pyarrow.dataset.dataset([f"{BUCKET}/{key}" for key in parts], filesystem=filesystem_of(place)[0])
+    assert rows.count_rows() == pyarrow.dataset.dataset(tmp_path / "run", exclude_invalid_files=True).count_rows() > 0
+    store.client.delete_object(Bucket=BUCKET, Key=parts[0])
+    store.client.delete_object(Bucket=BUCKET, Key="runs/first/_manifest.json")
+    with pytest.raises(InputError, match="is not finished"):
+        invoke("export", place, "-o", tmp_path / "no.csv")
+    invoke("predict", model, *asked, "-o", f"{place}/")
+    assert sorted(store.keys("runs/first/")) == sorted(f"runs/first/{name}" for name in there)
+    with pytest.raises(InputError, match="holds the output of another run"):
+        invoke("predict", model, *asked, "--mode", "alt", "-o", f"{place}/")
+
+
+def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(store: ObjectStore) -> None:
+    files = pickle.loads(pickle.dumps(named_files(f"s3://{BUCKET}/named/new/")))
+    assert str(files) == f"s3://{BUCKET}/named/new"
+    assert list(files.names()) == []
+    assert not files.has("a/b.txt")
+    with pytest.raises(FileNotFoundError):
+        files.read("a/b.txt")
+    files.put("a/b.txt", b"one")
+    files.put("a/b.txt", b"two")
+    files.put("c", b"")
+    store.client.put_object(Bucket=BUCKET, Key="named/newer", Body=b"of another")
+    assert files.read("a/b.txt") == b"two"
+    assert sorted(files.names()) == ["a/b.txt", "c"]
+    assert list(files.names("a")) == ["a/b.txt"]
+    assert files.has("a/b.txt") and files.has("c")
+    assert not files.has("a")
+    for _ in range(2):
+        files.remove("c")
+    files.remove_partial()
+    assert list(files.names()) == ["a/b.txt"]
+
+
+def test_a_file_in_a_bucket_that_is_replaced_while_it_is_read_is_noticed(
+    store: ObjectStore, cohort: SmallCohort
+) -> None:
+    path = mirror.mirrored(store.add(cohort.vcf, folder="replaced/"))
+    store.client.put_object(Bucket=BUCKET, Key=f"replaced/{cohort.vcf.name}", Body=b"x" * cohort.vcf.stat().st_size)
+    with pytest.raises(InputError, match="was changed while it was read"):
+        path.fetch()
+    assert set(path.read_bytes()) == {0}
+
+
+def test_what_is_wrong_with_a_bucket_is_one_line(
+    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, tmp_path: Path
+) -> None:
+    vcf = store.add(cohort.vcf)
+    with pytest.raises(InputError, match=f"s3://{BUCKET}/nobody.vcf.gz: no such file"):
+        VariantFile(f"s3://{BUCKET}/nobody.vcf.gz")
+    with pytest.raises(InputError, match="no such file"):
+        VariantFile("s3://no-such-bucket/a.vcf.gz")
+    with pytest.raises(OutputError, match="there is no such bucket"):
+        named_files("s3://no-such-bucket/run").put("a", b"a")
+    with pytest.raises(InputError, match="is a folder, not a file"):
+        VariantFile(f"s3://{BUCKET}/split")
+    store.client.put_object(Bucket=BUCKET, Key="lonely.vcf.gz", Body=cohort.vcf.read_bytes())
+    with pytest.raises(InputError, match=r"s3://cohorts/lonely.vcf.gz: has no index"):
+        VariantFile(f"s3://{BUCKET}/lonely.vcf.gz")
+    for output, words in (
+        (f"s3://{BUCKET}/table.csv", "single files are written on this machine"),
+        ("https://example.org/run/", "is an address of the web, where nothing is written"),
+        ("ftp://example.org/run/", "are not read, nor written"),
+    ):
+        done = run("predict", tmp_path, "--fasta", world.reference.path, "--vcf", vcf, "-o", output)
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
+
+
+class Saying:
+    """A library of an object store that says one thing to all that it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def say(*args: object, **options: object) -> None:
+            raise self._error
+
+        return say
+
+
+@pytest.mark.parametrize(
+    ("error", "reading", "writing"),
+    [
+        (
+            PermissionError("Access Denied\nmore"),
+            r"no permission to read it \(Access Denied more\).*~/.aws",
+            "no permission to write here",
+        ),
+        (NoCredentialsError(), "no credentials were found.*FSSPEC_S3_ANON", "no permission to write here"),
+        (
+            OSError(5, "Please reduce your request rate"),
+            r"cannot be read.*4 attempts",
+            r"cannot be written.*4 attempts",
+        ),
+        (EndpointConnectionError(endpoint_url="x"), r"cannot be read.*4 attempts", r"cannot be written.*4 attempts"),
+        (RuntimeError("what\never"), r"cannot be read \(RuntimeError: what ever\)", "cannot be written"),
+        (ImportError("Install s3fs", name="s3fs"), r"need a library \(s3fs\).*\[remote\]", r"\[remote\]"),
+    ],
+)
+def test_what_a_library_says_is_one_line(
+    error: Exception, reading: str, writing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "WAIT_SECONDS", 0.001)
+
+    def filesystem(scheme: str, **options: object) -> Saying:
+        if isinstance(error, ImportError):
+            raise error
+        return Saying(error)
+
+    monkeypatch.setattr("fsspec.filesystem", filesystem)
+    with pytest.raises(InputError, match=reading) as read:
+        VariantFile("s3://bucket/calls.vcf.gz")
+    with pytest.raises(OutputError, match=writing) as written:
+        named_files("s3://bucket/run").put("a", b"a")
+    for each in (read, written):
+        assert "\n" not in str(each.value) and "s3://bucket" in str(each.value)
+
+
+def test_google_cloud_storage_is_read_and_written_by_its_library(
+    cohort: SmallCohort, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is no such service here: fsspec's files in memory answer in the place of gcsfs."""
+    memory = MemoryFileSystem()
+    asked = []
+    monkeypatch.setattr("fsspec.filesystem", lambda scheme, **options: asked.append(scheme) or memory)
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    files = named_files("gs://bucket/run/")
+    for path in (cohort.vcf, Path(f"{cohort.vcf}.tbi")):
+        files.put(path.name, path.read_bytes())
+    assert sorted(files.names()) == [cohort.vcf.name, f"{cohort.vcf.name}.tbi"]
+    there = VariantFile(f"gcs://bucket/run/{cohort.vcf.name}", all_samples=True)
+    assert list(there.lines("chr1")) == list(VariantFile(cohort.vcf, all_samples=True).lines("chr1"))
+    files.remove(cohort.vcf.name)
+    assert not files.has(cohort.vcf.name)
+    assert set(asked) == {"gs"}
