@@ -40,7 +40,7 @@ def main() -> None:
         cohort = simulate_cohort(folder, donors=arguments.people, genes=arguments.genes, other_cres=300)
         model = write_demo_model(SimulatedFiles(cohort.fasta, cohort.vcf, cohort.genes, cohort.cres), folder / "model")
         build_store(cohort.vcf)
-        loaded = ExpressionPredictor.from_pretrained(model, device="cpu", store="none").model
+        loaded = ExpressionPredictor.from_pretrained(model, device="cpu", store=None).model
         seconds: dict[int, list[float]] = {}
         for round_ in range(arguments.rounds + 1):
             for size in SIZES:
