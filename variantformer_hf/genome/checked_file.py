@@ -18,7 +18,7 @@ from ..errors import InputError
 
 _PIECE = 1 << 14
 _ALIGNED = 8
-_AT_ONCE = 64 * _PIECE
+_AT_ONCE = 16 * _PIECE
 # The last bytes: where the index begins, where the checksums do, and a checksum of both and of the checksums.
 _TAIL = 3 * 8
 

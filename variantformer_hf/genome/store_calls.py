@@ -1,9 +1,9 @@
 """The calls of a store's block, by person: those that few people carry as a list, the others two bits a person.
 
-A person's list is made of record numbers in ascending order, of which the lowest byte stands by itself and the rest
-as one bit a call and one bit for each 256 records (Elias and Fano's code); where that is no less, as two bytes each.
-Beside it the genotypes stand in as few bits as tell the usual ones apart; the others are said in full. Genotypes are
-numbers into the contig's list, of which 0 is 0/0: what neither the list nor the two bits say otherwise.
+A person's list is made of record numbers in ascending order (Elias and Fano's code): the lowest byte stands by itself,
+as many bits above it as save the most do so too, and the rest is one bit a call and one bit for each group of records
+that share it. Beside the list the genotypes stand in as few bits as tell the usual ones apart; the others are said in
+full. Genotypes are numbers into the contig's list, of which 0 is 0/0: what neither list nor the two bits say otherwise.
 """
 
 from typing import Any
@@ -15,8 +15,8 @@ from .checked_file import CheckedFile, CheckedWriter
 
 # Values of two bits.
 _DENSE = 4
-_GROUP_BITS = 8
-_GROUP = 1 << _GROUP_BITS
+# Bits above the lowest byte of a record's number that may stand by themselves.
+_MIDDLE_BITS = (0, 1, 2, 4, 8)
 _OTHER_BYTES = 6
 _CELLS_AT_ONCE = 1 << 23
 MOST_RECORDS = 1 << 16
@@ -76,7 +76,7 @@ class BlockCalls:
             said |= {"usual": [0, *self._usual.tolist()], "is_dense": file.add(packed(is_dense.view(np.uint8), 1))}
             said["rows"] = self._write_rows(file)
         if self.n_listed:
-            said |= self._write_lists(file, -(-len(is_dense) // _GROUP))
+            said |= self._write_lists(file, len(is_dense))
         return said
 
     def _write_rows(self, file: CheckedWriter) -> int:
@@ -92,22 +92,28 @@ class BlockCalls:
             begin = written if begin < 0 else begin
         return begin
 
-    def _write_lists(self, file: CheckedWriter, n_groups: int) -> dict[str, Any]:
+    def _write_lists(self, file: CheckedWriter, n_records: int) -> dict[str, Any]:
         record, sample, genotype = (np.concatenate(parts) for parts in zip(*self._listed, strict=True))
         self._listed = []
         order = np.argsort(sample, kind="stable")
         record, genotype = record[order], genotype[order]
         per_person = np.bincount(sample, minlength=self._n_samples)
-        said: dict[str, Any] = {"first": file.add(np.concatenate([[0], np.cumsum(per_person)]).astype(np.uint32))}
-        n_bits = len(record) + n_groups * self._n_samples
-        said["groups"] = n_groups if n_bits < 8 * len(record) else 0
-        if said["groups"]:
+        n_groups = {width: -(-n_records >> 8 + width) for width in _MIDDLE_BITS}
+        n_bits = {width: len(record) + n * self._n_samples if n > 1 else 0 for width, n in n_groups.items()}
+        width = min(_MIDDLE_BITS, key=lambda width: n_bytes(len(record), width) + n_bits[width] // 8)
+        said: dict[str, Any] = {
+            "first": file.add(np.concatenate([[0], np.cumsum(per_person)]).astype(np.uint32)),
+            "low": file.add(record.astype(np.uint8)),
+            "middle_bits": width,
+            "groups": n_groups[width],
+        }
+        if width:
+            said["middle"] = file.add(packed((record >> 8 & (1 << width) - 1).astype(np.uint8), width))
+        if n_groups[width] > 1:
             person = np.repeat(np.arange(self._n_samples), per_person)
-            bits = np.zeros(n_bits, dtype=np.uint8)
-            bits[np.arange(len(record)) + person * n_groups + (record >> _GROUP_BITS)] = 1
-            said |= {"bits": file.add(packed(bits, 1)), "records": file.add(record.astype(np.uint8))}
-        else:
-            said["records"] = file.add(record)
+            bits = np.zeros(n_bits[width], dtype=np.uint8)
+            bits[np.arange(len(record)) + person * n_groups[width] + (record >> 8 + width)] = 1
+            said["bits"] = file.add(packed(bits, 1))
         return said | _write_genotypes(file, genotype)
 
 
@@ -183,21 +189,19 @@ class StoredCalls:
         return np.concatenate(records), np.concatenate(genotypes)
 
     def _listed(self, number: int, first: int, last: int) -> np.ndarray:
-        n, n_groups = last - first, self._said["groups"]
-        if not n_groups:
-            return self._file.array(self._said["records"] + 2 * first, np.uint16, n).astype(np.int64)
-        low = self._file.array(self._said["records"] + first, np.uint8, n)
-        bit = first + number * n_groups
-        begin, size, skipped = bytes_with(bit, bit + n + n_groups, 1)
-        bits = unpacked(self._file.array(self._said["bits"] + begin, np.uint8, size), 1)
-        of_calls = np.flatnonzero(bits[skipped : skipped + n + n_groups])
-        return (of_calls - np.arange(n)) * _GROUP + low
+        n, said = last - first, self._said
+        records = self._file.array(said["low"] + first, np.uint8, n).astype(np.int64)
+        if said["middle_bits"]:
+            records += self._numbers(said["middle"], said["middle_bits"], first, last).astype(np.int64) << 8
+        if said["groups"] > 1:
+            begin = first + number * said["groups"]
+            bits = self._numbers(said["bits"], 1, begin, begin + n + said["groups"])
+            records += (np.flatnonzero(bits) - np.arange(n)) << 8 + said["middle_bits"]
+        return records
 
     def _genotypes(self, first: int, last: int) -> np.ndarray:
         said = self._said
-        begin, size, skipped = bytes_with(first, last, said["width"])
-        content = self._file.array(said["values"] + begin, np.uint8, size)
-        value = unpacked(content, said["width"])[skipped : skipped + last - first]
+        value = self._numbers(said["values"], said["width"], first, last)
         genotypes = np.array([*said["genotypes"], 0], dtype=np.uint16)[value]
         if said["others"]:
             others = self._file.array(said["other_calls"], np.uint32, said["others"])
@@ -205,3 +209,8 @@ class StoredCalls:
             in_full = self._file.array(said["other_genotypes"] + 2 * low, np.uint16, high - low)
             genotypes[others[low:high].astype(np.int64) - first] = in_full
         return genotypes
+
+    def _numbers(self, place: int, width: int, first: int, last: int) -> np.ndarray:
+        """Numbers [first, last) of a packed array of the file."""
+        begin, size, skipped = bytes_with(first, last, width)
+        return unpacked(self._file.array(place + begin, np.uint8, size), width)[skipped : skipped + last - first]

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..folder import cache_folder
 from .provenance import fingerprint
 
-LAYOUT = 6
+LAYOUT = 7
 DESCRIPTION = "store.json"
 # Flags of a record. The last: it spans one base more than those by which regions find it.
 SITE, HOM_REF, PASSES, LONGER = 1, 2, 4, 8
