@@ -21,6 +21,7 @@ from variantformer_hf.genome.checked_file import CheckedWriter
 from variantformer_hf.genome.store_layout import default_store, is_current
 from variantformer_hf.genome.variant_ingest import build_store, build_stores, plan_store
 from variantformer_hf.genome.variant_store import VariantStore, damage_in
+from variantformer_hf.genome.vcf_blocks import VcfBlocks
 from variantformer_hf.work import Processes
 
 CONTIGS = {f"chr{number}": 2_000 for number in range(1, 7)}
@@ -154,6 +155,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, cache: Path) -> None:
 HANGS = """
 import os, sys, time
 from pathlib import Path
+from variantformer_hf.genome.vcf_blocks import VcfBlocks
 from variantformer_hf.work import Processes, run_units, unit_of
 
 class Hang:
@@ -255,3 +257,44 @@ def test_a_store_is_of_the_people_of_its_file(tmp_path: Path) -> None:
     store = VariantStore(vcf, folder, "B")
     assert store.indexed_contigs == list(CONTIGS)
     assert store.samples == SAMPLES
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_calls_of_one_width_are_read_as_any_others(tmp_path: Path, seed: int) -> None:
+    """Calls such as 0|1 are compared as numbers where all of some lines are such."""
+    rng = random.Random(seed)
+    samples = [f"S{number}" for number in range(rng.choice([8, 13]))]
+    unusual = rng.choice([[], [], ["0/1:7"], ["1"], ["10|11"], ["./1/1"]])
+    lines = []
+    for number in range(200):
+        usual = rng.choice([["0|0", "0/0"], ["0|0", "0|1", "1|0"], ["0/0", "./.", "1/2", ".|9", "3/3"]])
+        calls = [rng.choice([*usual, *(unusual if number == 150 else [])]) for _ in samples]
+        info = rng.choice([".", "END=2000", "AF=0.1"])
+        alts = rng.choice(["C", "<DEL>", "AT", "G,T", "."])
+        fields = ["chr1", str(10 + 5 * number), ".", "A", alts, ".", rng.choice(["PASS", "q10"]), info, "GT:DP", *calls]
+        lines.append("\t".join(fields))
+    vcf = write_vcf(tmp_path / "c.vcf.gz", lines, contigs=CONTIGS, samples=samples)
+
+    def read() -> tuple[list[object], list[tuple[int, ...]]]:
+        source = VcfBlocks(vcf, text_at_once=20_000)
+        found: list[object] = []
+        calls: dict[tuple[int, int], str] = {}
+        first = 0
+        for block in source.blocks("chr1"):
+            found += [getattr(block, name).tolist() for name in ("position", "end", "flags", "alleles", "text")]
+            for record_, sample, code in zip(block.call_record, block.call_sample, block.call_genotype, strict=True):
+                calls[first + int(record_), int(sample)] = block.genotypes[code]
+            first += len(block)
+        return found, sorted((*at, text) for at, text in calls.items() if text not in ("0/0", "0|0"))  # type: ignore[misc]
+
+    expected = [
+        (row, column, call.split(":")[0])
+        for row, line in enumerate(lines)
+        for column, call in enumerate(line.split("\t")[9:])
+        if call not in ("0/0", "0|0")
+    ]
+    found = read()
+    assert found[1] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("variantformer_hf.genome.vcf_calls._FEWEST_SAMPLES", 99)
+        assert read() == found

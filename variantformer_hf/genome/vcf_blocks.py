@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,18 +13,17 @@ from .record_columns import (
     IS_BASE,
     IS_EMPTY,
     IS_SYMBOLIC,
-    LONGEST_CALL,
     SPAN_KEYS,
     alleles_digest,
-    colons_in,
     has_letter,
     numbers,
     passes_filter,
 )
 from .store_layout import HOM_REF, LONGER, PASSES, SITE
-from .variants import MOST_ALLELES, VariantFile, genotype_of
+from .variants import VariantFile
+from .vcf_calls import CallText, calls_of, fixed_width_calls
 
-_TAB, _NEWLINE, _COLON, _DOT, _SLASH, _BAR, _ZERO = b"\t\n:./|0"
+_TAB, _NEWLINE, _COLON, _DOT = b"\t\n:."
 # Characters of the file that are decoded at a time.
 TEXT_AT_ONCE = 8 << 20
 
@@ -74,32 +73,44 @@ class VcfBlocks:
         self._file.close()
 
 
-class _Calls(NamedTuple):
-    """Where in some text the calls of its lines stand, (lines, samples) each, and which lines are plain."""
-
-    characters: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    is_plain: np.ndarray
-
-
 def _decoded(lines: Sequence[str], file: VariantFile) -> CallBlock:
     n_samples = len(file.samples)
+    fixed = fixed_width_calls(lines, n_samples)
+    if fixed is not None:
+        return CallBlock(**_sites(lines, fixed.heads, file).arrays, **fixed.calls._asdict())
     lines = [line if line.count("\t") == 8 + n_samples else file.whole(line) for line in lines]
-    text = "\n".join(lines).encode() + b"\n"
+    sites = _sites(lines, lines, file)
+    return CallBlock(**sites.arrays, **calls_of(lines, file, sites.text)._asdict())
+
+
+class _Sites(NamedTuple):
+    """What lines say of their records, as of ``CallBlock``, and where in their text their calls stand."""
+
+    arrays: dict[str, Any]
+    text: CallText
+
+
+def _sites(lines: Sequence[str], read: Sequence[str], file: VariantFile) -> _Sites:
+    """What lines say of their records.
+
+    Args:
+        lines: whole.
+        read: the same with one call or all, all with the same number.
+        file: of the lines.
+    """
+    n_tabs = read[0].count("\t")
+    text = "\n".join(read).encode() + b"\n"
     characters = np.frombuffer(text, dtype=np.uint8)
     line_end = np.flatnonzero(characters == _NEWLINE)
     tabs: np.ndarray = np.flatnonzero(characters == _TAB)
     if len(line_end) != len(lines):  # a line end within a line
         for line in lines:
             file.parse(line)
-    tabs = np.reshape(tabs, (len(lines), 8 + n_samples))
+    tabs = np.reshape(tabs, (len(lines), n_tabs))
     position, is_number = numbers(characters, tabs[:, 0] + 1, tabs[:, 1])
     ref_start, ref_end, alt_start, alt_end = tabs[:, 2] + 1, tabs[:, 3], tabs[:, 3] + 1, tabs[:, 4]
     passes = passes_filter(characters, tabs[:, 5] + 1, tabs[:, 6])
     format_start, format_end = tabs[:, 7] + 1, tabs[:, 8]
-    has_keys = (characters[format_start] != _DOT) | (format_end - format_start != 1)
-    n_keys = _colons(characters, format_start[:, None], format_end[:, None])
     is_plain = (
         is_number
         & (ref_end > ref_start)
@@ -127,26 +138,18 @@ def _decoded(lines: Sequence[str], file: VariantFile) -> CallBlock:
     others = np.flatnonzero(has_alt & ~is_site)
     has_alt[others] = ~has_letter(characters, alt_start[others], alt_end[others], IS_SYMBOLIC)
     texts, text_size = _texts_of(characters, tabs, ref_start, alt_end, ~(is_site & passes))
+    arrays = {
+        "position": position,
+        "end": position + length,
+        "alleles": alleles_digest(characters, ref_start, ref_end, alt_end),
+        "flags": (is_site * SITE | has_alt * HOM_REF | passes * PASSES | is_longer * LONGER).astype(np.uint8),
+        "ref": ref,
+        "alt": alt,
+        "text_size": text_size,
+        "text": texts,
+    }
     call_end = np.concatenate([tabs[:, 9:], line_end[:, None]], axis=1)
-    too_many = (_colons(characters, call_start, call_end) > n_keys) & has_keys[:, None]
-    if too_many.any():
-        row, sample = np.argwhere(too_many)[0].tolist()
-        raise file.malformed(lines[row], f"has more values than FORMAT keys in the sample {file.samples[sample]}")
-    rows, samples, code, genotypes = _calls(lines, file, _Calls(characters, call_start, call_end, is_plain))
-    return CallBlock(
-        position=position,
-        end=position + length,
-        alleles=alleles_digest(characters, ref_start, ref_end, alt_end),
-        flags=(is_site * SITE | has_alt * HOM_REF | passes * PASSES | is_longer * LONGER).astype(np.uint8),
-        ref=ref,
-        alt=alt,
-        text_size=text_size,
-        text=texts,
-        call_record=rows,
-        call_sample=samples,
-        call_genotype=code,
-        genotypes=genotypes,
-    )
+    return _Sites(arrays, CallText(characters, format_start, format_end, call_start, call_end, is_plain))
 
 
 def _check_lengths(line: str, file: VariantFile) -> None:
@@ -157,14 +160,6 @@ def _check_lengths(line: str, file: VariantFile) -> None:
             record=":".join(line.split("\t", 2)[:2]),
             remedy="Use the file itself.",
         )
-
-
-def _colons(characters: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Colons in each stretch of text, (n, samples)."""
-    if int((end - start).max()) <= LONGEST_CALL and start.shape[1] == 1:
-        return colons_in(characters, start[:, 0], end[:, 0])[:, None]
-    so_far = np.cumsum(characters == _COLON, dtype=np.int32)
-    return so_far[end - 1] - so_far[start - 1]
 
 
 def _texts_of(
@@ -180,36 +175,3 @@ def _texts_of(
     first = np.concatenate([[0], np.cumsum(lengths)])
     places = np.arange(first[-1]) + np.repeat(starts - first[:-1], lengths)
     return characters[places], size
-
-
-def _calls(
-    lines: Sequence[str], file: VariantFile, calls: _Calls
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Line, sample and genotype of all calls that are not 0/0, and the genotypes."""
-    characters = calls.characters
-    last = len(characters) - 1
-    one, bar, two, behind = (characters[np.minimum(calls.start + place, last)] for place in range(4))
-    size = calls.end - calls.start
-    is_pair = calls.is_plain[:, None] & (size >= 3) & ((bar == _SLASH) | (bar == _BAR))
-    is_pair &= (size == 3) | (behind == _COLON)
-    for allele in (one, two):
-        is_pair &= ((allele >= _ZERO) & (allele <= ord("9"))) | (allele == _DOT)
-    rows, samples = np.nonzero(~(is_pair & (one == _ZERO) & (two == _ZERO)))
-    pair = is_pair[rows, samples]
-    letters = (one.astype(np.int32) << 16 | bar.astype(np.int32) << 8 | two)[rows, samples]
-    code = np.zeros(len(rows), dtype=np.int64)
-    kinds, which = np.unique(letters[pair], return_inverse=True)
-    codes = {int(kind).to_bytes(3, "big").decode(): number for number, kind in enumerate(kinds)}
-    code[pair] = which
-    for index in np.flatnonzero(~pair).tolist():
-        line, sample = lines[int(rows[index])], int(samples[index])
-        keys, values = line.split("\t", 9)[8].split(":"), line.split("\t")[9 + sample].split(":")
-        written = dict(zip(keys, values, strict=False)).get("GT", "")
-        try:
-            highest = max((allele for allele in genotype_of(written) if allele is not None), default=0)
-        except ValueError:
-            highest = MOST_ALLELES
-        if highest >= MOST_ALLELES:
-            raise file.malformed(line, f"has the genotype {written!r} in the sample {file.samples[sample]}")
-        code[index] = codes.setdefault(written, len(codes))
-    return rows, samples, code, tuple(codes)
