@@ -231,14 +231,10 @@ class ExpressionEngine:
         """Rows of each gene's elements in the pool, where all are afterwards."""
         length = self.processor.token_length
         wanted: dict[bytes, np.ndarray] = {}
-        rows = [self._pool.rows(gene.tokens, length, wanted, reverse=gene.reverse) for gene in work]
+        asked = [self._pool.asked(gene.tokens, length, wanted, reverse=gene.reverse) for gene in work]
         if wanted:
             self._fetch(wanted)
-            rows = [
-                self._pool.rows(gene.tokens, length, {}, reverse=gene.reverse) if isinstance(found, list) else found
-                for gene, found in zip(work, rows, strict=True)
-            ]
-        return [found for found in rows if isinstance(found, np.ndarray)]
+        return [self._pool.rows(each) for each in asked]
 
     def _fetch(self, wanted: dict[bytes, np.ndarray]) -> None:
         """Look elements up in the store, encode the rest, and keep all."""
@@ -272,9 +268,10 @@ class ExpressionEngine:
     def _shrink(self) -> None:
         self.limits = self.limits.for_less_memory()
 
+    @torch.inference_mode()
     def _predicted(self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: Sequence[int]) -> list[StreamOutput]:
         windows = [_windows_of(work, self.processor) for work, _ in genes]
-        encoded = self.encode_windows([each[row] for each in windows for row in range(len(each))])
+        encoded = self._encoded(self.model.model.gene_encoder, TokenRows.joined(windows), self.processor.token_length)
         of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
         inputs = [
             StreamInput(vectors, work.tokens.class_ids, of_window)

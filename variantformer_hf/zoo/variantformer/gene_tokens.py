@@ -19,6 +19,7 @@ class GeneTokens:
         differs: (N,) whether the element differs from the reference.
         class_ids: (N,) int64.
         window: (tokens,) int32 of the gene's window; None where the person lacks all of it.
+        remembered: where the pool of vectors keeps what it knows of these rows, for other genes near; None = nowhere.
         keys, outcomes: records in the gene's regions, and what became of each (see ``PersonalStretch.records``).
     """
 
@@ -30,6 +31,30 @@ class GeneTokens:
     window: np.ndarray | None
     keys: np.ndarray
     outcomes: np.ndarray
+    remembered: "RememberedRows | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedRows:
+    """What a pool of vectors knows of a person's elements on a strand of a stretch, shared by the stretch's genes.
+
+    Attributes:
+        rows: (n,) int64, row of each element of the stretch in the pool; -1 = not known.
+        epoch: (1,) int64, of the pool, in which they hold.
+        keys: (n,) what stands for the tokens of each element; None = not made yet.
+        place: (N,) int64, which of them a gene's elements are.
+    """
+
+    rows: np.ndarray
+    epoch: np.ndarray
+    keys: list[bytes | None]
+    place: np.ndarray
+
+    @classmethod
+    def of_none(cls, n: int) -> "RememberedRows":
+        """Of n elements, and nothing is known yet."""
+        places = np.arange(n, dtype=np.int64)
+        return cls(np.full(n, -1, dtype=np.int64), np.full(1, -1, dtype=np.int64), [None] * n, places)
 
 
 def model_inputs(tokens: GeneTokens, processor: VariantFormerProcessor) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """One person's tokens, made from those of the reference: only what lies around an edit is encoded anew."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ...genome.stretch import PersonalStretch, RegionEdits
 from ...tokenization import DnaTokenizer
 from ...tokenization.token_edits import Ragged, Slices
 from ..gene_regions import GeneRegions
-from .gene_tokens import GeneTokens
+from .gene_tokens import GeneTokens, RememberedRows
 from .reference_tokens import ReferenceTokens
 from .region_texts import edited_tokens, oriented_edits, region_texts, removed_letters
 from .token_rows import TokenRows
@@ -58,6 +58,7 @@ class PersonalTokens:
             window=self.window(regions),
             keys=keys,
             outcomes=outcomes,
+            remembered=replace(elements.remembered, place=place),
         )
 
     def elements(self, regions: GeneRegions) -> list[np.ndarray | None]:
@@ -100,7 +101,7 @@ class PersonalTokens:
             source, begin, end = before.source.copy(), before.first.copy(), before.last.copy()
             source[changed], begin[changed], end[changed] = 1, after.first[:-1], after.first[1:]
             tokens = TokenRows((before.sources[0], after.values), source, begin, end)
-        return _Elements(rows, tokens, differs, edits.lengths)
+        return _Elements(rows, tokens, differs, edits.lengths, RememberedRows.of_none(len(rows)))
 
     def window(self, regions: GeneRegions) -> np.ndarray | None:
         """Tokens of a gene's window; None where all of it is deleted.
@@ -132,9 +133,10 @@ class PersonalTokens:
 
 @dataclass(frozen=True, slots=True)
 class _Elements:
-    """A person's elements on one strand, by row of the cCRE table."""
+    """A person's elements on one strand, by row of the cCRE table, and what the pool of vectors knows of them."""
 
     cre_rows: np.ndarray
     tokens: TokenRows
     differs: np.ndarray
     lengths: np.ndarray
+    remembered: RememberedRows

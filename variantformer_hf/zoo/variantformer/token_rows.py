@@ -1,11 +1,13 @@
 """Rows of tokens: where they lie, and as the padded rows that an encoder reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...modeling import VariantFormerProcessor
 from ...tokenization.token_edits import Ragged, ragged
+from .element_store import token_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class TokenRows:
         """Some of the rows."""
         return TokenRows(self.sources, self.source[rows], self.first[rows], self.last[rows])
 
+    def keys(self, rows: np.ndarray, token_length: int) -> list[bytes]:
+        """What stands for the tokens of some of the rows, those beyond a length cut; see ``token_key``."""
+        found = []
+        for source, first, last in zip(
+            *(each[rows].tolist() for each in (self.source, self.first, self.last)), strict=True
+        ):
+            found.append(token_key(self.sources[source][first : min(last, first + token_length)]))
+        return found
+
     def ragged(self) -> Ragged:
         """All rows, one behind the other."""
         return ragged([self[row] for row in range(len(self))], np.int32)
@@ -51,6 +62,14 @@ class TokenRows:
     def of(cls, values: np.ndarray, first: np.ndarray, last: np.ndarray) -> "TokenRows":
         """Rows that all lie in one array."""
         return cls((values, np.zeros(0, dtype=np.int32)), np.zeros(len(first), dtype=np.int8), first, last)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[TokenRows]") -> "TokenRows":
+        """Rows of several, each of which has all its rows in its first array."""
+        values = [part.sources[0] for part in parts]
+        begins = np.cumsum([0, *(len(each) for each in values)])[:-1]
+        moved = [(part.first + begin, part.last + begin) for part, begin in zip(parts, begins, strict=True)]
+        return cls.of(np.concatenate(values), *(np.concatenate(each) for each in zip(*moved, strict=True)))
 
     @classmethod
     def one_empty(cls) -> "TokenRows":
