@@ -103,7 +103,7 @@ def test_predict_writes_table_report_and_embeddings(demo: Path, predict, tmp_pat
     assert chr1["records_read"] >= chr1["in_windows"] == chr1["applied"] + sum(chr1["skipped"].values())
     assert chr1["applied"] > 0
     assert report["model"]["sha256"]
-    assert set(report["inputs"]) == {"fasta", "vcf"}
+    assert set(report["inputs"]) == {"fasta", "vcf", "formats"}
     assert report["settings"]["precision"] == "float32"
 
 

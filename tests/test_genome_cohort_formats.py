@@ -60,7 +60,7 @@ def read(person: PersonalGenome, regions: list[tuple[str, int, int]]) -> Any:
 
 
 def compared(name: str, seed: int, folder: Path) -> int:
-    """Sequences of everybody in every mode, from the format and from its store, against the VCF's; how many."""
+    """Sequences in every mode, each of somebody, from the format and from its store, against the VCF's; how many."""
     writer, carries, _ = WRITERS[name]
     rng = random.Random(f"{name} {seed}")
     cohort = random_cohort(rng, carries)
@@ -73,10 +73,9 @@ def compared(name: str, seed: int, folder: Path) -> int:
         start = rng.randrange(len(cohort.genome[chrom]))
         regions.append((chrom, start, min(len(cohort.genome[chrom]), start + rng.choice([1, 5, 40]))))
     asked = []
-    for sample in SAMPLES:
-        for mode in MODES:
-            symbolic = rng.choice(["apply", "exclude_record"])
-            asked.append((sample, GenotypeOptions(mode=mode, pass_only=rng.random() < 0.3, symbolic=symbolic)))
+    for mode in MODES:
+        symbolic = rng.choice(["apply", "exclude_record"])
+        asked.append((rng.choice(SAMPLES), GenotypeOptions(mode=mode, pass_only=rng.random() < 0.3, symbolic=symbolic)))
     wanted = [read(PersonalGenome(reference, vcf, sample, options), regions) for sample, options in asked]
     found = [read(PersonalGenome(reference, path, sample, options), regions) for sample, options in asked]
     assert found == wanted
@@ -96,7 +95,7 @@ def test_people_read_as_from_their_vcf(name: str, seed: int, tmp_path: Path, mon
     if tool is not None and shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
     monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
-    assert compared(name, seed, tmp_path) > 100
+    assert compared(name, seed, tmp_path) > 20
 
 
 @pytest.mark.slow

@@ -55,8 +55,9 @@ def ingest(
 
     from ..genome.cohort_files import CohortFiles
     from ..genome.cohort_rows import Reading
+    from ..genome.format_notes import MEANINGS
     from ..genome.reference import ReferenceGenome
-    from ..genome.store_layout import default_store
+    from ..genome.store_layout import default_store, read_description
     from ..genome.variant_files import genotype_source
     from ..genome.variant_ingest import build_stores, plan_store
 
@@ -77,6 +78,9 @@ def ingest(
             build_stores(plans, engine=units_on, on_contig=on_contig)
     for path in paths:
         folder = default_store(path)
+        made_of = read_description(folder)["format"]
+        for kind, count in ({} if made_of is None else made_of["counts"]).items():
+            typer.echo(f"{count:,} {MEANINGS[kind]}", err=True)
         size = sum(file.stat().st_size for file in folder.iterdir())
         typer.echo(f"{size / 1e6:,.1f} MB", err=True)
         typer.echo(str(folder))

@@ -1,10 +1,12 @@
 """Reading BGEN 1.2 and 1.3 with its index: genotypes called where their probability says enough."""
 
 import sqlite3
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from os import PathLike
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -48,27 +50,23 @@ class BgenFile(CohortRows):
         bgen = library("bgen", file)
         _check_layout(file)
         index = _index_of(file)
-        names, sites = _read(index, index.stat().st_mtime_ns, index.stat().st_size)
-        sample_file = file.with_suffix(".sample")
-        try:
-            self._bgen = bgen.BgenReader(file, sample_path=sample_file if sample_file.is_file() else "")
-            header = self._bgen.header
-            if not (header.has_sample_ids or sample_file.is_file()):
-                raise InputError(
-                    "names no samples",
-                    file=file,
-                    remedy=f"Put its .sample file beside it, as {sample_file.name}.",
-                )
-        except (ValueError, OSError, RuntimeError) as error:
+        self._index = _read(index, index.stat().st_mtime_ns, index.stat().st_size)
+        self._sample_file = file.with_suffix(".sample") if file.with_suffix(".sample").is_file() else None
+        self._library, self._file = bgen, file
+        self._reader: tuple[int, Any] | None = None
+        self._last: tuple[np.ndarray, list[Any]] | None = None
+        reader = self._opened()
+        header = reader.header
+        if not (header.has_sample_ids or self._sample_file):
             raise InputError(
-                f"cannot be read as a BGEN ({error})",
+                "names no samples",
                 file=file,
-                remedy="It may be cut short, or its .sample file is another one's: fetch it again.",
-            ) from error
-        samples = read_sample_file(sample_file) if sample_file.is_file() else self._bgen.samples
-        super().__init__(file, samples, dict.fromkeys(names), sites, sample, all_samples=all_samples)
+                remedy=f"Put its .sample file beside it, as {file.with_suffix('.sample').name}.",
+            )
+        samples = read_sample_file(self._sample_file) if self._sample_file else reader.samples
+        contigs = dict.fromkeys(map(plink_contig, self._index.names))
+        super().__init__(file, samples, contigs, self._index.sites, sample, all_samples=all_samples)
         if header.nvariants != self._n_rows or header.nsamples != len(samples):
-            self.close()
             raise InputError(
                 f"has {header.nvariants} records of {header.nsamples} samples, and its index and .sample file tell of "
                 f"{self._n_rows} of {len(samples)}",
@@ -80,7 +78,7 @@ class BgenFile(CohortRows):
 
     def sites(self, chrom: str, rows: np.ndarray) -> Sites:
         """See ``CohortRows.sites``."""
-        texts = [self._variant(chrom, row).alleles for row in rows.tolist()]
+        texts = [variant.alleles for variant in self._variants(chrom, rows)]
         return Sites.of_strings([(alleles[0], ",".join(alleles[1:]) or ".", ".") for alleles in texts])
 
     def calls(self, chrom: str, rows: np.ndarray, samples: np.ndarray) -> Calls:
@@ -88,8 +86,7 @@ class BgenFile(CohortRows):
         found = np.empty((len(rows), len(samples), 2), dtype=np.int8)
         phased = np.empty((len(rows), len(samples)), dtype=bool)
         below = np.empty(len(rows), dtype=np.int64)
-        for index, row in enumerate(rows.tolist()):
-            variant = self._variant(chrom, row)
+        for index, variant in enumerate(self._variants(chrom, rows)):
             try:
                 probabilities, ploidy = variant.probabilities[samples], variant.ploidy[samples]
                 is_phased, n_alleles = variant.is_phased, len(variant.alleles)
@@ -110,17 +107,41 @@ class BgenFile(CohortRows):
         return Calls(found, phased)
 
     def close(self) -> None:
-        """Close the file."""
-        self._bgen.close()
+        """Let go of the file."""
+        self._reader = self._last = None
 
-    def _variant(self, chrom: str, row: int) -> Any:
-        try:
-            variant = self._bgen[row]
-        except (ValueError, IndexError, OSError, RuntimeError) as error:
-            raise self._damaged(chrom, error) from error
-        if plink_contig(variant.chrom) != chrom:
-            raise self._damaged(chrom, "its index belongs to another file")
-        return variant
+    def _opened(self) -> Any:
+        """The file, opened by this thread: the package's index is SQLite's, which no other thread may ask."""
+        if self._reader is None or self._reader[0] != get_ident():
+            self._last = None
+            try:
+                reader = self._library.BgenReader(self._file, sample_path=self._sample_file or "")
+            except (ValueError, OSError, RuntimeError) as error:
+                raise InputError(
+                    f"cannot be read as a BGEN ({error})",
+                    file=self._file,
+                    remedy="It may be cut short, or its .sample file is another one's: fetch it again.",
+                ) from error
+            self._reader = get_ident(), reader
+        return self._reader[1]
+
+    def _variants(self, chrom: str, rows: np.ndarray) -> list[Any]:
+        """Some records of a contig, of the package; the last answer is kept."""
+        reader = self._opened()
+        if self._last is None or not np.array_equal(self._last[0], rows):
+            index, found = self._index, {}
+            try:
+                for code in np.unique(index.code[rows]).tolist():
+                    position = index.position[rows[index.code[rows] == code]]
+                    within = reader.fetch(index.names[code], int(position.min()) + 1, int(position.max()) + 1)
+                    found.update({variant.fileoffset: variant for variant in within})
+                variants = [found[offset] for offset in index.offset[rows].tolist()]
+            except (KeyError, ValueError, IndexError, OSError, RuntimeError, sqlite3.Error) as error:
+                raise self._damaged(chrom, error) from error
+            if any(plink_contig(variant.chrom) != chrom for variant in variants):
+                raise self._damaged(chrom, "its index belongs to another file")
+            self._last = rows, variants
+        return self._last[1]
 
     def _damaged(self, chrom: str, problem: object) -> InputError:
         return InputError(
@@ -196,26 +217,46 @@ def _index_of(path: Path) -> Path:
     return index
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What an index says of the records, in the order of the file.
+
+    Attributes:
+        names: of contigs, as the file has them.
+        code, position: (n,) place of each record's contig, and its 0-based position.
+        offset: (n,) where each record begins in the file.
+        sites: by contig, as it is called here.
+    """
+
+    names: tuple[str, ...]
+    code: np.ndarray
+    position: np.ndarray
+    offset: np.ndarray
+    sites: dict[str, ContigSites]
+
+
 @lru_cache(maxsize=4)
-def _read(index: Path, modified: int, size: int) -> tuple[tuple[str, ...], dict[str, ContigSites]]:
-    """Where the records are, by an index as it is now; people are read one after the other, it is read once."""
+def _read(index: Path, modified: int, size: int) -> _Index:
+    """An index as it is now: people are read one after the other, and it is read once for them all."""
     names: dict[str, int] = {}
     try:
         connection = sqlite3.connect(f"{index.resolve().as_uri()}?mode=ro", uri=True)
         try:
-            found = [
-                (names.setdefault(plink_contig(chrom), len(names)), position, length)
-                for chrom, position, length in connection.execute(
-                    "SELECT chromosome, position, length(allele1) FROM Variant ORDER BY file_start_position"
-                )
-            ]
+            found = connection.execute(
+                "SELECT chromosome, position, length(allele1), file_start_position FROM Variant "
+                "ORDER BY file_start_position"
+            )
+            rows = np.fromiter(
+                ((names.setdefault(chrom, len(names)), *numbers) for chrom, *numbers in found), dtype=(np.int64, 4)
+            )
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise InputError(
             f"cannot be read as the index of a BGEN ({error})",
             file=index,
             remedy="Make it anew: bgenix -index -clobber.",
         ) from error
-    code, position, length = np.array(found, dtype=np.int32).reshape(-1, 3).T
-    return tuple(names), by_contig(tuple(names), code, position - 1, length)
+    code, position = rows[:, 0].astype(np.int32), (rows[:, 1] - 1).astype(np.int32)
+    called = [plink_contig(name) for name in names]
+    return _Index(tuple(names), code, position, rows[:, 3].copy(), by_contig(called, code, position, rows[:, 2]))

@@ -38,6 +38,7 @@ class CohortFiles:
         headers: contig -> the file whose header gives it.
         pieces: contig -> the files with records on it, along it, none of which begins before another one's last record.
         older_indexes: files that were written after their index.
+        formats: what each format that is no VCF does not hold, see ``CohortRows.described``.
     """
 
     paths: tuple[Path, ...]
@@ -46,6 +47,7 @@ class CohortFiles:
     headers: Mapping[str, Path]
     pieces: Mapping[str, tuple[Piece, ...]]
     older_indexes: tuple[Path, ...]
+    formats: tuple[dict[str, Any], ...] = ()
 
     def __str__(self) -> str:
         return f"{getattr(self.paths[0], 'address', self.paths[0])} and {len(self.paths) - 1} more"

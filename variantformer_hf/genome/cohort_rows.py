@@ -18,6 +18,8 @@ from .sites import ContigSites, Sites
 from .store_layout import HOM_REF, LONGER, PASSES, SITE
 from .variants import BEHIND_ANY_CONTIG, MOST_ALLELES
 
+# In what the counts of ``CohortRows.described`` were counted.
+RECORDS_READ, WHOLE_FILE = "records read", "whole file"
 # The second allele of a haploid call.
 NO_ALLELE = -2
 # Records that are looked at together, and alleles of all people that are held together.
@@ -127,8 +129,13 @@ class CohortRows(ABC):
 
     @property
     def described(self) -> dict[str, Any]:
-        """The format, what of a VCF it does not hold, and :attr:`counts`; ready for JSON."""
-        return {"format": self.format, "does_not_hold": list(self.loses), "counts": self.counts}
+        """The format, what of a VCF it does not hold, :attr:`counts`, and in what they were counted; ready for JSON."""
+        return {
+            "format": self.format,
+            "does_not_hold": list(self.loses),
+            "counts": self.counts,
+            "counted_in": RECORDS_READ,
+        }
 
     def has_records(self, chrom: str) -> bool:
         """Whether the file holds any record on a contig."""

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 from ..errors import InputError
 from .cohort_files import GivenGenotypes
@@ -11,11 +12,12 @@ from .cohort_rows import Reading
 from .cohort_source import CohortFile
 from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
+from .format_notes import MEANINGS, say_counts
 from .interval import Interval
 from .personal import PersonalGenome
 from .record_columns import Record
 from .reference import ReferenceGenome
-from .variant_files import VariantFiles, genotype_source, open_files
+from .variant_files import VariantFiles, formats_of, genotype_source, open_files
 
 _AUTOSOME = re.compile(r"(chr)?([1-9]|1\d|2[0-2])")
 _SAMPLED_RECORDS = 2_000
@@ -49,12 +51,14 @@ class Agreement:
         matched: those that agree.
         swapped: those that do not, and have an ALT that does.
         first_mismatch: contig:position (1-based) of the first that does not, or None.
+        formats: what formats other than VCF do not hold, and what was met in these records (``CohortRows.described``).
     """
 
     checked: int
     matched: int
     swapped: int
     first_mismatch: str | None
+    formats: tuple[dict[str, Any], ...] = ()
 
 
 def reference_agreement(
@@ -70,7 +74,10 @@ def reference_agreement(
     """
     file = open_files(variants, reading=Reading(reference))
     try:
-        return _agreement(_sampled(reference, file, intervals, limit), reference)
+        found = _agreement(_sampled(reference, file, intervals, limit), reference)
+        formats = formats_of(file)
+        say_counts(file.path, formats, f"{found.checked} records looked at before the run")
+        return replace(found, formats=tuple(formats))
     finally:
         file.close()
 
@@ -126,6 +133,7 @@ def _of_variants(
             _genotypes([record for _, record in records], file),
             _phasing([record for _, record in records]),
         ]
+        findings += _formats(file)
         if windows is not None:
             findings.append(_in_windows(records, windows))
     except InputError as error:
@@ -215,6 +223,19 @@ def _index(file: CohortFile | VariantFiles) -> Finding:
             "Index it anew.",
         )
     return Finding("VCF", "ok", f"indexed and sorted: {file.path}")
+
+
+def _formats(file: CohortFile | VariantFiles) -> list[Finding]:
+    """What formats other than VCF do not hold, and what was met in the sampled records."""
+    findings = []
+    for note in formats_of(file):
+        met = [f"{count} {MEANINGS[kind]}" for kind, count in note["counts"].items()]
+        message = f"{note['format']}: does not hold {', '.join(note['does_not_hold'])}"
+        if met:
+            message += f"; of the sampled records: {'; '.join(met)}"
+        is_doubtful = bool(note["counts"].keys() & {"not_in_fasta", "absent_chunks"})
+        findings.append(Finding("format", "warning" if is_doubtful else "ok", message))
+    return findings
 
 
 def _samples(names: Sequence[str], asked: str | None) -> Finding:

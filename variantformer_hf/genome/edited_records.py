@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -103,6 +103,11 @@ class EditedRecords:
     def damage(self) -> list[str]:
         """What was found damaged in the store of the person's file, a sentence each."""
         return [] if self._base is None else self._base.damage
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """What the file's format does not hold of a VCF, and what was met in it; empty for a VCF."""
+        return [] if self._base is None else self._base.formats
 
     def file_contig(self, chrom: str) -> str:
         """How the person's file calls a contig of the FASTA; one that it lacks, as the FASTA does."""

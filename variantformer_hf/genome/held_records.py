@@ -1,6 +1,7 @@
 """Records of a stretch held in memory, for readers that come back to it many times."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,11 @@ class HeldRecords:
     def damage(self) -> list[str]:
         """What was found damaged in the file's store, a sentence each."""
         return self._source.damage
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """What the file's format does not hold of a VCF, and what was met in it; empty for a VCF."""
+        return self._source.formats
 
     def file_contig(self, chrom: str) -> str:
         """How the file calls a contig of the FASTA."""

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..errors import AssemblyError, ContigError, InputError
 from .cohort_files import CohortFiles
 from .contigs import identify_assembly, map_contigs
+from .format_notes import say_losses
 from .record_columns import RecordColumns
 from .reference import ReferenceGenome
-from .variant_files import OpenedGenotypes
+from .variant_files import OpenedGenotypes, formats_of
 from .variant_store import VariantStore
 from .variants import VariantFile
 
@@ -44,6 +46,8 @@ class PersonRecords:
         self._with_records: frozenset[str] | None = None
         self.path: Path | CohortFiles = file.path
         self.sample = file.sample
+        for each in self.formats:
+            say_losses(str(self.path), each["format"], tuple(each["does_not_hold"]))
         if self.sample is None:
             logger.warning("%s has no samples: the first ALT of every record is applied", self.path)
 
@@ -61,6 +65,11 @@ class PersonRecords:
     def damage(self) -> list[str]:
         """What was found damaged in the file's store, a sentence each."""
         return [] if isinstance(self._file, VariantFile) else self._file.damage
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """What the file's format does not hold of a VCF, and what was met in it; empty for a VCF."""
+        return formats_of(self._file)
 
     def file_contig(self, chrom: str) -> str:
         """How the file calls a contig of the FASTA; one that it lacks, as the FASTA does."""

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, ReferenceMismatchError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, contents_of, file_with
 from .cohort_rows import Reading
+from .format_notes import say_no_phase
 from .held_records import HeldRecords
 from .interval import Interval
 from .intervals import union
@@ -69,6 +71,10 @@ class PersonalGenome:
             reading = Reading(reference, options.min_probability)
             file = open_genotypes(variants, sample, needs_quality=options.needs_quality, reading=reading)
             self.records = PersonRecords(reference, file, needs_quality=options.needs_quality)
+            if options.mode.startswith("haplotype"):
+                for each in self.records.formats:
+                    if "phase" in each["does_not_hold"]:
+                        say_no_phase(str(self.path), each["format"], options.mode)
             self.sample = self.records.sample or _first(self.records.path).name.partition(".")[0]
         else:
             self.records = variants
@@ -104,6 +110,11 @@ class PersonalGenome:
     def damage(self) -> list[str]:
         """What was found damaged in the store of the person's file, a sentence each."""
         return [] if self.records is None else self.records.damage
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """What the person's file does not hold of a VCF, and what was met in it, one a format; empty for a VCF."""
+        return [] if self.records is None else self.records.formats
 
     def has_contig(self, chrom: str) -> bool:
         """Whether the file of variants has any record, of anybody, on a contig of the FASTA.

@@ -50,23 +50,26 @@ class PgenFile(CohortRows):
         self._subset: list[int] | None = None
 
     def _open(self, pgenlib: Any, psam: Path, pvar: Path) -> Any:
-        try:
-            opened = pgenlib.PgenReader(
-                str(self.path).encode(), raw_sample_ct=len(self.samples), allele_idx_offsets=self._offsets
+        with self.path.open("rb") as file:
+            head = file.read(11)
+        n_records, n_people = (int.from_bytes(head[first : first + 4], "little") for first in (3, 7))
+        if len(head) < 11:
+            raise InputError("cannot be read: it is cut short", file=self.path, remedy="Fetch it again.")
+        if (n_records, n_people) != (len(self._table), len(self.samples)):
+            raise InputError(
+                f"has {n_records} records of {n_people} people, {pvar.name} has {len(self._table)} records, and "
+                f"{psam.name} {len(self.samples)} people",
+                file=self.path,
+                remedy="Give the three files of one data set; where they are, fetch them again.",
             )
+        try:
+            return pgenlib.PgenReader(str(self.path).encode(), raw_sample_ct=n_people, allele_idx_offsets=self._offsets)
         except RuntimeError as error:
             raise InputError(
-                f"cannot be read, or does not belong to {psam.name} with {len(self.samples)} people: {_said(error)}",
+                f"cannot be read: it is damaged or cut short ({_said(error)})",
                 file=self.path,
-                remedy="Give the three files of one data set; where they are, fetch them again.",
+                remedy="Fetch it again.",
             ) from error
-        if opened.get_variant_ct() != len(self._table):
-            raise InputError(
-                f"has {opened.get_variant_ct()} records, and {pvar.name} has {len(self._table)}",
-                file=self.path,
-                remedy="Give the three files of one data set; where they are, fetch them again.",
-            )
-        return opened
 
     def sites(self, chrom: str, rows: np.ndarray) -> Sites:
         """See ``CohortRows.sites``."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -130,6 +130,11 @@ class RecordSource(Protocol):
     @property
     def damage(self) -> list[str]:
         """What was found damaged in the file's store, a sentence each."""
+        ...
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """What the file's format does not hold of a VCF, and what was met in it; empty for a VCF."""
         ...
 
     def file_contig(self, chrom: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import AssemblyError, ContigError, InputError, SampleError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, Piece
@@ -9,6 +10,7 @@ from .cohort_rows import CohortRows, Reading
 from .cohort_source import CohortFile, cohort_source, whole_name
 from .contigs import bare_name, identify_assembly
 from .file_patterns import named_files
+from .format_notes import merged
 from .record_columns import Record, RecordColumns
 from .sample_names import chosen_sample
 from .variant_store import VariantStore, open_variants
@@ -54,6 +56,7 @@ class VariantFiles:
         self._file: CohortFile | None = None
         self._reader: CohortFile | VariantStore | None = None
         self._damage: list[str] = []
+        self._formats: list[dict[str, Any]] = []
 
     @property
     def index_is_older(self) -> bool:
@@ -69,6 +72,11 @@ class VariantFiles:
     def damage(self) -> list[str]:
         """What was found damaged in the files' stores, a sentence each."""
         return [*self._damage, *_damage(self._reader)]
+
+    @property
+    def formats(self) -> list[dict[str, Any]]:
+        """As of :func:`formats_of`, of the files read so far."""
+        return merged([*self.path.formats, *self._formats, *formats_of(self._file), *formats_of(self._reader)])
 
     def has_records(self, chrom: str) -> bool:
         """Whether any file holds a record on a contig."""
@@ -105,6 +113,7 @@ class VariantFiles:
 
     def _opened(self, path: Path) -> CohortFile:
         if self._file is None or self._file.path != path:
+            self._formats += formats_of(self._file)
             self._file = None
             all_samples = self._all_samples or self.sample is None
             sample = None if all_samples else self.sample
@@ -114,12 +123,21 @@ class VariantFiles:
     def _read(self, path: Path) -> CohortFile | VariantStore:
         if self._reader is None or self._reader.path != path:
             self._damage += _damage(self._reader)
+            self._formats += formats_of(self._reader)
             self._reader = None
             self._reader = open_variants(path, self.sample, needs_quality=self._needs_quality, reading=self._reading)
         return self._reader
 
 
 OpenedGenotypes = CohortFile | VariantStore | VariantFiles
+
+
+def formats_of(file: OpenedGenotypes | None) -> list[dict[str, Any]]:
+    """What each format that is no VCF does not hold, and what was met in it, see ``CohortRows.described``."""
+    if isinstance(file, VariantFiles):
+        return file.formats
+    described = file.described if isinstance(file, (CohortRows, VariantStore)) else None
+    return [] if described is None else [described]
 
 
 def genotype_source(given: GivenGenotypes) -> Genotypes:
@@ -169,11 +187,12 @@ def look_over(paths: Sequence[Path]) -> CohortFiles:
     samples: dict[Path, tuple[str, ...]] = {}
     headers: dict[Path, dict[str, int | None]] = {}
     indexed: dict[Path, list[str]] = {}
-    older = []
+    older, formats = [], []
     for path in paths:
         file = cohort_source(path, all_samples=True)
         try:
             samples[path], headers[path], indexed[path] = file.samples, file.contigs, file.indexed_contigs
+            formats += formats_of(file)
             if file.index_is_older:
                 older.append(path)
         finally:
@@ -187,7 +206,7 @@ def look_over(paths: Sequence[Path]) -> CohortFiles:
             holders.setdefault(name, []).append(path)
     _check_spellings(headers, holders)
     pieces = {name: _pieces_of(name, files) for name, files in holders.items()}
-    return CohortFiles(tuple(paths), samples[paths[0]], contigs, given_by, pieces, tuple(older))
+    return CohortFiles(tuple(paths), samples[paths[0]], contigs, given_by, pieces, tuple(older), tuple(merged(formats)))
 
 
 def _damage(reader: CohortFile | VariantStore | None) -> list[str]:

@@ -22,7 +22,7 @@ from ..work import InProcess, Unit, check_all_done, run_units, unit_of
 from ..work.units import Engine
 from .call_blocks import CallSource
 from .checked_file import CheckedWriter, DamagedFileError
-from .cohort_rows import CohortRows, Reading
+from .cohort_rows import WHOLE_FILE, CohortRows, Reading
 from .cohort_source import call_source, read_by
 from .contig_file import ContigFile
 from .contig_writer import ContigWriter
@@ -323,7 +323,7 @@ def _format(plan: StorePlan, contigs: Iterable[ContigFile]) -> dict[str, Any] | 
     counts = Counter(described["counts"])
     for contig in contigs:
         counts.update(contig.counts)
-    return {**described, "counts": dict(sorted(counts.items()))}
+    return {**described, "counts": dict(sorted(counts.items())), "counted_in": WHOLE_FILE}
 
 
 def _units(plan: StorePlan) -> Iterator[tuple[str, Unit]]:

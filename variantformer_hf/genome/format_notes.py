@@ -1,0 +1,49 @@
+"""What a format does not hold of a VCF, and what was read otherwise than it stands: said once, and reported."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+# What ``CohortRows.counts`` counts, for people.
+MEANINGS = {
+    "absent_chunks": "chunks of calls that are not there and read as 0/0",
+    "ambiguous": "records of which the FASTA holds both alleles; the second one is REF",
+    "below_probability": "calls below --min-probability, which are missing",
+    "not_in_fasta": "records of which the FASTA holds neither allele",
+    "turned": "records with alleles turned, because the FASTA holds the first one",
+}
+
+
+def merged(notes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The notes of several files, one a format, their counts summed."""
+    found: dict[str, dict[str, Any]] = {}
+    for note in notes:
+        known = found.setdefault(note["format"], {**note, "counts": {}})
+        known["counts"] = dict(sorted((Counter(known["counts"]) + Counter(note["counts"])).items()))
+    return list(found.values())
+
+
+@lru_cache(maxsize=256)
+def say_losses(path: str, format_name: str, loses: tuple[str, ...]) -> None:
+    """Warn of what a file does not hold, once a process."""
+    logger.warning("%s: a %s does not hold: %s", path, format_name, ", ".join(loses))
+
+
+@lru_cache(maxsize=256)
+def say_no_phase(path: str, format_name: str, mode: str) -> None:
+    """Warn that the haplotypes of a file are not told apart, once a process."""
+    logger.warning(
+        "%s: a %s has no phase: %s reads heterozygous calls as bcftools reads 0/1, REF first", path, format_name, mode
+    )
+
+
+def say_counts(path: object, notes: Iterable[Mapping[str, Any]], looked_at: str) -> None:
+    """Warn of what was met that is read otherwise than it stands."""
+    for note in notes:
+        if note["counts"]:
+            said = "; ".join(f"{count} {MEANINGS[kind]}" for kind, count in note["counts"].items())
+            logger.warning("%s: of %s: %s", path, looked_at, said)
