@@ -111,7 +111,7 @@ def mirror_at(path: str | os.PathLike[str]) -> MirroredFile | None:
     Raises:
         InputError: it is one that only the process that was given its signed address can read.
     """
-    if isinstance(path, MirroredFile):
+    if isinstance(path, MirroredFile) and hasattr(path, "stamp"):  # Python 3.11 makes others of it by its class
         return path
     found = Path(path)
     if len(found.parts) < 3 or found.parent.parent != _folder():
