@@ -53,7 +53,7 @@ $(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
 	@touch $@
 
 # Public implementations in environments of their own, whose outputs are the fixtures in tests/fixtures.
-ORACLES ?= enformer borzoi dnabert2
+ORACLES ?= enformer borzoi dnabert2 grelu
 ORACLE_PYTHON ?= python3.11
 
 .PRECIOUS: oracles/.venv-%/.ready
@@ -65,6 +65,9 @@ oracle-%: oracles/.venv-%/.ready
 oracles/.venv-%/.ready: oracles/%/requirements.txt
 	@$(ORACLE_PYTHON) -m venv oracles/.venv-$*
 	oracles/.venv-$*/bin/python -m pip install --disable-pip-version-check -q -r $<
+	@# What asks for far more than its models need comes alone.
+	for alone in $(wildcard oracles/$*/requirements-alone.txt); do \
+	oracles/.venv-$*/bin/python -m pip install --disable-pip-version-check -q --no-deps -r $$alone; done
 	@touch $@
 
 clean:

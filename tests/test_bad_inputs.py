@@ -1081,8 +1081,17 @@ bad("convert: artifacts that are not there", "none")(lambda d: ["convert", "--ar
 bad("convert: a kind that is none", "'paint'", "variantformer")(
     lambda d: ["convert", d.folder, "--kind", "paint", "-o", d.out("m")]
 )
-bad("convert: a kind without a converter yet", "'enformer'", "not in this version")(
+bad("convert: a folder without weights", "model.safetensors, pytorch_model.bin")(
     lambda d: ["convert", d.folder, "--kind", "enformer", "-o", d.out("m")]
+)
+bad("convert: an option of another kind", "'borzoi'", "--gamma-norm")(
+    lambda d: ["convert", d.folder, "--kind", "borzoi", "--gamma-norm", "position", "-o", d.out("m")]
+)
+bad("convert: weights without a config", "'enformer'", "--config")(
+    lambda d: ["convert", "--checkpoint", d.text("w.bin", "x"), "--kind", "enformer", "-o", d.out("m")]
+)
+bad("convert: weights that are none", "w.bin", "PyTorch")(
+    lambda d: ["convert", "--checkpoint", d.text("w.bin", "x"), "--kind", "grelu-borzoi", "-o", d.out("m")]
 )
 bad("convert: a folder of no kind", "given", "--artifacts", "--kind")(lambda d: ["convert", d.folder, "-o", d.out("m")])
 bad("convert: artifacts that are an empty folder")(lambda d: ["convert", "--artifacts", d.folder])

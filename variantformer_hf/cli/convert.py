@@ -33,12 +33,24 @@ def convert(
     vocabulary: Annotated[Path | None, typer.Option(help="The released tokenizer's JSON.")] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="The released expression checkpoint; without it the encoder file alone is converted."),
+        typer.Option(
+            help="The released expression checkpoint, without which the encoder file alone is converted; of other "
+            "kinds the file with the weights."
+        ),
     ] = None,
     tissues: Annotated[Path | None, typer.Option(help="Tissue vocabulary, YAML.")] = None,
     genes: Annotated[Path | None, typer.Option(help="Gene table: CSV as released, GTF, GFF3 or Parquet.")] = None,
     cres: Annotated[
         Path | None, typer.Option(help="cCRE BED of the ENCODE registry (V3), .gz too, or Parquet.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="config.json of another library's checkpoint, as it was published with it.")
+    ] = None,
+    gamma_norm: Annotated[
+        Literal["feature", "position"] | None,
+        typer.Option(
+            help="Of Enformer: what its gamma features are divided by the largest over; by default its config's."
+        ),
     ] = None,
     dtype: Annotated[
         Literal["as-saved", "float32", "bfloat16", "float16"], typer.Option(help="Type of the written weights.")
@@ -59,9 +71,11 @@ def convert(
         "tissues": tissues,
         "genes": genes,
         "cres": cres,
+        "config": config,
     }
+    options = {} if gamma_norm is None else {"gamma_norm": gamma_norm}
     files = {name: path for name, path in named.items() if path is not None}
-    for planned in converter_of(kind)(ConversionRequest(source, artifacts, files, output)):
+    for planned in converter_of(kind)(ConversionRequest(source, artifacts, files, output, options)):
         if planned.keeps_existing and (planned.output / "config.json").is_file():
             typer.echo(f"{planned.output} is there already and is left as it is", err=True)
         else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ..errors import InputError
 from .summary import ConversionSummary
 
 
@@ -18,12 +19,28 @@ class ConversionRequest:
         artifacts: a folder with whatever was released; None = none.
         files: single files, by the names of the command's options.
         output: where the model goes, or with ``artifacts`` the folder for all; None = not said.
+        options: settings, by the names of the command's options.
     """
 
     source: Path | None = None
     artifacts: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     output: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def check_used(self, kind: str, files: tuple[str, ...], options: tuple[str, ...] = ()) -> None:
+        """Refuse what conversions of a kind do not read.
+
+        Raises:
+            InputError: it names the option.
+        """
+        known = {*files, *options}
+        for name in (*self.files, *self.options, *(["artifacts"] if self.artifacts is not None else [])):
+            if name not in known:
+                raise InputError(
+                    f"conversions of the kind {kind!r} have no use for --{name.replace('_', '-')}",
+                    remedy="Leave it out.",
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoProcessor,
     AutoTokenizer,
+    PreTrainedTokenizerFast,
 )
 
 from ..tokenization import DnaTokenizer
@@ -69,4 +70,5 @@ for _trunk_config, _trunk in (
 ):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)
+AutoTokenizer.register(UkBioBertConfig, tokenizer_class=PreTrainedTokenizerFast, exist_ok=True)
 AutoModelForMaskedLM.register(UkBioBertConfig, UkBioBertForMaskedLM, exist_ok=True)

@@ -4,12 +4,12 @@ import importlib
 import importlib.util
 import inspect
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..version import __version__
 from .gene_model import GeneModel, LoadedFrom
 from .model_files import model_file, pinned_revision
 from .model_folder import ModelFolder
@@ -29,8 +29,8 @@ class Family:
         encoder_training: module that trains it by itself, as an encoder (``set_up``, ``estimate``, ``train_encoder``);
             None = there is none.
         extra: extra of this package that it needs, and a package that comes with it; None = none.
-        converter: kind of files for ``convert --kind``, and ``module:function`` that plans their conversion (see
-            ``conversion.planned``), or the function; None = there is none.
+        converters: kind of files for ``convert --kind`` -> ``module:function`` that plans their conversion (see
+            ``conversion.planned``), or the function.
     """
 
     model_type: str
@@ -39,7 +39,7 @@ class Family:
     recipe: Any = None
     encoder_training: str | None = None
     extra: tuple[str, str] | None = None
-    converter: tuple[str, Any] | None = None
+    converters: Mapping[str, Any] = field(default_factory=dict)
 
 
 _FAMILIES = {
@@ -50,10 +50,9 @@ _FAMILIES = {
             "variantformer_hf.zoo.variantformer.gene_model:VariantFormerGeneModel",
             "variantformer_hf.zoo.variantformer.folder:EXPRESSION",
             recipe="variantformer_hf.training.variantformer.recipe:VariantFormerRecipe",
-            converter=(
-                "variantformer",
-                "variantformer_hf.conversion.variantformer.released_request:planned_conversions",
-            ),
+            converters={
+                "variantformer": "variantformer_hf.conversion.variantformer.released_request:planned_conversions"
+            },
         ),
         Family(
             "variantformer_encoder",
@@ -61,6 +60,30 @@ _FAMILIES = {
             "variantformer_hf.zoo.variantformer.folder:ENCODER",
             recipe="variantformer_hf.training.variantformer.recipe:VariantFormerRecipe",
             encoder_training="variantformer_hf.training.variantformer.encoder",
+        ),
+        Family(
+            "enformer_trunk",
+            None,
+            "variantformer_hf.zoo.enformer.folder:TRACKS",
+            converters={
+                "enformer": "variantformer_hf.conversion.enformer.conversion:planned_conversions",
+                "grelu-enformer": "variantformer_hf.conversion.enformer.conversion:planned_grelu_conversions",
+            },
+        ),
+        Family(
+            "borzoi_trunk",
+            None,
+            "variantformer_hf.zoo.borzoi.folder:TRACKS",
+            converters={
+                "borzoi": "variantformer_hf.conversion.borzoi.conversion:planned_conversions",
+                "grelu-borzoi": "variantformer_hf.conversion.borzoi.conversion:planned_grelu_conversions",
+            },
+        ),
+        Family(
+            "ukbiobert",
+            None,
+            "variantformer_hf.zoo.ukbiobert.folder:TOKENS",
+            converters={"dnabert2": "variantformer_hf.conversion.dnabert2.conversion:planned_conversions"},
         ),
     )
 }
@@ -94,7 +117,7 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
         remedy = f"Give a model of the types {', '.join(_FAMILIES)}."
         if model_type in _FOREIGN:
             command = f"`variantformer convert {model} --kind {model_type} -o MODEL`"
-            remedy = f"It is another library's folder, which {command} converts{_yet(str(model_type))}."
+            remedy = f"It is another library's folder, which {command} converts."
         raise InputError(f"is a model of the type {model_type!r}, which is not of this zoo", file=model, remedy=remedy)
     if family.extra is not None and importlib.util.find_spec(family.extra[1]) is None:
         raise InputError(
@@ -141,15 +164,12 @@ def converter_of(kind: str | None) -> Any:
     known = _converters()
     kind = _DEFAULT_KIND if kind is None else kind
     if kind not in known:
-        problem = f"there is no kind {kind!r} of files to convert"
-        if kind in _FOREIGN:
-            problem = f"files of the kind {kind!r} can be converted{_yet(kind)}"
-        raise InputError(problem, remedy=f"The kinds are {', '.join(known)}.")
+        raise InputError(f"there is no kind {kind!r} of files to convert", remedy=f"The kinds are {', '.join(known)}.")
     return _object(known[kind])
 
 
 def _converters() -> dict[str, Any]:
-    return dict(family.converter for family in _FAMILIES.values() if family.converter is not None)
+    return {kind: converter for family in _FAMILIES.values() for kind, converter in family.converters.items()}
 
 
 def load_gene_model(model: str | Path, *, revision: str | None = None, **options: Any) -> GeneModel:
@@ -251,12 +271,3 @@ def _object(named: Any) -> Any:
         return named
     module, _, name = named.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _yet(kind: str) -> str:
-    """That a kind has no converter here, though one is meant to come."""
-    return (
-        f", but not in this version of the package ({__version__})"
-        if kind in _FOREIGN and kind not in _converters()
-        else ""
-    )

@@ -13,9 +13,14 @@ from .model_files import model_file
 from .self_test import self_test
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
     from .gene_model import GeneModel
 
 CARD = "README.md"
+_TOLERANCE = 1e-5
 # What folders of all families hold.
 _OF_ALL = re.compile(
     r"README\.md|LICENSE(\.\w+)?|NOTICE|\.gitattributes|config\.json|model\.safetensors"
@@ -76,6 +81,26 @@ class ModelFolder:
         if not len(model.gene_table):
             raise InputError("has a table without a row", file=folder / GENES_FILE)
         self_test(model, folder)
+
+
+def check_twice(folder: Path, compute: "Callable[[], torch.Tensor]") -> None:
+    """Refuse a network whose numbers of made sequences are not finite, or not the same when they are computed again.
+
+    Args:
+        folder: that it is from, for messages.
+        compute: gives them.
+
+    Raises:
+        InputError: it is so.
+    """
+    import torch
+
+    with torch.inference_mode():
+        first, second = compute(), compute()
+    if not bool(torch.isfinite(first).all()):
+        raise InputError("fails its self-test: predictions of random sequences are not finite", file=folder)
+    if not torch.allclose(first, second, atol=_TOLERANCE):
+        raise InputError("fails its self-test: the same sequences give different predictions", file=folder)
 
 
 def read_config(folder: Path, name: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import re
 
+# The word embedding, and its second name.
+WORDS, DECODER = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"
 _EMBEDDINGS = {"word_embeddings": "word", "token_type_embeddings": "token_type", "LayerNorm": "norm"}
 _LAYER = {
     "attention.self.Wqkv": "attention.qkv",

@@ -16,8 +16,9 @@ _LAYER = {
 }
 _BIASES = {"0.fn.1.rel_content_bias": "attention.content_bias", "0.fn.1.rel_pos_bias": "attention.position_bias"}
 _TENSOR = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
-# Under which every tensor of the trunk is saved a second time.
-ALIAS = "_trunk."
+# Under which every tensor of the trunk is saved a second time, and whose parts those are.
+_ALIAS = "_trunk."
+_ALIASED = {"1": "stem", "2": "conv_tower", "4": "transformer", "6": "final_pointwise"}
 
 
 def parameter_name(published: str) -> str:
@@ -43,6 +44,12 @@ def parameter_name(published: str) -> str:
     if head:
         return f"heads.{head[1]}.{head[2]}"
     raise KeyError(published)
+
+
+def aliased_name(published: str) -> str | None:
+    """The first name of a tensor that is saved as ``_trunk.*`` too; None for any other."""
+    part, _, rest = published.removeprefix(_ALIAS).partition(".")
+    return f"{_ALIASED[part]}.{rest}" if published.startswith(_ALIAS) and part in _ALIASED else None
 
 
 def within_layer(published: str) -> str:

@@ -1,44 +1,16 @@
 """Reading Lightning checkpoints as data: no code in the file is ever run."""
 
-import pickle
-import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PosixPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch.serialization import safe_globals
 
 from ...errors import CheckpointError
-
-_ATTRIBUTE_DICTS = [
-    "lightning.fabric.utilities.data.AttributeDict",
-    "lightning_fabric.utilities.data.AttributeDict",
-    "lightning.pytorch.utilities.parsing.AttributeDict",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
-]
+from ..torch_files import read_torch_file
 
 _TRAINING_STATE = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
-
-
-def _allowed_globals() -> list[Any]:
-    """What Lightning itself stores beside tensors: hyper-parameters, callback states with paths and scores."""
-    numpy_scalar = np.float64(0).__reduce__()[0]
-    return [
-        # Lightning's dictionary of hyper-parameters is a dict with attribute access: a plain dict holds the same.
-        *((dict, name) for name in _ATTRIBUTE_DICTS),
-        PosixPath,
-        (PosixPath, "pathlib._local.PosixPath"),
-        np.dtype,
-        np.dtypes.Float32DType,
-        np.dtypes.Float64DType,
-        np.dtypes.Int64DType,
-        numpy_scalar,
-        (numpy_scalar, "numpy.core.multiarray.scalar"),
-    ]
 
 
 @dataclass(frozen=True)
@@ -65,25 +37,7 @@ def read_lightning_checkpoint(path: str | Path) -> LightningCheckpoint:
         CheckpointError: the file is missing, corrupt, holds a class that is not allowed, or is no Lightning checkpoint.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError("no such file", file=path, remedy="Give the path of the released .pth file.")
-    is_archive = zipfile.is_zipfile(path)
-    try:
-        with safe_globals(_allowed_globals()):
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError) as error:
-        if is_archive and isinstance(error, pickle.UnpicklingError):
-            raise CheckpointError(
-                f"holds something that is neither tensors nor plain values ({_refused(error)})",
-                file=path,
-                remedy="Only files that load without running code are read: "
-                "save state_dict and hyper_parameters alone where you trust the file.",
-            ) from error
-        raise CheckpointError(
-            "cannot be read as a PyTorch file: it is incomplete or something else",
-            file=path,
-            remedy="Compare its size with the source and fetch it again.",
-        ) from error
+    content = read_torch_file(path, "Give the path of the released .pth file.")
     return _checked(path, content)
 
 
@@ -103,9 +57,3 @@ def _checked(path: Path, content: object) -> LightningCheckpoint:
         raise CheckpointError("its hyper_parameters are not a table", file=path)
     training_state = tuple(key for key in _TRAINING_STATE if content.get(key))
     return LightningCheckpoint(path, dict(hyper_parameters), dict(state), training_state)
-
-
-def _refused(error: BaseException) -> str:
-    """The part of torch's long message that names what it would not load."""
-    found = re.search(r"GLOBAL (\S+)|Unsupported (?:class|operand) (.+)", str(error))
-    return " ".join(part for part in found.groups() if part) if found else "not readable with weights_only"

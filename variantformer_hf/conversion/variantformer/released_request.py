@@ -13,6 +13,7 @@ from ..summary import ConversionSummary
 from .checkpoints import convert_encoder, convert_expression_model
 
 _TABLES = ("tissues", "genes", "cres")
+_FILES = ("artifacts", "checkpoint", "encoder_checkpoint", "vocabulary", *_TABLES)
 
 
 def planned_conversions(request: ConversionRequest) -> list[PlannedConversion]:
@@ -21,6 +22,7 @@ def planned_conversions(request: ConversionRequest) -> list[PlannedConversion]:
     Raises:
         InputError: files are missing, or named in two ways.
     """
+    request.check_used("variantformer", _FILES)
     files = request.files
     if request.source is not None:
         raise InputError(

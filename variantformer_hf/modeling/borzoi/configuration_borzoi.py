@@ -5,7 +5,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from ..enformer.configuration_enformer import check_sizes, check_tracks
+from ..enformer.configuration_enformer import check_heads, check_sizes
 from ..variantformer.configuration_variantformer import check_choices, refuse_misspelled
 
 _AT_LEAST_ONE = (
@@ -40,6 +40,7 @@ class BorzoiConfig(PreTrainedConfig):
         attention_dropout, position_dropout: on attention weights, and on position features.
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks; published are 7,611 of human and 2,608 of mouse.
+        track_activation: of the heads, ``softplus`` as published or ``none``.
     """
 
     model_type = "borzoi_trunk"
@@ -62,6 +63,7 @@ class BorzoiConfig(PreTrainedConfig):
     final_dropout: float | int = 0.1
     initializer_range: float = 0.02
     tracks: dict[str, int] | None = None
+    track_activation: str = "softplus"
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_misspelled(self, kwargs)
@@ -86,7 +88,7 @@ class BorzoiConfig(PreTrainedConfig):
         """Refuse values that the model does not implement."""
         check_choices(self, {"gelu": ("tanh", "erf")})
         check_sizes(self, _AT_LEAST_ONE, _DROPOUTS)
-        check_tracks(self.tracks or {})
+        check_heads(self)
         if len(self.tower_sizes or ()) < 2 or min(self.tower_sizes or (0,)) < 1:
             raise ValueError(f"tower_sizes={self.tower_sizes} must be two or more numbers of channels")
         if self.num_position_features % 2:

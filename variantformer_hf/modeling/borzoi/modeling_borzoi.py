@@ -52,7 +52,7 @@ class BorzoiTracksOutput(ModelOutput):
     """Output of the heads.
 
     Attributes:
-        tracks: name of a head -> (B, L / bin_size, tracks), not negative.
+        tracks: name of a head -> (B, L / bin_size, tracks), not negative where the activation is softplus.
         last_hidden_state, unet_output: as of the trunk.
     """
 
@@ -161,7 +161,7 @@ class BorzoiForTracks(TrunkPreTrainedModel):
     def __init__(self, config: BorzoiConfig) -> None:
         super().__init__(config)
         self.trunk = BorzoiModel(config)
-        self.heads = TrackHeads(config.embedding_size, config.tracks or {})
+        self.heads = TrackHeads(config.embedding_size, config.tracks or {}, config.track_activation)
         self.post_init()
 
     @can_return_tuple

@@ -30,6 +30,7 @@ class EnformerConfig(PreTrainedConfig):
         attention_dropout, position_dropout: on attention weights, and on position features.
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks.
+        track_activation: of the heads, ``softplus`` as published or ``none``.
     """
 
     model_type = "enformer_trunk"
@@ -50,6 +51,7 @@ class EnformerConfig(PreTrainedConfig):
     batch_norm_eps: float = 1e-5
     initializer_range: float = 0.02
     tracks: dict[str, int] | None = None
+    track_activation: str = "softplus"
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_misspelled(self, kwargs)
@@ -94,7 +96,7 @@ class EnformerConfig(PreTrainedConfig):
                 f"hidden_size / num_attention_heads = {self.value_size} position features, which is not a multiple of "
                 f"{_FEATURE_CLASSES}"
             )
-        check_tracks(self.tracks or {})
+        check_heads(self)
 
 
 def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tuple[str, ...]) -> None:
@@ -107,8 +109,9 @@ def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tupl
             raise ValueError(f"{name}={getattr(config, name)} must be from 0 to below 1")
 
 
-def check_tracks(tracks: dict[str, int]) -> None:
-    """Refuse a head without a track."""
-    for head, count in tracks.items():
+def check_heads(config: Any) -> None:
+    """Refuse a head without a track, and an activation that is none."""
+    check_choices(config, {"track_activation": ("softplus", "none")})
+    for head, count in (config.tracks or {}).items():
         if count < 1:
             raise ValueError(f"tracks: the head {head!r} has {count} tracks and must have at least 1")

@@ -32,7 +32,7 @@ class EnformerTracksOutput(ModelOutput):
     """Output of the heads.
 
     Attributes:
-        tracks: name of a head -> (B, bins, tracks), not negative.
+        tracks: name of a head -> (B, bins, tracks), not negative where the activation is softplus.
         last_hidden_state: (B, bins, 2 * hidden_size), what the heads read.
     """
 
@@ -151,7 +151,7 @@ class EnformerForTracks(TrunkPreTrainedModel):
     def __init__(self, config: EnformerConfig) -> None:
         super().__init__(config)
         self.trunk = EnformerModel(config)
-        self.heads = TrackHeads(config.embedding_size, config.tracks or {})
+        self.heads = TrackHeads(config.embedding_size, config.tracks or {}, config.track_activation)
         self.post_init()
 
     @can_return_tuple

@@ -126,15 +126,17 @@ class TrunkPreTrainedModel(PreTrainedModel):
 
 
 class TrackHeads(nn.ModuleDict):
-    """A linear map of a bin's embedding a head, with softplus: computed in float32 whatever the weights are.
+    """A linear map of a bin's embedding a head, and softplus: computed in float32 whatever the weights are.
 
     Args:
         width: of the embedding.
         tracks: name of a head -> its tracks.
+        activation: ``softplus`` or ``none``.
     """
 
-    def __init__(self, width: int, tracks: dict[str, int]) -> None:
+    def __init__(self, width: int, tracks: dict[str, int], activation: str) -> None:
         super().__init__({name: nn.Linear(width, count) for name, count in tracks.items()})
+        self._is_positive = activation == "softplus"
 
     def forward(self, embeddings: torch.Tensor, names: list[str] | None) -> dict[str, torch.Tensor]:
         """(B, bins, width) -> name -> (B, bins, tracks) float32; of all heads, or of those that are named.
@@ -148,7 +150,7 @@ class TrackHeads(nn.ModuleDict):
                 raise ValueError(f"the model has no head {name!r}, it has {', '.join(self) or 'none'}")
             weight, bias = self[name].get_parameter("weight"), self[name].get_parameter("bias")
             values = nn.functional.linear(embeddings.float(), weight.float(), bias.float())
-            read[name] = nn.functional.softplus(values)
+            read[name] = nn.functional.softplus(values) if self._is_positive else values
         return read
 
 

@@ -11,7 +11,7 @@ from .configuration_ukbiobert import UkBioBertConfig
 # Scores that are held at a time, of all sequences and heads: a block of queries has as many rows as fit.
 SCORES_AT_ONCE = 2**24
 # Tokens that go through a feed-forward at a time, whose inner width is eight times that of the stream.
-_TOKENS_AT_ONCE = 4096
+_TOKENS_AT_ONCE = 2048
 
 
 class UkBioBertSelfAttention(nn.Module):
@@ -35,13 +35,14 @@ class UkBioBertSelfAttention(nn.Module):
         heads = self.config.num_attention_heads
         query, key, value = self.qkv(hidden_states).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
         ranks = torch.arange(hidden_states.shape[1], device=hidden_states.device)[None]
-        blocks = []
+        # Written into one tensor: small ones that stay between large ones that go leave the memory full of holes.
+        attended = torch.empty_like(hidden_states)
         for block in self._blocks(query):
             # A bias of all queries is the same object on both sides, by which kernels see self-attention.
             queries = ranks if block == slice(None) else ranks[:, block]
             bias = score_bias(query.dtype, n_heads=heads, query_ranks=queries, key_ranks=ranks, key_mask=key_mask)
-            blocks.append(attend(self, query[:, :, block], key, value, bias))
-        return self.out(blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1))
+            attended[:, block] = attend(self, query[:, :, block], key, value, bias)
+        return self.out(attended)
 
     def _blocks(self, query: torch.Tensor) -> list[slice]:
         """Which queries to ask at a time: all, for kernels that never hold the scores."""
@@ -62,8 +63,13 @@ class UkBioBertFeedForward(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        parts = [self._run(part) for part in hidden_states.split(_TOKENS_AT_ONCE, dim=1)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        if hidden_states.shape[1] <= _TOKENS_AT_ONCE:
+            return self._run(hidden_states)
+        output = torch.empty_like(hidden_states)
+        for first in range(0, hidden_states.shape[1], _TOKENS_AT_ONCE):
+            part = slice(first, first + _TOKENS_AT_ONCE)
+            output[:, part] = self._run(hidden_states[:, part])
+        return output
 
     def _run(self, hidden_states: torch.Tensor) -> torch.Tensor:
         gate, value = self.up(hidden_states).chunk(2, dim=-1)

@@ -1,6 +1,5 @@
 """Whether a VariantFormer folder, of either stage, gives what its reader will rely on."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from ...genome.cres import CreTable
 from ...genome.genes import GeneTable
 from ...modeling import VariantFormerProcessor
 from ..model_files import model_file
+from ..model_folder import check_twice
 from .loading import load_activity_model, load_expression_model, load_processor
 
 _SELF_TEST_BASES = 400
@@ -35,7 +35,7 @@ def check_expression_folder(folder: Path) -> None:
     model = load_expression_model(folder, dtype=torch.float32).eval()
     named = [index for index, name in enumerate(model.config.tissues or []) if name is not None]
     inputs = _random_inputs(processor)
-    _self_test(folder, lambda: model(**inputs, tissue_ids=torch.tensor([named])).logits)
+    check_twice(folder, lambda: model(**inputs, tissue_ids=torch.tensor([named])).logits)
 
 
 def check_encoder_folder(folder: Path) -> None:
@@ -47,7 +47,7 @@ def check_encoder_folder(folder: Path) -> None:
     ids = inputs["cre_input_ids"][0].unsqueeze(1).expand(-1, 2, -1)
     mask = inputs["cre_attention_mask"][0].unsqueeze(1).expand(-1, 2, -1)
     first = torch.zeros(len(ids), dtype=torch.long)
-    _self_test(folder, lambda: model(input_ids=ids, attention_mask=mask, tissue_ids=first, context_ids=first).logits)
+    check_twice(folder, lambda: model(input_ids=ids, attention_mask=mask, tissue_ids=first, context_ids=first).logits)
 
 
 def _check_tokenizer(folder: Path, processor: VariantFormerProcessor) -> None:
@@ -68,12 +68,3 @@ def _random_inputs(processor: VariantFormerProcessor) -> dict[str, torch.Tensor]
         return "".join(rng.choice(list("ACGT"), _SELF_TEST_BASES))
 
     return dict(processor([bases() for _ in range(3)], [0, 0, 0], bases(), return_tensors="pt"))
-
-
-@torch.inference_mode()
-def _self_test(folder: Path, predict: Callable[[], torch.Tensor]) -> None:
-    first, second = predict(), predict()
-    if not bool(torch.isfinite(first).all()):
-        raise InputError("fails its self-test: predictions of random sequences are not finite", file=folder)
-    if not torch.allclose(first, second, atol=1e-5):
-        raise InputError("fails its self-test: the same sequences give different predictions", file=folder)

@@ -1,0 +1,74 @@
+"""PyTorch files read as data: no code in them is ever run."""
+
+import pickle
+import re
+import zipfile
+from pathlib import Path, PosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from torch.serialization import safe_globals
+
+from ..errors import CheckpointError
+
+_ATTRIBUTE_DICTS = [
+    "lightning.fabric.utilities.data.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "lightning.pytorch.utilities.parsing.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+]
+
+
+def read_torch_file(path: Path, remedy: str) -> Any:
+    """What a PyTorch file holds, with ``weights_only=True``; tensors stay on disk until they are touched.
+
+    Args:
+        path: the file.
+        remedy: where there is none.
+
+    Raises:
+        CheckpointError: it is missing, corrupt, or holds a class that is not allowed, which is named.
+    """
+    if not path.is_file():
+        raise CheckpointError("no such file", file=path, remedy=remedy)
+    is_archive = zipfile.is_zipfile(path)
+    try:
+        with safe_globals(_allowed_globals()):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError) as error:
+        if is_archive and isinstance(error, pickle.UnpicklingError):
+            raise CheckpointError(
+                f"holds something that is neither tensors nor plain values ({_refused(error)})",
+                file=path,
+                remedy="Only files that load without running code are read: "
+                "save state_dict and hyper_parameters alone where you trust the file.",
+            ) from error
+        raise CheckpointError(
+            "cannot be read as a PyTorch file: it is incomplete or something else",
+            file=path,
+            remedy="Compare its size with the source and fetch it again.",
+        ) from error
+
+
+def _allowed_globals() -> list[Any]:
+    """What Lightning itself stores beside tensors: hyper-parameters, callback states with paths and scores."""
+    numpy_scalar = np.float64(0).__reduce__()[0]
+    return [
+        # Lightning's dictionary of hyper-parameters is a dict with attribute access: a plain dict holds the same.
+        *((dict, name) for name in _ATTRIBUTE_DICTS),
+        PosixPath,
+        (PosixPath, "pathlib._local.PosixPath"),
+        np.dtype,
+        np.dtypes.Float32DType,
+        np.dtypes.Float64DType,
+        np.dtypes.Int64DType,
+        numpy_scalar,
+        (numpy_scalar, "numpy.core.multiarray.scalar"),
+    ]
+
+
+def _refused(error: BaseException) -> str:
+    """The part of torch's long message that names what it would not load."""
+    found = re.search(r"GLOBAL (\S+)|Unsupported (?:class|operand) (.+)", str(error))
+    return " ".join(part for part in found.groups() if part) if found else "not readable with weights_only"

@@ -1,0 +1,1 @@
+"""Borzoi: what its folders hold."""

@@ -1,0 +1,1 @@
+"""Enformer: what its folders hold."""

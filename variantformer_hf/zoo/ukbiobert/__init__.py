@@ -1,0 +1,1 @@
+"""UKBioBERT: what its folders hold."""
