@@ -11,5 +11,7 @@ rule ingest:
         "results/logs/ingest.{piece}.log",
     conda:
         "../envs/variantformer.yaml"
+    # A file of one chromosome is read by one process, others by one a chromosome.
+    threads: 1 if IS_SPLIT else min(8, len(config["contigs"]))
     shell:
-        "VARIANTFORMER_CACHE={params.cache} variantformer ingest {input:q} > {log:q} 2>&1"
+        "VARIANTFORMER_CACHE={params.cache} variantformer ingest {input:q} --workers {threads} > {log:q} 2>&1"
