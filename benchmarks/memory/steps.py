@@ -28,7 +28,7 @@ def run_steps(module: str, steps: dict[str, Step], parser: argparse.ArgumentPars
         steps[arguments.step](arguments)
         # The largest the process ever was, the pages of memory-mapped files that it touched included.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIGABYTE
-        print(json.dumps({"step": arguments.step, "peak GB": round(peak, 2)}))
+        print(json.dumps({"step": arguments.step, "peak GB": round(peak, 3)}))
         return
     with tempfile.TemporaryDirectory() as name:
         for step in steps:

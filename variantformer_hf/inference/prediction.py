@@ -16,8 +16,8 @@ from .run_folder import RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-# Memory that a row of a table takes at the peak, when it is written (`python -m benchmarks.memory.table`).
-BYTES_A_ROW = 330
+# Memory that a row of a table takes at its peak, made and written (`python -m benchmarks.memory.table`; as h5ad 325).
+BYTES_A_ROW = 205
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def content_hash(content: bytes) -> str:
 
 
 def packed(key: str, files: Sequence[WrittenFile], unit: PredictedUnit) -> bytes:
-    """Notes as bytes: three Arrow streams (genes, kinds of records, single records), and the hash of all of it."""
+    """Notes as bytes: four Arrow streams (genes, kinds of records, single records, sites), and the hash of all of it."""
     found = unit.predictions
     head = {
         "key": key,
@@ -87,11 +87,14 @@ def packed(key: str, files: Sequence[WrittenFile], unit: PredictedUnit) -> bytes
         for name, column in genes.items()
     }
     kinds = {"kind": _joined(unit.records, "kinds", np.int8), "count": _joined(unit.records, "counts", np.int64)}
-    single = {"key": _joined(unit.records, "keys", np.int64), "outcome": _joined(unit.records, "outcomes", np.int8)}
+    # People share sites: each is written once, and a person's as its steps from one to the next.
+    sites, places = np.unique(_joined(unit.records, "keys", np.int64), return_inverse=True)
+    steps = np.diff(places.astype(np.int32), prepend=np.int32(0))
+    single = {"site": steps, "outcome": _joined(unit.records, "outcomes", np.int8)}
     sink = io.BytesIO()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     first = pa.table(genes).replace_schema_metadata({"variantformer": json.dumps(head)})
-    for table in (first, pa.table(kinds), pa.table(single)):
+    for table in (first, pa.table(kinds), pa.table(single), pa.table({"key": sites})):
         with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
             stream.write_table(table)
     content = sink.getvalue()
@@ -104,12 +107,13 @@ def unpacked(content: bytes) -> UnitNotes | None:
     if content_hash(body) != hashed.hex():
         return None
     source = pa.BufferReader(body)
-    genes, kinds, single = (pa.ipc.open_stream(source).read_all() for _ in range(3))
+    genes, kinds, single, sites = (pa.ipc.open_stream(source).read_all() for _ in range(4))
     head = json.loads(genes.schema.metadata[b"variantformer"])
     found = PredictedGenes.empty(head["people"], head["genes"], 0)
     for name in _OF_GENES:
         getattr(found, name)[:] = np.asarray(genes[name].to_pandas()).reshape(found.status.shape)
     records = []
+    keys = sites["key"].to_numpy()[np.cumsum(single["site"].to_numpy())]
     columns = {name: table[name].to_numpy() for table in (kinds, single) for name in table.column_names}
     at_kind = at_single = 0
     for (person, chrom, n_kinds, n_single), not_diploid in zip(head["records"], head["not_diploid"], strict=True):
@@ -120,7 +124,7 @@ def unpacked(content: bytes) -> UnitNotes | None:
                 chrom,
                 columns["kind"][of_kinds],
                 columns["count"][of_kinds],
-                columns["key"][of_single],
+                keys[of_single],
                 columns["outcome"][of_single],
                 tuple(not_diploid),
             )
