@@ -70,7 +70,7 @@ def content_hash(content: bytes) -> str:
 
 
 def packed(key: str, files: Sequence[WrittenFile], unit: PredictedUnit) -> bytes:
-    """Notes as bytes: four Arrow streams (genes, kinds of records, single records, sites), and the hash of all of it."""
+    """Notes as bytes: four Arrow streams (genes, kinds of records, records, sites), and the hash of all of it."""
     found = unit.predictions
     head = {
         "key": key,
