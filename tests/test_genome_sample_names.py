@@ -1,15 +1,22 @@
-"""Whom a list of samples means."""
+"""Whom a list of samples means, and stores of some people of a file."""
 
 import gzip
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
+from command_line import run
+from genome_files import record, write_vcf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from variantformer_hf.errors import InputError, SampleError
+from variantformer_hf.genome.call_blocks import CallBlock
 from variantformer_hf.genome.sample_names import chosen_samples, read_sample_names
+from variantformer_hf.genome.store_layout import default_store, is_current, read_description
+from variantformer_hf.genome.variant_store import VariantStore, open_variants
+from variantformer_hf.genome.variants import VariantFile
 
 
 def test_a_file_of_names_is_read_in_its_order_with_line_ends_of_any_system(tmp_path: Path) -> None:
@@ -68,3 +75,62 @@ def test_names_given_twice_are_counted(caplog: pytest.LogCaptureFixture) -> None
     with caplog.at_level(logging.WARNING):
         assert chosen_samples("f", ["a", "b"], ["b", "a", "b", "b"]) == ["b", "a"]
     assert "2 of 4 names of samples are named before" in caplog.text
+
+
+def test_a_block_of_some_samples_has_their_calls_alone() -> None:
+    nothing = np.zeros(3, dtype=np.int64)
+    block = CallBlock(
+        *[nothing] * 8,
+        call_record=np.array([0, 0, 1, 2]),
+        call_sample=np.array([0, 2, 1, 2]),
+        call_genotype=np.array([5, 6, 7, 8]),
+        genotypes=("0|1",) * 9,
+    )
+    some = block.of_samples(np.array([-1, 0, 1]))
+    assert some.call_record.tolist() == [0, 1, 2]
+    assert some.call_sample.tolist() == [1, 0, 1]
+    assert some.call_genotype.tolist() == [6, 7, 8]
+    assert len(some) == 3
+
+
+def test_a_store_of_some_people_is_theirs_and_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    people = [f"P{number}" for number in range(6)]
+    lines = [
+        record(position, "A", "C", *(("0|1", "1|1", "0|0")[(position + each) % 3] for each in range(6)))
+        for position in range(1, 200)
+    ]
+    vcf = write_vcf(tmp_path / "people.vcf.gz", lines, contigs={"chr1": 1_000}, samples=people)
+
+    def held() -> list[str]:
+        return list(read_description(default_store(vcf))["samples"])
+
+    def calls(file: VariantFile | VariantStore) -> list[object]:
+        found: list[object] = []
+        for columns in file.columns("chr1", 0, 1_000):
+            carried = columns.is_snp & (columns.first + columns.second > 0)
+            found += zip(columns.position[carried], columns.first[carried], columns.second[carried], strict=True)
+        return found
+
+    (tmp_path / "names.txt").write_text("P4\nP1\n")
+    assert run("ingest", vcf, "--samples-file", tmp_path / "names.txt").returncode == 0
+    assert held() == ["P1", "P4"]
+    assert isinstance(open_variants(vcf, "P4", needs_quality=False), VariantStore)
+    for name in ("P1", "P4"):
+        assert calls(open_variants(vcf, name, needs_quality=False)) == calls(VariantFile(vcf, name))
+        assert len(calls(VariantFile(vcf, name))) > 100
+    assert isinstance(open_variants(vcf, "P2", needs_quality=False), VariantFile)
+    with pytest.raises(SampleError, match="6 samples"):
+        open_variants(vcf, None, needs_quality=False)
+    assert "there already" in run("ingest", vcf, "--sample", "P4").stderr
+    assert run("ingest", vcf, "--sample", "P0").returncode == 0
+    assert held() == ["P0", "P1", "P4"]
+    assert not is_current(vcf, default_store(vcf))
+    bad = run("ingest", vcf, "--sample", "nobody")
+    assert bad.returncode == 1 and "has no sample 'nobody'" in bad.stderr
+    assert run("ingest", vcf).returncode == 0
+    assert held() == people
+    assert is_current(vcf, default_store(vcf))
+    assert "there already" in run("ingest", vcf, "--sample", "P5").stderr
+    assert run("ingest", vcf, "--sample", "P5", "--overwrite").returncode == 0
+    assert held() == ["P5"]

@@ -1,15 +1,16 @@
 """``variantformer ingest``: a VCF is read once, so that its people are read fast."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AddressOption, EngineOption, MinProbabilityOption, given_file
+from .options import AddressOption, EngineOption, MinProbabilityOption, SamplesFileOption, given_file
 from .outputs import say_what_is_kept
 from .progress import progress
-from .settings import chosen_engine
+from .settings import asked_samples, chosen_engine
 
 if TYPE_CHECKING:
     from ..genome.cohort_rows import Reading
@@ -36,6 +37,10 @@ def ingest(
             help="Reference genome, which a BED's alleles are set against.",
         ),
     ] = None,
+    sample: Annotated[
+        list[str] | None, typer.Option("--sample", help="Whose genotypes to keep; repeat. Default: everybody's.")
+    ] = None,
+    samples_file: SamplesFileOption = None,
     min_probability: MinProbabilityOption = 0.9,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes, a contig each at a time; all cores by default.")
@@ -48,7 +53,8 @@ def ingest(
 
     For a cohort this turns minutes a gene into milliseconds. The store is used as long as the file does not change, and
     not with --min-gq or --min-dp, which it does not hold, nor with another --min-probability. It lies in
-    $VARIANTFORMER_CACHE (~/.cache/variantformer-hf). One that is there already is looked through for damage, and made
+    $VARIANTFORMER_CACHE (~/.cache/variantformer-hf). With --sample or --samples-file it holds these people and those
+    that it held before; others are read from the file. One that is there already is looked through for damage, and made
     anew where there is some. A run that was stopped goes on: contigs that are done are kept.
     """
     import pysam
@@ -64,8 +70,14 @@ def ingest(
     pysam.set_verbosity(0)
     source = genotype_source(vcf)
     reading = Reading(None if fasta is None else ReferenceGenome(fasta), min_probability)
-    paths = [Path(path) for path in (source.paths if isinstance(source, CohortFiles) else [source])]
-    plans = [plan_store(path, reading=reading) for path in paths if not _is_there(path, reading, overwrite=overwrite)]
+    given = source.paths if isinstance(source, CohortFiles) else [source]
+    paths = [path if isinstance(path, Path) else Path(path) for path in given]
+    asked = asked_samples(sample, samples_file)
+    plans = []
+    for path in paths:
+        samples = asked if asked is None or overwrite else [*asked, *_kept(path, reading, asked)]
+        if not _is_there(path, reading, samples, overwrite=overwrite):
+            plans.append(plan_store(path, reading=reading, samples=samples))
     if plans:
         say_what_is_kept(lambda: "Contigs that are done are kept: the same command goes on.")
         size = sum(plan.path.stat().st_size for plan in plans)
@@ -86,14 +98,25 @@ def ingest(
         typer.echo(str(folder))
 
 
-def _is_there(vcf: Path, reading: "Reading", *, overwrite: bool) -> bool:
+def _kept(vcf: Path, reading: "Reading", asked: Sequence[str]) -> list[str]:
+    """Who else is in the store of some people of a file, and stays there."""
+    from ..genome.cohort_source import read_by
+    from ..genome.store_layout import default_store, is_current, read_description
+
+    folder = default_store(vcf)
+    if not is_current(vcf, folder, read_by(vcf, reading), ()):
+        return []
+    return [name for name in read_description(folder)["samples"] if name not in set(asked)]
+
+
+def _is_there(vcf: Path, reading: "Reading", samples: Sequence[str] | None, *, overwrite: bool) -> bool:
     """Whether a store needs not be made."""
     from ..genome.cohort_source import read_by
     from ..genome.store_layout import default_store, is_current
     from ..genome.variant_store import damage_in
 
     folder = default_store(vcf)
-    if overwrite or not folder.is_dir() or not is_current(vcf, folder, read_by(vcf, reading)):
+    if overwrite or not folder.is_dir() or not is_current(vcf, folder, read_by(vcf, reading), samples):
         return False
     damage = damage_in(folder)
     said = "the store is there already, and whole" if damage is None else f"{damage}; the store is made anew"

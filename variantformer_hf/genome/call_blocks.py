@@ -1,7 +1,7 @@
 """Records of a cohort's file with the calls of all, some at a time: what a store is made of, whatever the format."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,21 @@ class CallBlock:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    def of_samples(self, numbers: np.ndarray) -> "CallBlock":
+        """The same records with the calls of some samples.
+
+        Args:
+            numbers: (samples,) int64, what each of the file is among those that are kept, ascending; -1 = it is not.
+        """
+        sample = numbers[self.call_sample]
+        kept = sample >= 0
+        return replace(
+            self,
+            call_record=self.call_record[kept],
+            call_sample=sample[kept],
+            call_genotype=self.call_genotype[kept],
+        )
 
 
 class CallSource(Protocol):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -48,19 +48,27 @@ def default_store(vcf: str | PathLike[str]) -> Path:
     return cache_folder() / "variants" / name
 
 
-def is_current(vcf: str | PathLike[str], folder: str | Path, read_by: Mapping[str, Any] = _AS_IT_STANDS) -> bool:
+def is_current(
+    vcf: str | PathLike[str],
+    folder: str | Path,
+    read_by: Mapping[str, Any] = _AS_IT_STANDS,
+    samples: Sequence[str] | None = None,
+) -> bool:
     """Whether a folder holds the store of a file as the file is now; the contigs are not looked at.
 
     Args:
         vcf: the file.
         folder: of the store.
         read_by: what it has to be read by, see ``cohort_source.read_by``.
+        samples: whose calls it has to hold; None = everybody's.
     """
     try:
         description = read_description(Path(folder))
     except InputError:
         return False
-    return bool(description["source"] == source_of(Path(vcf)) and description["read_by"] == read_by)
+    of_some = description.get("is_part", False)
+    has_all = not of_some if samples is None else set(samples) <= set(description["samples"])
+    return bool(has_all and description["source"] == source_of(Path(vcf)) and description["read_by"] == read_by)
 
 
 def source_of(path: Path) -> dict[str, Any]:
@@ -78,7 +86,8 @@ def write_description(folder: Path, content: Mapping[str, Any]) -> None:
 
     Args:
         folder: of the store.
-        content: source, read_by, format, samples, contigs, index_is_older, limits and files, see ``variant_ingest``.
+        content: source, read_by, format, samples, is_part (the file has others), contigs, index_is_older, limits and
+            files, see ``variant_ingest``.
     """
     said = {**content, "layout": LAYOUT}
     (folder / DESCRIPTION).write_text(json.dumps({**said, "checksum": _checksum(said)}))

@@ -15,6 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError, OutputError
 from ..files import writing
 from ..run_key import run_key
@@ -26,6 +28,7 @@ from .cohort_rows import WHOLE_FILE, CohortRows, Reading
 from .cohort_source import call_source, read_by
 from .contig_file import ContigFile
 from .contig_writer import ContigWriter
+from .sample_names import chosen_samples
 from .store_layout import (
     DESCRIPTION,
     LAYOUT,
@@ -49,6 +52,7 @@ class StorePlan:
         contigs: those with records, in the file's order.
         limits: how much is held in memory.
         reading: how genotypes are read that are no plain calls.
+        samples: whose calls, in the file's order; None = everybody's.
         description: what the store will say of itself, without the contigs' files.
     """
 
@@ -58,6 +62,7 @@ class StorePlan:
     contigs: tuple[str, ...]
     limits: StoreLimits
     reading: Reading
+    samples: tuple[str, ...] | None
     description: dict[str, Any]
 
     def file(self, contig: str) -> Path:
@@ -66,7 +71,7 @@ class StorePlan:
 
     def is_done_by_another(self) -> bool:
         """Whether another process, at the same work, has made the store of it."""
-        return not self.work.exists() and is_current(self.path, self.target, self.description["read_by"])
+        return not self.work.exists() and is_current(self.path, self.target, self.description["read_by"], self.samples)
 
 
 def build_store(
@@ -76,11 +81,12 @@ def build_store(
     on_contig: Callable[[int, int], None] | None = None,
     limits: StoreLimits | None = None,
     reading: Reading | None = None,
+    samples: Sequence[str] | None = None,
 ) -> Path:
     """Read a file of genotypes once, in this process, and write its store.
 
     Args:
-        vcf, folder, limits, reading: as of :func:`plan_store`.
+        vcf, folder, limits, reading, samples: as of :func:`plan_store`.
         on_contig: called with (done, total) after each contig.
 
     Returns:
@@ -89,7 +95,7 @@ def build_store(
     Raises:
         InputError: as of :func:`plan_store` and :func:`build_stores`.
     """
-    plan = plan_store(vcf, folder, limits=limits, reading=reading)
+    plan = plan_store(vcf, folder, limits=limits, reading=reading, samples=samples)
     build_stores([plan], on_contig=on_contig)
     return plan.target
 
@@ -100,6 +106,7 @@ def plan_store(
     *,
     limits: StoreLimits | None = None,
     reading: Reading | None = None,
+    samples: Sequence[str] | None = None,
 ) -> StorePlan:
     """Look at a file, and at what an earlier run has done of its store.
 
@@ -108,19 +115,26 @@ def plan_store(
         folder: where to write; a store that is there is replaced. None = :func:`default_store`.
         limits: how much is held in memory.
         reading: how genotypes are read that are no plain calls.
+        samples: whose calls it is to hold, names, or ``"all"``, see ``chosen_samples``; None = everybody's.
 
     Raises:
-        InputError: the file cannot be read, or has no samples.
+        InputError: the file cannot be read, or has no samples, or not those.
     """
-    path, limits, reading = Path(vcf), limits or StoreLimits(), reading or Reading()
+    path = vcf if isinstance(vcf, Path) else Path(vcf)
+    limits, reading = limits or StoreLimits(), reading or Reading()
     target = Path(folder) if folder is not None else default_store(path)
     file = call_source(path, text_at_once=limits.text, reading=reading)
     try:
         if not file.samples:
             raise InputError("has no samples, and so no genotypes to keep", file=path, remedy="Use the file itself.")
+        asked = None if samples is None else set(chosen_samples(path, file.samples, samples))
+        chosen = None
+        if asked is not None and len(asked) < len(file.samples):
+            chosen = tuple(name for name in file.samples if name in asked)
         description = {
             "source": source_of(path),
-            "samples": list(file.samples),
+            "samples": list(file.samples if chosen is None else chosen),
+            "is_part": chosen is not None,
             "contigs": dict(file.contigs),
             "index_is_older": file.index_is_older,
             "limits": asdict(limits),
@@ -130,9 +144,10 @@ def plan_store(
         contigs = tuple(file.indexed_contigs)
     finally:
         file.close()
-    key = run_key({"layout": LAYOUT, **{name: description[name] for name in ("limits", "source", "read_by")}})[:16]
+    of_store = {name: description[name] for name in ("limits", "source", "read_by")}
+    key = run_key({"layout": LAYOUT, **of_store, **({} if chosen is None else {"samples": chosen})})[:16]
     work = target.with_name(f".{target.name}.{key}.partial")
-    return StorePlan(path, target, work, contigs, limits, reading, description)
+    return StorePlan(path, target, work, contigs, limits, reading, chosen, description)
 
 
 def build_stores(
@@ -230,6 +245,7 @@ class ContigTask:
         path: where.
         limits: how much is held in memory.
         reading: how genotypes are read that are no plain calls.
+        samples: see :class:`StorePlan`.
     """
 
     source: Path
@@ -237,6 +253,7 @@ class ContigTask:
     path: Path
     limits: StoreLimits
     reading: Reading
+    samples: tuple[str, ...] | None
 
 
 class IngestJob:
@@ -262,7 +279,7 @@ class IngestWorker:
         if task.path.exists():
             return
         try:
-            write_contig(self._source, task.contig, task.path, task.limits)
+            write_contig(self._source, task.contig, task.path, task.limits, task.samples)
         except OutputError:
             if task.path.parent.exists():
                 raise
@@ -275,7 +292,9 @@ class IngestWorker:
             self._source = None
 
 
-def write_contig(source: CallSource, contig: str, path: Path, limits: StoreLimits) -> None:
+def write_contig(
+    source: CallSource, contig: str, path: Path, limits: StoreLimits, samples: Sequence[str] | None = None
+) -> None:
     """Write a contig of a store, whole or not at all.
 
     Args:
@@ -283,16 +302,20 @@ def write_contig(source: CallSource, contig: str, path: Path, limits: StoreLimit
         contig: by the file's name.
         path: where.
         limits: how large a block may be.
+        samples: whose calls, in the file's order; None = everybody's.
 
     Raises:
         InputError: a record is malformed, or is one that a store cannot hold.
         OutputError: it cannot be written.
     """
     with _whole(path) as partial, CheckedWriter(partial) as file:
-        writer = ContigWriter(file, source.path, contig, len(source.samples), limits)
+        names = source.samples if samples is None else samples
+        places = {name: place for place, name in enumerate(names)}
+        numbers = np.array([places.get(name, -1) for name in source.samples], dtype=np.int64)
+        writer = ContigWriter(file, source.path, contig, len(names), limits)
         before = _counts(source)
         for block in source.blocks(contig):
-            writer.add(block)
+            writer.add(block if len(names) == len(source.samples) else block.of_samples(numbers))
         met = {kind: count - before.get(kind, 0) for kind, count in _counts(source).items()}
         writer.finish({kind: count for kind, count in met.items() if count})
 
@@ -329,7 +352,7 @@ def _format(plan: StorePlan, contigs: Iterable[ContigFile]) -> dict[str, Any] | 
 def _units(plan: StorePlan) -> Iterator[tuple[str, Unit]]:
     lengths = plan.description["contigs"]
     for contig in plan.contigs:
-        task = ContigTask(plan.path, contig, plan.file(contig), plan.limits, plan.reading)
+        task = ContigTask(plan.path, contig, plan.file(contig), plan.limits, plan.reading, plan.samples)
         key = {"work": str(plan.work), "contig": contig}
         yield contig, unit_of("contig", task, key, cost=float(lengths.get(contig) or 1))
 

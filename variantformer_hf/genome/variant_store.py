@@ -158,7 +158,7 @@ class VariantStore:
         made = path.with_name(f".{path.name}.{uuid.uuid4().hex}.mended")
         source = call_source(self.path, text_at_once=self._limits.text, reading=self._reading)
         try:
-            write_contig(source, chrom, made, self._limits)
+            write_contig(source, chrom, made, self._limits, self.samples)
             if ContigFile(made).checksum == self._files[chrom]["checksum"]:
                 with suppress(FileNotFoundError):
                     path.replace(path.with_name(f"{path.name}.damaged"))
@@ -261,6 +261,8 @@ def open_variants(
                     problem = f"{path} has changed since `variantformer ingest`, and its store is not used."
                 elif description["read_by"] != read_by(path, reading):
                     problem = f"{folder}: was made by another --min-probability, and is not used."
+                elif description.get("is_part") and sample not in description["samples"]:
+                    problem, say = f"{path}: its store holds other people of it.", logger.info
                 else:
                     return VariantStore(path, folder, sample, reading=reading)
             except EarlierStoreError as error:
