@@ -193,12 +193,6 @@ def test_a_misspelt_key_is_said_before_anything_runs(place: Place) -> None:
     assert "'peopel_per_batch' was unexpected" in said
 
 
-def test_a_person_who_is_there_twice_is_named(place: Place) -> None:
-    (place.folder / "others.tsv").write_text("sample\nA\nB\nA\n")
-    said = place.snakemake("--dry-run", config={**CONFIG, "samples": "others.tsv"}, code=1)
-    assert "others.tsv, line 4: A is there twice" in said
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -312,6 +306,7 @@ def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -
     ("text", "said"),
     [
         ("sample\nA\n\t\n", "line 3: no name"),
+        ("sample\nA\nB\nA\n", "line 4: A is there twice"),
         ("name\nA\n", "no row with a column 'sample'"),
         ("sample\n", "no row with a column 'sample'"),
         (None, "cannot be read"),
