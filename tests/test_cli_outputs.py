@@ -24,7 +24,7 @@ import typer
 from safetensors.numpy import save_file
 
 from variantformer_hf.cli import app, main
-from variantformer_hf.cli.output_lock import Holder, OutputLock
+from variantformer_hf.cli.output_lock import OutputLock
 from variantformer_hf.cli.outputs import Output, claim, claim_folder, closing
 from variantformer_hf.cli.stopping import Stopped, signals_raise
 from variantformer_hf.errors import InputError, OutputError
@@ -249,7 +249,7 @@ def test_a_lock_of_a_dead_run_is_taken_over(tmp_path: Path, how: str) -> None:
     content = {"pid": pid, "host": socket.gethostname(), "started": 1, "since": "2026-01-01T00:00:00+00:00" + " " * 99}
     path.write_text(json.dumps(content))
     lock = OutputLock(path)
-    assert lock.left_behind_ns is not None
+    assert not lock.is_left_behind(tmp_path / "out.csv")  # it says of no file that it is its own
     assert json.loads(path.read_text())["pid"] == os.getpid()
     lock.release()
     assert not path.exists()
@@ -294,22 +294,31 @@ def test_of_many_that_find_a_dead_run_one_goes_on(tmp_path: Path) -> None:
     assert sorted(found) == ["mine", "refused", "refused", "refused"]
 
 
-def test_files_of_a_run_that_was_killed_while_it_wrote_them_do_not_stop_it(tmp_path: Path) -> None:
-    """Killed between its table and its report: the same command goes on, without --overwrite."""
-    older = tmp_path / "older.png"
+@pytest.mark.parametrize("clock", [1, time.time() + 1e6])
+def test_files_of_a_run_that_was_killed_while_it_wrote_them_do_not_stop_it(tmp_path: Path, clock: float) -> None:
+    """Killed between its table and its report: the same command goes on, without --overwrite, whatever time it is."""
+    older, out = tmp_path / "older.png", tmp_path / "out.csv"
     older.touch()
-    os.utime(older, (1, 1))
-    holder = Holder(dead_pid(), socket.gethostname(), 1, "then")
-    (tmp_path / "out.csv.lock").write_text(
-        json.dumps({name: getattr(holder, name) for name in ("pid", "host", "started", "since")})
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom variantformer_hf.cli.outputs import Output, closing\n"
+        "@closing\n"
+        "def run(out):\n"
+        "    Output(out, overwrite=False)\n"
+        "    out.write_text('of the killed run')\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "run(Path(sys.argv[1]))"
     )
-    (tmp_path / "out.csv").write_text("of the killed run")
+    for _ in range(2):  # the second one goes on, and is killed as well
+        assert subprocess.run([sys.executable, "-c", code, str(out)], check=False).returncode == -9
+        os.utime(out, (clock, clock))
+        os.utime(older, (2e9, 2e9))
     with command():
-        claim(tmp_path / "out.csv", overwrite=False)
+        claim(out, overwrite=False)
         with pytest.raises(InputError, match=r"older\.png: already exists"), command():
             Output(tmp_path / "more.csv", overwrite=False).add([older])
     with pytest.raises(InputError, match="already exists"), command():
-        claim(tmp_path / "out.csv", overwrite=False)
+        claim(out, overwrite=False)
+    assert older.exists() and out.exists()
 
 
 def test_other_processes_of_a_run_share_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

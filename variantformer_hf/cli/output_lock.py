@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,13 +22,15 @@ class Holder:
     Attributes:
         pid, host: which process, where.
         started: when it began, in the system's ticks, as a pid is given again; None where the system does not say.
-        since: when it took the lock, UTC.
+        since: when it took the lock, UTC by its machine's clock; for people, and compared with nothing.
+        new: files that were not there when it began, and that it writes.
     """
 
     pid: int
     host: str
     started: int | None
     since: str
+    new: tuple[str, ...] = ()
 
     @classmethod
     def this_process(cls) -> "Holder":
@@ -61,9 +64,8 @@ class OutputLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._content = json.dumps(asdict(Holder.this_process()))
-        self.left_behind_ns: int | None = None
-        """When the run began that left its lock behind, in nanoseconds; None = there was none."""
+        self._holder = Holder.this_process()
+        self._left_behind: frozenset[str] = frozenset()
         with writing(path):
             try:
                 file = path.open("x")
@@ -76,6 +78,22 @@ class OutputLock:
                 except OSError:
                     path.unlink()
                     raise
+
+    def is_left_behind(self, path: Path) -> bool:
+        """Whether a file is the work of the run that was killed before it could remove this lock."""
+        return str(path.absolute()) in self._left_behind
+
+    def will_write(self, paths: Iterable[Path]) -> None:
+        """Note files that are this run's own, should it be killed: they were not there when it began.
+
+        Raises:
+            OutputError: the lock cannot be written.
+        """
+        new = dict.fromkeys([*self._holder.new, *(str(path.absolute()) for path in paths)])
+        if tuple(new) != self._holder.new:
+            self._holder = replace(self._holder, new=tuple(new))
+            with writing(self.path), self.path.open("r+") as file:
+                self._write(file.fileno())
 
     def release(self) -> None:
         """Remove the file, if it is still this process's."""
@@ -98,8 +116,14 @@ class OutputLock:
                     if elsewhere
                     else "Name another output, or wait for it.",
                 )
-            self.left_behind_ns = os.fstat(file.fileno()).st_mtime_ns
+            self._left_behind = frozenset(holder.new)
+            # What is left of it is this run's, should it be killed as well.
+            self._holder = replace(self._holder, new=tuple(holder.new))
             self._write(file.fileno())
+
+    @property
+    def _content(self) -> str:
+        return json.dumps(asdict(self._holder))
 
     def _write(self, descriptor: int) -> None:
         """The whole content at once; what is longer in the file is cut."""

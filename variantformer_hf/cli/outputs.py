@@ -73,13 +73,13 @@ class Output:
         self.is_stdout = path == STDOUT
         self._overwrite = overwrite
         self._new: list[Path] = []
-        self._left_behind_ns: int | None = None
+        self._lock: OutputLock | None = None
         self._is_done = False
         self.path = self._own_folder() / "stdout.csv" if self.is_stdout else path
         self.parts = [self.beside(name) for name in parts]
         if not self.is_stdout and is_first_process():
             check_folder(self.path.parent)
-            self._left_behind_ns = _locked(self.beside("lock"))
+            self._lock = _locked(self.beside("lock"))
         _command.get().push(self._at_end)
         self.add([self.path])
         with writing(self.path):
@@ -102,7 +102,10 @@ class Output:
             return
         rest = [path for path in wanted if not self._is_left_behind(path)]
         check_new(rest, overwrite=self._overwrite)
-        self._new += [path for path in wanted if path not in rest or not path.exists()]
+        new = [path for path in wanted if path not in rest or not path.exists()]
+        self._new += new
+        if self._lock is not None:
+            self._lock.will_write(new)
 
     def deliver(self, paths: Iterable[Path]) -> None:
         """All is written: say where it is, or put the table on stdout."""
@@ -125,8 +128,7 @@ class Output:
 
     def _is_left_behind(self, path: Path) -> bool:
         """Whether a file was written by the run that was killed before it could remove its lock."""
-        begun = self._left_behind_ns
-        return begun is not None and path.is_file() and path.stat().st_mtime_ns >= begun
+        return self._lock is not None and path.is_file() and self._lock.is_left_behind(path)
 
     def _at_end(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         from ..inference.parts import remove_empty
@@ -215,11 +217,11 @@ def claim_folder(
     say_what_is_kept(kept)
 
 
-def _locked(path: Path) -> int | None:
-    """Lock until the command ends; when the run began whose lock was left behind."""
+def _locked(path: Path) -> OutputLock:
+    """Lock until the command ends."""
     lock = OutputLock(path)
     _command.get().callback(lock.release)
-    return lock.left_behind_ns
+    return lock
 
 
 def _kept(folders: Iterable[Path]) -> str:
