@@ -223,6 +223,17 @@ def test_a_store_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path, mon
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("here")
+def test_what_ray_has_precomputed_one_process_finds(asked: Asked, tmp_path: Path) -> None:
+    inputs = [*asked.inputs[:3], "--device", "cpu", "-o", tmp_path / "store"]
+    first = run("precompute", *inputs, "--engine", "ray", "--workers", 2)
+    assert first.returncode == 0, first.stderr
+    assert "Ray: " in first.stderr and " 0 encoded now" not in first.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert " 0 encoded now" in run("precompute", *inputs).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
 def test_a_null_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path) -> None:
     options = ["--panel", asked.panel, "--gene", "PLUS", "--gene", "MINUS", "--per-class", 7]
     same_files("null", asked, options, ".parquet", tmp_path)

@@ -5,10 +5,20 @@ from typing import Annotated
 
 import typer
 
-from .options import DEVICE, FASTA, ForceCompanionsOption, ModelArgument, Precision, given_file
+from .options import (
+    DEVICE,
+    FASTA,
+    AddressOption,
+    EngineOption,
+    ForceCompanionsOption,
+    ModelArgument,
+    Precision,
+    WorkersOption,
+    given_file,
+)
 from .outputs import say_what_is_kept
 from .progress import progress
-from .settings import ModelSettings, quiet_libraries
+from .settings import ModelSettings, chosen_engine, quiet_libraries
 
 
 def precompute(
@@ -24,6 +34,9 @@ def precompute(
     ] = "auto",
     device: Annotated[str, typer.Option(help=DEVICE)] = "auto",
     force_companions: ForceCompanionsOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Encode the cCREs of the reference genome, so that predictions encode only what differs from them.
 
@@ -35,6 +48,7 @@ def precompute(
     from ..zoo.gene_model import StoringGeneModel
 
     quiet_libraries()
+    units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(model, precision=precision, device=device, force_companions=force_companions)
     of_model.kind().require("store", "precompute")
     reference = ReferenceGenome(fasta)
@@ -44,6 +58,6 @@ def precompute(
     check_folder(folder)
     say_what_is_kept(lambda: f"{folder} keeps what is encoded: the same command goes on from there.")
     with progress("encoding", "cCREs") as on_cres:
-        done = run(loaded, reference, folder, on_cres=on_cres)
+        done = run(loaded, reference, folder, on_cres=on_cres, engine=units_on)
     typer.echo(f"{done.cres:,} cCREs, {done.encoded:,} encoded now; {done.size / 1e6:,.1f} MB", err=True)
     typer.echo(str(done.folder))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..genome.genes import Gene
 from ..genome.reference import ReferenceGenome
+from ..work.units import Engine
 from ..zoo.gene_model import GeneModel, StoringGeneModel
 from ..zoo.stored import Precomputed
 from .processes import processes
@@ -17,6 +18,7 @@ def precompute(
     *,
     genes: list[Gene] | None = None,
     on_cres: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> Precomputed:
     """Encode the reference's cCREs into a store; what is there already is not encoded again.
 
@@ -26,6 +28,7 @@ def precompute(
         folder: of the store; None = where ``predict`` looks for it by itself.
         genes: the genes whose cCREs are wanted; None = all of the model on the FASTA's contigs.
         on_cres: called with (done, total).
+        engine: where they are encoded, the cCREs of a stretch a unit; None = in this process.
 
     Raises:
         InputError: the model keeps no vectors; the FASTA cannot be used with it; the folder is another model's.
@@ -36,5 +39,11 @@ def precompute(
     reference = fasta if isinstance(fasta, ReferenceGenome) else ReferenceGenome(fasta)
     group = processes(on_cpu=model.device.type == "cpu")
     return model.precompute(
-        reference, folder, genes=genes, share=(group.rank, group.count), wait=group.wait, on_cres=on_cres
+        reference,
+        folder,
+        genes=genes,
+        share=(group.rank, group.count),
+        wait=group.wait,
+        on_cres=on_cres,
+        engine=engine,
     )

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
 from ..genome.reference import ReferenceGenome
 from ..version import __version__
+from ..work.units import Engine
 from .abilities import Abilities, require
 from .device import choose_device, choose_dtype
 from .gene_input import GeneInput
@@ -270,12 +271,14 @@ class StoringGeneModel(GeneModel):
         share: tuple[int, int] = (0, 1),
         wait: Callable[[], None] = lambda: None,
         on_cres: Callable[[int, int], None] | None = None,
+        engine: Engine | None = None,
     ) -> Precomputed:
         """Encode the reference's cCREs into a store, see ``inference.precompute``.
 
         Args:
             share: (number, of): which of several processes this is.
             wait: returns when all processes have called it.
+            engine: where units are done; None = in this process.
         """
 
 

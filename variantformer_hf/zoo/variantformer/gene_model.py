@@ -21,6 +21,7 @@ from ...modeling import (
     choose_attention,
 )
 from ...modeling.variantformer.processing_variantformer import stack_padded, token_rows
+from ...work.units import Engine
 from ..abilities import Abilities
 from ..companions import check_companions, write_companions
 from ..device import choose_device, choose_dtype
@@ -290,11 +291,12 @@ class VariantFormerGeneModel(StoringGeneModel):
         share: tuple[int, int] = (0, 1),
         wait: Callable[[], None] = lambda: None,
         on_cres: Callable[[int, int], None] | None = None,
+        engine: Engine | None = None,
     ) -> Precomputed:
         """Encode the reference's cCREs into a store, see :class:`StoringGeneModel`."""
         store = self.cre_store(folder)
         opened = VariantFormerOpened(self, reference)
-        return precompute(opened, store, genes=genes, share=share, wait=wait, on_cres=on_cres)
+        return precompute(opened, store, genes=genes, share=share, wait=wait, on_cres=on_cres, engine=engine)
 
     @property
     def _encoder(self) -> VariantFormerEncoderConfig:
