@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
-from command_line import invoke
+from command_line import invoke, run
 from genome_files import record, write_fasta, write_vcf
 from random_variants import random_bases
 from small_cohort import SmallCohort
@@ -18,12 +19,16 @@ from split_files import split_vcf
 from web_server import WebServer, web_server
 
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome.cohort_source import cohort_source
 from variantformer_hf.genome.file_patterns import named_files
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.personal import PersonalGenome
 from variantformer_hf.genome.reference import ReferenceGenome
+from variantformer_hf.genome.variant_store import VariantStore
 from variantformer_hf.genome.variants import BEHIND_ANY_CONTIG, VariantFile
 from variantformer_hf.remote import http_source, mirror, sources
+from variantformer_hf.training.options import GivenFiles
+from variantformer_hf.training.options import _value as training_value
 
 LENGTH = 3_000_000
 
@@ -80,6 +85,20 @@ def test_any_region_of_a_file_elsewhere_is_that_of_the_file(large: Path, web: We
         n_records += len(found)
     assert n_records > 20_000
     assert {name for name, _ in web.requests} <= {large.name, f"{large.name}.tbi", f"{large.name}.csi"}
+
+
+def test_columns_of_a_file_elsewhere_are_those_of_the_file(large: Path, web: WebServer) -> None:
+    here, there = VariantFile(large), VariantFile(web.add(large))
+    rng = random.Random(2)
+    n_records = 0
+    for _ in range(12):
+        start = rng.randrange(LENGTH)
+        region = rng.choice(["chr1", "chr3"]), start, start + rng.choice([100, 100_000, LENGTH])
+        for mine, wanted in zip(there.columns(*region), here.columns(*region), strict=True):
+            for name in ("position", "end", "alleles", "first", "second", "is_snp"):
+                assert np.array_equal(getattr(mine, name), getattr(wanted, name))
+            n_records += len(mine)
+    assert n_records > 2_000
 
 
 def test_of_a_region_little_is_read_and_nothing_twice(large: Path, web: WebServer) -> None:
@@ -148,6 +167,62 @@ def test_a_run_on_addresses_is_that_on_files(
     assert report["vcf"]["etag"] and report["vcf"]["size"] == cohort.vcf.stat().st_size
     on_disk = json.loads((tmp_path / "here.csv.report.json").read_text())["inputs"]
     assert report["vcf"]["sha256"] == on_disk["vcf"]["sha256"]
+
+
+def test_lists_and_variants_elsewhere_and_what_doctor_says(
+    world: SmallWorld, cohort: SmallCohort, web: WebServer, tmp_path: Path
+) -> None:
+    model = world.save(tmp_path / "model")
+    base = world.genome[1_999]
+    (tmp_path / "variants.tsv").write_text(f"chrom\tpos\tref\talt\nchr1\t2000\t{base}\t{'A' if base != 'A' else 'C'}\n")
+    fasta = Path(world.reference.path)
+    tables = {}
+    for name, of in {"here": lambda path: path, "there": web.add}.items():
+        people = ["--fasta", of(fasta), "--vcf", of(cohort.vcf), "--sample", "D1"]
+        out = tmp_path / f"{name}.csv"
+        invoke("effects", model, "--variants", of(tmp_path / "variants.tsv"), *people, "-o", out)
+        tables[name] = out.read_text()
+    assert tables["here"] == tables["there"] and tables["here"].count("\n") > 1
+    said = run("doctor", *people)
+    assert said.returncode in (0, 1) and "indexed and sorted" in said.stdout
+    assert "cache/remote" not in said.stdout.replace("\n", "")
+
+
+def test_options_of_a_run_of_training_may_be_addresses(web: WebServer, cohort: SmallCohort) -> None:
+    address = web.add(cohort.vcf)
+    file = Path("train.yaml")
+    assert training_value(Path, address, file, "fasta") == mirror.mirrored(address)
+    assert training_value(GivenFiles, address, file, "vcfs.LAB") == (mirror.mirrored(address),)
+    assert training_value(GivenFiles, [address], file, "vcfs.LAB") == (mirror.mirrored(address),)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.bgen", bytes(16) + b"bgen" + bytes(50), "BGEN"),
+        ("a.pgen", b"\x6c\x1b\x10" + bytes(50), "PGEN"),
+        ("a.bed", b"\x6c\x1b\x01" + bytes(50), "BED of PLINK"),
+    ],
+)
+def test_genotypes_that_are_read_here_only_are_to_be_downloaded(
+    name: str, content: bytes, kind: str, web: WebServer
+) -> None:
+    web.files[name] = content
+    with pytest.raises(InputError, match=f"{name}: is an address, and a {kind} is only read on this machine.*Download"):
+        cohort_source(f"{web.url}/{name}")
+
+
+def test_a_store_of_a_signed_address_is_made_by_several_processes(
+    cohort: SmallCohort, web: WebServer, tmp_path: Path
+) -> None:
+    address = web.add(cohort.vcf)
+    for suffix in ("", ".tbi"):
+        web.queries[f"{cohort.vcf.name}{suffix}"] = f"Signature=of{suffix}"
+    signed = f"{address}?Signature=of##idx##{address}.tbi?Signature=of.tbi"
+    done = run("ingest", signed, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    store = VariantStore(mirror.mirrored(signed), done.stdout.strip().splitlines()[-1], "D1")
+    assert [len(each) for each in store.columns("chr1", 0, LENGTH_OF_WORLD)]
 
 
 def first_line(file: VariantFile) -> str:

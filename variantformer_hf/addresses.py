@@ -45,6 +45,11 @@ def shown(address: str) -> str:
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def as_given(file: object) -> str:
+    """What to call a file in a message: a mirror by the address of the file elsewhere."""
+    return str(getattr(file, "address", file))
+
+
 def has_secrets(address: str) -> bool:
     """Whether more is needed to read a file than what may be shown of its address."""
     return shown(address) != address

@@ -2,7 +2,7 @@
 
 from os import PathLike
 
-from .addresses import is_address
+from .addresses import as_given, is_address
 
 
 class InputError(ValueError):
@@ -24,7 +24,7 @@ class InputError(ValueError):
         remedy: str | None = None,
     ) -> None:
         self.problem = problem
-        self.file = None if file is None else str(getattr(file, "address", file))
+        self.file = None if file is None else as_given(file)
         self.record = record
         self.remedy = remedy
         where = ": ".join(part for part in (self.file, record) if part)

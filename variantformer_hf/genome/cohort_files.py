@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..addresses import as_given
 from .contigs import bare_name
 from .provenance import content_of, fingerprint
 
@@ -50,7 +51,7 @@ class CohortFiles:
     formats: tuple[dict[str, Any], ...] = ()
 
     def __str__(self) -> str:
-        return f"{getattr(self.paths[0], 'address', self.paths[0])} and {len(self.paths) - 1} more"
+        return f"{as_given(self.paths[0])} and {len(self.paths) - 1} more"
 
     def file_with(self, chrom: str, position: int) -> "Path | CohortFiles":
         """The file with the records at a position (0-based) of a contig, in any spelling; all where none is known."""

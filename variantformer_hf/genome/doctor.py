@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
+from ..addresses import as_given
 from ..errors import InputError
 from .cohort_files import GivenGenotypes
 from .cohort_rows import Reading
@@ -219,10 +220,10 @@ def _index(file: CohortFile | VariantFiles) -> Finding:
         return Finding(
             "VCF",
             "warning",
-            f"its index is older than {path}: where the file was changed since, records are missed",
+            f"its index is older than {as_given(path)}: where the file was changed since, records are missed",
             "Index it anew.",
         )
-    return Finding("VCF", "ok", f"indexed and sorted: {file.path}")
+    return Finding("VCF", "ok", f"indexed and sorted: {as_given(file.path)}")
 
 
 def _formats(file: CohortFile | VariantFiles) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from ..addresses import is_address, is_web, shown
+from ..addresses import as_given, is_address, is_web, shown
 from ..errors import InputError
 from ..remote.mirror import mirrored
 from ..remote.object_store import listed
@@ -103,5 +103,4 @@ def _glob(pattern: str) -> list[str]:
 
 
 def _natural(path: Path) -> list[str | int]:
-    name = str(getattr(path, "address", path))
-    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", as_given(path))]

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..addresses import as_given
 from ..errors import InputError
 from .checked_file import DamagedFileError
 from .cohort_rows import Reading
@@ -85,7 +86,8 @@ class VariantStore:
         *,
         reading: Reading | None = None,
     ) -> None:
-        self.path, self.folder, self._reading = Path(vcf), Path(folder), reading
+        self.path = vcf if isinstance(vcf, Path) else Path(vcf)
+        self.folder, self._reading = Path(folder), reading
         description = read_description(self.folder)
         if description["source"] != source_of(self.path):
             raise InputError("is not a store of this file", file=self.folder, record=str(self.path), remedy=REMEDY)
@@ -153,7 +155,7 @@ class VariantStore:
 
     def _mend(self, chrom: str, damage: DamagedFileError) -> bool:
         """Write a contig anew from the file; whether it is again what it was."""
-        self._say(f"{damage}; the contig {chrom} is read anew from {self.path}")
+        self._say(f"{damage}; the contig {chrom} is read anew from {as_given(self.path)}")
         path = self.folder / self._files[chrom]["file"]
         made = path.with_name(f".{path.name}.{uuid.uuid4().hex}.mended")
         source = call_source(self.path, text_at_once=self._limits.text, reading=self._reading)
@@ -172,7 +174,7 @@ class VariantStore:
             source.close()
             with suppress(OSError):
                 made.unlink(missing_ok=True)
-        self._say(f"{self.folder}: cannot be mended ({problem}), {self.path} itself is read. {REMEDY}")
+        self._say(f"{self.folder}: cannot be mended ({problem}), {as_given(self.path)} itself is read. {REMEDY}")
         return False
 
     def _say(self, damage: str) -> None:
@@ -252,17 +254,17 @@ def open_variants(
     folder = default_store(path)
     if folder.is_dir() and kind_of(path):
         if needs_quality:
-            logger.info("%s: its store has no GQ and no DP, the file itself is read", path)
+            logger.info("%s: its store has no GQ and no DP, the file itself is read", as_given(path))
         else:
             say = logger.warning
             try:
                 description = read_description(folder)
                 if description["source"] != source_of(Path(path)):
-                    problem = f"{path} has changed since `variantformer ingest`, and its store is not used."
+                    problem = f"{as_given(path)} has changed since `variantformer ingest`, and its store is not used."
                 elif description["read_by"] != read_by(path, reading):
                     problem = f"{folder}: was made by another --min-probability, and is not used."
                 elif description.get("is_part") and sample not in description["samples"]:
-                    problem, say = f"{path}: its store holds other people of it.", logger.info
+                    problem, say = f"{as_given(path)}: its store holds other people of it.", logger.info
                 else:
                     return VariantStore(path, folder, sample, reading=reading)
             except EarlierStoreError as error:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from itertools import islice
 
+from ..addresses import as_given
 from ..errors import InputError, ReferenceMismatchError
 from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from ..genome.doctor import Agreement, reference_agreement
@@ -119,7 +120,7 @@ def open_people(
     people = People(reference, source, _named(source, samples) if samples else None, options)
     if people.first.index_is_older:
         path = source.older_indexes[0] if isinstance(source, CohortFiles) else source
-        logger.warning("%s: its index is older than the file; if that changed since, index it anew", path)
+        logger.warning("%s: its index is older than the file; if that changed since, index it anew", as_given(path))
     return people
 
 
