@@ -99,7 +99,10 @@ class Gene:
         self.tokens = ReferenceTokens(self.tokenizer, len(cres))
 
     def stretch(self) -> PersonalStretch:
-        """The person's records around the gene, read and resolved."""
+        """The person's records around the gene, read from the file and resolved: nothing of the text is at hand."""
+        text = getattr(getattr(self.person.records, "_file", None), "_indexed_text", None)
+        if text is not None:
+            text.forget()
         return self.person.stretch(self.reach.chrom, self.reach.start, self.reach.end, self.within)
 
     def inputs(self) -> dict[str, np.ndarray]:

@@ -18,11 +18,12 @@ LETTERS = ("ref", "alt", "first", "second", "is_plain", "is_snp", "is_hom_ref", 
 
 
 @njit(cache=True, nogil=True)
-def find_marks(words, marks):  # type: ignore[no-untyped-def]
+def find_marks(words, text, marks):  # type: ignore[no-untyped-def]
     """Find all tabs and line ends.
 
     Args:
-        words: (w,) uint64, the text; what fills up the last word is a letter.
+        words: (w,) uint64, the text by eight characters; what is left over is not in it.
+        text: (t,) uint8, the text.
         marks: (m,) int32, filled with their places.
 
     Returns:
@@ -45,6 +46,13 @@ def find_marks(words, marks):  # type: ignore[no-untyped-def]
                 if found & (np.uint64(0x80) << np.uint64(8 * byte)):
                     marks[n] = 8 * index + byte
                     n += 1
+    for place in range(8 * len(words), len(text)):
+        seen |= np.uint64(text[place])
+        if text[place] < 16:
+            if n > most:
+                return -1
+            marks[n] = place
+            n += 1
     return -1 if seen & high else n
 
 

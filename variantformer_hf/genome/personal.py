@@ -1,6 +1,6 @@
 """One person's DNA: the reference genome with the person's records applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from os import PathLike
 from pathlib import Path
@@ -149,23 +149,21 @@ class PersonalGenome:
             InputError: a record cannot be parsed or names an allele that it does not have.
         """
         asked = [interval if isinstance(interval, Interval) else Interval(*interval) for interval in intervals]
-        for interval in asked:
-            if interval.start < 0 or interval.end < interval.start:
-                raise ValueError(f"[{interval.start}, {interval.end}) is not an interval")
+        starts = np.array([interval.start for interval in asked], dtype=np.int64)
+        ends = np.array([interval.end for interval in asked], dtype=np.int64)
+        for index in np.flatnonzero((starts < 0) | (ends < starts)).tolist():
+            raise ValueError(f"[{starts[index]}, {ends[index]}) is not an interval")
         result = [""] * len(asked)
-        for cluster in _clusters(asked):
-            chrom = asked[cluster[0]].chrom
-            starts = np.array([asked[index].start for index in cluster], dtype=np.int64)
-            ends = np.array([asked[index].end for index in cluster], dtype=np.int64)
+        for chrom, cluster in _clusters([interval.chrom for interval in asked], starts, ends):
             length = self._contig_length(chrom)
-            starts, ends = np.minimum(starts, length), np.minimum(ends, length)
-            stretch = self.stretch(chrom, int(starts.min()), int(ends.max()), within=union(starts, ends))
-            edits = self.edits(stretch, starts, ends)
-            for index, sequence in zip(cluster, stretch.sequences(edits), strict=True):
+            first, last = np.minimum(starts[cluster], length), np.minimum(ends[cluster], length)
+            stretch = self.stretch(chrom, int(first.min()), int(last.max()), within=union(first, last))
+            edits = self.edits(stretch, first, last)
+            for index, sequence in zip(cluster.tolist(), stretch.sequences(edits), strict=True):
                 result[index] = sequence
             if tally is not None:
                 tally.add_read(chrom, stretch.keys)
-                tally.add(chrom, *self.outcomes(stretch, starts, ends))
+                tally.add(chrom, *self.outcomes(stretch, first, last))
         return result
 
     def stretch(self, chrom: str, start: int, end: int, within: np.ndarray | None = None) -> PersonalStretch:
@@ -252,20 +250,17 @@ class PersonalGenome:
         return _rebuild, (self.reference, self.path, sample, self.options, self.rules.refuse_gvcf)
 
 
-def _clusters(intervals: Sequence[Interval]) -> list[list[int]]:
-    """Indices of intervals that lie near each other on a contig."""
-    order = sorted(range(len(intervals)), key=lambda index: (intervals[index].chrom, intervals[index].start))
-    clusters: list[list[int]] = []
-    reach = 0
-    for index in order:
-        interval = intervals[index]
-        if clusters and intervals[clusters[-1][0]].chrom == interval.chrom and interval.start - reach <= _CLUSTER_GAP:
-            clusters[-1].append(index)
-            reach = max(reach, interval.end)
-        else:
-            clusters.append([index])
-            reach = interval.end
-    return clusters
+def _clusters(chroms: Sequence[str], starts: np.ndarray, ends: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Contigs, and on each the indices of intervals that lie near each other."""
+    names = sorted(set(chroms))
+    for chrom in names:
+        is_all = len(names) == 1
+        indices = np.arange(len(starts)) if is_all else np.flatnonzero(np.array(chroms, dtype=object) == chrom)
+        indices = indices[np.argsort(starts[indices], kind="stable")]
+        reach = np.maximum.accumulate(ends[indices])
+        begins = np.flatnonzero(starts[indices][1:] - reach[:-1] > _CLUSTER_GAP) + 1
+        for cluster in np.split(indices, begins):
+            yield chrom, cluster
 
 
 def _shown(allele: str) -> str:

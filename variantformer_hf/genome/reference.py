@@ -48,6 +48,7 @@ class ReferenceGenome:
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
         self._lines = {} if _is_compressed_fasta(self.path) else _line_layout(Path(f"{self.path}.fai"))
         self._bytes: np.ndarray | None = None
+        self._last_block: tuple[tuple[str, int, int], np.ndarray] | None = None
 
     def sequence(self, chrom: str, start: int, end: int) -> str:
         """Bases of [start, end), letter case kept; cut at the contig's end.
@@ -99,6 +100,13 @@ class ReferenceGenome:
         if (inside.min() < _FIRST_LETTER and not _is_sequence(inside)) or rows[:-1, bases:].max(initial=0) > _SPACE:
             raise self._unreadable(chrom, start, end)
         return inside
+
+    def block(self, chrom: str, start: int, end: int) -> np.ndarray:
+        """As :meth:`array`; the last one is kept, since people are read one after the other in the same places."""
+        last = self._last_block
+        if last is None or last[0] != (chrom, start, end):
+            last = self._last_block = (chrom, start, end), self.array(chrom, start, end)
+        return last[1]
 
     def _unreadable(self, chrom: str, start: int, end: int) -> InputError:
         return InputError(

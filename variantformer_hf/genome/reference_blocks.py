@@ -24,7 +24,7 @@ class ReferenceBlocks:
             # Blocks overlap by half, so that neighbouring pieces up to that size come from one.
             first = start - (start - self._first) % (_BLOCK // 2)
             stop = max(end, min(first + _BLOCK, self._last))
-            self._bases = self._reference.array(self._chrom, first, stop)
+            self._bases = self._reference.block(self._chrom, first, stop)
             self._start, self._stop = first, stop
         return self._bases[start - self._start : end - self._start]
 

@@ -8,6 +8,7 @@ nearly all are, is one comparison in an array.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from .reference import ReferenceGenome
 from .reference_blocks import ReferenceBlocks
 from .snp_genotypes import EDIT
 from .stretch_records import read_records
+
+_BASES_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,29 @@ class PersonalStretch:
 
     def sequences(self, edits: RegionEdits) -> list[str]:
         """The regions' bases with their edits; letter case as in the reference."""
+        from ..compiled import HAS_NUMBA
+
+        if not len(edits.starts):
+            return []
+        low, high = int(edits.starts.min()), int(edits.ends.max())
+        # Those of a stretch that is too long for one piece of the reference are read region by region.
+        if HAS_NUMBA and high - low <= _BASES_AT_ONCE:
+            return self._spliced(edits, low, high)
+        return self._joined(edits)
+
+    def _spliced(self, edits: RegionEdits, low: int, high: int) -> list[str]:
+        """All sequences by a compiled kernel, as one text and cut."""
+        from .splice_kernels import splice
+
+        first = np.concatenate([[0], np.cumsum(edits.lengths)])
+        out = np.empty(int(first[-1]), dtype=np.uint8)
+        columns = edits.offsets, edits.span_start, edits.span_end, edits.alt_start, edits.alt_end, edits.alts
+        splice(self._reference.bases(low, high), low, edits.starts, edits.ends, *columns, out, first)
+        text = str(out.data, "ascii")
+        return [text[begin:end] for begin, end in pairwise(first.tolist())]
+
+    def _joined(self, edits: RegionEdits) -> list[str]:
+        """Each sequence from its pieces."""
         result = []
         alts = edits.alts.tobytes()
         columns = (edits.span_start, edits.span_end, edits.alt_start, edits.alt_end)

@@ -60,11 +60,10 @@ class TextColumns:
         self, piece: bytes, contig: np.ndarray, start: int, end: int
     ) -> tuple[RecordColumns | None, bool, bool]:
         """Columns of a piece; whether the region ends in it; whether a line was met that has to be read otherwise."""
-        words = np.full(len(piece) // 8 + 1, 0x2020202020202020, dtype=np.uint64)
-        text = words.view(np.uint8)
-        text[: len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        text = np.frombuffer(piece, dtype=np.uint8)
+        words = np.frombuffer(piece, dtype=np.uint64, count=len(piece) // 8)
         marks = np.empty(len(piece) // _LETTERS_A_MARK + 64, dtype=np.int32)
-        n_marks = line_kernels.find_marks(words, marks)
+        n_marks = line_kernels.find_marks(words, text, marks)
         if n_marks < 0:
             return None, False, True
         numbers = np.empty((len(line_kernels.NUMBERS), n_marks // _MARKS_A_LINE + 1), dtype=np.int64)
