@@ -66,8 +66,11 @@ def test_a_worker_a_gpu(spec: dict[str, Any]) -> None:
     (group,) = spec["rayClusterSpec"]["workerGroupSpecs"]
     gpus = int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"])
     assert int(words[words.index("--workers") + 1]) == group["replicas"] * gpus
-    # The head does nothing but give units out.
-    assert spec["rayClusterSpec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    # The head does nothing but give units out; one that takes its place takes its lock of the output over.
+    head = spec["rayClusterSpec"]["headGroupSpec"]
+    assert head["rayStartParams"]["num-cpus"] == "0"
+    assert head["template"]["spec"]["hostname"]
+    assert words[words.index("--precision") + 1] != "auto"
 
 
 def test_its_command_is_one(spec: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """A cluster whose machines come and go, simulated event by event: where the time that is paid for goes.
 
 Units of work wait in one line; each GPU takes the next, and holds another one meanwhile. A machine that is lost loses
-what its GPUs were doing; their units go back to the head of the line. Another machine takes its place a while later,
-and loads the model first. So works `--engine ray`: a unit is done once its file is written, and nothing else is kept.
+what its GPUs were doing; their units go to the end of the line. Another machine takes its place a while later, and
+loads the model first. So works `--engine ray`: a unit is done once its file is written, and nothing else is kept.
 """
 
 import heapq
@@ -162,13 +162,13 @@ class _Run:
         if now < since + self.cluster.start:
             self.starting += (now - since) * len(gpus)
         for gpu in gpus:
-            self.waiting.extendleft(reversed(self.held[gpu]))
+            self.waiting.extend(self.held[gpu])
             self.held[gpu].clear()
             if gpu in self.doing:
                 unit, begin = self.doing.pop(gpu)
                 self.lost += now - begin
                 self.lost_units += 1
-                self.waiting.appendleft(unit)
+                self.waiting.append(unit)
             elif gpu in self.idle_since:
                 self.idle += now - self.idle_since.pop(gpu)
 

@@ -45,8 +45,11 @@ rule predict:
     threads: 2
     resources:
         gpu=0 if config["predict"]["device"] == "cpu" else 1,
+    # A job that was lost with its machine leaves its lock, which nobody else can tell from one that is held; Snakemake
+    # runs one job of an output at a time.
     shell:
-        "mkdir -p results/unfinished && VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads}"
+        "mkdir -p results/unfinished && rm -f {params.unfinished}/.lock"
+        " && VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads}"
         " variantformer predict {params.model:q} --fasta {input.fasta:q} --vcf {input.vcf:q}"
         " --samples-file {input.people:q} --genes-file {input.genes:q} {params.options:q} --store results/cres"
         " --output {params.unfinished}/ > {log:q} 2>&1 && mv {params.unfinished} {output:q}"
