@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.speed.store [--people 1000] [--before CHECKOUT] [--peers PYTHON]
 
-A 5 Mb contig with a site every 30 bases, whose carriers fall with the square of their number (see
+A 5 Mb contig with a site every 30 bases; sites with k carriers are as many as 1 / k^2 (see
 ``benchmarks.speed.cohort``). Each way makes its store of the same VCF and reads the region within 1 Mb of 40 genes for
 some people, who are opened anew; in turn, several rounds, each in a process of its own with one thread. ``--before`` is
 a checkout of an earlier version, read by this Python; ``--peers`` a Python that has genoray (SVAR2) and bio2zarr.
@@ -84,7 +84,6 @@ def measure(folder: Path, n_people: int, ways: dict[str, tuple[str, Path, Path |
             f"{name}: MB": size / 1e6,
             f"{name}: bytes a call, all counted": size / n_calls,
             f"{name}: CPU s to make it": built[name]["CPU seconds"],
-            f"{name}: MB of memory to make it": built[name]["peak MB"],
             f"{name}: CPU ms a (gene, person)": 1e3 * median([each["again"] for each in read[name]]),
             f"{name}: alternative alleles found": read[name][0]["alleles"],
         }

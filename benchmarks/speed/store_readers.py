@@ -21,7 +21,7 @@ def main() -> None:
     begin, cpu = time.perf_counter(), _cpu()
     if question["do"] == "build":
         build(question)
-        print(json.dumps({"seconds": time.perf_counter() - begin, "CPU seconds": _cpu() - cpu, "peak MB": _peak()}))
+        print(json.dumps({"seconds": time.perf_counter() - begin, "CPU seconds": _cpu() - cpu}))
         return
     times = []
     for _ in range(2):
@@ -38,12 +38,6 @@ def _cpu() -> float:
 
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def _peak() -> float:
-    import resource
-
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e3
 
 
 def build_ours(question: dict[str, Any]) -> None:

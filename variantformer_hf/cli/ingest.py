@@ -47,6 +47,12 @@ def ingest(
     ] = None,
     engine: EngineOption = "process",
     address: AddressOption = None,
+    append_to: Annotated[
+        str | None,
+        typer.Option(
+            "--append-to", help="File with a store, or a pattern: these people are found by its name, too, from now on."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the store anew if there is one.")] = False,
 ) -> None:
     """Keep a cohort's genotypes in columns, by person; `predict` finds them by itself.
@@ -55,10 +61,12 @@ def ingest(
     not with --min-gq or --min-dp, which it does not hold, nor with another --min-probability. It lies in
     $VARIANTFORMER_CACHE (~/.cache/variantformer-hf). With --sample or --samples-file it holds these people and those
     that it held before; others are read from the file. One that is there already is looked through for damage, and made
-    anew where there is some. A run that was stopped goes on: contigs that are done are kept.
+    anew where there is some. A run that was stopped goes on: contigs that are done are kept. With
+    --append-to the people of further files are found by the name of a cohort that has a store, which is not read again.
     """
     import pysam
 
+    from ..genome.appending import append_people, check_can_append
     from ..genome.cohort_files import CohortFiles
     from ..genome.cohort_rows import Reading
     from ..genome.format_notes import MEANINGS
@@ -69,6 +77,9 @@ def ingest(
 
     pysam.set_verbosity(0)
     source = genotype_source(vcf)
+    cohort = None if append_to is None else genotype_source(append_to)
+    if cohort is not None:
+        check_can_append(cohort, source)
     reading = Reading(None if fasta is None else ReferenceGenome(fasta), min_probability)
     given = source.paths if isinstance(source, CohortFiles) else [source]
     paths = [path if isinstance(path, Path) else Path(path) for path in given]
@@ -88,6 +99,8 @@ def ingest(
                 _engine(workers, size, n_contigs) if is_here else chosen_engine(engine, address, workers, device="cpu")
             )
             build_stores(plans, engine=units_on, on_contig=on_contig)
+    if cohort is not None:
+        append_people(cohort, source)
     for path in paths:
         folder = default_store(path)
         made_of = read_description(folder)["format"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..genome.appending import people_in
 from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
@@ -67,9 +68,7 @@ class DonorGenomes:
                     open_files(self._source(cohort, donor)).close()
         else:
             where = self._source(cohort, None)
-            file = open_files(where)
-            available = set(file.samples)
-            file.close()
+            available = set(people_in(where))
             missing = [donor for donor in donors if donor not in available]
         if missing:
             raise InputError(

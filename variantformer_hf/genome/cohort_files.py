@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..addresses import as_given
+from .appended_people import appended_to
 from .contigs import bare_name
+from .file_patterns import named_files
 from .provenance import content_of, fingerprint
 
 
@@ -75,14 +77,18 @@ def file_with(source: Genotypes | None, chrom: str, position: int) -> Genotypes 
 
 
 def fingerprints(source: Genotypes, whole_file: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
-    """Identity of a file as of ``provenance.fingerprint``; of several files a list."""
-    if isinstance(source, CohortFiles):
-        return [fingerprint(path, whole_file) for path in source.paths]
-    return fingerprint(source, whole_file)
+    """Identity of a file as of ``provenance.fingerprint``; of several, or with people who were appended, a list."""
+    found = [fingerprint(path, whole_file) for path in _all_paths(source)]
+    return found if isinstance(source, CohortFiles) else found[0] if len(found) == 1 else found
 
 
 def contents_of(source: Genotypes) -> dict[str, Any] | list[dict[str, Any]]:
     """As :func:`fingerprints`, wherever the files lie."""
-    if isinstance(source, CohortFiles):
-        return [content_of(path) for path in source.paths]
-    return content_of(source)
+    found = [content_of(path) for path in _all_paths(source)]
+    return found if isinstance(source, CohortFiles) else found[0] if len(found) == 1 else found
+
+
+def _all_paths(source: Genotypes) -> list[str | PathLike[str]]:
+    """The files of a source, and of those who were appended to it."""
+    own = source.paths if isinstance(source, CohortFiles) else (source,)
+    return [*own, *(path for each in appended_to(Path(own[0])) for path in named_files(each.paths))]

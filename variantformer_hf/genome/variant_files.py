@@ -1,10 +1,12 @@
 """Reading variants from one file or from several, a chromosome each or a piece of one, as if they were one."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import AssemblyError, ContigError, InputError, SampleError
+from .appended_people import appended_to
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, Piece
 from .cohort_rows import CohortRows, Reading
 from .cohort_source import CohortFile, cohort_source, whole_name
@@ -159,7 +161,7 @@ def open_genotypes(
     given: GivenGenotypes, sample: str | None, *, needs_quality: bool, reading: Reading | None = None
 ) -> OpenedGenotypes:
     """One sample's records, from stores where there are any; arguments as for :func:`open_variants`."""
-    source = genotype_source(given)
+    source = _with_person(genotype_source(given), sample)
     if isinstance(source, CohortFiles):
         return VariantFiles(source, sample, needs_quality=needs_quality, reading=reading)
     return open_variants(source, sample, needs_quality=needs_quality, reading=reading)
@@ -169,10 +171,31 @@ def open_files(
     given: GivenGenotypes, sample: str | None = None, *, reading: Reading | None = None
 ) -> CohortFile | VariantFiles:
     """The files themselves, of all samples or of one; arguments as for :func:`cohort_source`."""
-    source = genotype_source(given)
+    source = _with_person(genotype_source(given), sample)
     if isinstance(source, CohortFiles):
         return VariantFiles(source, sample, all_samples=sample is None, reading=reading)
     return cohort_source(source, sample, all_samples=sample is None, reading=reading)
+
+
+def _with_person(source: Genotypes, sample: str | None) -> Genotypes:
+    """The files in which a person is, if the person was appended to a source."""
+    if sample is not None:
+        for each in appended_to(paths_of(source)[0]):
+            if sample in each.samples:
+                return _looked_over(each.paths)
+    return source
+
+
+@lru_cache(8)
+def _looked_over(paths: tuple[str, ...]) -> Genotypes:
+    return genotype_source(paths)
+
+
+def paths_of(source: Genotypes) -> tuple[Path, ...]:
+    """The files of a source."""
+    if isinstance(source, CohortFiles):
+        return source.paths
+    return (source if isinstance(source, Path) else Path(source),)
 
 
 def look_over(paths: Sequence[Path]) -> CohortFiles:
@@ -262,10 +285,10 @@ def _joined_headers(
 
 def _check_spellings(headers: dict[Path, dict[str, int | None]], holders: dict[str, list[Path]]) -> None:
     """Refuse a contig with records that another file spells otherwise: its records would be looked for by one name."""
-    spelled = {path: {_key(name): name for name in header} for path, header in headers.items()}
+    spelled = {path: {contig_key(name): name for name in header} for path, header in headers.items()}
     for name, files in holders.items():
         for path, header in headers.items():
-            other = spelled[path].get(_key(name))
+            other = spelled[path].get(contig_key(name))
             if other is not None and name not in header:
                 raise ContigError(
                     f"calls {other} what {files[0]} calls {name}",
@@ -274,7 +297,8 @@ def _check_spellings(headers: dict[Path, dict[str, int | None]], holders: dict[s
                 )
 
 
-def _key(contig: str) -> str:
+def contig_key(contig: str) -> str:
+    """The same for all spellings of a contig."""
     bare = bare_name(contig)
     return "M" if bare == "MT" else bare
 

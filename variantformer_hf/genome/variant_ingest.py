@@ -22,6 +22,7 @@ from ..files import writing
 from ..run_key import run_key
 from ..work import InProcess, Unit, check_all_done, run_units, unit_of
 from ..work.units import Engine
+from .appended_people import APPENDED
 from .call_blocks import CallSource
 from .checked_file import CheckedWriter, DamagedFileError
 from .cohort_rows import WHOLE_FILE, CohortRows, Reading
@@ -225,9 +226,12 @@ def finish_store(plan: StorePlan) -> None:
         for path in set(new.iterdir()) - {new / file["file"] for file in files}:
             path.unlink()
         try:
+            with suppress(FileNotFoundError):
+                shutil.copy(plan.target / APPENDED, new / APPENDED)
             write_description(new, {**plan.description, "format": _format(plan, opened.values()), "files": files})
         except OSError:
-            (new / DESCRIPTION).unlink(missing_ok=True)
+            for name in (DESCRIPTION, APPENDED):
+                (new / name).unlink(missing_ok=True)
             new.rename(plan.work)
             raise
         _put(new, plan.target)

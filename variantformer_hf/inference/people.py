@@ -6,6 +6,7 @@ from itertools import islice
 
 from ..addresses import as_given
 from ..errors import InputError, ReferenceMismatchError
+from ..genome.appending import people_in
 from ..genome.cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from ..genome.doctor import Agreement, reference_agreement
 from ..genome.interval import Interval
@@ -15,7 +16,7 @@ from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.sample_names import chosen_samples
 from ..genome.tally import ContigCounts
-from ..genome.variant_files import genotype_source, open_files
+from ..genome.variant_files import genotype_source
 
 logger = logging.getLogger(__name__)
 
@@ -125,9 +126,7 @@ def open_people(
 
 
 def _named(source: Genotypes, samples: Sequence[str]) -> list[str]:
-    file = open_files(source)
-    file.close()
-    return chosen_samples(source, file.samples, samples)
+    return chosen_samples(source, people_in(source), samples)
 
 
 def check_records(

@@ -1,0 +1,89 @@
+"""Appending people to a cohort that has a store, and everybody who is then found by the cohort's name."""
+
+from ..addresses import as_given
+from ..errors import AssemblyError, InputError, SampleError
+from .appended_people import Appended, append, appended_to
+from .cohort_files import Genotypes, GivenGenotypes
+from .store_layout import default_store
+from .variant_files import contig_key, genotype_source, open_files, paths_of
+
+_SHOWN = 3
+
+
+def people_in(given: GivenGenotypes) -> tuple[str, ...]:
+    """Everybody who can be read by the name of a file, or of several: its own samples, and those who were appended.
+
+    Raises:
+        InputError: a file cannot be read, or a list of who was appended.
+        SampleError: somebody is in both.
+    """
+    source = genotype_source(given)
+    file = open_files(source)
+    file.close()
+    people = dict.fromkeys(file.samples)
+    for each in appended_to(paths_of(source)[0]):
+        _check_others(source, tuple(people), each.paths[0], each.samples)
+        people.update(dict.fromkeys(each.samples))
+    return tuple(people)
+
+
+def check_can_append(to: Genotypes, source: Genotypes) -> None:
+    """Refuse to append the people of some files to others.
+
+    Raises:
+        InputError: the others have no store.
+        SampleError: somebody is in both.
+        AssemblyError: they are of another assembly.
+    """
+    for path in paths_of(to):
+        if not default_store(path).is_dir():
+            raise InputError(
+                "has no store, to which others could be appended", file=path, remedy=f"variantformer ingest {path}"
+            )
+    old, new = open_files(to), open_files(source)
+    old.close()
+    new.close()
+    _check_others(to, old.samples, source, new.samples)
+    for each in appended_to(paths_of(to)[0]):
+        if each.paths != _names_of(source):
+            _check_others(each.paths[0], each.samples, source, new.samples)
+    lengths = {contig_key(name): (name, length) for name, length in old.contigs.items() if length is not None}
+    for name, length in new.contigs.items():
+        known, other = lengths.get(contig_key(name), (name, length))
+        if None not in (length, other) and length != other:
+            raise AssemblyError(
+                f"its header gives {name} {length} bases, that of {to} gives {known} {other}",
+                file=source,
+                remedy="Append people of the same assembly, or lift them over.",
+            )
+
+
+def append_people(to: Genotypes, source: Genotypes) -> None:
+    """Have the people of some files found by the name of others, too; see :func:`check_can_append`.
+
+    Args:
+        to: files with stores.
+        source: files of other people; they stay where they are, and their people are read from their stores.
+    """
+    check_can_append(to, source)
+    file = open_files(source)
+    file.close()
+    for path in paths_of(to):
+        append(path, Appended(_names_of(source), file.samples))
+
+
+def _names_of(source: Genotypes) -> tuple[str, ...]:
+    """By which the files are found from anywhere."""
+    return tuple(as_given(path) if hasattr(path, "address") else str(path.resolve()) for path in paths_of(source))
+
+
+def _check_others(first: object, samples: tuple[str, ...], path: object, found: tuple[str, ...]) -> None:
+    """Refuse people who are in two files, one of which was appended to the other."""
+    both = [name for name in found if name in set(samples)]
+    if both:
+        more = f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else ""
+        raise SampleError(
+            f"has samples that {first} has too: {', '.join(both[:_SHOWN])}{more}",
+            file=path,
+            remedy="Append other people only, or rename them (bcftools reheader -s).",
+        )
