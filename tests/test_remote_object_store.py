@@ -116,7 +116,7 @@ def test_a_file_in_a_bucket_that_is_replaced_while_it_is_read_is_noticed(
 
 
 def test_what_is_wrong_with_a_bucket_is_one_line(
-    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, tmp_path: Path
+    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     vcf = store.add(cohort.vcf)
     with pytest.raises(InputError, match=f"s3://{BUCKET}/nobody.vcf.gz: no such file"):
@@ -131,12 +131,21 @@ def test_what_is_wrong_with_a_bucket_is_one_line(
     with pytest.raises(InputError, match=r"s3://cohorts/lonely.vcf.gz: has no index"):
         VariantFile(f"s3://{BUCKET}/lonely.vcf.gz")
     for output, words in (
-        (f"s3://{BUCKET}/table.csv", "single files are written on this machine"),
+        (f"s3://{BUCKET}/table.csv", "this output is written on this machine"),
         ("https://example.org/run/", "is an address of the web, where nothing is written"),
         ("ftp://example.org/run/", "are not read, nor written"),
     ):
         done = run("predict", tmp_path, "--fasta", world.reference.path, "--vcf", vcf, "-o", output)
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ("demo", "--output", f"s3://{BUCKET}/demo"),
+        ("precompute", tmp_path, "--fasta", world.reference.path, "--output", f"s3://{BUCKET}/store"),
+        ("effects", tmp_path, "--variants", "v", "--fasta", "f", "-o", "o.csv", "--embeddings", f"s3://{BUCKET}/e"),
+    ):
+        done = run(*command)
+        assert done.returncode == 1 and f"s3://{BUCKET}/" in done.stderr and "written on this machine" in done.stderr
+    assert not any(path.name.startswith("s3") for path in tmp_path.iterdir())
 
 
 class Saying:

@@ -70,6 +70,7 @@ class Output:
     """
 
     def __init__(self, path: Path, *, overwrite: bool, parts: Iterable[str] = ()) -> None:
+        refuse_address(path)
         self.is_stdout = path == STDOUT
         self._overwrite = overwrite
         self._new: list[Path] = []
@@ -98,6 +99,8 @@ class Output:
             InputError: see ``check_new``.
         """
         wanted = [path for path in paths if path is not None]
+        for path in wanted:
+            refuse_address(path)
         if not is_first_process():
             return
         rest = [path for path in wanted if not self._is_left_behind(path)]
@@ -162,12 +165,6 @@ def claim(
     """
     if path == STDOUT and not stdout:
         raise InputError("this output is not written to stdout", remedy="Name a file.")
-    if is_address(str(path)):
-        raise InputError(
-            "is an address, and single files are written on this machine",
-            file=str(path).replace(":/", "://", 1),
-            remedy="Name a path, and copy the file; a dataset is written elsewhere: predict -o ADDRESS/.",
-        )
     output = Output(path, overwrite=overwrite, parts=parts)
     output.add(beside)
     say_what_is_kept(lambda: _kept([] if output.is_stdout else output.parts))
@@ -195,6 +192,7 @@ def claim_folder(
     """
     if folder == STDOUT:
         raise InputError("this output is a folder, and not written to stdout", remedy="Name a folder.")
+    refuse_address(folder)
     if not is_first_process():
         return
     inner = folder.absolute().parent if is_new else folder
@@ -215,6 +213,20 @@ def claim_folder(
         raise output_error(inner, error.errno, str(error)) from error
     _locked(folder.with_name(f"{folder.name}.lock") if is_new else folder / ".lock")
     say_what_is_kept(kept)
+
+
+def refuse_address(path: Path | None) -> None:
+    """Refuse an address where a path of this machine is written; as a path it would be a folder called ``s3:``.
+
+    Raises:
+        InputError: it is one.
+    """
+    if path is not None and is_address(str(path)):
+        raise InputError(
+            "is an address, and this output is written on this machine",
+            file=str(path).replace(":/", "://", 1),
+            remedy="Name a path, and copy it; a dataset is written elsewhere: predict -o ADDRESS/.",
+        )
 
 
 def _locked(path: Path) -> OutputLock:

@@ -16,7 +16,7 @@ from .options import (
     WorkersOption,
     given_file,
 )
-from .outputs import say_what_is_kept
+from .outputs import refuse_address, say_what_is_kept
 from .progress import progress
 from .settings import ModelSettings, chosen_engine, quiet_libraries
 
@@ -47,6 +47,7 @@ def precompute(
     from ..inference.precompute import precompute as run
     from ..zoo.gene_model import StoringGeneModel
 
+    refuse_address(output)
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(model, precision=precision, device=device, force_companions=force_companions)
