@@ -88,7 +88,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="module")
 def finished(place: Place) -> Place:
     """The same, when the workflow is through."""
-    done = jobs(place.snakemake())
+    said = place.snakemake("--printshellcmds")
+    (place.folder / "said").write_text(said)
+    done = jobs(said)
     once = dict.fromkeys(("all", "people", "precompute", "join", "evaluate", "report"), 1)
     assert done == once | dict.fromkeys(("ingest", "genes", "predict"), 2)
     return place
@@ -145,8 +147,16 @@ def test_a_deleted_part_is_made_anew_and_no_other(finished: Place) -> None:
     parts = sorted(finished.results.glob("parts/*"))
     before = {path: path.stat().st_mtime_ns for path in parts}
     table = pd.read_parquet(finished.results / "predictions.parquet")
-    shutil.rmtree(parts[0])
+    # As a job leaves them whose machine was lost: its units, and the lock of another host.
+    said = (finished.folder / "said").read_text()
+    unfinished = finished.folder / re.findall(rf"(results/unfinished/{parts[0].name}\.\w+)/", said)[0]
+    parts[0].rename(unfinished)
+    (unfinished / ".snakemake_timestamp").unlink()
+    (unfinished / ".lock").write_text('{"pid": 1, "host": "elsewhere", "started": 1, "since": ""}')
+    unit = next(unfinished.glob("*/*.parquet"))
+    written = unit.stat().st_ino
     assert jobs(finished.snakemake("--until", "join")) == {"predict": 1, "join": 1}
+    assert (parts[0] / unit.relative_to(unfinished)).stat().st_ino == written  # gone on with
     after = {path: path.stat().st_mtime_ns for path in parts}
     assert [path for path in parts if after[path] != before[path]] == parts[:1]
     assert pd.read_parquet(finished.results / "predictions.parquet").equals(table)
