@@ -16,7 +16,7 @@ from command_line import invoke
 from genome_files import record, write_vcf
 
 from variantformer_hf.errors import InputError, OutputError
-from variantformer_hf.genome import variant_ingest
+from variantformer_hf.genome import contig_work
 from variantformer_hf.genome.checked_file import CheckedWriter
 from variantformer_hf.genome.store_layout import default_store, is_current
 from variantformer_hf.genome.variant_ingest import build_store, build_stores, plan_store
@@ -58,7 +58,7 @@ def test_contigs_that_are_done_are_kept(tmp_path: Path, cache: Path, monkeypatch
     expected = contents(build_store(vcf, tmp_path / "whole"))
     plan = plan_store(vcf)
     written: list[str] = []
-    write = variant_ingest.write_contig
+    write = contig_work.write_contig
 
     def until(number: int, error: BaseException) -> None:
         def some(source: object, contig: str, *rest: object) -> None:
@@ -67,7 +67,7 @@ def test_contigs_that_are_done_are_kept(tmp_path: Path, cache: Path, monkeypatch
             written.append(contig)
             write(source, contig, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(variant_ingest, "write_contig", some)
+        monkeypatch.setattr(contig_work, "write_contig", some)
 
     until(3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -123,15 +123,15 @@ def test_several_processes_write_what_one_does(tmp_path: Path, cache: Path) -> N
 
 KILLED = """
 import os, signal, sys
-from variantformer_hf.genome import variant_ingest
+from variantformer_hf.genome import contig_work
 from variantformer_hf.cli import main
-write, done = variant_ingest.ContigWriter.finish, []
+write, done = contig_work.ContigWriter.finish, []
 def finish(writer, counts):
     if len(done) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(write(writer, counts))
     return done[-1]
-variant_ingest.ContigWriter.finish = finish
+contig_work.ContigWriter.finish = finish
 sys.argv = ["variantformer", "ingest", sys.argv[1]]
 main()
 """

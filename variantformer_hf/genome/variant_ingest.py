@@ -9,13 +9,11 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..errors import InputError, OutputError
 from ..files import writing
@@ -23,12 +21,11 @@ from ..run_key import run_key
 from ..work import InProcess, Unit, check_all_done, run_units, unit_of
 from ..work.units import Engine
 from .appended_people import APPENDED
-from .call_blocks import CallSource
-from .checked_file import CheckedWriter, DamagedFileError
+from .checked_file import DamagedFileError
 from .cohort_rows import WHOLE_FILE, CohortRows, Reading
 from .cohort_source import call_source, read_by
 from .contig_file import ContigFile
-from .contig_writer import ContigWriter
+from .contig_work import ContigTask, IngestJob
 from .sample_names import chosen_samples
 from .store_layout import (
     DESCRIPTION,
@@ -237,109 +234,6 @@ def finish_store(plan: StorePlan) -> None:
         _put(new, plan.target)
     for left in plan.target.parent.glob(f".{plan.target.name}.*.partial"):  # of the file as it was before
         shutil.rmtree(left, ignore_errors=True)
-
-
-@dataclass(frozen=True, slots=True)
-class ContigTask:
-    """A contig that is to be written; the content of a unit.
-
-    Attributes:
-        source: the file.
-        contig: by the file's name.
-        path: where.
-        limits: how much is held in memory.
-        reading: how genotypes are read that are no plain calls.
-        samples: see :class:`StorePlan`.
-    """
-
-    source: Path
-    contig: str
-    path: Path
-    limits: StoreLimits
-    reading: Reading
-    samples: tuple[str, ...] | None
-
-
-class IngestJob:
-    """What a process needs for contigs of stores: nothing, until it is told of which file."""
-
-    def open(self) -> "IngestWorker":
-        """Get ready."""
-        return IngestWorker()
-
-
-class IngestWorker:
-    """Writes contigs, each whole or not at all."""
-
-    def __init__(self) -> None:
-        self._source: CallSource | None = None
-
-    def do(self, unit: Unit) -> None:
-        """Write a contig; one that is there already stays."""
-        task: ContigTask = unit.content
-        if self._source is None or self._source.path != task.source:
-            self.close()
-            self._source = call_source(task.source, text_at_once=task.limits.text, reading=task.reading)
-        if task.path.exists():
-            return
-        try:
-            write_contig(self._source, task.contig, task.path, task.limits, task.samples)
-        except OutputError:
-            if task.path.parent.exists():
-                raise
-            # Another process at the same work was done first, and its folder is the store.
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._source is not None:
-            self._source.close()
-            self._source = None
-
-
-def write_contig(
-    source: CallSource, contig: str, path: Path, limits: StoreLimits, samples: Sequence[str] | None = None
-) -> None:
-    """Write a contig of a store, whole or not at all.
-
-    Args:
-        source: the file, opened.
-        contig: by the file's name.
-        path: where.
-        limits: how large a block may be.
-        samples: whose calls, in the file's order; None = everybody's.
-
-    Raises:
-        InputError: a record is malformed, or is one that a store cannot hold.
-        OutputError: it cannot be written.
-    """
-    with _whole(path) as partial, CheckedWriter(partial) as file:
-        names = source.samples if samples is None else samples
-        places = {name: place for place, name in enumerate(names)}
-        numbers = np.array([places.get(name, -1) for name in source.samples], dtype=np.int64)
-        writer = ContigWriter(file, source.path, contig, len(names), limits)
-        before = _counts(source)
-        for block in source.blocks(contig):
-            writer.add(block if len(names) == len(source.samples) else block.of_samples(numbers))
-        met = {kind: count - before.get(kind, 0) for kind, count in _counts(source).items()}
-        writer.finish({kind: count for kind, count in met.items() if count})
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A path of this process alone that becomes ``path`` in the end: another one may write the same."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with writing(path):
-        try:
-            yield partial
-            partial.replace(path)
-        finally:
-            with suppress(OSError):
-                partial.unlink()
-
-
-def _counts(source: CallSource) -> dict[str, int]:
-    """What a file of another format than VCF has met so far that is read otherwise than it stands."""
-    return source.counts if isinstance(source, CohortRows) else {}
 
 
 def _format(plan: StorePlan, contigs: Iterable[ContigFile]) -> dict[str, Any] | None:

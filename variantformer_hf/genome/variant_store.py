@@ -23,6 +23,7 @@ from .checked_file import DamagedFileError
 from .cohort_rows import Reading
 from .cohort_source import CohortFile, call_source, cohort_source, read_by
 from .contig_file import ContigFile, opened_contig
+from .contig_work import write_contig
 from .record_columns import MISSING, Record, RecordColumns
 from .sample_names import chosen_sample
 from .store_layout import (
@@ -36,7 +37,6 @@ from .store_layout import (
 )
 from .store_sites import Sites
 from .variant_file_kind import kind_of
-from .variant_ingest import write_contig
 
 logger = logging.getLogger(__name__)
 
