@@ -332,7 +332,7 @@ def test_the_alleles_of_a_bed_are_set_against_the_fasta_and_counted(tmp_path: Pa
         build_store(path, tmp_path / "store")
     said = [finding for finding in diagnose(reference.path, path, sample="A") if finding.check == "format"]
     assert [finding.level for finding in said] == ["warning"]
-    assert "1 records of which the FASTA holds neither allele" in said[0].message
+    assert "records of which the FASTA holds neither allele: 1" in said[0].message
 
 
 def test_an_allele_that_a_bim_does_not_know_is_no_alt(tmp_path: Path, reference: ReferenceGenome) -> None:

@@ -69,7 +69,7 @@ def ingest(
     from ..genome.appending import append_people, check_can_append
     from ..genome.cohort_files import CohortFiles
     from ..genome.cohort_rows import Reading
-    from ..genome.format_notes import MEANINGS
+    from ..genome.format_notes import counted
     from ..genome.reference import ReferenceGenome
     from ..genome.store_layout import default_store, read_description
     from ..genome.variant_files import genotype_source
@@ -104,8 +104,8 @@ def ingest(
     for path in paths:
         folder = default_store(path)
         made_of = read_description(folder)["format"]
-        for kind, count in ({} if made_of is None else made_of["counts"]).items():
-            typer.echo(f"{count:,} {MEANINGS[kind]}", err=True)
+        for said in [] if made_of is None else counted(made_of):
+            typer.echo(said, err=True)
         size = sum(file.stat().st_size for file in folder.iterdir())
         typer.echo(f"{size / 1e6:,.1f} MB", err=True)
         typer.echo(str(folder))

@@ -13,7 +13,7 @@ from .cohort_rows import Reading
 from .cohort_source import CohortFile
 from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
-from .format_notes import MEANINGS, say_counts
+from .format_notes import counted, say_counts
 from .interval import Interval
 from .personal import PersonalGenome
 from .record_columns import Record
@@ -230,7 +230,7 @@ def _formats(file: CohortFile | VariantFiles) -> list[Finding]:
     """What formats other than VCF do not hold, and what was met in the sampled records."""
     findings = []
     for note in formats_of(file):
-        met = [f"{count} {MEANINGS[kind]}" for kind, count in note["counts"].items()]
+        met = counted(note)
         message = f"{note['format']}: does not hold {', '.join(note['does_not_hold'])}"
         if met:
             message += f"; of the sampled records: {'; '.join(met)}"

@@ -11,10 +11,10 @@ logger = logging.getLogger(__name__)
 # What ``CohortRows.counts`` counts, for people.
 MEANINGS = {
     "absent_chunks": "chunks of calls that are not there and read as 0/0",
-    "ambiguous": "records of which the FASTA holds both alleles; the second one is REF",
+    "ambiguous": "records of which the FASTA holds both alleles, so that the second one is REF",
     "below_probability": "calls below --min-probability, which are missing",
     "not_in_fasta": "records of which the FASTA holds neither allele",
-    "turned": "records with alleles turned, because the FASTA holds the first one",
+    "turned": "records turned, because the FASTA holds the first allele",
 }
 
 
@@ -25,6 +25,11 @@ def merged(notes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         known = found.setdefault(note["format"], {**note, "counts": {}})
         known["counts"] = dict(sorted((Counter(known["counts"]) + Counter(note["counts"])).items()))
     return list(found.values())
+
+
+def counted(note: Mapping[str, Any]) -> list[str]:
+    """What a note counts, for people."""
+    return [f"{MEANINGS[kind]}: {count:,}" for kind, count in note["counts"].items()]
 
 
 @lru_cache(maxsize=256)
@@ -45,5 +50,4 @@ def say_counts(path: object, notes: Iterable[Mapping[str, Any]], looked_at: str)
     """Warn of what was met that is read otherwise than it stands."""
     for note in notes:
         if note["counts"]:
-            said = "; ".join(f"{count} {MEANINGS[kind]}" for kind, count in note["counts"].items())
-            logger.warning("%s: of %s: %s", path, looked_at, said)
+            logger.warning("%s: of %s: %s", path, looked_at, "; ".join(counted(note)))
