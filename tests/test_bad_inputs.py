@@ -804,6 +804,15 @@ bad("precompute: a folder that cannot be written", "/proc")(
 bad("demo: a folder that cannot be written", "/proc")(lambda d: ["demo", "-o", "/proc/demo"])
 bad("demo: a folder that is a file", "taken")(lambda d: ["demo", "-o", d.text("taken", "x")])
 bad("train: an output that cannot be written", "/proc")(lambda d: train(d, loop={"output": "/proc/run"}))
+bad("predict: workers without Ray", "--engine ray")(lambda d: predict(d, "--workers", "2"))
+bad("effects: a cluster without Ray", "--engine ray")(lambda d: effects(d, "--address", "auto"))
+bad("predict: no worker", "number of workers is 0")(lambda d: predict(d, "--engine", "ray", "--workers", "0"))
+bad("predict: a cluster that is not there", "127.0.0.1:1", "nobody answers")(
+    lambda d: predict(d, "--engine", "ray", "--address", "127.0.0.1:1")
+)
+bad("mutagenesis: no address of a cluster", "--address here", "HOST:PORT")(
+    lambda d: mutagenesis(d, "--engine", "ray", "--address", "here")
+)
 bad("predict: h5ad in a CSV", "h5ad")(lambda d: predict(d, "--format", "h5ad"))
 bad("predict: predixcan in a CSV", "predixcan")(lambda d: predict(d, "--format", "predixcan"))
 bad("predict: embeddings in a folder that is not there", "none")(

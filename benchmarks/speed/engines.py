@@ -2,8 +2,10 @@
 
     python -m benchmarks.speed.engines [--rounds 3] [--units 1000]
 
-A unit of the comparison is a fixed amount of computing. CPU seconds are those of all processes of a way, Ray's own
-among them, from the first unit's end to the last one's; so is the wall time, which on a busy machine says little.
+A unit of the comparison is a fixed amount of computing. What is counted lies between the first unit's end and the
+last one's: CPU seconds of the processes that do units and of the one that gives them out, and, apart from these, of
+Ray's own processes, which take a share of a core as long as a run lasts. The wall time is shown; on a busy machine it
+says little.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,9 +25,8 @@ from variantformer_hf.work import InProcess, Unit, run_units, unit_of
 from variantformer_hf.work.ray_engine import RayEngine
 from variantformer_hf.work.units import Engine
 
-# Additions of a unit of the comparison: about so many seconds on a core of 2.5 GHz.
-ADDITIONS = {"0.1 s": 1_500_000, "1 s": 15_000_000}
-SECONDS_OF_WORK = 12
+# Additions of a unit of the comparison, and how many units.
+SIZES = {"small": (4_000_000, 80), "large": (40_000_000, 10)}
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,35 @@ class Adding:
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds until the first unit had ended, and from then to the last one's end; CPU seconds of that time."""
+    """What the units behind the first took.
+
+    Attributes:
+        start: seconds until the first one had ended.
+        wall: seconds from then to the last one's end.
+        cpu: CPU seconds of that time, without Ray's own.
+        of_ray: CPU seconds of Ray's own processes.
+    """
 
     start: float
     wall: float
     cpu: float
+    of_ray: float = 0.0
 
 
-def cpu_seconds() -> float:
-    """Of this process and all that it has started, which live."""
+def cpu_seconds() -> tuple[float, float]:
+    """Of this process and all that it has started, which live: those that do units, and Ray's own."""
     here = psutil.Process()
-    total = 0.0
+    work = of_ray = 0.0
     for process in [here, *here.children(recursive=True)]:
         try:
-            times = process.cpu_times()
+            times, name = process.cpu_times(), process.cmdline()[:1]
         except psutil.Error:
             continue
-        total += times.user + times.system
-    return total
+        if process.pid == here.pid or (name and name[0].startswith("ray::_")):
+            work += times.user + times.system
+        else:
+            of_ray += times.user + times.system
+    return work, of_ray
 
 
 def run(engine: Engine, additions: int, numbers: range) -> Took:
@@ -84,16 +97,16 @@ def run(engine: Engine, additions: int, numbers: range) -> Took:
     with tempfile.TemporaryDirectory() as folder:
         job = Adding(Path(folder), additions)
         units = [unit_of("unit", number) for number in numbers]
-        ends: list[tuple[float, float]] = []
+        ends: list[tuple[float, float, float]] = []
 
         def on_unit(done: int, total: int) -> None:
             if done in (0, 1, total):
-                ends.append((time.perf_counter(), cpu_seconds()))
+                ends.append((time.perf_counter(), *cpu_seconds()))
 
         failed = run_units(job, units, is_done=job.is_done, engine=engine, on_unit=on_unit)
         assert not failed and all(map(job.is_done, units))
-    (begin, _), (first, cpu_first), (last, cpu_last) = ends
-    return Took(first - begin, last - first, cpu_last - cpu_first)
+    (begin, _, _), first, last = ends
+    return Took(first[0] - begin, *(after - before for before, after in zip(first, last, strict=True)))
 
 
 def halves(additions: int, count: int) -> Took:
@@ -126,33 +139,28 @@ def main() -> None:
         print(took.start, took.wall, took.cpu)
         return
     report: dict[str, object] = {}
-    for name, additions in ADDITIONS.items():
-        count = max(8, int(SECONDS_OF_WORK * ADDITIONS["1 s"] / additions))
+    for name, (additions, count) in SIZES.items():
         ways = {
-            "two processes": lambda additions=additions, count=count: halves(additions, count),
-            "Ray, two workers": lambda additions=additions, count=count: run(
-                RayEngine(workers=2), additions, range(count)
-            ),
+            "two processes": partial(halves, additions, count),
+            "Ray": partial(run, RayEngine(workers=2), additions, range(count)),
         }
         found = dict(rounds_of(ways, asked.rounds))
         # Of the units behind the first: two processes have two first ones.
-        per_unit = {
-            way: (median([each.cpu for each in took]) / (count - n), median([each.wall for each in took]) / (count - n))
-            for (way, took), n in zip(found.items(), (2, 1), strict=True)
-        }
-        for way, (cpu, wall) in per_unit.items():
-            report[f"units of {name}, {way}: CPU s a unit"] = cpu
-            report[f"units of {name}, {way}: wall s a unit"] = wall
-        plain, ray = per_unit.values()
-        report[f"units of {name}, Ray: overhead of CPU, %"] = 100 * (ray[0] / plain[0] - 1)
-        report[f"units of {name}, Ray: overhead of wall, %"] = 100 * (ray[1] / plain[1] - 1)
-        report[f"units of {name}, Ray: s until the first has ended"] = median(
-            [each.start for each in found["Ray, two workers"]]
-        )
+        plain = median([each.cpu for each in found["two processes"]]) / (count - 2)
+        with_ray = median([each.cpu for each in found["Ray"]]) / (count - 1)
+        share = median([each.of_ray / each.wall for each in found["Ray"]])
+        report[f"{name} units, two processes: CPU s a unit"] = plain
+        report[f"{name} units, Ray: CPU s a unit"] = with_ray
+        report[f"{name} units, Ray: its own processes, of a core, %"] = 100 * share
+        # Two cores do two units at a time, while Ray's own processes take their share of one of them.
+        report[f"{name} units, Ray: overhead on two cores, %"] = 100 * (with_ray / plain / (1 - share / 2) - 1)
+        for way, lost in (("two processes", 2), ("Ray", 1)):
+            report[f"{name} units, {way}: wall s a unit"] = median([each.wall for each in found[way]]) / (count - lost)
+        report[f"{name} units, Ray: s until the first has ended"] = median([each.start for each in found["Ray"]])
     for way, engine in {"one process": InProcess(), "Ray, two workers": RayEngine(workers=2)}.items():
         took = run(engine, 0, range(asked.units))
         report[f"{asked.units} empty units, {way}: units/s"] = (asked.units - 1) / took.wall
-        report[f"{asked.units} empty units, {way}: CPU ms a unit"] = 1e3 * took.cpu / (asked.units - 1)
+        report[f"{asked.units} empty units, {way}: CPU ms a unit"] = 1e3 * (took.cpu + took.of_ray) / (asked.units - 1)
     show(report)
 
 

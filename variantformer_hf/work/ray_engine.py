@@ -37,6 +37,8 @@ _OBJECT_STORE_BYTES = 100_000_000
 _PATIENCE_SECONDS = 90.0
 _LOOK_SECONDS = 60.0
 _CLOSE_SECONDS = 10.0
+_ANSWER_SECONDS = 10.0
+_LAST_PORT = 65_535
 # Ray sends usage reports, and under `uv run` the working folder; neither is asked for. What it says of lost processes
 # would go to stdout, among the rows of a table.
 _QUIET = {
@@ -58,7 +60,7 @@ class RayEngine:
         say: is told in a line what the run works with.
 
     Raises:
-        InputError: Ray is not installed, or the number of workers is not 1 or more.
+        InputError: Ray is not installed; nobody answers at the address; the number of workers is not 1 or more.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class RayEngine:
         if workers is not None and workers < 1:
             raise InputError(f"the number of workers is {workers}", remedy="It must be 1 or more.")
         self._ray = _imported()
+        if address not in (None, "auto"):
+            _check_address(address)
         self._address, self._workers, self._use_gpus, self._say = address, workers, use_gpus, say
 
     @property
@@ -408,6 +412,29 @@ def _imported() -> Any:
             "the engine ray needs the package ray", remedy="Install it: pip install 'variantformer-hf[ray]'."
         ) from None
     return ray
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address at which nobody answers: Ray would try for minutes.
+
+    Raises:
+        InputError: nobody does.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > _LAST_PORT:
+        raise InputError(
+            "is no address of a Ray cluster",
+            record=f"--address {address}",
+            remedy="Give auto, or HOST:PORT of its head.",
+        )
+    try:
+        socket.create_connection((host.rpartition("/")[2], int(port)), timeout=_ANSWER_SECONDS).close()
+    except OSError as error:
+        raise InputError(
+            f"nobody answers ({error.strerror or error})",
+            record=f"--address {address}",
+            remedy="Start a cluster (`ray start --head`), name its HOST:PORT, or leave out --address.",
+        ) from error
 
 
 def _cores() -> int:
