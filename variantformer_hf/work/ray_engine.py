@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -77,14 +77,18 @@ class RayEngine:
         if address not in (None, "auto"):
             _check_address(address)
         self._address, self._workers, self._use_gpus, self._say = address, workers, use_gpus, say
+        # Where it was asked how many workers there are, the run goes on with the same Ray.
+        self._connection: ExitStack | None = None
 
     @property
     def workers(self) -> int:
         """See ``Engine.workers``."""
         if self._workers is not None:
             return self._workers
-        with self._connected():
-            return self._share().workers
+        if self._connection is None:
+            self._connection = ExitStack()
+            self._connection.enter_context(self._connected())
+        return self._share().workers
 
     @property
     def patience(self) -> float:
@@ -100,7 +104,9 @@ class RayEngine:
         """
         if not units:
             return
-        with self._connected():
+        connection, self._connection = self._connection or ExitStack(), None
+        with connection:
+            connection.enter_context(self._connected())
             share = self._share(len(units))
             self._say(share.text)
             crew = _Crew(self._ray, job, share)
