@@ -40,7 +40,7 @@ class Inputs:
     genes: int = 18_439
     tissues: int = 62
     calls: float = 4.5e6
-    bytes_per_call: float = 2.0
+    bytes_per_call: float = 1.77
     bytes_per_row: float = 7.7
     shared_bytes: float = 2.5e9 + 4.3e9
     cpu_seconds: float = 0.002
