@@ -35,7 +35,7 @@ ON_PURPOSE = {
     "norm.symbolic.3.vcf": ({"only theirs"}, "a carried <DUP> is refused, bcftools skips it behind an insertion"),
     "trioDup.vcf": ({"file refused", "no store"}, "a sample without a name"),
     "test_variant_drop.vcf": ({"only ours", "no store"}, "only the last sample's padded genotypes are malformed"),
-    "vcf_file.vcf": ({"no store"}, "a genotype 0/300"),
+    "vcf_file.vcf": ({"not together", "no store"}, "a genotype 0/300"),
     "no_GENO_row.vcf": ({"not together", "no store"}, "a row that ends in a tab"),
     "strelka.vcf": ({"not together", "no store"}, "rows that end in a tab"),
     "bad_nsample.gvcf": ({"not together", "no store"}, "a row that ends in a tab"),
