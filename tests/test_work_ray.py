@@ -264,6 +264,7 @@ def test_an_actor_that_is_killed_every_five_seconds_ten_times_loses_no_unit(
     killed: list[int] = []
 
     def kill() -> None:
+        wait_until(lambda: bool(job.begun()) and job.last_process() not in killed)
         killed.append(job.last_process())
         os.kill(killed[-1], signal.SIGKILL)
 
