@@ -129,7 +129,7 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
     table.__dict__["is_compiled"] = merge_kernels.HAS_NUMBA and table.is_editable
 
     regions = [(interval.start, interval.end) for interval in gene.regions.intervals]
-    with Timer() as took:
+    with Timer(cpu_clock) as took:
         for region in regions[:ELEMENTS_ONE_BY_ONE]:
             consensus(files, [region], folder)
     one_by_one = took.seconds / ELEMENTS_ONE_BY_ONE * len(regions)
@@ -156,10 +156,10 @@ def measure(files: WgsFiles, folder: Path) -> dict[str, Any]:
         "CPU s: one gene in all (limit 0.012)": whole_time,
         "CPU s: the same without the compiler (limit 0.050)": plain_time,
         "bcftools": "installed" if shutil.which("bcftools") and shutil.which("samtools") else "in pysam",
-        "s: one consensus a cCRE, extrapolated": one_by_one,
-        "  over ours (goal 10,000)": one_by_one / whole_time,
+        "CPU s: one consensus a cCRE, extrapolated": one_by_one,
+        "  over ours (goal 22,000)": one_by_one / whole_time,
         "CPU s: one consensus for all, and the general tokenizer": batched_time + general_time,
-        "  over ours (goal 10)": (batched_time + general_time) / whole_time,
+        "  over ours (goal 80)": (batched_time + general_time) / whole_time,
         "sequences that differ from bcftools": sum(a.upper() != b.upper() for a, b in zip(ours, expected, strict=True)),
         "sequences whose tokens differ from the tokenizer": sum(a != b for a, b in zip(ids, [*general], strict=True)),
         "rows that differ": sum(
