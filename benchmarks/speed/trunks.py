@@ -1,11 +1,11 @@
 """Time and memory of Enformer and Borzoi beside their public implementations, full size, float32, one thread.
 
 Run: python -m benchmarks.speed.trunks enformer --python oracles/.venv-enformer/bin/python --bases 49152
-     python -m benchmarks.speed.trunks enformer --python ... --bases 16384 --backward
+     python -m benchmarks.speed.trunks enformer --python ... --bases 16384 --backward --checkpointing
 
 Each network has a process of its own, and they take turns; a first round of each is not counted. Printed are medians of
 seconds (CPU time, which a busy machine lengthens less than the clock's) and the peak of each process. `--backward`
-trains: ours with gradient checkpointing, theirs without, which borzoi-pytorch does not have.
+trains; `--checkpointing` with it, ours with gradient checkpointing, theirs without, which borzoi-pytorch does not have.
 """
 
 import argparse
@@ -27,13 +27,14 @@ def main() -> None:
     parser.add_argument("--bases", type=int, default=49_152)
     parser.add_argument("--depth", type=int, help="layers; by default the published")
     parser.add_argument("--backward", action="store_true")
+    parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     words = [str(arguments.bases)]
     words += [] if arguments.depth is None else ["--depth", str(arguments.depth)]
     words += ["--backward"] if arguments.backward else []
     ours = [sys.executable, str(WORKER), f"our-{arguments.family}", *words]
-    ours += ["--checkpointing"] if arguments.backward else []
+    ours += ["--checkpointing"] if arguments.checkpointing else []
     theirs = [arguments.python, str(WORKER), f"{arguments.family}-pytorch", *words]
     workers = {name: start(command) for name, command in (("ours", ours), ("theirs", theirs))}
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in workers}

@@ -23,7 +23,6 @@ from ..enformer.positions_enformer import PositionFeatures, distances, signed
 from ..enformer.trunk_enformer import (
     N_BASES,
     ConvBlock,
-    Stage,
     TrackHeads,
     TransformerLayer,
     TrunkPreTrainedModel,
@@ -61,7 +60,7 @@ class BorzoiTracksOutput(ModelOutput):
     unet_output: torch.Tensor | None = None
 
 
-class BorzoiDownStage(Stage):
+class BorzoiDownStage(nn.Module):
     """Half the length by the larger of each two, then a block."""
 
     def __init__(self, config: BorzoiConfig, channels_in: int, channels_out: int) -> None:
@@ -72,7 +71,7 @@ class BorzoiDownStage(Stage):
         return self.block(F.max_pool1d(states, 2))
 
 
-class BorzoiUpStage(Stage):
+class BorzoiUpStage(nn.Module):
     """Twice the length: what comes from below and what was there on the way down are added, and smoothed."""
 
     def __init__(self, config: BorzoiConfig, skip_channels: int) -> None:

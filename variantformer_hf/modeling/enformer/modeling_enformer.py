@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
@@ -25,6 +26,7 @@ from .positions_enformer import PositionFeatures, enformer_positions
 from .trunk_enformer import N_BASES, ConvBlock, Stage, TrackHeads, TransformerLayer, TrunkPreTrainedModel, checked_dna
 
 _STEM_KERNEL, _KERNEL = 15, 5
+_GELU_SLOPE = 1.702
 
 
 @dataclass
@@ -44,10 +46,11 @@ class EnformerGelu(nn.Module):
     """x * sigmoid(1.702 x), Enformer's approximation of GELU."""
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        return states * torch.sigmoid(1.702 * states)
+        # silu(a x) / a, for which training keeps one tensor instead of two.
+        return F.silu(_GELU_SLOPE * states).div_(_GELU_SLOPE)
 
 
-class EnformerPool(nn.Module):
+class EnformerPool(Stage):
     """(B, C, L) -> (B, C, ceil(L / 2)): each two positions, weighed channel by channel with a softmax of W x."""
 
     def __init__(self, channels: int) -> None:
@@ -63,7 +66,7 @@ class EnformerPool(nn.Module):
         return torch.cat([pooled, states[..., -1:]], dim=-1) if states.shape[-1] % 2 else pooled
 
 
-class EnformerStage(Stage):
+class EnformerStage(nn.Module):
     """Half the length: a convolution, a residual block, a pool.
 
     Args:
@@ -100,8 +103,9 @@ class EnformerModel(TrunkPreTrainedModel):
         eps = config.batch_norm_eps
         stem = nn.Conv1d(N_BASES, widths[0], _STEM_KERNEL, padding="same")
         convs = [ConvBlock(before, width, _KERNEL, eps, EnformerGelu()) for before, width in pairwise(widths)]
+        firsts: list[nn.Module] = [stem, *convs]
         self.stages = nn.ModuleList(
-            EnformerStage(first, config, width) for first, width in zip([stem, *convs], widths, strict=True)
+            EnformerStage(first, config, width) for first, width in zip(firsts, widths, strict=True)
         )
         self.layers = nn.ModuleList(
             TransformerLayer(config, config.layer_norm_eps) for _ in range(config.num_hidden_layers)

@@ -17,35 +17,6 @@ class BatchNorm(nn.BatchNorm1d):
     """BatchNorm over (B, C, L) whose weights and statistics are float32, whatever the type of its input."""
 
 
-class ConvBlock(nn.Module):
-    """BatchNorm, activation, convolution: (B, C, L) -> (B, C', L).
-
-    Args:
-        channels_in, channels_out: C and C'.
-        kernel_size: bases or bins that the convolution reads.
-        eps: of BatchNorm.
-        activation: between the two.
-        conv: the convolution, where it is another one.
-    """
-
-    def __init__(
-        self,
-        channels_in: int,
-        channels_out: int,
-        kernel_size: int,
-        eps: float,
-        activation: nn.Module,
-        conv: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.batch_norm = BatchNorm(channels_in, eps=eps)
-        self.activation = activation
-        self.conv = nn.Conv1d(channels_in, channels_out, kernel_size, padding="same") if conv is None else conv
-
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        return self.conv(self.activation(self.batch_norm(states)))
-
-
 class Stage(GradientCheckpointingLayer):
     """A part of the network whose activations can be computed again in the backward pass.
 
@@ -63,6 +34,28 @@ class Stage(GradientCheckpointingLayer):
     @gradient_checkpointing.setter
     def gradient_checkpointing(self, value: bool) -> None:
         self._is_to_be_recomputed = value
+
+
+class ConvBlock(Stage):
+    """BatchNorm, activation, convolution: (B, C, L) -> (B, C', L).
+
+    Args:
+        channels_in, channels_out: C and C'.
+        kernel_size: bases or bins that the convolution reads.
+        eps: of BatchNorm.
+        activation: between the two.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel_size: int, eps: float, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.batch_norm = BatchNorm(channels_in, eps=eps)
+        self.activation = activation
+        self.conv = nn.Conv1d(channels_in, channels_out, kernel_size, padding="same")
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.conv(self.activation(self.batch_norm(states)))
 
 
 class TransformerLayer(Stage):
