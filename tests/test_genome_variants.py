@@ -357,13 +357,10 @@ def test_files_are_told_by_their_content_and_not_by_their_names(tmp_path: Path) 
         ("calls.vcf", b"##fileformat=VCFv4.2\n", r"not compressed.*bgzip .*calls\.vcf && tabix"),
         ("calls.vcf", b"\xef\xbb\xbf##fileformat=VCFv4.2\n", r"byte order mark.*sed"),
         ("calls.bcf", b"BCF\2\2", r"BCF that is not compressed.*bcftools view -Ob"),
-        ("calls.pgen", b"\x6c\x1b\x10", r"plink2 --pfile .*calls --export vcf bgz"),
-        ("calls.bed", b"\x6c\x1b\x01", r"plink2 --bfile .*calls .*--export vcf bgz"),
-        ("calls.bgen", b"\0" * 16 + b"bgen", r"plink2 --bgen .*calls\.bgen ref-first .*--export vcf bgz"),
         ("calls.txt", b"rs1\tA\n", r"neither a VCF nor a BCF"),
     ],
 )
-def test_files_of_other_kinds_name_the_way_to_a_vcf(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_what_is_no_file_of_variants_names_the_way_to_one(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         VariantFile(tmp_path / name)

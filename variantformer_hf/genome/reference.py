@@ -36,6 +36,9 @@ class ReferenceGenome:
         MissingIndexError: there is no index and none can be made.
     """
 
+    # Of a kind of genome that has no file too.
+    _last_block: tuple[tuple[str, int, int], np.ndarray] | None = None
+
     def __init__(self, fasta: str | os.PathLike[str]) -> None:
         self.path = local_file(fasta, "FASTA", elsewhere=True)
         self._bytes_of: FastaBytes | None = None
@@ -48,7 +51,6 @@ class ReferenceGenome:
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
         self._lines = {} if _is_compressed_fasta(self.path) else _line_layout(Path(f"{self.path}.fai"))
         self._bytes: np.ndarray | None = None
-        self._last_block: tuple[tuple[str, int, int], np.ndarray] | None = None
 
     def sequence(self, chrom: str, start: int, end: int) -> str:
         """Bases of [start, end), letter case kept; cut at the contig's end.

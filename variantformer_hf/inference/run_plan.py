@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def _groups(
 def _by_cost(
     along: Sequence[tuple[int, int]], costs: Sequence[float], reaches: Sequence[Interval], most: int
 ) -> list[int]:
-    """Places along the genome where a unit begins: at every contig, and there at equal costs."""
+    """Places along the genome where a unit begins: at every contig, there at equal costs, and behind ``most`` genes."""
     found: list[int] = []
     place = 0
     while place < len(along):
@@ -183,9 +184,11 @@ def _by_cost(
         n_units = -(-(end - place) // most)
         total = np.cumsum([costs[gene] for gene, _ in along[place:end]])
         wanted = total[-1] * np.arange(1, n_units) / n_units
-        found += [place, *(place + np.unique(np.searchsorted(total, wanted, side="right"))).tolist()]
+        bounds = [place, *(place + np.searchsorted(total, wanted, side="right")).tolist(), end]
+        for begin, stop in pairwise(bounds):  # of genes that cost little there may be too many
+            found += range(begin, stop, most)
         place = end
-    return [bound for bound in dict.fromkeys(found) if bound < len(along)]
+    return found
 
 
 def _read_by(
