@@ -360,7 +360,9 @@ def test_files_are_told_by_their_content_and_not_by_their_names(tmp_path: Path) 
         ("calls.txt", b"rs1\tA\n", r"neither a VCF nor a BCF"),
     ],
 )
-def test_what_is_no_file_of_variants_names_the_way_to_one(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_what_is_no_file_of_variants_names_the_way_to_one(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         VariantFile(tmp_path / name)

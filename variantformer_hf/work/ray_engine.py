@@ -299,6 +299,7 @@ class _Crew:
         self._order = ray.put(_Order(ray.cloudpickle.dumps(job), str(Path.cwd())))
         kind = ray.remote(_UnitActor).options(**options)
         self._hands = [_Hand(kind.remote()) for _ in range(share.workers)]
+        self._actors = [hand.actor for hand in self._hands]
         self._calls: dict[Any, tuple[_Hand, Unit | None]] = {}
         self._deaths: Counter[str] = Counter()
 
@@ -325,8 +326,8 @@ class _Crew:
         closing = [hand.actor.close.remote() for hand in self._hands if hand.ready and not hand.units]
         if closing:
             self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
-        for hand in self._hands:
-            self._ray.kill(hand.actor)
+        for actor in self._actors:  # those that were given up too
+            self._ray.kill(actor)
 
     def _get_ready(self, hand: _Hand) -> None:
         """Ask a worker to get ready; the answer comes when it is there, on whatever machine."""
