@@ -82,6 +82,23 @@ def test_what_fails_and_what_kills_is_named_and_the_rest_is_finished(tmp_path: P
 
 
 @pytest.mark.usefixtures("here")
+def test_no_worker_is_idle_while_another_holds_two_units(tmp_path: Path) -> None:
+    job = Squares(tmp_path / "run", seconds=1.0)
+    assert done_by(job, 2, RayEngine(workers=2)) == []
+    assert len(job.processes()) == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_a_lost_unit_is_begun_again_before_those_that_were_not_begun(tmp_path: Path) -> None:
+    job = Squares(tmp_path / "run", seconds=0.05, deadly=frozenset([0]))
+    units = job.units(60)
+    assert [each.name for each in done_by(job, 60, RayEngine(workers=2))] == [units[0].name]
+    begun = job.begun()
+    again = begun.index(units[0].name, begun.index(units[0].name) + 1)
+    assert again < begun.index(units[59].name)
+
+
+@pytest.mark.usefixtures("here")
 def test_no_input_is_prepared_more_than_two_units_ahead(tmp_path: Path) -> None:
     job = PreparedSquares(tmp_path / "run", seconds=0.02, refused=frozenset([5]))
     assert [each.text for each in done_by(job, 30, RayEngine(workers=2))] == ["5: has no square"]

@@ -48,6 +48,10 @@ class Squares:
         """Names of units, each time that one was begun, in whatever process."""
         return [name for name, _ in self._began()]
 
+    def processes(self) -> set[int]:
+        """Those that have begun a unit."""
+        return {pid for _, pid in self._began()}
+
     def last_process(self) -> int:
         """The process that has begun a unit last."""
         return self._began()[-1][1]

@@ -26,7 +26,7 @@ class RunLimits:
     unit_seconds: float = 60.0
     units: int = 2_000
     longest_unit_seconds: float = 1_800.0
-    unit_genes: int = 16_384
+    unit_genes: int = 8_192
     table_memory: int = 4 * 2**30
 
     def genes_in_a_unit(self, n_genes: int, seconds: float, n_processes: int = 1) -> int:

@@ -335,8 +335,13 @@ class _Crew:
         self._calls[hand.actor.ready.options(max_task_retries=-1).remote(self._order)] = hand, None
 
     def _give(self, hand: _Hand, waiting: deque[Unit]) -> None:
-        """Give a worker what it can hold; a unit whose process died before is held alone, so that it is known which."""
+        """Give a worker what it can hold: a second unit only where those that have none, or come yet, are left one.
+
+        A unit whose process died before is held alone, so that it is known which it was.
+        """
         while hand.ready and waiting and len(hand.units) < AT_ONCE:
+            if hand.units and len(waiting) <= sum(not each.units for each in self._hands):
+                return
             if hand.units and (self._deaths[waiting[0].name] or self._deaths[hand.units[0].name]):
                 return
             unit = waiting.popleft()
@@ -360,7 +365,7 @@ class _Crew:
         hand.host = ending.host
         if ending.error is not None and (unit is None or ending.of_machine):
             if unit is not None:
-                waiting.append(unit)
+                waiting.appendleft(unit)
             self._give_up(hand, ending.error)
             return None
         if unit is None:
@@ -384,7 +389,7 @@ class _Crew:
             return None
         self._deaths[unit.name] += 1
         if self._deaths[unit.name] < MOST_DEATHS:
-            waiting.append(unit)
+            waiting.appendleft(unit)  # at the end all others would wait for it
             return None
         return unit, InputError(
             f"its process died {MOST_DEATHS} times ({said})",
