@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -401,10 +402,10 @@ def test_a_contig_that_the_file_has_no_record_of_is_told_whatever_its_header_say
     assert edited.has_contig("chr2")
 
 
-@pytest.mark.parametrize("alt", ["T[chr2:9[", "]chr2:9]T", "[chr2:9[T", "T]chr2:9]", "T.", ".T"])
+@pytest.mark.parametrize("alt", ["T[chr2:9[", "]chr2:9]T", "[chr2:9[T", "T]chr2:9]", "T.", ".T", "-"])
 @pytest.mark.parametrize("call", ["0/1", "1|1", "0/0"])
 @pytest.mark.parametrize("mode", ["iupac", "alt", "ref", "haplotype1", "haplotype2"])
-def test_a_breakend_is_left_out_and_counted_as_a_symbolic_allele(
+def test_a_breakend_or_a_gap_is_left_out_and_counted_as_a_symbolic_allele(
     tmp_path: Path, alt: str, call: str, mode: str
 ) -> None:
     records = [record(5, "A", alt, call), record(8, "T", f"A,{alt}", "0/1"), record(12, "T", "A", "1/1")]
@@ -418,13 +419,14 @@ def test_a_breakend_is_left_out_and_counted_as_a_symbolic_allele(
         assert counts["skipped"] == {"symbolic_allele": 2}
 
 
+@pytest.mark.parametrize(("alt", "kind"), [("A[chr2:9[", "breakend"), ("-", "allele")])
 @pytest.mark.parametrize("symbolic", ["apply", "ignore_allele"])
-def test_a_carried_breakend_is_never_text(tmp_path: Path, symbolic: str) -> None:
-    genome = person(tmp_path, [record(5, "A", "A[chr2:9[", "0/1")], symbolic=symbolic)
+def test_a_carried_breakend_or_gap_is_never_text(tmp_path: Path, symbolic: str, alt: str, kind: str) -> None:
+    genome = person(tmp_path, [record(5, "A", alt, "0/1")], symbolic=symbolic)
     if symbolic == "ignore_allele":
         assert genome.sequence("chr1", 0, 20) == BASES
     else:
-        with pytest.raises(SymbolicAlleleError, match=r"the breakend A\[chr2:9\[ has no defined sequence"):
+        with pytest.raises(SymbolicAlleleError, match=f"the {kind} {re.escape(alt)} has no defined sequence"):
             genome.sequence("chr1", 0, 20)
 
 

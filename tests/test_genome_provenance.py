@@ -42,3 +42,16 @@ def test_what_lies_beyond_the_first_mebibyte_shows_in_the_whole_files_hash(tmp_p
     assert found[b"a"][1] != found[b"b"][1]
     path.write_bytes(b"y" + b"x" * (1 << 20))
     assert fingerprint(path)["sha256"] != found[b"a"][0]
+
+
+@pytest.mark.parametrize(("name", "other"), [("calls.pgen", "calls.psam"), ("calls.bed", "calls.fam")])
+def test_what_lies_beside_a_file_of_plink_may_not_change_unnoticed(tmp_path: Path, name: str, other: str) -> None:
+    path, beside = tmp_path / name, tmp_path / other
+    path.write_bytes(b"content")
+    beside.write_bytes(b"x" * (1 << 20) + b"PERSON1")
+    os.utime(path, ns=(5, 5))
+    os.utime(beside, ns=(6, 6))
+    known = fingerprint(path)
+    beside.write_bytes(b"x" * (1 << 20) + b"PERSON2")
+    os.utime(beside, ns=(7, 7))
+    assert fingerprint(path) != known

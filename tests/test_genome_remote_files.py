@@ -245,6 +245,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (lambda web: web.statuses.update({"calls.vcf.gz": [503]}), r"the server answers 503.*\(4 attempts\)"),
         (lambda web: web.pages.add("calls.vcf.gz"), r"is a web page \(HTML\).*log in"),
         (lambda web: setattr(web, "has_ranges", False), "does not send parts of files.*Download it"),
+        (lambda web: setattr(web, "has_versions", False), "neither ETag nor Last-Modified.*Download it"),
         (lambda web: web.files.pop("calls.vcf.gz.tbi"), r"has no index \(.tbi or .csi\).*##idx##"),
         (lambda web: web.statuses.update({"calls.vcf.gz.tbi": [401]}), r"calls.vcf.gz.tbi: no permission to read it"),
         (lambda web: web.files.update({"calls.vcf.gz.tbi": b"no index"}), "is no index, or damaged"),

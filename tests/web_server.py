@@ -39,6 +39,7 @@ class WebServer:
     breaks: dict[str, list[int]] = field(default_factory=dict)
     pages: set[str] = field(default_factory=set)
     has_ranges: bool = True
+    has_versions: bool = True
     queries: dict[str, str] = field(default_factory=dict)
     modified: float = 1_700_000_000.0
     modified_of: dict[str, float] = field(default_factory=dict)
@@ -91,11 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str, content: bytes, part: tuple[int, int] | None) -> None:
         web = self.server.web
-        headers = {
-            "ETag": f'"{md5(content).hexdigest()}"',
-            "Last-Modified": formatdate(web.modified_of.get(name, web.modified), usegmt=True),
-            "Content-Type": "application/octet-stream",
-        }
+        headers = {"Content-Type": "application/octet-stream"}
+        if web.has_versions:
+            headers["ETag"] = f'"{md5(content).hexdigest()}"'
+            headers["Last-Modified"] = formatdate(web.modified_of.get(name, web.modified), usegmt=True)
         if part is None or not web.has_ranges:
             self._send(200, content, headers)
         elif part[0] >= len(content):

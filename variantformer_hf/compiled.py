@@ -1,7 +1,8 @@
 """The compiler of kernels, numba, where it is installed (the extra ``fast``); without it nothing is compiled.
 
 Modules of kernels import this at their top; others import those modules inside functions, so that numba is loaded only
-when something is to be computed.
+when something is to be computed. Tables and kernels that a kernel takes from another module are compiled into it, and
+numba's cache on disk looks at the kernel's own file alone: whoever changes those touches that file, too.
 """
 
 __all__ = ["HAS_NUMBA", "njit"]

@@ -79,8 +79,13 @@ _REFERENCE_BLOCK = {"<*>", "<NON_REF>"}
 
 
 def is_symbolic(alt: str) -> bool:
-    """Whether an ALT is a name and no sequence: what ``bcftools``' expression ``ALT~"<.*>"`` matches, or a breakend."""
-    return _SYMBOLIC.search(alt) is not None or is_breakend(alt)
+    """Whether an ALT is no sequence: what ``bcftools``' expression ``ALT~"<.*>"`` matches, a breakend, or a gap."""
+    return _SYMBOLIC.search(alt) is not None or is_breakend(alt) or has_gap(alt)
+
+
+def has_gap(alt: str) -> bool:
+    """Whether an ALT is written with ``-``, as old files of PLINK write a deletion, and not of which bases."""
+    return "-" in alt
 
 
 def is_breakend(alt: str) -> bool:
@@ -194,12 +199,12 @@ def chosen_edit(
         alt = alleles[allele] if allele else None
     if alt is None:
         return Outcome.HOM_REF
-    if alt.startswith("<") or is_breakend(alt):
+    if alt.startswith("<") or is_breakend(alt) or has_gap(alt):
         name = alt.upper()
         if name in _REFERENCE_BLOCK:
             return Edit(position, ref, alt, length, keeps_anchor=False, checked=0, blank=True)
         if name != "<DEL>":
-            kind = "breakend" if is_breakend(alt) else "symbolic allele"
+            kind = "breakend" if is_breakend(alt) else "symbolic allele" if alt.startswith("<") else "allele"
             raise SymbolicAlleleError(f"the {kind} {alt} has no defined sequence")
         return Edit(position, ref, ref[0], length, keeps_anchor=True, checked=1)
     return Edit(position, ref, alt, length, keeps_anchor(ref, alt), checked=length)

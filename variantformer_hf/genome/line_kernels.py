@@ -1,4 +1,7 @@
-"""Compiled decoding of the text of a VCF: as ``record_columns.of_lines``, in one pass and without a string a line."""
+"""Compiled decoding of the text of a VCF: as ``record_columns.of_lines``, in one pass and without a string a line.
+
+``of_lines`` reads what is not read here (a BCF, an odd line, all without numba): a rule of one is one of the other.
+"""
 
 # mypy: disable-error-code="assignment"
 

@@ -28,9 +28,10 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
             no time on a whole genome.
 
     Returns:
-        path (of a file elsewhere its address, without what signs it), size (bytes), mtime_ns, sha256, hashed (``whole
-        file`` or ``first MiB and indexes``), and of a file elsewhere its etag; of a folder the size and the latest time
-        of all its files, and the hash of their names and sizes, or of all they hold.
+        path (of a file elsewhere its address, without what signs it), size (bytes), mtime_ns (the latest of it and what
+        it is read together with), sha256, hashed (``whole file`` or ``first MiB and indexes``), and of a file elsewhere
+        its etag; of a folder the size and the latest time of all its files, and the hash of their names and sizes, or
+        of all they hold.
     """
     path = Path(path)
     if path.is_dir():
@@ -39,6 +40,7 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
     if mirror is not None:
         mirror.fetch(0, None if whole_file else _HEAD)
     status = path.stat()
+    beside = [each for each in map(path.with_suffix, _BESIDE.get(path.suffix, ())) if each.is_file()]
     if whole_file:
         digest = file_sha256(path)
     else:
@@ -48,16 +50,15 @@ def fingerprint(path: str | PathLike[str], whole_file: bool = False) -> dict[str
         for index in (Path(f"{path}{suffix}") for suffix in _INDEX_SUFFIXES):
             if index.is_file():
                 parts.update(index.read_bytes())
-        for other in (path.with_suffix(suffix) for suffix in _BESIDE.get(path.suffix, ())):
-            if other.is_file():
-                parts.update(str(other.stat().st_size).encode())
-                with other.open("rb") as file:
-                    parts.update(file.read(_HEAD))
+        for other in beside:
+            parts.update(str(other.stat().st_size).encode())
+            with other.open("rb") as file:
+                parts.update(file.read(_HEAD))
         digest = parts.hexdigest()
     return {
         "path": str(path) if mirror is None else mirror.address,
         "size": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
+        "mtime_ns": max(each.stat().st_mtime_ns for each in (path, *beside)),
         "sha256": digest,
         "hashed": "whole file" if whole_file else "first MiB and indexes",
         **({} if mirror is None else {"etag": mirror.stamp.etag}),

@@ -26,9 +26,9 @@ IS_BASE = np.zeros(256, dtype=bool)
 IS_BASE[np.frombuffer(b"ACGTNMRWSYKVHDBacgtnmrwsykvhdb", dtype=np.uint8)] = True
 
 
-# Letters of symbolic alleles and breakends; what begins a call that is empty, or has an empty genotype.
+# Letters of symbolic alleles, breakends and gaps; what begins a call that is empty, or has an empty genotype.
 IS_SYMBOLIC = np.zeros(256, dtype=bool)
-IS_SYMBOLIC[np.frombuffer(b"<[].", dtype=np.uint8)] = True
+IS_SYMBOLIC[np.frombuffer(b"<[].-", dtype=np.uint8)] = True
 IS_EMPTY = np.zeros(256, dtype=bool)
 IS_EMPTY[np.frombuffer(b"\t\n:", dtype=np.uint8)] = True
 

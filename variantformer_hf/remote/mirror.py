@@ -95,7 +95,7 @@ def mirrored(address: str) -> MirroredFile:
         path = _looked_at.get(address)
     if path is None:
         try:
-            stamp = _source_of(address).look()
+            stamp = _stamp_of(address)
         except FileNotFoundError:
             raise InputError("no such file", file=shown(address), remedy="Check the address.") from None
         path = MirroredFile(address, stamp)
@@ -183,7 +183,7 @@ class _Mirror:
         for suffix in suffixes:
             address = beside(self._given, suffix)
             try:
-                other = MirroredFile(address, _source_of(address).look())
+                other = MirroredFile(address, _stamp_of(address))
             except FileNotFoundError:
                 continue
             except InputError as error:  # a bucket that may not be listed says so of files that are not there
@@ -247,6 +247,23 @@ _mirrors: dict[str, _Mirror] = {}
 
 def _source_of(address: str) -> RangeSource:
     return HttpSource(address) if is_web(address) else FsspecSource(address)
+
+
+def _stamp_of(address: str) -> Stamp:
+    """What a file is now.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: it cannot be had; nothing tells its versions apart, so that what was kept may be an earlier one's.
+    """
+    stamp = _source_of(address).look()
+    if not stamp.etag and stamp.modified is None:
+        raise InputError(
+            "its server says neither ETag nor Last-Modified, so that another version would not be noticed",
+            file=shown(address),
+            remedy="Download it, and its index beside it.",
+        )
+    return stamp
 
 
 def _opened(path: MirroredFile) -> _Mirror:
