@@ -47,6 +47,7 @@ class Parts:
         self.path = Path(path)
         key = run_key(description)
         self._content = {"key": key, "run": description}
+        self._found: dict[str, list[Path]] = {}  # by kind, when the folder was listed last
         run = self.path / _RUN
         if not self.path.exists():
             return
@@ -71,8 +72,13 @@ class Parts:
         remove_parts(self.path)
 
     def parts(self, kind: str) -> list[Path]:
-        """Files of a kind, by name."""
-        return sorted(self.path.glob(f"{kind}-*.parquet"))
+        """Files of a kind, by name; the folder, which may have very many, is listed only where none is known."""
+        if kind not in self._found:
+            self._found = {}
+            for path in sorted(self.path.iterdir()) if self.path.exists() else []:
+                if path.suffix == ".parquet":
+                    self._found.setdefault(path.name.rpartition("-")[0], []).append(path)
+        return self._found.get(kind, [])
 
     def holds(self, kind: str) -> bool:
         """Whether there is a part of a kind."""
