@@ -171,6 +171,24 @@ def test_a_changed_config_runs_what_depends_on_it(finished: Place) -> None:
     assert planned == anew | {"people": 2, "predict": 4}
 
 
+def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -> None:
+    path = next(finished.results.glob("parts/*"))
+    other = shutil.copytree(path, tmp_path / "other") / "_report.json"
+    other.write_text(other.read_text().replace('"precision": "float32"', '"precision": "bfloat16"'))
+    with pytest.raises(InputError, match="other: was made with another settings than"):
+        script("report").join_reports([path, other.parent])
+    other.write_text("{}")
+    with pytest.raises(InputError, match="other: has no match report that can be read"):
+        script("report").join_reports([path, other.parent])
+
+
+def test_expression_of_others_cannot_be_held_against_predictions(finished: Place, tmp_path: Path) -> None:
+    table = tmp_path / "others.csv"
+    table.write_text("donor,tissue,gene_id,tpm\nNOBODY,liver,ENSG90000000002,3\n")
+    with pytest.raises(InputError, match=r"others\.csv: no value of a person, tissue and gene is among"):
+        script("evaluate").evaluate(sorted(finished.results.glob("parts/*")), table)
+
+
 def test_a_released_checkpoint_is_converted_first(place: Place) -> None:
     (place.folder / "released").mkdir(exist_ok=True)
     asked = {name: value for name, value in CONFIG.items() if name not in ("model", "expression")}
@@ -301,17 +319,6 @@ def test_a_part_that_lacks_rows_is_refused(tmp_path: Path) -> None:
         script("join").join([path], tmp_path / "all.parquet")
 
 
-def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -> None:
-    path = next(finished.results.glob("parts/*"))
-    other = shutil.copytree(path, tmp_path / "other") / "_report.json"
-    other.write_text(other.read_text().replace('"precision": "float32"', '"precision": "bfloat16"'))
-    with pytest.raises(InputError, match="other: was made with another settings than"):
-        script("report").join_reports([path, other.parent])
-    other.write_text("{}")
-    with pytest.raises(InputError, match="other: has no match report that can be read"):
-        script("report").join_reports([path, other.parent])
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -332,10 +339,3 @@ def test_tables_of_people_that_cannot_be_used(text: str | None, said: str, tmp_p
 def test_genes_of_a_contig_that_has_none(place: Place) -> None:
     with pytest.raises(InputError, match=r"has no gene on chrX.*chr1, chr2"):
         script("genes").gene_ids(place.folder / "model", "chrX")
-
-
-def test_expression_of_others_cannot_be_held_against_predictions(finished: Place, tmp_path: Path) -> None:
-    table = tmp_path / "others.csv"
-    table.write_text("donor,tissue,gene_id,tpm\nNOBODY,liver,ENSG90000000002,3\n")
-    with pytest.raises(InputError, match=r"others\.csv: no value of a person, tissue and gene is among"):
-        script("evaluate").evaluate(sorted(finished.results.glob("parts/*")), table)
