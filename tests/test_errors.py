@@ -56,3 +56,8 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("io.open", refused)
     monkeypatch.setattr(Path, "open", refused)
+
+
+def test_a_list_that_goes_on_keeps_its_dots_before_the_remedy() -> None:
+    assert str(InputError("it has A, B, ...", remedy="Name one.")) == "it has A, B, ... Name one."
+    assert str(InputError("it has A and B.", remedy="Name one.")) == "it has A and B. Name one."

@@ -30,7 +30,8 @@ class InputError(ValueError):
         where = ": ".join(part for part in (self.file, record) if part)
         text = f"{where}: {problem}" if where else problem
         if remedy:
-            text = f"{text.rstrip('.')}. {remedy}"
+            goes_on = text.endswith("...")  # a list of names, of which the first few are said
+            text = f"{text if goes_on else text.rstrip('.') + '.'} {remedy}"
         super().__init__(text)
 
     def __reduce__(self) -> tuple[object, ...]:
