@@ -125,6 +125,20 @@ def replaced(suffix: str, text: str) -> Callable[[Path], None]:
     return lambda path: path.with_suffix(suffix).write_text(text)  # type: ignore[return-value]
 
 
+def exchanged(suffix: str, old: bytes, new: bytes) -> Callable[[Path], None]:
+    def exchange(path: Path) -> None:
+        file = path.with_suffix(suffix)
+        assert old in file.read_bytes()
+        file.write_bytes(file.read_bytes().replace(old, new, 1))
+
+    return exchange
+
+
+def damaged_description(path: Path) -> None:
+    file = next(each for each in (path / "variant_id").iterdir() if each.name in ("zarr.json", ".zarray"))
+    file.write_bytes(file.read_bytes()[:20])
+
+
 def sample_major(path: Path) -> None:
     path.write_bytes(b"\x6c\x1b\x00" + path.read_bytes()[3:])
 
@@ -197,6 +211,13 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "BED of more records": ("bed", less_a_line(".bim"), "3 records of 3 people are 6"),
     "BED that is written by person": ("bed", sample_major, "--make-bed"),
     "BIM with a column less": ("bed", replaced(".bim", "1\tv\t0\t3\tA\n"), "has 5 columns"),
+    "BIM with an allele of no ASCII": ("bed", exchanged(".bim", b"\tA\tG\n", b"\t\xb1\tG\n"), "than ASCII's"),
+    "BGEN with an allele of no text": (
+        "bgen",
+        exchanged(".bgen", b"\x01\x00\x00\x00G", b"\x01\x00\x00\x00\xb1"),
+        "cannot be read on: it is damaged",
+    ),
+    "Zarr with a damaged array that nobody needs": ("zarr", damaged_description, "cannot be read"),
     "BGEN without an index": ("bgen", no_index, "has no index (.bgi)"),
     "BGEN with another one's index": ("bgen", index_of_another, "its index and .sample file tell of 5 of 3"),
     "BGEN with an index that is none": ("bgen", no_table_in_index, "cannot be read as the index of a BGEN"),

@@ -78,8 +78,12 @@ class BgenFile(CohortRows):
 
     def sites(self, chrom: str, rows: np.ndarray) -> Sites:
         """See ``CohortRows.sites``."""
-        texts = [variant.alleles for variant in self._variants(chrom, rows)]
-        return Sites.of_strings([(alleles[0], ",".join(alleles[1:]) or ".", ".") for alleles in texts])
+        variants = self._variants(chrom, rows)
+        try:
+            texts = [variant.alleles for variant in variants]
+            return Sites.of_strings([(alleles[0], ",".join(alleles[1:]) or ".", ".") for alleles in texts])
+        except (ValueError, IndexError, OSError, RuntimeError) as error:
+            raise self._damaged(chrom, error) from error
 
     def calls(self, chrom: str, rows: np.ndarray, samples: np.ndarray) -> Calls:
         """See ``CohortRows.calls``."""

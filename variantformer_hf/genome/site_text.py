@@ -15,6 +15,7 @@ from .span_keys import SpanKeys
 
 _AT_ONCE = 32 << 20
 _TAB, _NEWLINE, _DOT, _OPEN = b"\t\n.<"
+_ASCII = 128
 _BLANKS = re.compile(rb"[ \t]+")
 
 
@@ -86,7 +87,8 @@ def read_sites(path: Path, pieces: Iterator[bytes], columns: TableColumns, heade
         header: lines that declare END and SVLEN of INFO.
 
     Raises:
-        InputError: a line has another number of columns, an empty allele, or a position that is no number.
+        InputError: a line has another number of columns, an empty allele or one that is not ASCII, or a position that
+            is no number.
     """
     names: dict[str, int] = {}
     codes, positions, texts, sizes = [], [], [], []
@@ -98,6 +100,9 @@ def read_sites(path: Path, pieces: Iterator[bytes], columns: TableColumns, heade
         codes.append(_contig_codes(fields, names))
         positions.append(fields.position)
         text, size = fields.site_text()
+        if text.max(initial=0) >= _ASCII:
+            row = int(np.searchsorted(np.cumsum(size), np.argmax(text >= _ASCII), side="right"))
+            raise _malformed(path, n_rows + row, "has an allele or FILTER of other characters than ASCII's")
         texts.append(text)
         sizes.append(size)
         if columns.info is not None and (span_keys.end or span_keys.svlen):

@@ -24,6 +24,8 @@ _NEEDED = ("sample_id", "contig_id", "variant_contig", "variant_position", "vari
 # Chunks of these are never left out by a writer: no record has them all empty.
 _WHOLE = ("variant_position", "variant_allele")
 _BY_RECORD = ("variant_contig", "variant_allele", "variant_length", "variant_filter", "call_genotype_phased")
+# What zarr and its codecs raise of damaged files.
+_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, SystemError, zipfile.BadZipFile)
 _REMEDY = "It may be half deleted or half copied: make it anew (vcf2zarr convert)."
 
 
@@ -56,7 +58,10 @@ class VcfZarrFile(CohortRows):
         file = Path(path)
         zarr = library("zarr", file)
         self._group = _opened(zarr, file)
-        self._arrays = {name: self._group[name] for name in self._group.array_keys()}
+        try:
+            self._arrays = {name: self._group[name] for name in self._group.array_keys()}
+        except _DAMAGE as error:
+            raise InputError(f"cannot be read ({error})", file=file, remedy=_REMEDY) from error
         stamp = fingerprint(file)
         samples, contigs, sites, absent = _read(file, stamp["mtime_ns"], stamp["sha256"])
         super().__init__(file, samples, contigs, sites, sample, all_samples=all_samples)
@@ -130,7 +135,7 @@ class VcfZarrFile(CohortRows):
             if len(samples) == len(self.samples):
                 return np.asarray(array.oindex[chosen, slice(None)])
             return np.asarray(array.oindex[chosen, samples])
-        except (OSError, ValueError, RuntimeError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise self._damaged(f"its array {name} cannot be read ({error})") from error
 
     def _set_spans(self, rows: np.ndarray, texts: list[tuple[str, str, str]], sites: Sites) -> None:
@@ -146,12 +151,12 @@ class VcfZarrFile(CohortRows):
                 for key, is_there in (("END", self._keys.end), ("SVLEN", self._keys.svlen))
                 if is_there
             )
-            position = int(self._arrays["variant_position"][rows[index]]) - 1
+            position = int(self._rows("variant_position", rows[index : index + 1])[0]) - 1
             sites.length[index], sites.unseen[index] = self._keys.spanned(position, [ref, *alt.split(",")], info, None)
 
     def _value(self, name: str, row: int) -> str:
         """The numbers of a record as a VCF writes them; VCF-Zarr has -1 and -2 for those that are not there."""
-        numbers = np.atleast_1d(self._arrays[name][row]).tolist()
+        numbers = np.atleast_1d(self._rows(name, np.array([row]))[0]).tolist()
         return ",".join("." if number in (-1, -2) else str(number) for number in numbers)
 
     def _damaged(self, problem: str, record: str | None = None) -> InputError:
@@ -169,7 +174,7 @@ def _opened(zarr: Any, path: Path) -> Any:
         )
         group = zarr.open_group(store, mode="r")
         missing = [name for name in _NEEDED if name not in group]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise InputError(f"cannot be read as a VCF-Zarr ({error})", file=path, remedy=_REMEDY) from error
     if missing:
         raise InputError(f"lacks the array {missing[0]} of a VCF-Zarr", file=path, remedy=_REMEDY)
@@ -192,7 +197,7 @@ def _read(
         spans = group["variant_length"][:] if "variant_length" in group else _longest_refs(group["variant_allele"])
         sizes = {name: group[name].shape[0] for name in _BY_RECORD if name in group}
         chunks = {name: (_n_chunks(group[name]), _n_stored(path, name)) for name in (*_WHOLE, "call_genotype")}
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise InputError(f"cannot be read ({error})", file=path, remedy=_REMEDY) from error
     finally:
         group.store.close()
