@@ -84,6 +84,7 @@ def test_rows_and_counts_are_those_of_one_table_however_the_run_is_cut(layout: s
     pd.testing.assert_frame_equal(found.part().gene_table(), expected.genes)
     assert len(found) == len(expected.table)
     assert found.report["genes"] == expected.report["genes"]
+    (tmp_path / "out/_samples/Thumbs").write_text("of a file browser")
     counts = found.sample_counts().set_index(["sample", "contig"])
     assert not counts.index.duplicated().any()
     n_records = 0

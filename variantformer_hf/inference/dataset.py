@@ -16,7 +16,7 @@ from ..zoo.units import Unit
 from .predicted import PredictedGenes
 from .prediction import check_table_memory, gene_table, tidy_table
 from .query import RejectedQueryError, rejected_names
-from .run_folder import MANIFEST_FILE, REPORT_FILE, SAMPLES_FOLDER, RunFolder
+from .run_folder import MANIFEST_FILE, REPORT_FILE, RunFolder
 from .run_limits import RunLimits
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class PredictionDataset:
         import pandas as pd
         import pyarrow as pa
 
-        names = sorted(self._folder.files.names(SAMPLES_FOLDER), key=lambda name: int(name.split("-")[1]))
+        names = self.report["samples"]["tables"]  # not what else may lie there
         tables = [pa.ipc.open_file(self._folder.files.read(name)).read_all() for name in names]
         return pd.concat([table.to_pandas() for table in tables], ignore_index=True)
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from ..errors import InputError
 from ..genome.genes import Gene, GeneTable
 from ..run_key import run_key
-from ..zoo.outputs import TissueNames
 from ..zoo.units import Unit, unit_named
 from .run_plan import Cut
 
@@ -68,11 +67,6 @@ class RunContents:
     def gene_table(self) -> GeneTable:
         """The genes, to be found by name."""
         return GeneTable(self.genes)
-
-    @property
-    def tissue_names(self) -> TissueNames:
-        """The tissues, to be found by name; their ids are their places."""
-        return TissueNames(list(self.tissues))
 
     def cut_as(self, cut: Cut) -> "RunContents":
         """The same run in other units."""
