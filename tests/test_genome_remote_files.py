@@ -19,7 +19,6 @@ from split_files import split_vcf
 from web_server import WebServer, web_server
 
 from variantformer_hf.errors import InputError
-from variantformer_hf.genome.cohort_source import cohort_source
 from variantformer_hf.genome.file_patterns import named_files
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.personal import PersonalGenome
@@ -194,22 +193,6 @@ def test_options_of_a_run_of_training_may_be_addresses(web: WebServer, cohort: S
     assert training_value(Path, address, file, "fasta") == mirror.mirrored(address)
     assert training_value(GivenFiles, address, file, "vcfs.LAB") == (mirror.mirrored(address),)
     assert training_value(GivenFiles, [address], file, "vcfs.LAB") == (mirror.mirrored(address),)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "kind"),
-    [
-        ("a.bgen", bytes(16) + b"bgen" + bytes(50), "BGEN"),
-        ("a.pgen", b"\x6c\x1b\x10" + bytes(50), "PGEN"),
-        ("a.bed", b"\x6c\x1b\x01" + bytes(50), "BED of PLINK"),
-    ],
-)
-def test_genotypes_that_are_read_here_only_are_to_be_downloaded(
-    name: str, content: bytes, kind: str, web: WebServer
-) -> None:
-    web.files[name] = content
-    with pytest.raises(InputError, match=f"{name}: is an address, and a {kind} is only read on this machine.*Download"):
-        cohort_source(f"{web.url}/{name}")
 
 
 def test_a_store_of_a_signed_address_is_made_by_several_processes(

@@ -3,12 +3,14 @@
 import json
 import pickle
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.dataset
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from cohort_formats import SAMPLES, ZARR, random_cohort, zarr_by_bio2zarr
 from command_line import invoke, run
 from fsspec.implementations.memory import MemoryFileSystem
 from object_store import BUCKET, ObjectStore, object_store
@@ -17,11 +19,17 @@ from small_model import SmallWorld
 from split_files import split_vcf
 
 from variantformer_hf.errors import InputError, OutputError
+from variantformer_hf.genome import PersonalGenome, ReferenceGenome
+from variantformer_hf.genome.cohort_source import cohort_source
 from variantformer_hf.genome.file_patterns import named_files as named_genotypes
+from variantformer_hf.genome.provenance import fingerprint
+from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.named_files import named_files
-from variantformer_hf.remote import mirror, sources
+from variantformer_hf.remote import mirror, mirrored_folder, sources
+from variantformer_hf.remote.fsspec_source import FsspecSource
 from variantformer_hf.remote.object_store import filesystem_of
+from variantformer_hf.remote.sources import forbidden
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +44,7 @@ def store(service: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(sources, "WAIT_SECONDS", 0.01)
     mirror._looked_at.clear()
     mirror._mirrors.clear()
+    mirrored_folder._looked_at.clear()
     return service
 
 
@@ -81,6 +90,59 @@ def test_a_dataset_in_a_bucket_is_that_on_a_disk_and_is_gone_on_with(
     assert sorted(store.keys("runs/first/")) == sorted(f"runs/first/{name}" for name in there)
     with pytest.raises(InputError, match="holds the output of another run"):
         invoke("predict", model, *asked, "--mode", "alt", "-o", f"{place}/")
+
+
+def test_a_folder_of_zarr_in_a_bucket_reads_as_on_a_disk_and_is_fetched_once(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random("zarr")
+    cohort = random_cohort(rng, ZARR)
+    reference = ReferenceGenome(cohort.fasta(tmp_path))
+    (tmp_path / "set").mkdir()
+    path = zarr_by_bio2zarr(cohort, tmp_path / "set", rng)
+    if path.is_file():
+        shutil.unpack_archive(path, tmp_path / "unpacked", "zip")
+        path = tmp_path / "unpacked"
+    for file in (each for each in path.rglob("*") if each.is_file()):
+        key = f"zarr/calls.vcz/{file.relative_to(path).as_posix()}"
+        store.client.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+    address = f"s3://{BUCKET}/zarr/calls.vcz"
+    regions = [(name, 0, length) for name, length in reference.contigs.items()]
+
+    def sequences(source: Path | str) -> list[object]:
+        return [PersonalGenome(reference, source, sample).sequences(regions) for sample in SAMPLES[:2]]
+
+    with pytest.raises(InputError, match="/zarr: is a folder, not a file, and no VCF-Zarr"):
+        cohort_source(f"s3://{BUCKET}/zarr", all_samples=True)
+    read = FsspecSource.read
+    monkeypatch.setattr(FsspecSource, "read", lambda *_: (_ for _ in ()).throw(forbidden(address, "403")))
+    with pytest.raises(InputError, match=f"{address}: no permission"):
+        cohort_source(address, all_samples=True)
+    n_read: list[int] = []
+
+    def counted(source: FsspecSource, start: int, end: int, stamp: sources.Stamp) -> bytes:
+        n_read.append(end)
+        if len(n_read) == 5:
+            raise InputError("cannot be read: the line broke off (4 attempts)", file=address)
+        return read(source, start, end, stamp)
+
+    monkeypatch.setattr(FsspecSource, "read", counted)
+    with pytest.raises(InputError, match="the line broke off"):
+        cohort_source(address, all_samples=True)
+    wanted = sequences(path)
+    assert sequences(address) == wanted
+    assert fingerprint(named_genotypes(address)[0])["path"] == address
+    build_store(named_genotypes(address)[0])
+    assert sequences(address) == wanted
+    mirrored_folder._looked_at.clear()
+    n_read.clear()
+    assert sequences(f"{address}/") == wanted and not n_read
+    mirrored_folder._looked_at.clear()
+    damaged = named_genotypes(address)[0] / "call_genotype" / "zarr.json"
+    damaged = damaged if damaged.is_file() else damaged.with_name(".zarray")
+    damaged.write_bytes(b"damaged")
+    mirrored_folder._looked_at.clear()
+    assert sequences(address) == wanted and len(n_read) == 1
 
 
 def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(store: ObjectStore) -> None:

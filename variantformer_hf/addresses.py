@@ -82,6 +82,17 @@ def beside(address: str, suffix: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}{suffix}", parts.query, ""))
 
 
+def with_suffix(address: str, suffix: str) -> str:
+    """The address of the file beside, whose name has another last suffix, as of ``Path.with_suffix``."""
+    file = without_index(address)
+    parts = urlsplit(file)
+    path = parts.path if is_web(file) else file
+    folder, slash, name = path.rpartition("/")
+    stem, dot, _ = name.rpartition(".")
+    path = f"{folder}{slash}{stem if dot and stem else name}{suffix}"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")) if is_web(file) else path
+
+
 def without_index(address: str) -> str:
     """The address of the file itself, of one that names its index too."""
     return address.partition(INDEX_MARK)[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..addresses import as_given
 from ..errors import InputError, MissingIndexError
 from .cohort_rows import NO_ALLELE, Calls, CohortRows, Reading
 from .local_files import local_file
@@ -217,7 +218,7 @@ def _check_layout(path: Path) -> None:
 def _index_of(path: Path) -> Path:
     index = Path(f"{path}.bgi")
     if not index.is_file():
-        raise MissingIndexError("has no index (.bgi)", file=path, remedy=f"Make it: bgenix -g {path} -index")
+        raise MissingIndexError("has no index (.bgi)", file=path, remedy=f"Make it: bgenix -g {as_given(path)} -index")
     return index
 
 

@@ -9,6 +9,7 @@ from .bed_file import BedFile
 from .bgen_file import BgenFile
 from .call_blocks import CallSource
 from .cohort_rows import CohortRows, Reading
+from .local_files import located
 from .pgen_file import PgenFile
 from .variant_file_kind import FileKind, kind_of
 from .variants import VariantFile
@@ -46,6 +47,7 @@ def cohort_source(
         MissingIndexError: it has no index.
         SampleError: the sample is not there, or none is named where there are several.
     """
+    path = located(path)
     kind = kind_of(path)
     if kind not in _READERS:
         return VariantFile(path, sample, all_samples=all_samples)

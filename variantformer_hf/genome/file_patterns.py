@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..addresses import as_given, is_address, is_web, shown
 from ..errors import InputError
-from ..remote.mirror import mirrored
+from ..remote.mirrored_folder import mirrored_path
 from ..remote.object_store import listed
 from ..remote.sources import whole_address
 
@@ -53,7 +53,7 @@ def named_files(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> t
 def _matches(given: str | PathLike[str]) -> list[Path]:
     text = str(given)
     if is_address(text):
-        return [mirrored(address) for address in _addresses(whole_address(text))]
+        return [mirrored_path(address) for address in _addresses(whole_address(text))]
     if os.path.lexists(text) or not _is_pattern(text):
         return [Path(given)]
     return [Path(name) for name in _matching(text, _glob)]

@@ -4,20 +4,21 @@ import stat
 from os import PathLike
 from pathlib import Path
 
-from ..addresses import is_address, shown
+from ..addresses import is_address
 from ..errors import UNREADABLE, InputError, unreadable
 from ..remote.sources import whole_address
 
 _STREAMS = ("/dev/", "/proc/")
 
 
-def local_file(path: str | PathLike[str], kind: str, *, elsewhere: bool = False) -> Path:
-    """The path of a file that can be read and read again; of one elsewhere that of its mirror, see ``MirroredFile``.
+def local_file(path: str | PathLike[str], kind: str) -> Path:
+    """The path of a file that can be read and read again; of one elsewhere that of its mirror.
+
+    Of a mirror the caller fetches what it is about to read, see ``MirroredFile``.
 
     Args:
         path: as the user gave it, or a mirror's.
         kind: what is wanted, for messages: ``FASTA``, ``VCF or BCF``.
-        elsewhere: the caller reads mirrors too, and fetches what it is about to read.
 
     Raises:
         InputError: it is an address and cannot be read, or a stream, a folder, is not there, or may not be read.
@@ -27,8 +28,6 @@ def local_file(path: str | PathLike[str], kind: str, *, elsewhere: bool = False)
     text, found = str(path), Path(path)
     mirror = mirror_at(path)
     if mirror is not None or is_address(text):
-        if not elsewhere:
-            raise _not_read_elsewhere(text if mirror is None else mirror.address, kind)
         return mirror or mirrored(whole_address(text))
     if text == "-" or text.startswith(_STREAMS):
         raise _stream(text, kind)
@@ -46,6 +45,17 @@ def local_file(path: str | PathLike[str], kind: str, *, elsewhere: bool = False)
     raise _stream(text, kind)
 
 
+def located(path: str | PathLike[str]) -> str | PathLike[str]:
+    """A path as it is; of an address the mirror of the file, or of the folder with all of its files.
+
+    Raises:
+        InputError: it is an address, and cannot be read.
+    """
+    from ..remote.mirrored_folder import mirrored_path
+
+    return mirrored_path(whole_address(str(path))) if is_address(str(path)) else path
+
+
 def whole(path: str | PathLike[str]) -> Path:
     """The path of a file that is read from its beginning to its end; of one elsewhere its mirror, all of it fetched.
 
@@ -61,14 +71,6 @@ def whole(path: str | PathLike[str]) -> Path:
     if mirror is not None:
         mirror.fetch()
     return mirror or Path(path)
-
-
-def _not_read_elsewhere(address: str, kind: str) -> InputError:
-    return InputError(
-        f"is an address, and a {kind} is only read on this machine",
-        file=shown(address),
-        remedy="Download it, and what belongs to it beside it.",
-    )
 
 
 def _stream(text: str, kind: str) -> InputError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..remote.mirror import mirror_at
+from ..remote.mirrored_folder import address_of_folder
 
 _HEAD = 1 << 20
 _INDEX_SUFFIXES = (".fai", ".gzi", ".tbi", ".csi", ".bgi")
@@ -74,7 +75,7 @@ def _of_folder(path: Path, whole_file: bool) -> dict[str, Any]:
         if whole_file:
             digest.update(file_sha256(file).encode())
     return {
-        "path": str(path),
+        "path": address_of_folder(path) or str(path),
         "size": size,
         "mtime_ns": latest,
         "sha256": digest.hexdigest(),

@@ -40,7 +40,7 @@ class ReferenceGenome:
     _last_block: tuple[tuple[str, int, int], np.ndarray] | None = None
 
     def __init__(self, fasta: str | os.PathLike[str]) -> None:
-        self.path = local_file(fasta, "FASTA", elsewhere=True)
+        self.path = local_file(fasta, "FASTA")
         self._bytes_of: FastaBytes | None = None
         if isinstance(self.path, MirroredFile):
             fetch_head(self.path)

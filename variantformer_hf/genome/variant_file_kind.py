@@ -8,8 +8,10 @@ from pathlib import Path
 
 from ..errors import InputError, MissingIndexError
 from ..remote.mirror import MirroredFile
-from .local_files import local_file
+from ..remote.mirrored_folder import ZARR_FILES
+from .local_files import local_file, located
 from .region_bytes import fetch_ends
+from .whole_files import fetch_set
 
 # The empty block that ends every whole file of bgzip; htslib looks for it in a BCF, and not behind a tabix index.
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -17,7 +19,6 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 # The parts of a data set of PLINK beside the one that names it.
 _PARTS = {".pvar": ".pgen", ".psam": ".pgen", ".bim": ".bed", ".fam": ".bed"}
-_ZARR_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 
 
 class FileKind(StrEnum):
@@ -30,18 +31,37 @@ class FileKind(StrEnum):
     ZARR = "VCF-Zarr"
 
 
+# What each format has beside the file that is named, under its name with another suffix.
+_BESIDE = {
+    FileKind.PGEN: ((".pvar", ".pvar.zst"), (".psam",)),
+    FileKind.BED: ((".bim",), (".fam",)),
+    FileKind.BGEN: ((".sample",),),
+}
+
+
 def kind_of(path: str | PathLike[str]) -> FileKind:
     """What a file, or a folder, is by its content; what is nothing else is taken for a VCF.
+
+    Of a file elsewhere that is no VCF all is fetched, with what belongs to it: it is read from its mirror then.
 
     Raises:
         InputError: it is not there, cannot be read, or is another part of a data set of PLINK.
     """
+    path = located(path)
     found = Path(path)
-    if found.is_dir() and any((found / name).is_file() for name in _ZARR_FILES):
+    if found.is_dir() and any((found / name).is_file() for name in ZARR_FILES):
         return FileKind.ZARR
-    file = local_file(path, "VCF or BCF", elsewhere=True)
-    if isinstance(file, MirroredFile):
-        fetch_ends(file)
+    file = local_file(path, "VCF or BCF")
+    if not isinstance(file, MirroredFile):
+        return _kind_of(file)
+    fetch_ends(file)
+    kind = _kind_of(file)
+    if kind != FileKind.VCF:
+        fetch_set(file, _BESIDE.get(kind, ()), (".bgi",) if kind == FileKind.BGEN else ())
+    return kind
+
+
+def _kind_of(file: Path) -> FileKind:
     with file.open("rb") as opened:
         head = opened.read(20)
     if head.startswith(b"\x6c\x1b"):
@@ -56,7 +76,7 @@ def kind_of(path: str | PathLike[str]) -> FileKind:
         raise InputError(
             f"is a part of a data set of PLINK, which is named by its {whole.suffix}",
             file=file,
-            remedy=f"Give that: {whole}",
+            remedy=f"Give that: {whole.name if isinstance(file, MirroredFile) else whole}",
         )
     if file.suffix in (".pgen", ".bed", ".bgen"):
         raise InputError(

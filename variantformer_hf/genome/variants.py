@@ -53,7 +53,7 @@ class VariantFile:
     """
 
     def __init__(self, path: str | PathLike[str], sample: str | None = None, *, all_samples: bool = False) -> None:
-        self.path = local_file(path, "VCF or BCF", elsewhere=True)
+        self.path = local_file(path, "VCF or BCF")
         remote = self.path if isinstance(self.path, MirroredFile) else None
         if remote is not None:
             fetch_ends(remote)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .cohort_rows import NO_ALLELE, Calls, CohortRows, Reading
+from .local_files import local_file
 from .optional_formats import library
 from .provenance import fingerprint
 from .record_columns import MISSING
@@ -55,7 +56,9 @@ class VcfZarrFile(CohortRows):
         all_samples: bool = False,
         reading: Reading | None = None,
     ) -> None:
-        file = Path(path)
+        file = path if isinstance(path, Path) else Path(path)
+        if not file.is_dir():
+            file = local_file(path, "VCF-Zarr")
         zarr = library("zarr", file)
         self._group = _opened(zarr, file)
         try:

@@ -9,6 +9,10 @@ from .object_store import as_input_error, filesystem_of
 from .sources import PassingError, Stamp, changed, persistently
 
 
+class FolderError(InputError):
+    """What an address names is a folder."""
+
+
 class FsspecSource:
     """A file of an object store.
 
@@ -45,7 +49,7 @@ class FsspecSource:
         except Exception as error:
             raise as_input_error(self._address, error) from error
         if info.get("type") == "directory" or info.get("size") is None:
-            raise InputError("is a folder, not a file", file=shown(self._address), remedy="Name the file in it.")
+            raise FolderError("is a folder, not a file", file=shown(self._address), remedy="Name the file in it.")
         return _stamp(info)
 
     def _read(self, start: int, end: int) -> bytes:
@@ -59,6 +63,27 @@ class FsspecSource:
         if len(found) != end - start:
             raise PassingError("the line broke off")
         return found
+
+
+def listed_files(address: str) -> dict[str, Stamp]:
+    """The files of a folder of an object store and of those in it, by their names from the folder on.
+
+    Raises:
+        InputError: it cannot be listed.
+    """
+
+    def ask() -> dict[str, Stamp]:
+        filesystem, path = filesystem_of(address)
+        try:
+            found = filesystem.find(path, detail=True)
+        except FileNotFoundError:
+            return {}
+        except Exception as error:
+            raise as_input_error(address, error) from error
+        named = {str(name).lstrip("/").removeprefix(f"{path}/"): info for name, info in found.items()}
+        return {name: _stamp(info) for name, info in named.items() if name and not name.endswith("/")}
+
+    return persistently(address, ask)
 
 
 def _stamp(info: dict[str, Any]) -> Stamp:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from ..addresses import beside, has_secrets, is_web, key_of, name_of, shown
+from ..addresses import beside, has_secrets, is_web, key_of, name_of, shown, with_suffix
 from ..errors import InputError
 from ..files import whole_file, writing
 from ..folder import cache_folder
@@ -83,6 +83,34 @@ class MirroredFile(PosixPath):
             InputError: it cannot be had.
         """
         return _opened(self).fetch_beside(suffixes)
+
+    def lacks(self) -> int:
+        """Bytes that the mirror does not hold yet."""
+        return _opened(self).lacks()
+
+    def companion(self, suffixes: Sequence[str], *, behind: bool = False) -> "tuple[str, MirroredFile] | None":
+        """The first file that is there under this one's name with another suffix, and that suffix; nothing is fetched.
+
+        Args:
+            suffixes: instead of its name's last one.
+            behind: behind its whole name instead.
+
+        Raises:
+            InputError: it cannot be had.
+        """
+        return _first_there([(suffix, (beside if behind else with_suffix)(self._given, suffix)) for suffix in suffixes])
+
+    def put_beside(self, link: Path, other: "MirroredFile") -> None:
+        """Have another file's mirror beside this one's, under a name of its own.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = Path("..", other.parent.name, other.name)
+        if not (link.is_symlink() and link.readlink() == target):
+            with whole_file(link) as partial:
+                partial.unlink(missing_ok=True)
+                partial.symlink_to(target)
 
 
 def mirrored(address: str) -> MirroredFile:
@@ -179,27 +207,18 @@ class _Mirror:
         return self._beside[key]
 
     def _look_beside(self, suffixes: Sequence[str]) -> Path | None:
-        refused: InputError | None = None
-        for suffix in suffixes:
-            address = beside(self._given, suffix)
-            try:
-                other = MirroredFile(address, _stamp_of(address))
-            except FileNotFoundError:
-                continue
-            except InputError as error:  # a bucket that may not be listed says so of files that are not there
-                refused = refused or error
-                continue
-            other.fetch()
-            link = Path(f"{self.path}{_suffix_of(address, suffix)}")
-            target = Path("..", other.parent.name, other.name)
-            if not (link.is_symlink() and link.readlink() == target):
-                with whole_file(link) as partial:
-                    partial.unlink(missing_ok=True)
-                    partial.symlink_to(target)
-            return link
-        if refused is not None:
-            raise refused
-        return None
+        found = _first_there([(suffix, beside(self._given, suffix)) for suffix in suffixes])
+        if found is None:
+            return None
+        suffix, other = found
+        other.fetch()
+        link = Path(f"{self.path}{_suffix_of(other._given, suffix)}")
+        self.path.put_beside(link, other)
+        return link
+
+    def lacks(self) -> int:
+        kept = np.fromfile(self._pieces, dtype="<u8")
+        return min(self._stamp.size, PIECE * int((kept == 0).sum()))
 
     def _is_kept(self, number: int, checksum: int) -> bool:
         """Whether a piece is in the mirror, and still what was written."""
@@ -264,6 +283,21 @@ def _stamp_of(address: str) -> Stamp:
             remedy="Download it, and its index beside it.",
         )
     return stamp
+
+
+def _first_there(addresses: Sequence[tuple[str, str]]) -> tuple[str, MirroredFile] | None:
+    """Of several addresses, each with its suffix, the first one of a file that is there; None = none is."""
+    refused: InputError | None = None
+    for suffix, address in addresses:
+        try:
+            return suffix, MirroredFile(address, _stamp_of(address))
+        except FileNotFoundError:
+            continue
+        except InputError as error:  # a bucket that may not be listed says so of files that are not there
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return None
 
 
 def _opened(path: MirroredFile) -> _Mirror:
