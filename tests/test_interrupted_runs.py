@@ -70,12 +70,17 @@ def check_tables(folder: Path, found: list[dict[str, Any]], left: tuple[str, ...
         assert report.get(entry) == whole.get(entry)
 
 
+def has_units(each: dict[str, Any]) -> bool:
+    """Whether a run left units that were done: notes of a prediction's, or tables of an analysis'."""
+    return any("parts/_units/" in path or "parts/gene" in path for path in each["left"])
+
+
 def killed(tmp_path: Path, commands: dict[str, list[str]], command: str, points: int) -> None:
     found = runs(tmp_path / "runs", commands[command], "SIGKILL", points)
     check_tables(tmp_path / "runs", found, ())
     assert {each["codes"][0] for each in found} <= {0, -9}
     if points == MANY:
-        with_parts = [each for each in found if any("parts/gene" in path for path in each["left"])]
+        with_parts = [each for each in found if has_units(each)]
         assert len(with_parts) > 10, len(with_parts)
 
 
@@ -98,7 +103,7 @@ def stopped(tmp_path: Path, commands: dict[str, list[str]], command: str, how: s
         if each["codes"][0]:
             last = each["said"][0].strip().splitlines()[-1]
             assert last.startswith(f"stopped by {how}"), each
-            if any("parts/gene" in path for path in each["left"]):
+            if has_units(each):
                 assert "keeps what is done: the same command goes on from there." in last
 
 
