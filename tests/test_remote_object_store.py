@@ -187,8 +187,9 @@ def test_what_is_wrong_with_a_bucket_is_one_line(
         VariantFile("s3://no-such-bucket/a.vcf.gz")
     with pytest.raises(OutputError, match="there is no such bucket"):
         named_files("s3://no-such-bucket/run").put("a", b"a")
+    store.add(cohort.vcf, folder="folder/")
     with pytest.raises(InputError, match="is a folder, not a file"):
-        VariantFile(f"s3://{BUCKET}/split")
+        VariantFile(f"s3://{BUCKET}/folder")
     store.client.put_object(Bucket=BUCKET, Key="lonely.vcf.gz", Body=cohort.vcf.read_bytes())
     with pytest.raises(InputError, match=r"s3://cohorts/lonely.vcf.gz: has no index"):
         VariantFile(f"s3://{BUCKET}/lonely.vcf.gz")
