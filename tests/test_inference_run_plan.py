@@ -109,11 +109,11 @@ def test_a_unit_takes_about_a_minute_and_a_large_run_has_about_two_thousand() ->
     limits = RunLimits()
     assert limits.genes_in_a_unit(18_439, seconds=1_152) == 960  # one person on a GPU
     assert limits.genes_in_a_unit(18_439, seconds=28 * 18_439) == 9  # and on a CPU
-    assert limits.genes_in_a_unit(18_439_000, seconds=1_152_000) == 9_219
-    assert limits.genes_in_a_unit(18_439 * 500_000, seconds=1_152 * 500_000) == 16_384
+    assert limits.genes_in_a_unit(9_219_500, seconds=576_000) == 4_609
+    assert limits.genes_in_a_unit(18_439 * 500_000, seconds=1_152 * 500_000) == 8_192
     assert limits.genes_in_a_unit(6, seconds=0.0) == 6
     assert limits.genes_in_a_unit(100, seconds=1.0, n_processes=5) == 5
     assert Cut.of_size(960, 1, people_at_once=8) == Cut(1, 960)
     assert Cut.of_size(960, 1_000, people_at_once=8) == Cut(8, 120)
-    assert Cut.of_size(16_384, 500_000, people_at_once=8) == Cut(64, 256)
+    assert Cut.of_size(8_192, 500_000, people_at_once=8) == Cut(32, 256)
     assert Cut.of_size(2, 500, people_at_once=8) == Cut(2, 1)
