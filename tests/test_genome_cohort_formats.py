@@ -30,7 +30,7 @@ from cohort_formats import (
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
 from variantformer_hf.genome.cohort_rows import Reading
-from variantformer_hf.genome.options import MODES, GenotypeOptions
+from variantformer_hf.genome.options import SEQUENCE_MODES, GenotypeOptions
 from variantformer_hf.genome.person_records import PersonRecords
 from variantformer_hf.genome.variant_ingest import build_store
 
@@ -73,7 +73,7 @@ def compared(name: str, seed: int, folder: Path) -> int:
         start = rng.randrange(len(cohort.genome[chrom]))
         regions.append((chrom, start, min(len(cohort.genome[chrom]), start + rng.choice([1, 5, 40]))))
     asked = []
-    for mode in MODES:
+    for mode in SEQUENCE_MODES:
         symbolic = rng.choice(["apply", "exclude_record"])
         asked.append((rng.choice(SAMPLES), GenotypeOptions(mode=mode, pass_only=rng.random() < 0.3, symbolic=symbolic)))
     wanted = [read(PersonalGenome(reference, vcf, sample, options), regions) for sample, options in asked]

@@ -14,7 +14,7 @@ from random_variants import CONTIG, random_genome, random_records, write_case
 
 from variantformer_hf import PersonalGenome, ReferenceGenome, compiled
 from variantformer_hf.errors import InputError
-from variantformer_hf.genome.options import MODES, SYMBOLIC, GenotypeOptions
+from variantformer_hf.genome.options import SEQUENCE_MODES, SYMBOLIC, GenotypeOptions
 from variantformer_hf.genome.tally import VariantTally
 
 pytestmark = pytest.mark.skipif(not compiled.HAS_NUMBA, reason="numba is not installed (extra `fast`)")
@@ -58,7 +58,7 @@ def test_kernels_give_what_is_given_without_them(seed: int) -> None:
     rng = random.Random(seed)
     genome = random_genome(rng, rng.randint(30, 900))
     options = GenotypeOptions(
-        mode=rng.choice(MODES),
+        mode=rng.choice(SEQUENCE_MODES),
         symbolic=rng.choice(SYMBOLIC),
         snps_only=rng.random() < 0.1,
         pass_only=rng.random() < 0.3,

@@ -12,7 +12,7 @@ from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
-from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, OK, check_used
+from ..zoo.statuses import OK, WITHOUT_NUMBER, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .genome_scorer import GenomeScorer
@@ -142,7 +142,7 @@ def _edited_gene(
     left, right = before.values, after.values
     shift = cosine = np.full(len(names), np.nan, dtype=np.float32)
     endings = {before.status, after.status}
-    status = next((each for each in (GENE_DELETED, NO_CRES, NOT_FINITE) if each in endings), in_gene.use.status)
+    status = next((each for each in WITHOUT_NUMBER if each in endings), in_gene.use.status)
     if endings == {OK} and before.embeddings is not None and after.embeddings is not None:
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)

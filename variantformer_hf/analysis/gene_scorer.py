@@ -8,7 +8,7 @@ from ..genome.edited import observed_genotype
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..zoo.gene_input import GeneOutput
 from ..zoo.gene_states import GeneStates
-from ..zoo.statuses import GENE_DELETED, NO_CRES, NOT_FINITE, OK
+from ..zoo.statuses import NOT_FINITE, OK, WITHOUT_NUMBER
 from .variant_genes import overlap
 from .variant_states import ScoredVariant, VariantStates, states_of, with_flag
 
@@ -94,7 +94,7 @@ class GeneScorer:
             )
         values = np.stack([each.values for each in outputs])
         endings = {each.status for each in outputs}
-        status = next((each for each in (GENE_DELETED, NO_CRES, NOT_FINITE) if each in endings), OK)
+        status = next((each for each in WITHOUT_NUMBER if each in endings), OK)
         if status == NOT_FINITE:
             values = np.full_like(values, np.nan)
         elif status == OK and where.label == "none":

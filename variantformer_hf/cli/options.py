@@ -136,10 +136,10 @@ AllowUnusedOption = Annotated[
 
 # How a person's records become sequence.
 ModeOption = Annotated[
-    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2"] | None,
+    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2", "haplotypes"] | None,
     typer.Option(
         "--mode",
-        help="How genotypes become sequence. Default: as the model was trained (VariantFormer: iupac).",
+        help="How genotypes become sequence; haplotypes = both, averaged. Default: as the model was trained.",
         rich_help_panel=GENOTYPES,
     ),
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .personal import PersonalGenome
+from .stretch import RegionEdits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,19 @@ class CoordinateMap:
         """
         stretch = person.stretch(chrom, start, end)
         end = min(end, person.reference.contigs[chrom])
-        edits = person.edits(stretch, np.array([start]), np.array([end]))
+        return cls.of_edits(chrom, person.edits(stretch, np.array([start]), np.array([end])), reverse=reverse)
+
+    @classmethod
+    def of_edits(cls, chrom: str, edits: RegionEdits, *, reverse: bool = False) -> "CoordinateMap":
+        """The map of one region whose edits are known.
+
+        Args:
+            chrom: its contig, by the FASTA.
+            edits: of that region alone.
+            reverse: the sequence is read on the reverse strand.
+        """
         lengths = edits.alt_end - edits.alt_start
-        return cls(chrom, start, end, reverse, edits.span_start, edits.span_end, lengths)
+        return cls(chrom, int(edits.starts[0]), int(edits.ends[0]), reverse, edits.span_start, edits.span_end, lengths)
 
     @property
     def length(self) -> int:
@@ -71,6 +82,29 @@ class CoordinateMap:
                 span -= 1
             place += int(gained[: span + 1].sum())
         return self.length - 1 - place if self.reverse else place
+
+    def boundaries(self, positions: np.ndarray) -> np.ndarray:
+        """How many bases of the person's forward sequence stand for [start, position), (n,) int64.
+
+        Of a deletion that a position lies in, none behind ALT; inserted bases go with the base that they follow.
+
+        Args:
+            positions: (n,), 0-based on the contig, from ``start`` to ``end``, both included.
+
+        Raises:
+            ValueError: one lies outside.
+        """
+        positions = np.asarray(positions, dtype=np.int64)
+        if ((positions < self.start) | (positions > self.end)).any():
+            raise ValueError(f"positions lie outside of [{self.start}, {self.end}]")
+        gained = np.concatenate([[0], np.cumsum(self.span_length - (self.span_end - self.span_start))])
+        whole = np.searchsorted(self.span_end, positions, side="right")
+        places = positions - self.start + gained[whole]
+        if len(self.span_start):
+            span = np.minimum(whole, len(self.span_start) - 1)
+            within = np.where(whole < len(self.span_start), positions - self.span_start[span], 0)
+            places -= np.maximum(np.maximum(within, 0) - self.span_length[span], 0)
+        return places
 
     def to_reference(self, place: int) -> int | None:
         """0-based position on the contig of a base of the person's sequence; None = inserted.

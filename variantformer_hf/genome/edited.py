@@ -14,6 +14,7 @@ from .consensus import Edit
 from .edit_conflicts import EditJudge
 from .edited_records import EditedRecords
 from .genotype_edits import GenotypeEdit, PlacedEdit, same_alleles
+from .options import HAPLOTYPES
 from .personal import PersonalGenome
 from .record_columns import Record
 from .variant import Variant, VariantNormalizer
@@ -56,6 +57,10 @@ class EditedGenome(PersonalGenome):
         self.genotypes = tuple(replace(edit, variant=normalizer(edit.variant)) for edit in edits)
         _check_once(edits, self.genotypes)
         self._on_conflict = on_conflict
+        self._readings: tuple[EditedGenome, ...] = ()
+        if person.options.mode == HAPLOTYPES:
+            self._join([EditedGenome(each, self.genotypes, on_conflict=on_conflict) for each in person.readings()])
+            return
         placed = [PlacedEdit.of(edit, normalizer) for edit in self.genotypes]
         absent = [replace(each, edit=replace(each.edit, genotype="absent")) for each in placed]
         sources = {
@@ -84,6 +89,18 @@ class EditedGenome(PersonalGenome):
                     record=str(conflict[0]),
                     remedy="Set that one absent in the same edits, or leave this one out.",
                 )
+
+    def _join(self, readings: "Sequence[EditedGenome]") -> None:
+        """Be the genome whose haplotypes are these: a conflict on either is one."""
+        self._readings = tuple(readings)
+        self.conflict = next((each.conflict for each in readings if each.conflict is not None), None)
+        self.edited_records = readings[0].edited_records
+        super().__init__(self.person.reference, self.edited_records, self.person.sample, self.person.options)
+        self.rules = self.person.rules
+
+    def readings(self) -> "tuple[EditedGenome, ...]":
+        """As of any genome."""
+        return self._readings or (self,)
 
     def _asks_for_edit(self, record: Record, chrom: str) -> bool:
         return isinstance(self.person.rules.chosen(record, chrom), Edit)
@@ -121,6 +138,9 @@ class EditedGenome(PersonalGenome):
         """
         if self.conflict is not None:
             return self.conflict
+        if self._readings:
+            of_each = [each.conflict_in(chrom, starts, ends) for each in self._readings]
+            return next((each for each in of_each if each is not None), None)
         for crowd in self._crowds:
             if crowd.chrom == chrom:
                 is_cut = (starts < crowd.end) & (ends > crowd.start) & ((starts > crowd.start) | (ends <= crowd.end))

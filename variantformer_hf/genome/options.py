@@ -5,7 +5,10 @@ from typing import Any
 
 from ..errors import InputError, check_number
 
-MODES = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
+HAPLOTYPE_MODES, HAPLOTYPES = ("haplotype1", "haplotype2"), "haplotypes"
+# Modes in which a genome is one sequence, by their numbers in compiled code; and all.
+SEQUENCE_MODES = ("iupac", "alt", "ref", *HAPLOTYPE_MODES)
+MODES = (*SEQUENCE_MODES, HAPLOTYPES)
 SYMBOLIC = ("exclude_record", "apply", "ignore_allele")
 ON_REF_MISMATCH = ("error", "skip-record")
 
@@ -16,7 +19,8 @@ class GenotypeOptions:
 
     Attributes:
         mode: ``iupac`` (heterozygous SNPs as ambiguity letters; ``bcftools consensus -H I``), ``alt`` (``-H A``),
-            ``ref`` (``-H R``), ``haplotype1`` and ``haplotype2`` (``-H 1``, ``-H 2``).
+            ``ref`` (``-H R``), ``haplotype1`` and ``haplotype2`` (``-H 1``, ``-H 2``), ``haplotypes`` (both of these,
+            each by itself: two sequences, see ``PersonalGenome.readings``).
         symbolic: ``exclude_record`` leaves out records with any symbolic allele (``-e 'ALT~"<.*>"'``, the released
             pipeline's choice); ``apply`` applies ``<DEL>`` and refuses others; ``ignore_allele`` drops only the
             ``<NON_REF>`` or ``<*>`` of a gVCF's records, and leaves out records with another symbolic allele.

@@ -12,10 +12,11 @@ from ..errors import InputError, ReferenceMismatchError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, contents_of, file_with
 from .cohort_rows import Reading
 from .format_notes import say_no_phase
+from .haplotype_stretch import HaplotypeStretch
 from .held_records import HeldRecords
 from .interval import Interval
 from .intervals import union
-from .options import GenotypeOptions
+from .options import HAPLOTYPE_MODES, HAPLOTYPES, GenotypeOptions
 from .person_records import PersonRecords
 from .record_columns import RecordColumns, RecordSource
 from .record_rules import RecordRules
@@ -116,6 +117,20 @@ class PersonalGenome:
         """What the person's file does not hold of a VCF, and what was met in it, one a format; empty for a VCF."""
         return [] if self.records is None else self.records.formats
 
+    def readings(self) -> "tuple[PersonalGenome, ...]":
+        """The genomes of one sequence each that this one is read as.
+
+        In the mode ``haplotypes`` these are haplotype 1 and 2; in all others the genome itself.
+        """
+        if self.options.mode != HAPLOTYPES:
+            return (self,)
+        return tuple(self._in_mode(mode) for mode in HAPLOTYPE_MODES)
+
+    def _in_mode(self, mode: str) -> "PersonalGenome":
+        other = copy(self)
+        other.rules = self.rules.in_mode(mode)
+        return other
+
     def has_contig(self, chrom: str) -> bool:
         """Whether the file of variants has any record, of anybody, on a contig of the FASTA.
 
@@ -142,7 +157,8 @@ class PersonalGenome:
             One forward-strand sequence per interval, letter case as in the reference; "" where all is deleted.
 
         Raises:
-            ValueError: an interval with a negative start, or with its end before its start.
+            ValueError: an interval with a negative start, or with its end before its start; this genome is read as
+                two sequences.
             ContigError: an interval on a contig that the FASTA does not have.
             ReferenceMismatchError: a record's REF is not what the FASTA holds, unless ``skip-record``.
             SymbolicAlleleError: a symbolic allele that cannot be applied, or a gVCF.
@@ -173,10 +189,16 @@ class PersonalGenome:
             chrom, start, end: 0-based half-open, by the FASTA's names.
             within: (U, 2) sorted intervals without overlap, the only ones that will be asked for; None = all.
 
+        Returns:
+            The stretch; in the mode ``haplotypes`` a ``HaplotypeStretch``.
+
         Raises:
             ContigError, SymbolicAlleleError, InputError: as for :meth:`sequences`.
         """
         end = min(end, self._contig_length(chrom))
+        if self.options.mode == HAPLOTYPES:
+            held = self.holding(chrom, start, end)
+            return HaplotypeStretch([each.stretch(chrom, start, end, within) for each in held.readings()])
         parts: Iterable[RecordColumns] = ()
         if self.records is not None and start < end:
             parts = self.records.columns(chrom, start, end)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .consensus import OUTCOME_CODE, Edit, Outcome
-from .options import MODES, GenotypeOptions
+from .options import SEQUENCE_MODES, GenotypeOptions
 from .record_columns import RecordColumns
 from .snp_genotypes import EDIT, UNDECIDED
 
@@ -84,7 +84,7 @@ def decided_plain(part: RecordColumns, rows: np.ndarray, options: GenotypeOption
             part.end - part.position,
             part.first,
             part.second,
-            MODES.index(options.mode),
+            SEQUENCE_MODES.index(options.mode),
             outcome,
             letters,
             *places,

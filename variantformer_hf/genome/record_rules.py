@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 
 from ..errors import InputError, SymbolicAlleleError
@@ -36,6 +37,12 @@ class RecordRules:
         self.refuse_gvcf = refuse_gvcf
         self._file, self._sample = file, sample
         self._not_diploid: dict[tuple[str, int, tuple[str, ...]], None] = {}
+
+    def in_mode(self, mode: str) -> "RecordRules":
+        """The same rules in another mode; what either meets is counted by both."""
+        other = copy(self)
+        other.options = replace(self.options, mode=mode)
+        return other
 
     @property
     def calls_not_diploid(self) -> int:

@@ -102,6 +102,10 @@ class PersonalStretch:
         """0-based position of a record."""
         return int(self._records.position[record])
 
+    def asks_for_edit(self, record: int) -> bool:
+        """Whether a record asks for an edit."""
+        return int(self._records.outcome[record]) == EDIT
+
     def ref_of(self, record: int) -> str:
         """REF of a record that asks for an edit."""
         return self._records.edit(record).ref
