@@ -42,8 +42,9 @@ def test_two_names_for_one_contig_are_refused_with_both_files() -> None:
         mapped(["1", "chr1"], ["chr1"])
 
 
-def test_renaming_is_told_once_however_many_names(caplog: pytest.LogCaptureFixture) -> None:
-    mapped([f"chr{number}" for number in range(1, 23)], [str(number) for number in range(1, 23)])
+def test_renaming_is_told_once_however_many_names_and_however_often(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        mapped([f"chr{number}" for number in range(1, 23)], [str(number) for number in range(1, 23)])
     assert [entry.levelno for entry in caplog.records] == [logging.WARNING]
     assert "chr1 is taken as 1 (22 contigs so)" in caplog.text
 

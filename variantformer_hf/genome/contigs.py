@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from os import PathLike
 
 from ..errors import ContigError
@@ -111,15 +112,21 @@ def map_contigs(
             )
     if renamed and announce:
         first = sorted(renamed)[0]
-        logger.warning(
-            "%s: contig names differ from those of %s; %s is taken as %s (%d contigs so)",
-            wanted_file,
-            available_file,
-            first,
-            mapped[first],
-            len(renamed),
-        )
+        _announce(str(wanted_file), str(available_file), first, mapped[first], len(renamed))
     return mapped
+
+
+@lru_cache(maxsize=1024)
+def _announce(wanted_file: str, available_file: str, name: str, found: str, count: int) -> None:
+    """Say once in a process, however often the files are opened, that names differ."""
+    logger.warning(
+        "%s: contig names differ from those of %s; %s is taken as %s (%d contigs so)",
+        wanted_file,
+        available_file,
+        name,
+        found,
+        count,
+    )
 
 
 def _spellings(name: str) -> list[str]:
