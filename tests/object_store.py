@@ -1,11 +1,14 @@
 """An S3 service on this machine, as the environment of a process names it."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -57,6 +60,64 @@ def object_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
         yield ObjectStore(endpoint, client)
     finally:
         server.stop()
-        from s3fs import S3FileSystem
+        clear_clients()
 
-        S3FileSystem.clear_instance_cache()
+
+def clear_clients() -> None:
+    """Have the libraries read the environment again."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+
+
+@contextmanager
+def failing_proxy(endpoint: str, how: Literal["refuses", "breaks off"], key: str) -> Iterator[str]:
+    """A service before the service, which does not take objects whose key ends so; its endpoint.
+
+    Args:
+        endpoint: of the service.
+        how: it answers 403, or closes the line.
+        key: what the keys end in; "" = all.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.command == "PUT" and self.path.partition("?")[0].endswith(key):
+                if how == "breaks off":
+                    self.close_connection = True
+                    return
+                status, headers, found = 403, [], b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"
+            else:
+                there = HTTPConnection(endpoint.partition("://")[2])
+                there.request(self.command, self.path, body, dict(self.headers))
+                response = there.getresponse()
+                status, headers, found = response.status, response.getheaders(), response.read()
+                there.close()
+            self.send_response(status)
+            length = len(found)
+            for name, value in headers:
+                if name.lower() == "content-length":
+                    length = int(value)
+                elif name.lower() not in ("transfer-encoding", "connection", "date", "server"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(found)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -3,6 +3,7 @@
 import json
 import pickle
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from cohort_formats import SAMPLES, ZARR, random_cohort, zarr_by_bio2zarr
 from command_line import invoke, run
 from fsspec.implementations.memory import MemoryFileSystem
-from object_store import BUCKET, ObjectStore, object_store
+from object_store import BUCKET, ObjectStore, clear_clients, failing_proxy, object_store
+from s3fs import S3FileSystem
 from small_cohort import SmallCohort
 from small_model import SmallWorld
 from split_files import split_vcf
@@ -28,7 +30,7 @@ from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.named_files import named_files
 from variantformer_hf.remote import mirror, mirrored_folder, sources
 from variantformer_hf.remote.fsspec_source import FsspecSource
-from variantformer_hf.remote.object_store import filesystem_of
+from variantformer_hf.remote.object_store import _S3_OPTIONS, filesystem_of
 from variantformer_hf.remote.sources import forbidden
 
 
@@ -167,6 +169,103 @@ def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(stor
     assert list(files.names()) == ["a/b.txt"]
 
 
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def made_here(tmp_path: Path) -> list[str]:
+    """What lies where files of a bucket are made."""
+    return sorted(path.name for path in (tmp_path / "cache" / "outputs").rglob("*"))
+
+
+def test_single_files_of_every_command_are_put_into_a_bucket_whole(
+    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, tmp_path: Path
+) -> None:
+    """The same files as on a disk, with those beside them; nothing stays on this machine."""
+    model, fasta = world.save(tmp_path / "model"), world.reference.path
+    base = world.genome[1_899]
+    (tmp_path / "variants.txt").write_text(f"chr1:1900:{base}>{'A' if base != 'A' else 'C'}\nchr1:1:N>A\n")
+    invoke("predict", model, "--fasta", fasta, "-o", f"{tmp_path / 'run'}/")
+    genome = (model, "--fasta", fasta)
+    commands = [
+        ("predict", *genome, "--gene", "PLUS", "-o", "{}/p.csv", "--embeddings", "{}/more/p.safetensors"),
+        ("predict", *genome, "--format", "predixcan", "--gene", "PLUS", "-o", "{}/x.txt"),
+        ("export", tmp_path / "run", "--gene", "PLUS", "-o", "{}/e.parquet"),
+        ("effects", *genome, "--variants", tmp_path / "variants.txt", "--format", "vcf", "-o", "{}/v.vcf.gz"),
+        ("mutagenesis", *genome, "--gene", "PLUS", "--region", "chr1:1901-1906", "--track", "{}/t.bedGraph",
+         "-o", "{}/m.safetensors"),
+    ]  # fmt: skip
+    place = f"s3://{BUCKET}/single"
+    for number, (name, *words) in enumerate(commands):
+        here = tmp_path / f"here-{number}"
+        (here / "more").mkdir(parents=True)
+        invoke(name, *(str(word).format(here) for word in words))
+        said = invoke(name, *(str(word).format(f"{place}-{number}") for word in words))
+        keys = store.keys(f"single-{number}/")
+        there = {key.rpartition("/")[2]: store.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+        wanted = files_below(here)
+        assert there.keys() == wanted.keys() and len(there) > (name != "export")
+        assert {key for key in there if there[key] != wanted[key]} <= {"p.csv.report.json", "v.vcf.gz.report.json"}
+        assert all(f"s3://{BUCKET}/{key}" in said for key in keys)
+        assert made_here(tmp_path) == []
+    with pytest.raises(InputError, match=f"^{place}-2/e.parquet: already exists. Name another output, or give --over"):
+        invoke("export", tmp_path / "run", "-o", f"{place}-2/e.parquet")
+    store.client.put_object(Bucket=BUCKET, Key="single-0/p.csv.rejected.tsv", Body=b"of the earlier run")
+    invoke("predict", *genome, "--gene", "MINUS", "-o", f"{place}-0/p.csv", "--overwrite")
+    assert sorted(store.keys("single-0/p.")) == ["single-0/p.csv", "single-0/p.csv.report.json"]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("refuses", r"no permission to write here \(.*\)\. Check the credentials"),
+        (
+            "breaks off",
+            r"cannot be written: .*4 attempts\)\. Check the address and the line, and start the same command",
+        ),
+    ],
+)
+def test_a_file_that_a_bucket_does_not_take_is_kept_and_the_same_command_puts_it_there(
+    store: ObjectStore, world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, words: str
+) -> None:
+    """The service itself fails, at the second file: the table, which is put last."""
+    model, fasta = world.save(tmp_path / "model"), world.reference.path
+    asked = ("predict", model, "--fasta", fasta, "--gene", "PLUS", "-o")
+    place = f"s3://{BUCKET}/failing-{how[0]}/p.csv"
+    with failing_proxy(store.endpoint, how, f"failing-{how[0]}/p.csv") as endpoint, monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        patch.setattr(S3FileSystem, "retries", 1)
+        patch.setitem(_S3_OPTIONS["config_kwargs"], "retries", {"max_attempts": 1})
+        clear_clients()
+        done = run(*asked, place)
+    clear_clients()
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    found = re.search(rf"^error: {place}: {words}.* Whole on this machine: (\S+/p\.csv)\. (\S+) keeps what", last)
+    assert found is not None, last
+    invoke(*asked, tmp_path / "here.csv")
+    assert Path(found[1]).read_bytes() == (tmp_path / "here.csv").read_bytes()
+    assert Path(found[2]).is_dir() and Path(found[2]).name == "p.csv.parts"
+    assert store.keys(place.partition(f"{BUCKET}/")[2]) == [f"failing-{how[0]}/p.csv.report.json"]
+    assert run("predict", tmp_path / "no-model", *asked[2:], place).returncode == 1
+    assert Path(found[1]).is_file()
+    assert place in invoke(*asked, place)
+    assert len(store.keys(place.partition(f"{BUCKET}/")[2])) == 2
+    assert made_here(tmp_path) == []
+
+
+def test_an_address_that_may_not_be_written_is_refused_before_anything_is_computed(
+    store: ObjectStore, world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing_proxy(store.endpoint, "refuses", "") as endpoint, monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        clear_clients()
+        done = run("predict", tmp_path, "--fasta", world.reference.path, "-o", f"s3://{BUCKET}/p.csv")
+    clear_clients()
+    assert done.returncode == 1 and f"s3://{BUCKET}/.partial-p.csv: no permission to write here" in done.stderr
+    assert made_here(tmp_path) == []
+
+
 def test_a_file_in_a_bucket_that_is_replaced_while_it_is_read_is_noticed(
     store: ObjectStore, cohort: SmallCohort
 ) -> None:
@@ -194,7 +293,10 @@ def test_what_is_wrong_with_a_bucket_is_one_line(
     with pytest.raises(InputError, match=r"s3://cohorts/lonely.vcf.gz: has no index"):
         VariantFile(f"s3://{BUCKET}/lonely.vcf.gz")
     for output, words in (
-        (f"s3://{BUCKET}/table.csv", "this output is written on this machine"),
+        ("s3://no-such-bucket/table.csv", "s3://no-such-bucket: there is no such bucket. Make it first"),
+        (f"s3://{BUCKET}/table.doc", f"s3://{BUCKET}/table.doc: the format tidy is not written to such a file"),
+        (f"s3://{BUCKET}", f"s3://{BUCKET}: names no file"),
+        ("https://example.org/table.csv", "is an address of the web, where nothing is written"),
         ("https://example.org/run/", "is an address of the web, where nothing is written"),
         ("ftp://example.org/run/", "are not read, nor written"),
     ):
@@ -204,7 +306,6 @@ def test_what_is_wrong_with_a_bucket_is_one_line(
     for command in (
         ("demo", "--output", f"s3://{BUCKET}/demo"),
         ("precompute", tmp_path, "--fasta", world.reference.path, "--output", f"s3://{BUCKET}/store"),
-        ("effects", tmp_path, "--variants", "v", "--fasta", "f", "-o", "o.csv", "--embeddings", f"s3://{BUCKET}/e"),
     ):
         done = run(*command)
         assert done.returncode == 1 and f"s3://{BUCKET}/" in done.stderr and "written on this machine" in done.stderr

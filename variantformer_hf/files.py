@@ -89,7 +89,7 @@ def output_error(path: str | Path | None, number: int | None, text: str = "") ->
     else:
         said = " ".join(text.split()) if number is None else os.strerror(number)
         problem, remedy = f"cannot be written ({said})", "Name another place."
-    return OutputError(problem, file=path, remedy=remedy)
+    return OutputError(problem, file=None if path is None else os.fspath(path), remedy=remedy)
 
 
 def check_new(paths: list[Path], *, overwrite: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .options import written_file
 from .outputs import claim, claim_folder, closing
 
 artifacts = typer.Typer(
@@ -18,7 +19,9 @@ Source = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the relea
 @closing
 def cres(
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table of cCREs, .parquet.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=written_file, metavar="PATH", help="The table of cCREs, .parquet.")
+    ],
     bed: Annotated[Path | None, typer.Option(help="The BED that the lists were made of, to compare.")] = None,
 ) -> None:
     """Each gene's list of cCREs becomes one table; OUTPUT.differences.tsv says where lists differ from overlap."""
@@ -32,13 +35,13 @@ def cres(
 
     with progress("reading", "genes") as step:
         maps = read_cre_maps(source, bed, on_gene=step)
-    maps.cres.save(output)
+    maps.cres.save(out.path)
     write_table(maps.differences, report, {})
     typer.echo(f"{len(maps.cres):,} cCREs of {len(maps.differences):,} genes", err=True)
     if bed is not None:
         differ = (maps.differences[["only_in_map", "only_by_overlap"]].sum(axis=1) > 0).sum()
         typer.echo(f"{differ:,} genes differ from plain overlap", err=True)
-    out.deliver([output, report])
+    out.deliver([out.path, report])
 
 
 @artifacts.command()
@@ -79,7 +82,10 @@ def forests(
 @artifacts.command()
 @closing
 def frequencies(
-    source: Source, output: Annotated[Path, typer.Option("--output", "-o", help="The table, .parquet.")]
+    source: Source,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=written_file, metavar="PATH", help="The table, .parquet.")
+    ],
 ) -> None:
     """Allele frequencies of the 1000 Genomes, a table a contig, become one table for `effects --af-table`."""
     out = claim(output, overwrite=True)
@@ -88,6 +94,6 @@ def frequencies(
     from .progress import progress
 
     with progress("reading", "tables") as step:
-        rows = convert_frequencies(source, output, on_file=step)
+        rows = convert_frequencies(source, out.path, on_file=step)
     typer.echo(f"{sum(rows.values()):,} variants of {len(rows)} contigs", err=True)
-    out.deliver([output])
+    out.deliver([out.path])

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import FASTA, FILES, GENOTYPE, OVERWRITE, GenotypeOption, given_file
+from .options import FASTA, FILES, GENOTYPE, OVERWRITE, GenotypeOption, given_file, written_file
 from .outputs import claim
 from .rejected import report_rejected
 
@@ -21,7 +21,9 @@ def edit(
             help="Variants (.tsv, .csv, .vcf.gz, text), with a column `genotype` where they differ in it.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Edited VCF, .vcf.gz.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=written_file, metavar="PATH", help="Edited VCF, .vcf.gz.")
+    ],
     sample: Annotated[str | None, typer.Option(help="Sample of the VCF; needed where it has several.")] = None,
     genotype: GenotypeOption = GENOTYPE,
     on_conflict: Annotated[
@@ -54,7 +56,7 @@ def edit(
     table = read_variants(edits, VariantNormalizer(reference))
     person = PersonalGenome(reference, vcf, sample)
     edited = EditedGenome(person, table.edits(genotype), on_conflict=on_conflict)
-    written = write_edited_vcf(edited, output)
+    written = write_edited_vcf(edited, out.path)
     person.close()
     typer.echo(
         f"{len(edited.genotypes)} edits: {written.added} records added, {written.replaced} of the person's replaced; "

@@ -30,6 +30,7 @@ from .options import (
     WorkersOption,
     ZygosityOption,
     given_file,
+    written_file,
 )
 from .outputs import Output, claim
 from .progress import progress
@@ -61,7 +62,12 @@ def effects(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz); - = stdout.", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            parser=written_file,
+            metavar="PATH",
+            help="Table: .parquet, .tsv, .csv (.h5ad, .vcf.gz); - = stdout.",
+            rich_help_panel=OUTPUT,
         ),
     ],
     vcf: VcfOption = None,

@@ -20,6 +20,7 @@ from .options import (
     TissueOption,
     VcfOption,
     given_file,
+    written_file,
 )
 from .outputs import claim
 from .progress import progress
@@ -42,7 +43,12 @@ def eqtl(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Correlations: .tsv, .csv or .parquet; - = stdout.", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            parser=written_file,
+            metavar="PATH",
+            help="Correlations: .tsv, .csv or .parquet; - = stdout.",
+            rich_help_panel=OUTPUT,
         ),
     ],
     vcf: VcfOption = None,
@@ -60,7 +66,10 @@ def eqtl(
     ] = None,
     bootstraps: Annotated[int, typer.Option(help="Resamplings for the intervals.", rich_help_panel=OUTPUT)] = 1_000,
     seed: Annotated[int, typer.Option(help="Of the resamplings.", rich_help_panel=OUTPUT)] = 0,
-    plot: Annotated[Path | None, typer.Option(help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT)] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(parser=written_file, metavar="PATH", help="Scatter plot (.png, .pdf).", rich_help_panel=OUTPUT),
+    ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,

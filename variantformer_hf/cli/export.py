@@ -5,14 +5,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import GenesFileOption, OverwriteOption, SamplesFileOption, TissueOption
+from .options import GenesFileOption, OverwriteOption, SamplesFileOption, TissueOption, written_file
 from .outputs import claim
 from .settings import asked_samples
 
 
 def export(
     dataset: Annotated[str, typer.Argument(help="Folder that `variantformer predict -o FOLDER/` has written.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Table: .parquet, .csv, .tsv (.h5ad, .txt).")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=written_file, metavar="PATH", help="Table: .parquet, .csv, .tsv (.h5ad, .txt)."
+        ),
+    ],
     gene: Annotated[list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all.")] = None,
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,

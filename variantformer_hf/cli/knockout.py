@@ -21,6 +21,7 @@ from .options import (
     TableOption,
     TissueOption,
     VcfOption,
+    written_file,
 )
 from .outputs import claim
 from .progress import progress
@@ -44,7 +45,10 @@ def knockout(
     shuffles: Annotated[int, typer.Option(help="How often a cCRE is shuffled.", rich_help_panel=INPUTS)] = 5,
     seed: Annotated[int, typer.Option(help="Of the shuffles.", rich_help_panel=INPUTS)] = 0,
     plot: Annotated[
-        Path | None, typer.Option(help="Map of the first tissue (.png, .pdf).", rich_help_panel=OUTPUT)
+        Path | None,
+        typer.Option(
+            parser=written_file, metavar="PATH", help="Map of the first tissue (.png, .pdf).", rich_help_panel=OUTPUT
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",

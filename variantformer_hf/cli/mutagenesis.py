@@ -23,6 +23,7 @@ from .options import (
     TissueOption,
     VcfOption,
     WorkersOption,
+    written_file,
 )
 from .outputs import claim
 from .progress import progress
@@ -33,7 +34,12 @@ def mutagenesis(
     model: ModelArgument,
     fasta: FastaOption,
     gene: GeneOption,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Arrays, .safetensors.", rich_help_panel=OUTPUT)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=written_file, metavar="PATH", help="Arrays, .safetensors.", rich_help_panel=OUTPUT
+        ),
+    ],
     region: Annotated[
         list[str] | None,
         typer.Option(help="Stretch, chr1:1001-1350 (1-based, both ends in); repeat.", rich_help_panel=INPUTS),
@@ -57,11 +63,21 @@ def mutagenesis(
     shuffle_window: Annotated[int, typer.Option(help="Bases in a shuffled window.", rich_help_panel=INPUTS)] = 10,
     track: Annotated[
         Path | None,
-        typer.Option(help="Largest effect of each base, .bedGraph or .bw; a file a tissue.", rich_help_panel=OUTPUT),
+        typer.Option(
+            parser=written_file,
+            metavar="PATH",
+            help="Largest effect of each base, .bedGraph or .bw; a file a tissue.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Logo and heatmap of the first stretch and tissue (.png, .pdf).", rich_help_panel=OUTPUT),
+        typer.Option(
+            parser=written_file,
+            metavar="PATH",
+            help="Logo and heatmap of the first stretch and tissue (.png, .pdf).",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
@@ -134,7 +150,7 @@ def mutagenesis(
         "status": status,
         "unit": scorer.model.unit.name,
     }
-    written = [write_mutagenesis(found, output, metadata)]
+    written = [write_mutagenesis(found, out.path, metadata)]
     if track is not None and "substitutions" in kinds:
         written += write_tracks(found, track, person.reference.contigs)
     if plot is not None and "substitutions" in kinds:

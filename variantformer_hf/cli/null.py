@@ -24,6 +24,7 @@ from .options import (
     VcfOption,
     WorkersOption,
     ZygosityOption,
+    written_file,
 )
 from .outputs import claim
 from .progress import progress
@@ -40,7 +41,12 @@ def null(
         ),
     ],
     fasta: FastaOption,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Table, .parquet.", rich_help_panel=OUTPUT)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=written_file, metavar="PATH", help="Table, .parquet.", rich_help_panel=OUTPUT
+        ),
+    ],
     vcf: VcfOption = None,
     sample: SampleOption = None,
     background: Annotated[
@@ -113,7 +119,7 @@ def null(
     typer.echo(", ".join(f"{name}: {count} variants" for name, count in sizes.items()), err=True)
     typer.echo(f"records of the panel: {', '.join(f'{name} {n}' for name, n in records.most_common())}", err=True)
     unit = {"unit": scorer.model.unit.name}
-    written = [write_table(table, output, {**null_metadata(scorer), **unit})]
+    written = [write_table(table, out.path, {**null_metadata(scorer), **unit})]
     written.append(write_json({**unit, "records": dict(records), "variants": sizes.to_dict()}, report))
     out.deliver(written)
     remove_parts(out.beside("parts"))

@@ -18,11 +18,24 @@ class Address(str):
     __slots__ = ()
 
 
+class OutputAddress(str):
+    """The address of a file that is written elsewhere; the command gets where it is made, see ``closing``."""
+
+    __slots__ = ()
+
+
 def given_file(text: str) -> Path | Address:
     """A file that is read: the path of one on this machine, or the address of one elsewhere."""
     from ..addresses import is_address
 
     return Address(text) if is_address(text) else Path(text)
+
+
+def written_file(text: str) -> Path | OutputAddress:
+    """A file that is written: the path of one on this machine, or the address of one in an object store."""
+    from ..addresses import is_address
+
+    return OutputAddress(text) if is_address(text) else Path(text)
 
 
 # The model, and how it computes.
@@ -216,12 +229,23 @@ TissueOption = Annotated[
 # What is written.
 TableOption = Annotated[
     Path,
-    typer.Option("--output", "-o", help="Table: .parquet, .tsv or .csv; - = stdout.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--output",
+        "-o",
+        parser=written_file,
+        metavar="PATH",
+        help="Table: .parquet, .tsv or .csv; - = stdout.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 EmbeddingsOption = Annotated[
     Path | None,
     typer.Option(
-        "--embeddings", help="Also write the embeddings, safetensors, in the table's row order.", rich_help_panel=OUTPUT
+        "--embeddings",
+        parser=written_file,
+        metavar="PATH",
+        help="Also write the embeddings, safetensors, in the table's row order.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help=OVERWRITE, rich_help_panel=OUTPUT)]

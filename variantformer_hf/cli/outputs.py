@@ -3,8 +3,8 @@
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from ..addresses import is_address
 from ..errors import InputError, OutputError
 from ..files import STDOUT, check_folder, check_new, output_error, writing
 from ..inference.processes import is_first_process
-from .options import Address
+from .options import Address, OutputAddress
 from .output_lock import OutputLock
 from .stopping import Stopped
 
@@ -28,7 +28,8 @@ _command: ContextVar[ExitStack] = ContextVar("command")
 def closing(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """A command whose outputs are let go of when it ends, well or not.
 
-    Where a file is given by its address, the command gets the path of its mirror.
+    Where a file is given by its address, the command gets the path of its mirror; where one is written by its address,
+    the path at which it is made.
     """
 
     @functools.wraps(command)
@@ -37,7 +38,10 @@ def closing(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
             token = _command.set(stack)
             try:
                 for name, value in kwargs.items():
-                    kwargs[name] = _mirrored(value) if isinstance(value, Address) else value
+                    if isinstance(value, Address):
+                        kwargs[name] = _mirrored(value)
+                    elif isinstance(value, OutputAddress):
+                        kwargs[name] = made_here(value)
                 return command(*args, **kwargs)
             finally:
                 _command.reset(token)
@@ -49,6 +53,26 @@ def _mirrored(address: str) -> Path:
     from ..remote.mirror import mirrored
 
     return mirrored(address)
+
+
+def made_here(address: str) -> Path:
+    """Where this command makes a file of an object store; it is put there by ``Output.deliver``.
+
+    Raises:
+        InputError: see ``remote.staged.staged``.
+    """
+    from ..remote.staged import staged
+
+    path = staged(address)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def remove_empty() -> None:
+        with suppress(OSError):  # something is kept there, or another command has a file in it
+            path.parent.rmdir()
+
+    _command.get().callback(remove_empty)
+    return path
 
 
 def say_what_is_kept(kept: Callable[[], str]) -> None:
@@ -65,7 +89,7 @@ class Output:
     """The output of a command, a file and those beside it; see :func:`claim`.
 
     Attributes:
-        path: where to write it.
+        path: where to write it, on this machine; a file of an object store is put there when all is written.
         parts: folders from which the same command goes on.
     """
 
@@ -74,9 +98,11 @@ class Output:
         self.is_stdout = path == STDOUT
         self._overwrite = overwrite
         self._new: list[Path] = []
+        self._elsewhere: dict[Path, str] = {}
+        self._to_put: list[Path] = []
         self._lock: OutputLock | None = None
         self._is_done = False
-        self.path = self._own_folder() / "stdout.csv" if self.is_stdout else path
+        self.path = self._own_folder() / "stdout.csv" if self.is_stdout else Path(os.fspath(path))
         self.parts = [self.beside(name) for name in parts]
         if not self.is_stdout and is_first_process():
             check_folder(self.path.parent)
@@ -103,25 +129,75 @@ class Output:
             refuse_address(path)
         if not is_first_process():
             return
-        rest = [path for path in wanted if not self._is_left_behind(path)]
-        check_new(rest, overwrite=self._overwrite)
-        new = [path for path in wanted if path not in rest or not path.exists()]
+        elsewhere = self._checked_elsewhere(wanted)
+        ours = [path for path in wanted if path not in elsewhere and self._is_left_behind(path)]
+        check_new([path for path in wanted if path not in elsewhere and path not in ours], overwrite=self._overwrite)
+        check_new(list(elsewhere), overwrite=True)  # what lies there could not be put by an earlier run
+        new = [path for path in wanted if path in ours or not path.exists()]
         self._new += new
         if self._lock is not None:
             self._lock.will_write(new)
 
-    def deliver(self, paths: Iterable[Path]) -> None:
-        """All is written: say where it is, or put the table on stdout."""
+    @property
+    def kept(self) -> list[Path]:
+        """Files that are whole on this machine, and not yet where they belong."""
+        return self._to_put
+
+    def deliver(self, paths: Sequence[Path]) -> None:
+        """All is written: put it where it belongs, say where it is, or put the table on stdout.
+
+        Args:
+            paths: what was written; the first is put last, so that where it is all is.
+
+        Raises:
+            OutputError: an object store does not take a file, which is kept on this machine with all others.
+        """
         self._is_done = True
+        self._put([path for path in reversed(paths) if path in self._elsewhere])
+        shown = [self._elsewhere.get(path, str(path)) for path in paths]
         if not self.is_stdout:
-            for path in paths:
-                typer.echo(str(path))
+            for text in shown:
+                typer.echo(text)
             return
-        for path in paths:
+        for path, text in zip(paths, shown, strict=True):
             if path.parent != self.path.parent:
-                typer.echo(str(path), err=True)
+                typer.echo(text, err=True)
         typer.echo("what is written beside the table needs a file: name one with --output", err=True)
         typer.echo(self.path.read_text(), nl=False)
+
+    def _checked_elsewhere(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Those of an object store, and their addresses.
+
+        Raises:
+            InputError: one is there already.
+            OutputError: it cannot be written.
+        """
+        from ..remote import staged
+
+        found = {path: address for path in paths if (address := staged.address_of(path)) is not None}
+        tried = {each.parent for each in self._elsewhere}
+        for path, address in found.items():
+            if not self._overwrite and staged.is_there(path) and not staged.was_put(path):
+                raise InputError("already exists", file=address, remedy="Name another output, or give --overwrite.")
+            if path.parent not in tried:
+                staged.check_can_put(path)
+                tried.add(path.parent)
+        self._elsewhere |= found
+        return found
+
+    def _put(self, paths: Sequence[Path]) -> None:
+        """Put files into their object stores, and remove what lies here."""
+        from ..remote import staged
+
+        self._to_put = list(paths)
+        for path in paths:
+            staged.put(path)
+            self._to_put.remove(path)
+        for path in self._elsewhere.keys() - set(paths):
+            if self._overwrite and staged.is_there(path):  # of the run whose output this one replaces
+                staged.forget(path)
+        for path in self._elsewhere:
+            path.unlink(missing_ok=True)
 
     def _own_folder(self) -> Path:
         """A folder for this command's time."""
@@ -167,7 +243,7 @@ def claim(
         raise InputError("this output is not written to stdout", remedy="Name a file.")
     output = Output(path, overwrite=overwrite, parts=parts)
     output.add(beside)
-    say_what_is_kept(lambda: _kept([] if output.is_stdout else output.parts))
+    say_what_is_kept(lambda: _kept([] if output.is_stdout else output.parts, output.kept))
     return output
 
 
@@ -225,7 +301,7 @@ def refuse_address(path: Path | None) -> None:
         raise InputError(
             "is an address, and this output is written on this machine",
             file=str(path).replace(":/", "://", 1),
-            remedy="Name a path, and copy it; a dataset is written elsewhere: predict -o ADDRESS/.",
+            remedy="Name a path, and copy it; single files and datasets are written elsewhere.",
         )
 
 
@@ -236,8 +312,9 @@ def _locked(path: Path) -> OutputLock:
     return lock
 
 
-def _kept(folders: Iterable[Path]) -> str:
+def _kept(folders: Iterable[Path], files: Sequence[Path]) -> str:
+    whole = f"Whole on this machine: {', '.join(map(str, files))}. " if files else ""
     there = [folder for folder in folders if folder.is_dir() and any(folder.rglob("*.parquet"))]
     if not there:
-        return "Nothing is kept: the same command begins anew."
-    return f"{' and '.join(map(str, there))} keeps what is done: the same command goes on from there."
+        return whole.rstrip() or "Nothing is kept: the same command begins anew."
+    return f"{whole}{' and '.join(map(str, there))} keeps what is done: the same command goes on from there."

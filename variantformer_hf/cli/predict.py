@@ -41,7 +41,7 @@ from .options import (
     TissueOption,
     WorkersOption,
 )
-from .outputs import Output, claim, claim_folder, say_what_is_kept
+from .outputs import Output, claim, claim_folder, made_here, say_what_is_kept
 from .progress import progress
 from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, quiet_libraries
 
@@ -182,7 +182,8 @@ def predict(
     )
     predictor = of_model.predictor()
     if layout == "predixcan" and isinstance(out, Output):
-        tissues = [entry.name for entry in predictor.tissue_names.resolve(tissue)[0]] if tissue else []
+        names = predictor.tissue_names
+        tissues = [entry.name for entry in (names.resolve(tissue)[0] if tissue else names.named)]
         out.add(output_paths(out.path, layout, tissues))
     if plan:
         typer.echo(str(predictor.plan(fasta, vcf or None, **vars(request))))
@@ -266,8 +267,9 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
         raise InputError(
             "is a folder, and no dataset", file=output, remedy="Name a file, or end the name in / for a dataset in it."
         )
-    check_format(Path(output), layout)
-    out = claim(Path(output), overwrite=overwrite, parts=["parts"], stdout=True)
+    path = made_here(output) if is_address(output) else Path(output)
+    check_format(path, layout)
+    out = claim(path, overwrite=overwrite, parts=["parts"], stdout=True)
     out.add([out.beside("report.json"), out.beside("rejected.tsv"), embeddings])
     return out
 

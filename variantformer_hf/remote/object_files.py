@@ -1,6 +1,8 @@
 """Files of a folder in an object store, each written by one request, which is there whole or not at all."""
 
+import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..addresses import is_web, shown
@@ -10,6 +12,8 @@ from .sources import persistently
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -35,21 +39,41 @@ class ObjectFiles:
         try:
             filesystem_of(self._address)
         except InputError as error:
-            raise _of_output(error) from error
+            raise _of_output(error, error.file) from error
 
     def __str__(self) -> str:
         return self._address
 
     def put(self, name: str, content: bytes) -> None:
         """See ``NamedFiles``."""
+        self._write(name, lambda store, path: store.pipe_file(path, content))
+
+    def put_file(self, name: str, source: Path) -> None:
+        """Put a file of this machine, of any size.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        size = source.stat().st_size
+
+        def send(store: "AbstractFileSystem", path: str) -> None:
+            store.put_file(str(source), path)
+            if store.info(path)["size"] != size:
+                raise OSError("not all of it arrived")
+
+        self._write(name, send)
+
+    def try_put(self, name: str) -> None:
+        """Write an empty file, and remove it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self.put(name, b"")
         try:
-            self._ask(lambda store, folder: store.pipe_file(f"{folder}/{name}", content))
-        except FileNotFoundError as error:
-            raise OutputError(
-                "there is no such bucket", file=self._address, remedy="Make it first, or name another."
-            ) from error
-        except InputError as error:
-            raise _of_output(error) from error
+            self.remove(name)
+        except InputError:
+            logger.warning("%s/%s is empty and cannot be removed: remove it where that is allowed", self, name)
 
     def read(self, name: str) -> bytes:
         """See ``NamedFiles``."""
@@ -85,6 +109,21 @@ class ObjectFiles:
     def remove_partial(self) -> None:
         """See ``NamedFiles``: an object store shows no part of a file."""
 
+    def _write(self, name: str, send: "Callable[[AbstractFileSystem, str], None]") -> None:
+        """Have the store take a file.
+
+        Raises:
+            OutputError: it does not.
+        """
+        try:
+            self._ask(lambda store, folder: send(store, f"{folder}/{name}"))
+        except FileNotFoundError as error:
+            raise OutputError(
+                "there is no such bucket", file=self._address, remedy="Make it first, or name another."
+            ) from error
+        except InputError as error:
+            raise _of_output(error, f"{self}/{name}") from error
+
     def _ask(self, what: "Callable[[AbstractFileSystem, str], Result]") -> Result:
         """Ask the store, again where that may help.
 
@@ -105,6 +144,7 @@ class ObjectFiles:
         return persistently(self._address, ask)
 
 
-def _of_output(error: InputError) -> OutputError:
+def _of_output(error: InputError, file: str | None) -> OutputError:
     problem = error.problem.replace("no permission to read it", "no permission to write here")
-    return OutputError(problem.replace("cannot be read", "cannot be written"), file=error.file, remedy=error.remedy)
+    remedy = (error.remedy or "").replace("start again: what was read is kept", "start the same command again")
+    return OutputError(problem.replace("cannot be read", "cannot be written"), file=file, remedy=remedy)
