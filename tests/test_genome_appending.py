@@ -1,5 +1,6 @@
 """People appended to a cohort: found by its name, and read as from their own file."""
 
+import multiprocessing
 import random
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,18 @@ import pytest
 from command_line import invoke
 from genome_files import write_fasta, write_vcf
 from random_variants import BCFTOOLS_MODES, random_genome, random_genotype, random_records
+from web_server import web_server
 
 from variantformer_hf.errors import AssemblyError, InputError, SampleError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, VariantTally
-from variantformer_hf.genome.appended_people import APPENDED, appended_to
+from variantformer_hf.genome.appended_people import Appended, append, appended_to, lists_of
 from variantformer_hf.genome.appending import people_in
 from variantformer_hf.genome.cohort_files import contents_of
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.store_layout import default_store
 from variantformer_hf.genome.variant_files import genotype_source
 from variantformer_hf.inference.people import open_people
+from variantformer_hf.remote import mirror
 
 CONTIGS = ("chr1", "chr2")
 
@@ -172,8 +175,86 @@ def test_who_cannot_be_appended_is_refused(tmp_path: Path) -> None:
         invoke("ingest", five, "--append-to", one)
     assert [each.samples for each in appended_to(one)] == [("D",)]
     assert not default_store(five).exists()
-    file = default_store(one) / APPENDED
-    for content in (b"", b"{}", file.read_bytes().replace(b'"D"', b'"E"')):
+    (file,) = lists_of(one).iterdir()
+    for content in (b"", b"{}", b"[]", file.read_bytes().replace(b'"D"', b'"E"')):
         file.write_bytes(content)
-        with pytest.raises(InputError, match=r"appended.json: is damaged, .* Remove it"):
+        with pytest.raises(InputError, match=rf"{file.name}: is damaged, .* Remove it, and append them again"):
             PersonalGenome(world.reference, one, "D")
+    file.unlink()
+    (default_store(one) / "appended.json").write_text("{}")
+    with pytest.raises(InputError, match=r"appended.json: is of an earlier version, .* Remove it, and append them"):
+        people_in(one)
+
+
+def _append_many(path: Path, batch: str) -> None:
+    for number in range(40):
+        append(path, Appended((f"{batch}{number}.vcf.gz",), (f"{batch}{number}",)))
+
+
+def test_nobody_is_lost_where_two_append_at_once(tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort.vcf.gz"
+    workers = [multiprocessing.get_context("fork").Process(target=_append_many, args=(cohort, each)) for each in "ab"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    found = [each.samples[0] for each in appended_to(cohort)]
+    assert sorted(found) == sorted(f"{batch}{number}" for batch in "ab" for number in range(40))
+    for batch in "ab":  # in the order in which they were appended
+        assert [name for name in found if name.startswith(batch)] == [f"{batch}{number}" for number in range(40)]
+    names = sorted(file.name for file in lists_of(cohort).iterdir())
+    _append_many(cohort, "a")
+    assert [each.samples[0] for each in appended_to(cohort)] == found
+    assert sorted(file.name for file in lists_of(cohort).iterdir()) == names
+
+
+def test_who_comes_to_be_in_two_files_is_nobody_until_it_is_said_who_is_meant(tmp_path: Path) -> None:
+    """The cohort's file is made anew with somebody who was appended; two append the same name at once."""
+    world = World(tmp_path, 5)
+    sites = world.sites()
+    one = world.write("one.vcf.gz", sites, world.calls(sites, 1), ["A"])
+    two = world.write("two.vcf.gz", sites, world.calls(sites, 2), ["B", "C"])
+    invoke("ingest", one)
+    invoke("ingest", two, "--append-to", one)
+    PersonalGenome(world.reference, one, "B").close()
+    world.write("one.vcf.gz", sites, world.calls(sites, 2), ["A", "B"])
+    (file,) = lists_of(one).iterdir()
+    for ask in (lambda: PersonalGenome(world.reference, one, "B"), lambda: people_in(one)):
+        with pytest.raises(
+            SampleError, match=rf"two.vcf.gz: has samples that .*one.vcf.gz has too: B\. .*remove .*{file}"
+        ):
+            ask()
+    for name in "AC":  # who is in one file alone can be read
+        PersonalGenome(world.reference, one, name).close()
+    world.write("one.vcf.gz", sites, world.calls(sites, 1), ["A"])
+    append(one, Appended((str(tmp_path / "three.vcf.gz"),), ("C", "D")))
+    for ask in (lambda: PersonalGenome(world.reference, one, "C"), lambda: people_in(one)):
+        with pytest.raises(SampleError, match=r"three.vcf.gz: has samples that .* has too: C\."):
+            ask()
+
+
+def test_people_at_a_signed_address_are_not_appended_and_its_secret_is_kept_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, 6)
+    sites = world.sites()
+    one = world.write("one.vcf.gz", sites, world.calls(sites, 1), ["A"])
+    two = world.write("two.vcf.gz", sites, world.calls(sites, 1), ["B"])
+    options = GenotypeOptions(on_ref_mismatch="skip-record")
+    expected = world.read(two, "B", options)
+    invoke("ingest", one)
+    with web_server() as web:
+        address = web.add(two)
+        web.queries = dict.fromkeys(web.files, "X-Amz-Signature=5ecret")
+        signed = f"{address}?X-Amz-Signature=5ecret"
+        with pytest.raises(InputError, match=rf"{address}: has more in its address than may be kept") as refused:
+            invoke("ingest", signed, "--append-to", one)
+        web.queries = {}
+        mirror._looked_at.clear()
+        invoke("ingest", address, "--append-to", one)
+        assert world.read(one, "B", options) == expected
+    assert "5ecret" not in str(refused.value) and "5ecret" not in caplog.text
+    assert people_in(one) == ("A", "B")
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or b"5ecret" not in file.read_bytes(), file

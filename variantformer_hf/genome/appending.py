@@ -1,13 +1,14 @@
 """Appending people to a cohort that has a store, and everybody who is then found by the cohort's name."""
 
 from ..addresses import as_given
-from ..errors import AssemblyError, InputError, SampleError
-from .appended_people import Appended, append, appended_to
+from ..errors import AssemblyError, InputError
+from ..remote.mirror import MirroredFile
+from .appended_people import Appended, append, appended_to, check_apart, check_found_apart
 from .cohort_files import Genotypes, GivenGenotypes
 from .store_layout import default_store
 from .variant_files import contig_key, genotype_source, open_files, paths_of
 
-_SHOWN = 3
+_REMEDY = "Append other people only, or rename them (bcftools reheader -s)."
 
 
 def people_in(given: GivenGenotypes) -> tuple[str, ...]:
@@ -21,8 +22,9 @@ def people_in(given: GivenGenotypes) -> tuple[str, ...]:
     file = open_files(source)
     file.close()
     people = dict.fromkeys(file.samples)
-    for each in appended_to(paths_of(source)[0]):
-        _check_others(source, tuple(people), each.paths[0], each.samples)
+    path = paths_of(source)[0]
+    for each in appended_to(path):
+        check_found_apart(path, source, people, each)
         people.update(dict.fromkeys(each.samples))
     return tuple(people)
 
@@ -31,10 +33,18 @@ def check_can_append(to: Genotypes, source: Genotypes) -> None:
     """Refuse to append the people of some files to others.
 
     Raises:
-        InputError: the others have no store.
+        InputError: the others have no store; a file is read by an address with secrets.
         SampleError: somebody is in both.
         AssemblyError: they are of another assembly.
     """
+    for path in paths_of(source):
+        if isinstance(path, MirroredFile) and path.is_signed:
+            raise InputError(
+                "has more in its address than may be kept (a query, a user or a password), so that it could not be "
+                "read again by the cohort's name",
+                file=path,
+                remedy="Download it, or append it by an address that is whole without: s3://, gs:// or a public one.",
+            )
     for path in paths_of(to):
         if not default_store(path).is_dir():
             raise InputError(
@@ -43,10 +53,10 @@ def check_can_append(to: Genotypes, source: Genotypes) -> None:
     old, new = open_files(to), open_files(source)
     old.close()
     new.close()
-    _check_others(to, old.samples, source, new.samples)
+    check_apart(to, old.samples, source, new.samples, _REMEDY)
     for each in appended_to(paths_of(to)[0]):
         if each.paths != _names_of(source):
-            _check_others(each.paths[0], each.samples, source, new.samples)
+            check_apart(each.paths[0], each.samples, source, new.samples, _REMEDY)
     lengths = {contig_key(name): (name, length) for name, length in old.contigs.items() if length is not None}
     for name, length in new.contigs.items():
         known, other = lengths.get(contig_key(name), (name, length))
@@ -75,15 +85,3 @@ def append_people(to: Genotypes, source: Genotypes) -> None:
 def _names_of(source: Genotypes) -> tuple[str, ...]:
     """By which the files are found from anywhere."""
     return tuple(as_given(path) if hasattr(path, "address") else str(path.resolve()) for path in paths_of(source))
-
-
-def _check_others(first: object, samples: tuple[str, ...], path: object, found: tuple[str, ...]) -> None:
-    """Refuse people who are in two files, one of which was appended to the other."""
-    both = [name for name in found if name in set(samples)]
-    if both:
-        more = f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else ""
-        raise SampleError(
-            f"has samples that {first} has too: {', '.join(both[:_SHOWN])}{more}",
-            file=path,
-            remedy="Append other people only, or rename them (bcftools reheader -s).",
-        )

@@ -1,12 +1,14 @@
 """Reading variants from one file or from several, a chromosome each or a piece of one, as if they were one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..errors import AssemblyError, ContigError, InputError, SampleError
-from .appended_people import appended_to
+from .appended_people import appended_to, check_found_apart
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, Piece
 from .cohort_rows import CohortRows, Reading
 from .cohort_source import CohortFile, cohort_source, whole_name
@@ -178,12 +180,35 @@ def open_files(
 
 
 def _with_person(source: Genotypes, sample: str | None) -> Genotypes:
-    """The files in which a person is, if the person was appended to a source."""
-    if sample is not None:
-        for each in appended_to(paths_of(source)[0]):
-            if sample in each.samples:
-                return _looked_over(each.paths)
-    return source
+    """The files in which a person is, if the person was appended to a source.
+
+    Raises:
+        SampleError: the source has the person by now too, or two were appended under one name.
+    """
+    path = paths_of(source)[0]
+    found = [each for each in appended_to(path) if sample in each.samples]
+    if sample is None or not found:
+        return source
+    alone = [replace(each, samples=(sample,)) for each in found]
+    check_found_apart(path, source, _own_samples(source), alone[0])
+    for other in alone[1:]:
+        check_found_apart(path, alone[0].paths[0], alone[0].samples, other)
+    return _looked_over(alone[0].paths)
+
+
+def _own_samples(source: Genotypes) -> tuple[str, ...]:
+    """Who is in the files themselves."""
+    if isinstance(source, CohortFiles):
+        return source.samples
+    status = Path(source).stat()
+    return _samples_of(source, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(8)
+def _samples_of(path: str | PathLike[str], _modified: int, _size: int) -> tuple[str, ...]:
+    file = cohort_source(path, all_samples=True)
+    file.close()
+    return file.samples
 
 
 @lru_cache(8)

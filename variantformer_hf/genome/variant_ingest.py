@@ -20,7 +20,6 @@ from ..files import writing
 from ..run_key import run_key
 from ..work import InProcess, Unit, check_all_done, run_units, unit_of
 from ..work.units import Engine
-from .appended_people import APPENDED
 from .checked_file import DamagedFileError
 from .cohort_rows import WHOLE_FILE, CohortRows, Reading
 from .cohort_source import call_source, read_by
@@ -223,12 +222,9 @@ def finish_store(plan: StorePlan) -> None:
         for path in set(new.iterdir()) - {new / file["file"] for file in files}:
             path.unlink()
         try:
-            with suppress(FileNotFoundError):
-                shutil.copy(plan.target / APPENDED, new / APPENDED)
             write_description(new, {**plan.description, "format": _format(plan, opened.values()), "files": files})
         except OSError:
-            for name in (DESCRIPTION, APPENDED):
-                (new / name).unlink(missing_ok=True)
+            (new / DESCRIPTION).unlink(missing_ok=True)
             new.rename(plan.work)
             raise
         _put(new, plan.target)

@@ -57,6 +57,11 @@ class MirroredFile(PosixPath):
         if PosixPath.__init__ is not object.__init__:  # from Python 3.12 on
             super().__init__(_place(given, stamp))  # type: ignore[call-arg]
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether more is needed to read the file than its address as it may be shown."""
+        return has_secrets(self._given)
+
     def with_segments(self, *segments: str | os.PathLike[str]) -> Path:
         """A path that is made of this one is that of a file on this machine."""
         return Path(*segments)
@@ -179,7 +184,7 @@ class _Mirror:
                 with file.open("ab") as opened:
                     if opened.tell() != size:
                         opened.truncate(size)
-            note = {"address": path.address, "signed": has_secrets(given), **_fields(self._stamp)}
+            note = {"address": path.address, "signed": path.is_signed, **_fields(self._stamp)}
             if not (path.parent / _SOURCE).is_file():
                 with whole_file(path.parent / _SOURCE) as partial:
                     partial.write_text(json.dumps(note))
