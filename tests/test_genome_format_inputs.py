@@ -31,6 +31,7 @@ from variantformer_hf.genome.doctor import diagnose
 from variantformer_hf.genome.edited import EditedGenome
 from variantformer_hf.genome.format_notes import say_losses, say_no_phase
 from variantformer_hf.genome.options import GenotypeOptions
+from variantformer_hf.genome.pgen_file import _with_dosages
 from variantformer_hf.genome.record_columns import Record
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variants import VariantFile
@@ -251,7 +252,7 @@ def test_what_cannot_be_read_is_one_line(name: str, tmp_path: Path, reference: R
 
 
 def test_chunks_of_calls_that_are_not_there_are_counted_and_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, reference: ReferenceGenome, caplog: pytest.LogCaptureFixture
 ) -> None:
     sites = [site(place, "N", "0/1", "0/0", "1/1") for place in range(20)]
     path = written("zarr", tmp_path / "given", sites)
@@ -260,6 +261,10 @@ def test_chunks_of_calls_that_are_not_there_are_counted_and_said(
     assert file.counts == {"absent_chunks": 1}
     assert "1 of 6 chunks of call_genotype are not there" in caplog.text
     assert [record.genotype for record in file.records("chr1", 0, 100)] == [(0, 1)] * 7 + [(0, 0)] * 7 + [(0, 1)] * 6
+    other = written("zarr", tmp_path / "other", [SITES[3]])
+    several = PersonalGenome(reference, [path, other], "A")
+    several.sequences([("chr1", 0, 31), ("chrX", 0, 31)])
+    assert [note["counts"] for note in several.formats] == [{"absent_chunks": 2}]  # of either one
 
 
 @pytest.mark.parametrize(
@@ -399,6 +404,83 @@ def test_a_store_of_a_bgen_is_used_only_by_the_probability_that_it_was_made_by(
     assert person.formats[0]["format"] == "BGEN"
 
 
+def test_a_store_of_a_bed_is_used_only_with_the_fasta_that_it_was_made_by(
+    tmp_path: Path, reference: ReferenceGenome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    path = written("bed", tmp_path / "given")
+    (tmp_path / "other").mkdir()
+    bases = GENOME[:2] + "A" + GENOME[3:]  # the first record's ALT is REF there
+    other = ReferenceGenome(RandomCohort({"chr1": bases, "chrX": GENOME}, SITES).fasta(tmp_path / "other"))
+    wanted = {each: PersonalGenome(each, path, "A").sequence("chr1", 0, 31) for each in (reference, other)}
+    assert wanted[reference][0:3] == wanted[other][0:3] == "ACR"
+    counts = {}
+    for mine, theirs in ((reference, other), (other, reference)):
+        build_store(path, reading=Reading(mine))
+        person = PersonalGenome(mine, path, "A")
+        assert person.records.is_ingested  # type: ignore[union-attr]
+        assert person.sequence("chr1", 0, 31) == wanted[mine]
+        counts[mine] = person.formats[0]["counts"]
+        person = PersonalGenome(theirs, path, "A")
+        assert not person.records.is_ingested  # type: ignore[union-attr]
+        assert person.sequence("chr1", 0, 31) == wanted[theirs]
+        assert f"{path}: its store was made by another FASTA, and is not used" in caplog.text
+        caplog.clear()
+    assert counts[other] == {**counts[reference], "turned": 1}
+    for each, is_there in ((other, True), (reference, False), (reference, True)):
+        assert ("is there already" in invoke("ingest", path, "--fasta", each.path)) == is_there
+    with pytest.raises(InputError, match="--fasta"):  # nothing says that the store goes with what is wanted
+        invoke("ingest", path)
+
+
+def test_dosages_of_a_pgen_are_left_aside_said_and_counted(
+    tmp_path: Path, reference: ReferenceGenome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pgenlib import PgenWriter
+
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    say_losses.cache_clear()
+    path = written("pgen", tmp_path / "given")
+    plain = PersonalGenome(reference, path, "A")
+    assert not any("dosages" in each for each in plain.formats[0]["does_not_hold"])
+    with PgenWriter(str(path).encode(), 3, len(SITES), False, dosage_present=True) as writer:
+        for values in ([0.9, 1.6, 2.0], [0.0, 1.0, 0.0], [1.2, 2.0, 1.0], [2.0, 1.0, 0.0]):
+            writer.append_dosages(np.array(values, dtype=np.float32))
+    file = opened(path)
+    hard = [record.genotype for record in file.records("chr1", 0, 100)]
+    assert hard == [(0, 1), (0, 0), (None, None)]  # 1.2 is no hard call
+    assert file.counts == {"dosages": 2}
+    person = PersonalGenome(reference, path, "A")
+    assert person.formats[0]["does_not_hold"][-1] == "dosages (hard calls are read)"
+    assert caplog.text.count("GQ, DP, dosages (hard calls are read)") == 1
+    assert "records with dosages, of which the hard calls are read: 2" in invoke("ingest", path)
+    stored = PersonalGenome(reference, path, "A").formats[0]
+    assert (stored["counts"], stored["does_not_hold"]) == ({"dosages": 2}, person.formats[0]["does_not_hold"])
+    said = [finding.message for finding in diagnose(reference.path, path, sample="A") if finding.check == "format"]
+    assert len(said) == 1 and "dosages (hard calls are read); of the sampled records: records with dosages" in said[0]
+    without = written("pgen", tmp_path / "without", [SITES[3]])
+    whole = written("pgen", tmp_path / "whole", SITES[:3])
+    with PgenWriter(str(whole).encode(), 3, 3, False, dosage_present=True) as writer:
+        writer.append_dosages_batch(np.full((3, 3), 0.9, dtype=np.float32))
+    several = PersonalGenome(reference, [without, whole], "A")
+    several.sequences([("chrX", 0, 31), ("chr1", 0, 31)])
+    (note,) = several.formats
+    assert note["counts"] == {"dosages": 3} and note["does_not_hold"][-1] == "dosages (hard calls are read)"
+
+
+@pytest.mark.parametrize(("n_records", "n_people"), [(1, 1), (70_000, 2), (131_072, 1)])
+def test_which_records_of_a_pgen_have_dosages_is_told_by_its_header(
+    n_records: int, n_people: int, tmp_path: Path
+) -> None:
+    from pgenlib import PgenWriter
+
+    path = tmp_path / "a.pgen"
+    has_dosage = np.random.default_rng(0).random(n_records) < 0.3
+    with PgenWriter(str(path).encode(), n_people, n_records, False, dosage_present=True) as writer:
+        writer.append_dosages_batch(np.where(has_dosage[:, None], 0.9, 1.0) * np.ones((1, n_people), np.float32))
+    assert (_with_dosages(path, 0, n_records) == has_dosage).all()
+
+
 def test_what_a_format_does_not_hold_is_said_once(
     tmp_path: Path, reference: ReferenceGenome, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -408,7 +490,7 @@ def test_what_a_format_does_not_hold_is_said_once(
     for sample in PEOPLE:
         PersonalGenome(reference, path, sample, GenotypeOptions(mode="haplotype1"))
     said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert sum("does not hold: phase" in message for message in said) == 1
+    assert sum("is read without: phase" in message for message in said) == 1
     assert sum("has no phase: haplotype1 reads heterozygous calls" in message for message in said) == 1
 
 

@@ -25,6 +25,7 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome, whole_files
 from variantformer_hf.genome.cohort_rows import Reading
 from variantformer_hf.genome.cohort_source import cohort_source
+from variantformer_hf.genome.format_notes import say_losses
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.remote import mirror, sources
@@ -77,10 +78,14 @@ def test_a_set_elsewhere_reads_as_on_a_disk_and_is_fetched_once(
     web.add(*files)
     address = f"{web.url}/{path.name}"
     wanted = sequences(reference, path)
+    say_losses.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert sequences(reference, address) == wanted
     said = [each.getMessage() for each in caplog.records if "is read as a whole" in each.getMessage()]
     assert len(said) == 1 and address in said[0] and "MB" in said[0]
+    kept = str(tmp_path / "cache")
+    assert not [each.getMessage() for each in caplog.records if kept in each.getMessage().replace(said[0], "")]
+    assert any(each.getMessage().startswith(f"{address}: a ") for each in caplog.records)
     forget()
     web.forget()
     assert sequences(reference, address) == wanted

@@ -16,6 +16,7 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
+from ..addresses import as_given
 from ..errors import InputError, SampleError
 from ..named_files import LocalFiles
 from .store_layout import default_store
@@ -59,7 +60,9 @@ def appended_to(path: Path) -> list[Appended]:
     """
     earlier = default_store(path) / _EARLIER
     if earlier.is_file():
-        raise InputError(f"is of an earlier version, and says who was appended to {path}", file=earlier, remedy=_AGAIN)
+        raise InputError(
+            f"is of an earlier version, and says who was appended to {as_given(path)}", file=earlier, remedy=_AGAIN
+        )
     found = []
     for file in lists_of(path).glob("*.json"):
         status = file.stat()
@@ -97,7 +100,7 @@ def check_apart(first: object, samples: Iterable[str], path: object, found: tupl
     if both:
         more = f" and {len(both) - _SHOWN} more" if len(both) > _SHOWN else ""
         raise SampleError(
-            f"has samples that {first} has too: {', '.join(both[:_SHOWN])}{more}", file=path, remedy=remedy
+            f"has samples that {as_given(first)} has too: {', '.join(both[:_SHOWN])}{more}", file=path, remedy=remedy
         )
 
 
@@ -117,7 +120,7 @@ def _read(file: Path, of: Path, _modified: int, _size: int) -> tuple[int, Append
             return int(said["at"]), Appended(tuple(said["paths"]), tuple(said["samples"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass
-    raise InputError(f"is damaged, which says who was appended to {of}", file=file, remedy=_AGAIN)
+    raise InputError(f"is damaged, which says who was appended to {as_given(of)}", file=file, remedy=_AGAIN)
 
 
 def _checksum(said: dict[str, Any]) -> str:

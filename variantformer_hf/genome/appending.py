@@ -48,7 +48,9 @@ def check_can_append(to: Genotypes, source: Genotypes) -> None:
     for path in paths_of(to):
         if not default_store(path).is_dir():
             raise InputError(
-                "has no store, to which others could be appended", file=path, remedy=f"variantformer ingest {path}"
+                "has no store, to which others could be appended",
+                file=path,
+                remedy=f"variantformer ingest {as_given(path)}",
             )
     old, new = open_files(to), open_files(source)
     old.close()
@@ -62,7 +64,7 @@ def check_can_append(to: Genotypes, source: Genotypes) -> None:
         known, other = lengths.get(contig_key(name), (name, length))
         if None not in (length, other) and length != other:
             raise AssemblyError(
-                f"its header gives {name} {length} bases, that of {to} gives {known} {other}",
+                f"its header gives {name} {length} bases, that of {as_given(to)} gives {known} {other}",
                 file=source,
                 remedy="Append people of the same assembly, or lift them over.",
             )

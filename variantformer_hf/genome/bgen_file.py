@@ -72,7 +72,7 @@ class BgenFile(CohortRows):
                 f"has {header.nvariants} records of {header.nsamples} samples, and its index and .sample file tell of "
                 f"{self._n_rows} of {len(samples)}",
                 file=file,
-                remedy=f"Index it anew: bgenix -g {file} -index -clobber; or give its own .sample file.",
+                remedy=f"Index it anew: bgenix -g {as_given(file)} -index -clobber; or give its own .sample file.",
             )
         self.index_is_older = index.stat().st_mtime + 1 < file.stat().st_mtime
         self._least = (reading or Reading()).least_probability
@@ -210,8 +210,9 @@ def _check_layout(path: Path) -> None:
         raise InputError(
             "is a BGEN 1.1, which knows neither phase nor more than two alleles, and is not read",
             file=path,
-            remedy=f"Write it anew: plink2 --bgen {path} ref-first --sample {path.with_suffix('.sample').name} "
-            "--export bgen-1.2 ref-first --out calls && bgenix -g calls.bgen -index",
+            remedy=f"Write it anew: plink2 --bgen {as_given(path)} ref-first --sample "
+            f"{path.with_suffix('.sample').name} --export bgen-1.2 ref-first --out calls && "
+            "bgenix -g calls.bgen -index",
         )
 
 

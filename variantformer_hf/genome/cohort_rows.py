@@ -81,9 +81,9 @@ class CohortRows(ABC):
         SampleError: two samples share a name; the sample is not there, or none is named where there are several.
     """
 
-    # What people call the format, and what of a VCF it does not hold.
+    # What people call the format, and what of a VCF it does not hold, or is not read of this file.
     format: ClassVar[str]
-    loses: ClassVar[tuple[str, ...]]
+    loses: tuple[str, ...]
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from .bed_file import BedFile
@@ -11,6 +12,7 @@ from .call_blocks import CallSource
 from .cohort_rows import CohortRows, Reading
 from .local_files import located
 from .pgen_file import PgenFile
+from .provenance import content_of
 from .variant_file_kind import FileKind, kind_of
 from .variants import VariantFile
 from .vcf_blocks import VcfBlocks
@@ -72,9 +74,14 @@ def call_source(path: str | PathLike[str], *, text_at_once: int, reading: Readin
     return VcfBlocks(path, text_at_once=text_at_once)
 
 
-def read_by(path: str | PathLike[str], reading: Reading | None) -> dict[str, float]:
-    """What of a reading the calls of a file depend on, for a store of them to say."""
-    return {"least_probability": (reading or Reading()).least_probability} if kind_of(path) == FileKind.BGEN else {}
+def read_by(path: str | PathLike[str], reading: Reading | None) -> dict[str, Any]:
+    """What of a reading the calls of a file depend on, for a store of them to say: ready for JSON."""
+    kind, reading = kind_of(path), reading or Reading()
+    if kind == FileKind.BGEN:
+        return {"least_probability": reading.least_probability}
+    if kind == FileKind.BED:
+        return {"fasta": None if reading.reference is None else content_of(reading.reference.path)}
+    return {}
 
 
 def whole_name(path: Path) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
 
+from ..addresses import as_given
 from ..errors import ContigError
 
 logger = logging.getLogger(__name__)
@@ -106,13 +107,13 @@ def map_contigs(
     for found, names in origins.items():
         if len(names) > 1:
             raise ContigError(
-                f"{' and '.join(sorted(names))} would both be {found} in {available_file}",
+                f"{' and '.join(sorted(names))} would both be {found} in {as_given(available_file)}",
                 file=wanted_file,
                 remedy="Keep one of the two spellings in the file.",
             )
     if renamed and announce:
         first = sorted(renamed)[0]
-        _announce(str(wanted_file), str(available_file), first, mapped[first], len(renamed))
+        _announce(as_given(wanted_file), as_given(available_file), first, mapped[first], len(renamed))
     return mapped
 
 

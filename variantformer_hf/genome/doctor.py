@@ -231,7 +231,7 @@ def _formats(file: CohortFile | VariantFiles) -> list[Finding]:
     findings = []
     for note in formats_of(file):
         met = counted(note)
-        message = f"{note['format']}: does not hold {', '.join(note['does_not_hold'])}"
+        message = f"{note['format']}: read without {', '.join(note['does_not_hold'])}"
         if met:
             message += f"; of the sampled records: {'; '.join(met)}"
         is_doubtful = bool(note["counts"].keys() & {"not_in_fasta", "absent_chunks"})

@@ -42,7 +42,7 @@ def named_files(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> t
         if real in found:
             same = found[real]
             raise InputError(
-                "is given twice" if same == path else f"is given twice, once as {same}",
+                "is given twice" if same == path else f"is given twice, once as {as_given(same)}",
                 file=path,
                 remedy="Name each file once; a glob or pattern names all that it matches.",
             )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..addresses import as_given
 from ..errors import AssemblyError, ContigError, InputError
 from .cohort_files import CohortFiles
 from .contigs import identify_assembly, map_contigs
@@ -47,9 +48,9 @@ class PersonRecords:
         self.path: Path | CohortFiles = file.path
         self.sample = file.sample
         for each in self.formats:
-            say_losses(str(self.path), each["format"], tuple(each["does_not_hold"]))
+            say_losses(as_given(self.path), each["format"], tuple(each["does_not_hold"]))
         if self.sample is None:
-            logger.warning("%s has no samples: the first ALT of every record is applied", self.path)
+            logger.warning("%s has no samples: the first ALT of every record is applied", as_given(self.path))
 
     @property
     def is_ingested(self) -> bool:
@@ -101,14 +102,14 @@ def _matched_contigs(reference: ReferenceGenome, variants: OpenedGenotypes) -> d
     theirs, ours = identify_assembly(dict.fromkeys(variants.contigs, 0)), identify_assembly(reference.contigs)
     if variants.contigs and not mapped and theirs is not None and theirs != ours:
         raise AssemblyError(
-            f"its contigs ({next(iter(variants.contigs))}, ...) are of {theirs}, {reference.path} is "
+            f"its contigs ({next(iter(variants.contigs))}, ...) are of {theirs}, {as_given(reference.path)} is "
             f"{ours or 'of another assembly'}",
             file=variants.path,
             remedy="Give the FASTA that the variants were called on, or lift them over.",
         )
     if variants.contigs and not mapped:
         raise ContigError(
-            f"shares no contig with {reference.path}: it has {', '.join(list(variants.contigs)[:3])}, "
+            f"shares no contig with {as_given(reference.path)}: it has {', '.join(list(variants.contigs)[:3])}, "
             f"the FASTA has {', '.join(list(reference.contigs)[:3])}",
             file=variants.path,
             remedy="Rename the contigs (bcftools annotate --rename-chrs), or give the FASTA it was called on.",
@@ -122,7 +123,7 @@ def _matched_contigs(reference: ReferenceGenome, variants: OpenedGenotypes) -> d
             ]
             raise AssemblyError(
                 f"its header gives {found} {length} bases (assembly: {assemblies[0]}), "
-                f"{reference.path} has {reference.contigs[name]} (assembly: {assemblies[1]})",
+                f"{as_given(reference.path)} has {reference.contigs[name]} (assembly: {assemblies[1]})",
                 file=variants.path.headers[found] if isinstance(variants.path, CohortFiles) else variants.path,
                 remedy="Give the FASTA that the variants were called on, or lift them over.",
             )

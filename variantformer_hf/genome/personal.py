@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..addresses import as_given
 from ..errors import InputError, ReferenceMismatchError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, contents_of, file_with
 from .cohort_rows import Reading
@@ -75,7 +76,7 @@ class PersonalGenome:
             if options.mode.startswith("haplotype"):
                 for each in self.records.formats:
                     if "phase" in each["does_not_hold"]:
-                        say_no_phase(str(self.path), each["format"], options.mode)
+                        say_no_phase(as_given(self.path), each["format"], options.mode)
             self.sample = self.records.sample or _first(self.records.path).name.partition(".")[0]
         else:
             self.records = variants

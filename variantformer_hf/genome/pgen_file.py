@@ -16,9 +16,19 @@ from .plink_names import plink_contig, read_people
 from .record_columns import MISSING
 from .sites import ContigSites, Sites, SiteTable, by_contig
 
+# What a file that has some is read without.
+DOSAGES = "dosages (hard calls are read)"
+# Of a PGEN's header: its length without tables, records whose types stand together, and bits of a type.
+_HEADER, _BLOCK, _HAS_DOSAGES = 12, 1 << 16, 0x60
+# How records are stored: each as it is, with tables of their types; all with dosages.
+_VARIABLE, _ALL_WITH_DOSAGES = 0x10, (0x03, 0x04)
+
 
 class PgenFile(CohortRows):
     """One sample, or all, of a PLINK 2 data set; see ``CohortRows``.
+
+    Hard calls are read. Of a file with dosages ``loses`` says that these are left aside, and ``counts`` of how many
+    records.
 
     Args:
         path: of the .pgen.
@@ -48,6 +58,9 @@ class PgenFile(CohortRows):
         self._table, self._offsets = table, offsets
         self._pgen = self._open(pgenlib, psam, pvar)
         self._subset: list[int] | None = None
+        self._with_dosages = _with_dosages(file, file.stat().st_mtime_ns, file.stat().st_size)
+        if self._with_dosages.any():
+            self.loses = (*self.loses, DOSAGES)
 
     def _open(self, pgenlib: Any, psam: Path, pvar: Path) -> Any:
         with self.path.open("rb") as file:
@@ -92,6 +105,8 @@ class PgenFile(CohortRows):
                 record=chrom,
                 remedy="Fetch it again.",
             ) from error
+        if self._with_dosages.any():
+            self.note("dosages", rows, self._with_dosages[rows])
         found = np.where(alleles < 0, MISSING, np.minimum(alleles, 127)).astype(np.int8)
         return Calls(found.reshape(len(rows), len(samples), 2), phased)
 
@@ -109,6 +124,25 @@ def _read(
     names = [plink_contig(name) for name in table.contigs]
     offsets = np.concatenate([[0], np.cumsum(table.n_alleles())]).astype(np.uintp)
     return table, contigs, by_contig(names, table.code, table.position, table.lengths()), offsets
+
+
+@lru_cache(maxsize=4)
+def _with_dosages(path: Path, modified: int, size: int) -> np.ndarray:
+    """Which records have dosages, (n,) bool, as the header of a whole PGEN says: pgenlib does not tell."""
+    with path.open("rb") as file:
+        head = file.read(_HEADER)
+        n = int.from_bytes(head[3:7], "little")
+        has_dosages = np.full(n, head[2] in _ALL_WITH_DOSAGES)
+        kind, allele_bytes, provisional = head[-1] & 15, head[-1] >> 4 & 3, head[-1] >> 6
+        if head[2] != _VARIABLE or not 4 <= kind < 8:  # records of other kinds have no such types
+            return has_dosages
+        file.seek(8 * -(-n // _BLOCK), 1)
+        for first in range(0, n, _BLOCK):
+            some = has_dosages[first : first + _BLOCK]
+            types = np.frombuffer(file.read(len(some)), dtype=np.uint8)
+            some[: len(types)] = types & _HAS_DOSAGES > 0
+            file.seek(len(some) * (kind - 3 + allele_bytes) + (-(-len(some) // 8) if provisional == 3 else 0), 1)
+    return has_dosages
 
 
 def _said(error: RuntimeError) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 
+from ..addresses import as_given
 from ..errors import InputError, SymbolicAlleleError
 from .cohort_files import Genotypes, file_with
 from .consensus import Edit, Outcome, chosen_edit, is_reference_block, is_snp_record, is_symbolic
@@ -151,7 +152,7 @@ class RecordRules:
             logger.warning(
                 "%s: %s:%d: the sample %s has a call of %d alleles on an autosome; such calls are read by the rules of "
                 "their mode, and counted (calls_not_diploid in the report)",
-                file_with(self._file, chrom, record.position),
+                as_given(file_with(self._file, chrom, record.position)),
                 chrom,
                 record.position + 1,
                 self._sample,

@@ -9,6 +9,7 @@ from types import TracebackType
 import numpy as np
 import pysam
 
+from ..addresses import as_given
 from ..errors import ContigError, InputError, MissingIndexError
 from ..remote.mirror import MirroredFile
 from .fasta_bytes import FastaBytes, fetch_head
@@ -115,7 +116,7 @@ class ReferenceGenome:
             "the file does not hold what its index says: it is damaged or cut short, or the index is another file's",
             file=self.path,
             record=f"{chrom}:{start + 1}-{end}",
-            remedy=f"Fetch the file again, or remove its index and make it anew: samtools faidx {self.path}",
+            remedy=f"Fetch the file again, or remove its index and make it anew: samtools faidx {as_given(self.path)}",
         )
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from os import PathLike
 from pathlib import Path
 
+from ..addresses import as_given
 from ..errors import InputError, MissingIndexError
 from ..remote.mirror import MirroredFile
 from ..remote.mirrored_folder import ZARR_FILES
@@ -106,7 +107,7 @@ def is_bcf(path: Path) -> bool:
             raise InputError(
                 "is compressed with gzip, which cannot be read by region",
                 file=path,
-                remedy=f"Compress it with bgzip and index it: gunzip -c {path} | bgzip > calls.vcf.gz && "
+                remedy=f"Compress it with bgzip and index it: gunzip -c {as_given(path)} | bgzip > calls.vcf.gz && "
                 "tabix -p vcf calls.vcf.gz",
             )
         return False
@@ -114,10 +115,11 @@ def is_bcf(path: Path) -> bool:
         raise InputError(
             "is a BCF that is not compressed, which cannot be read by region",
             file=path,
-            remedy=f"Compress and index it: bcftools view -Ob -o calls.bcf {path} && bcftools index calls.bcf",
+            remedy=f"Compress and index it: bcftools view -Ob -o calls.bcf {as_given(path)} && "
+            "bcftools index calls.bcf",
         )
     _refuse_foreign(path, head)
-    remedy = f"Compress and index it: bgzip {path} && tabix -p vcf {path}.gz"
+    remedy = f"Compress and index it: bgzip {as_given(path)} && tabix -p vcf {as_given(path)}.gz"
     raise MissingIndexError("is not compressed, and has no index", file=path, remedy=remedy)
 
 
@@ -131,7 +133,7 @@ def index_of(path: Path, *, is_bcf: bool) -> Path:
         index = Path(f"{path}{suffix}")
         if index.is_file():
             return index
-    command = f"bcftools index {path}" if is_bcf else f"tabix -p vcf {path}"
+    command = f"bcftools index {as_given(path)}" if is_bcf else f"tabix -p vcf {as_given(path)}"
     raise MissingIndexError(
         "has no index (.tbi or .csi)",
         file=path,

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..addresses import as_given
 from ..errors import AssemblyError, ContigError, InputError, SampleError
 from .appended_people import appended_to, check_found_apart
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes, Piece
@@ -240,7 +241,7 @@ def look_over(paths: Sequence[Path]) -> CohortFiles:
         file = cohort_source(path, all_samples=True)
         try:
             samples[path], headers[path], indexed[path] = file.samples, file.contigs, file.indexed_contigs
-            formats += formats_of(file)
+            formats += [{**note, "counts": {}} for note in formats_of(file)]  # counted when they are read
             if file.index_is_older:
                 older.append(path)
         finally:
@@ -265,13 +266,13 @@ def _check_samples(first: Path, wanted: tuple[str, ...], path: Path, found: tupl
     if set(wanted) == set(found):
         return
     others = []
-    for who, mine, theirs in (("only it has", found, wanted), (f"only {first} has", wanted, found)):
+    for who, mine, theirs in (("only it has", found, wanted), (f"only {as_given(first)} has", wanted, found)):
         names = [name for name in mine if name not in set(theirs)]
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             others.append(f"{who} {', '.join(names[:_SHOWN])}{more}")
     raise SampleError(
-        f"has other samples than {first}: {'; '.join(others)}",
+        f"has other samples than {as_given(first)}: {'; '.join(others)}",
         file=path,
         remedy="Files that are read together hold the same people (bcftools view -S picks them), in any order.",
     )
@@ -289,7 +290,7 @@ def _joined_headers(
             known = contigs.get(name)
             if None not in (known, length) and known != length:
                 raise AssemblyError(
-                    f"its header gives {name} {length} bases, that of {given_by[name]} {known}",
+                    f"its header gives {name} {length} bases, that of {as_given(given_by[name])} {known}",
                     file=path,
                     remedy="Give files of one assembly, or lift them over.",
                 )
@@ -301,7 +302,7 @@ def _joined_headers(
     if len(assemblies) > 1:
         (one, first), (other, path), *_ = assemblies.items()
         raise AssemblyError(
-            f"its contigs are of {other}, those of {first} of {one}",
+            f"its contigs are of {other}, those of {as_given(first)} of {one}",
             file=path,
             remedy="Give files of one assembly, or lift them over.",
         )
@@ -316,7 +317,7 @@ def _check_spellings(headers: dict[Path, dict[str, int | None]], holders: dict[s
             other = spelled[path].get(contig_key(name))
             if other is not None and name not in header:
                 raise ContigError(
-                    f"calls {other} what {files[0]} calls {name}",
+                    f"calls {other} what {as_given(files[0])} calls {name}",
                     file=path,
                     remedy="Give the files one way of naming contigs: bcftools annotate --rename-chrs.",
                 )
@@ -380,7 +381,7 @@ def _end_before(path: Path, chrom: str, following: int, after: Path) -> int:
 
 def _shared(path: Path, chrom: str, position: int, after: Path) -> InputError:
     return InputError(
-        f"has records of the same stretch of {chrom} as {after}, where that begins",
+        f"has records of the same stretch of {chrom} as {as_given(after)}, where that begins",
         file=path,
         record=f"{chrom}:{position + 1}",
         remedy="Each record may be in one file only: leave one out, or join them (bcftools concat -a -D).",

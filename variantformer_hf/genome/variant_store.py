@@ -36,10 +36,12 @@ from .store_layout import (
     source_of,
 )
 from .store_sites import Sites
-from .variant_file_kind import kind_of
+from .variant_file_kind import FileKind, kind_of
 
 logger = logging.getLogger(__name__)
 
+# What a store was made by.
+_READ_BY = {FileKind.BGEN: "--min-probability", FileKind.BED: "FASTA"}
 # Blocks of which one person's calls are kept decoded: a stretch lies in few, and the next one mostly in the same.
 _BLOCKS_KEPT = 4
 
@@ -252,7 +254,8 @@ def open_variants(
         reading: how genotypes are read that are no plain calls; a store was made by what held then.
     """
     folder = default_store(path)
-    if folder.is_dir() and kind_of(path):
+    if folder.is_dir():
+        kind = kind_of(path)
         if needs_quality:
             logger.info("%s: its store has no GQ and no DP, the file itself is read", as_given(path))
         else:
@@ -262,7 +265,7 @@ def open_variants(
                 if description["source"] != source_of(Path(path)):
                     problem = f"{as_given(path)} has changed since `variantformer ingest`, and its store is not used."
                 elif description["read_by"] != read_by(path, reading):
-                    problem = f"{folder}: was made by another --min-probability, and is not used."
+                    problem = f"{as_given(path)}: its store was made by another {_READ_BY[kind]}, and is not used."
                 elif description.get("is_part") and sample not in description["samples"]:
                     problem, say = f"{as_given(path)}: its store holds other people of it.", logger.info
                 else:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..addresses import as_given
 from ..errors import InputError
 from .cohort_rows import NO_ALLELE, Calls, CohortRows, Reading
 from .local_files import local_file
@@ -224,7 +225,7 @@ def _read(
         logger.warning(
             "%s: %d of %d chunks of call_genotype are not there, and read as 0/0: so they are written where nobody "
             "carries anything, and so it looks where files were lost",
-            path,
+            as_given(path),
             expected - there,
             expected,
         )
