@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,15 @@ def test_a_store_of_some_people_is_theirs_and_grows(tmp_path: Path, monkeypatch:
     assert "there already" in run("ingest", vcf, "--sample", "P5").stderr
     assert run("ingest", vcf, "--sample", "P5", "--overwrite").returncode == 0
     assert held() == ["P5"]
+
+
+def test_names_may_come_through_a_pipe_of_the_shell(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"A\nB\n")
+    os.close(writing)
+    assert read_sample_names(f"/dev/fd/{reading}") == ["A", "B"]
+    assert read_sample_names(f"/dev/fd/{reading}") == ["A", "B"]
+    os.close(reading)
+    os.mkfifo(tmp_path / "names")
+    with pytest.raises(InputError, match=r"names: is a pipe\. Write it to a file"):
+        read_sample_names(tmp_path / "names")

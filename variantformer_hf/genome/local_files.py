@@ -1,6 +1,9 @@
 """Files that are read by region: on a disk, or elsewhere where that can be; what else is given is told by its kind."""
 
+import shutil
 import stat
+import tempfile
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
@@ -57,20 +60,46 @@ def located(path: str | PathLike[str]) -> str | PathLike[str]:
 
 
 def whole(path: str | PathLike[str]) -> Path:
-    """The path of a file that is read from its beginning to its end; of one elsewhere its mirror, all of it fetched.
+    """The path of a file that is read from its beginning to its end; of one elsewhere its mirror, all of it fetched;
+    of a shell's pipe (``<(cut -f1 people.tsv)``) a copy, for it can be read only once.
 
     Args:
-        path: as the user gave it, or a mirror's; of a file on this machine nothing is looked at.
+        path: as the user gave it, or a mirror's.
 
     Raises:
-        InputError: it is an address, and cannot be read.
+        InputError: it is an address, and cannot be read; or a pipe with a name.
     """
     from ..remote.mirror import mirror_at, mirrored
 
     mirror = mirrored(whole_address(str(path))) if is_address(str(path)) else mirror_at(path)
     if mirror is not None:
         mirror.fetch()
-    return mirror or Path(path)
+        return mirror
+    try:
+        is_pipe = stat.S_ISFIFO(Path(path).stat().st_mode)
+    except (OSError, ValueError):  # said by who opens it
+        is_pipe = False
+    return _copied(str(path)) if is_pipe else Path(path)
+
+
+@cache
+def _copied(pipe: str) -> Path:
+    """A copy of what comes through a pipe of the shell, which goes with this process."""
+    if not pipe.startswith(_STREAMS):  # what comes through it another time is another list
+        raise InputError("is a pipe", file=pipe, remedy="Write it to a file.")
+    folder = Path(_copies().name)
+    copy = folder / str(len(list(folder.iterdir())))
+    try:
+        with Path(pipe).open("rb") as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=pipe) from error
+    return copy
+
+
+@cache
+def _copies() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="variantformer-")
 
 
 def _stream(text: str, kind: str) -> InputError:
