@@ -7,7 +7,10 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow.dataset
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
@@ -16,10 +19,11 @@ from command_line import invoke, run
 from fsspec.implementations.memory import MemoryFileSystem
 from object_store import BUCKET, ObjectStore, clear_clients, failing_proxy, object_store
 from s3fs import S3FileSystem
-from small_cohort import SmallCohort
+from small_cohort import DONORS, SmallCohort
 from small_model import SmallWorld
 from split_files import split_vcf
 
+from variantformer_hf import ExpressionPredictor, PredictionDataset
 from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.genome import PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.cohort_source import cohort_source
@@ -27,9 +31,15 @@ from variantformer_hf.genome.file_patterns import named_files as named_genotypes
 from variantformer_hf.genome.provenance import fingerprint
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variants import VariantFile
+from variantformer_hf.inference.predicted import PredictedUnit
+from variantformer_hf.inference.run import PredictionRun
+from variantformer_hf.inference.run_contents import Layout
+from variantformer_hf.inference.run_limits import RunLimits
+from variantformer_hf.inference.run_plan import PeopleGenes
 from variantformer_hf.named_files import named_files
 from variantformer_hf.remote import mirror, mirrored_folder, sources
 from variantformer_hf.remote.fsspec_source import FsspecSource
+from variantformer_hf.remote.object_files import ObjectFiles
 from variantformer_hf.remote.object_store import _S3_OPTIONS, filesystem_of
 from variantformer_hf.remote.sources import forbidden
 
@@ -94,6 +104,75 @@ def test_a_dataset_in_a_bucket_is_that_on_a_disk_and_is_gone_on_with(
         invoke("predict", model, *asked, "--mode", "alt", "-o", f"{place}/")
 
 
+@pytest.mark.parametrize("layout", ["parquet", "zarr"])
+def test_of_two_runs_at_once_the_files_that_came_first_stay_and_the_dataset_is_whole(
+    store: ObjectStore, world: SmallWorld, cohort: SmallCohort, monkeypatch: pytest.MonkeyPatch, layout: Layout
+) -> None:
+    """Another machine, whose numbers differ in their last digits, begins and ends between two files of a unit."""
+    place, columns = f"s3://{BUCKET}/at-once-{layout}", ["sample", "gene_id", "tissue"]
+    values, noise, n_notes = {}, [0.0], [0]
+    predict, put_once = PredictionRun.predict, ObjectFiles.put_once
+
+    def noisy(of_run: PredictionRun, unit: PeopleGenes) -> PredictedUnit:
+        done = predict(of_run, unit)
+        np.add(done.predictions.values, noise[0], out=done.predictions.values)
+        return done
+
+    def write() -> pd.DataFrame:
+        predictor = ExpressionPredictor(world.predictor.model, limits=RunLimits(unit_genes=2, people=2))
+        people = list(DONORS[:4])
+        dataset = predictor.write_dataset(place, world.reference.path, cohort.vcf, samples=people, layout=layout)
+        return dataset.to_pandas()
+
+    def watched(files: ObjectFiles, name: str, content: bytes) -> bytes:
+        if name.startswith("_units/"):
+            n_notes[0] += 1
+            if n_notes[0] == 2:
+                noise[0] = 1e-3
+                values["other"] = write()
+                assert n_notes[0] > 2
+                noise[0] = 0.0
+        return put_once(files, name, content)
+
+    monkeypatch.setattr(PredictionRun, "predict", noisy)
+    monkeypatch.setattr(ObjectFiles, "put_once", watched)
+    values["first"] = write()
+    pd.testing.assert_frame_equal(values["first"], values["other"])
+    alone = world.predictor.run(world.reference.path, cohort.vcf, samples=list(DONORS[:4])).table
+    both = alone.merge(values["first"], on=columns, suffixes=("", "_at_once"))
+    noisy_rows = np.isclose(both["log1p_tpm_at_once"] - both["log1p_tpm"], 1e-3, atol=1e-5)
+    assert len(both) == len(alone) and 0 < noisy_rows.sum() < len(both)
+    np.testing.assert_allclose(both["log1p_tpm_at_once"] - 1e-3 * noisy_rows, both["log1p_tpm"], atol=1e-5)
+    n_before = n_notes[0]
+    pd.testing.assert_frame_equal(write(), values["first"])  # every file is the one that its notes name
+    assert n_notes[0] == n_before
+
+
+def test_two_runs_that_begin_at_once_are_cut_alike_or_refused(
+    store: ObjectStore, world: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_once = ObjectFiles.put_once
+    others: list[Callable[[], object]] = []
+
+    def watched(files: ObjectFiles, name: str, content: bytes) -> bytes:
+        if others:
+            others.pop()()
+        return put_once(files, name, content)
+
+    monkeypatch.setattr(ObjectFiles, "put_once", watched)
+
+    def write(unit_genes: int, place: str, **options: Any) -> PredictionDataset:
+        predictor = ExpressionPredictor(world.predictor.model, limits=RunLimits(unit_genes=unit_genes))
+        return predictor.write_dataset(f"s3://{BUCKET}/{place}", world.reference.path, **options)
+
+    others.append(lambda: write(1, "begun"))
+    assert len(write(2, "begun").to_pandas()) == 6
+    assert len(store.keys("begun/_units/")) == 2
+    others.append(lambda: write(1, "refused", genes=["PLUS"]))
+    with pytest.raises(InputError, match="another run began here in this moment"):
+        write(1, "refused")
+
+
 def test_a_folder_of_zarr_in_a_bucket_reads_as_on_a_disk_and_is_fetched_once(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +226,9 @@ def test_a_folder_of_zarr_in_a_bucket_reads_as_on_a_disk_and_is_fetched_once(
     assert sequences(address) == wanted and len(n_read) == 1
 
 
-def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(store: ObjectStore) -> None:
+def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = pickle.loads(pickle.dumps(named_files(f"s3://{BUCKET}/named/new/")))
     assert str(files) == f"s3://{BUCKET}/named/new"
     assert list(files.names()) == []
@@ -157,6 +238,12 @@ def test_what_is_put_into_a_bucket_is_found_by_its_name_until_it_is_removed(stor
     files.put("a/b.txt", b"one")
     files.put("a/b.txt", b"two")
     files.put("c", b"")
+    assert files.put_once("once", b"first") == b"first"
+    assert files.put_once("once", b"second") == files.read("once") == b"first"
+    monkeypatch.setattr(ObjectFiles, "has", lambda *_: False)  # it came behind the question
+    assert files.put_once("once", b"third") == b"first"
+    monkeypatch.undo()
+    files.remove("once")
     store.client.put_object(Bucket=BUCKET, Key="named/newer", Body=b"of another")
     assert files.read("a/b.txt") == b"two"
     assert sorted(files.names()) == ["a/b.txt", "c"]

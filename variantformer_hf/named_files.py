@@ -2,7 +2,7 @@
 
 What it writes it writes whole: a file is there with all its bytes, or not at all. Nothing is appended, nothing is
 renamed by others, and no file is opened for longer than one call, so that an object store can be such a place: it needs
-a class with the six methods of :class:`NamedFiles`, and a line in :func:`named_files`.
+a class with the methods of :class:`NamedFiles`, and a line in :func:`named_files`.
 """
 
 import uuid
@@ -24,6 +24,16 @@ class NamedFiles(Protocol):
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all; one of this name is replaced.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+
+    def put_once(self, name: str, content: bytes) -> bytes:
+        """Write a file that several may write at a time, of which the first stays: what is known of it stays true.
+
+        Returns:
+            The bytes of the file that is there now.
 
         Raises:
             OutputError: it cannot be written.
@@ -87,6 +97,11 @@ class LocalFiles:
                 partial.replace(path)
             finally:
                 partial.unlink(missing_ok=True)
+
+    def put_once(self, name: str, content: bytes) -> bytes:
+        """See :class:`NamedFiles`; a run has its folder for itself, and what lies there is of one that was killed."""
+        self.put(name, content)
+        return content
 
     def read(self, name: str) -> bytes:
         """See :class:`NamedFiles`."""

@@ -84,8 +84,12 @@ class RunFolder:
             )
         for name in sorted(there, key=RUN_FILE.__eq__):  # what says that they are ours goes last
             files.remove(name)
-        files.put(RUN_FILE, contents.packed())
-        return cls(files, contents)._with_files_of_run()
+        begun_by = RunContents.unpacked(files.put_once(RUN_FILE, contents.packed()))
+        if begun_by is None or begun_by.key != contents.key:
+            raise InputError(
+                "another run began here in this moment", file=files, remedy="Wait for it, or name another folder."
+            )
+        return cls(files, contents.cut_as(begun_by.cut))._with_files_of_run()
 
     @classmethod
     def at(cls, place: str | Path) -> "RunFolder":
@@ -119,12 +123,13 @@ class RunFolder:
             problem = self._problem(file)
             if problem:
                 logger.warning("%s/%s %s: what it held is done again", self.files, file.name, problem)
-                self.files.remove(notes_name(unit.name))
+                for name in (notes_name(unit.name), file.name):
+                    self.files.remove(name)
                 return False
         return True
 
     def write(self, unit: Unit, done: PredictedUnit) -> None:
-        """Write a unit.
+        """Write a unit. Where another run of the same command writes it too, its files are those that came first.
 
         Raises:
             OutputError: it cannot be written.
@@ -134,10 +139,10 @@ class RunFolder:
             sink = io.BytesIO()
             np.save(sink, done.predictions.embeddings)
             contents[f"{_EMBEDDINGS_FOLDER}/{unit.name}.npy"] = sink.getvalue(), 0
-        for name, (content, _) in contents.items():
-            self.files.put(name, content)
-        written = [WrittenFile.of(name, content, rows) for name, (content, rows) in contents.items()]
-        self.files.put(notes_name(unit.name), packed(self._key, written, done))
+        written = [
+            WrittenFile.of(name, self.files.put_once(name, content), rows) for name, (content, rows) in contents.items()
+        ]
+        self.files.put_once(notes_name(unit.name), packed(self._key, written, done))
 
     def notes(self, unit: str) -> UnitNotes | None:
         """Notes of the unit of a name; None = it is not done, or they are damaged."""

@@ -48,6 +48,16 @@ class ObjectFiles:
         """See ``NamedFiles``."""
         self._write(name, lambda store, path: store.pipe_file(path, content))
 
+    def put_once(self, name: str, content: bytes) -> bytes:
+        """See ``NamedFiles``; a store that does not know the condition (If-None-Match) is asked before."""
+        if not self.has(name):
+            try:
+                self._write(name, lambda store, path: store.pipe_file(path, content, mode="create"))
+                return content
+            except FileExistsError:
+                pass
+        return self.read(name)
+
     def put_file(self, name: str, source: Path) -> None:
         """Put a file of this machine, of any size.
 
@@ -128,7 +138,7 @@ class ObjectFiles:
         """Ask the store, again where that may help.
 
         Raises:
-            FileNotFoundError: what is asked for is not there.
+            FileNotFoundError, FileExistsError: what is asked for is not there; what is to be made is.
             InputError: it cannot be had.
         """
 
@@ -136,7 +146,7 @@ class ObjectFiles:
             store, folder = filesystem_of(self._address)
             try:
                 return what(store, folder)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
                 raise
             except Exception as error:
                 raise as_input_error(self._address, error) from error
