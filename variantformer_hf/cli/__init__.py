@@ -18,6 +18,7 @@ from .demo import demo
 from .doctor import doctor
 from .edit import edit
 from .effects import effects
+from .embed import embed
 from .eqtl import eqtl
 from .export import export
 from .fetch import fetch
@@ -44,6 +45,7 @@ app = typer.Typer(
 for command in (
     predict,
     effects,
+    embed,
     mutagenesis,
     knockout,
     counterfactual,

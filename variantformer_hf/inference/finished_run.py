@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -75,20 +75,36 @@ def table_result(
     folder = store if isinstance(store, RunFolder) else None
     if folder is not None and is_writer and np.isnan(whole.values).all():
         folder.remove()  # there is no number in it to go on from
-    for person, of_person in counts.items():
-        _check(planned, names[person], of_person)
-    statuses: Counter[str] = sum((each.by_status for each in counts.values()), Counter())
-    samples = {names[person]: of_person.to_dict() for person, of_person in counts.items()}
+    report = checked_report(planned, counts, list(damage))
     embeddings = whole.embeddings
     return PredictionResult(
         table=tidy_table(whole, names, genes, planned.tissues, model.unit),
         embeddings=None if embeddings is None else embeddings.reshape(-1, embeddings.shape[-1]),
         genes=gene_table(whole, names, genes),
         rejected=tuple(asked.query.rejected),
-        report=_report(planned, statuses, list(damage), samples),
+        report=report,
         is_writer=is_writer,
         parts=folder,
     )
+
+
+def checked_report(planned: PlannedRun, counts: Mapping[int, SampleCounts], damage: Sequence[str]) -> dict[str, Any]:
+    """The report of a run, with all of its people.
+
+    Args:
+        planned: the run.
+        counts: of each person, by the number in the run.
+        damage: what was met and mended in stores.
+
+    Raises:
+        InputError: nothing of a person's file was used, or it does not go with the FASTA.
+    """
+    names = planned.asked.people.names
+    for person, of_person in counts.items():
+        _check(planned, names[person], of_person)
+    statuses: Counter[str] = sum((each.by_status for each in counts.values()), Counter())
+    samples = {names[person]: of_person.to_dict() for person, of_person in counts.items()}
+    return _report(planned, statuses, damage, samples)
 
 
 def finish_dataset(planned: PlannedRun, folder: RunFolder, units: Sequence[Unit]) -> None:

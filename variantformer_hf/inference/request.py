@@ -1,7 +1,7 @@
 """What a run of predictions is asked for, and its files opened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
@@ -40,6 +40,10 @@ class PredictionRequest:
     with_embeddings: bool = False
     options: GenotypeOptions | None = None
     whole_file_checksums: bool = False
+
+    def in_mode(self, mode: str) -> "PredictionRequest":
+        """The same request, in a genotype mode."""
+        return replace(self, options=replace(self.options or GenotypeOptions(), mode=mode))
 
 
 @dataclass(frozen=True, slots=True)

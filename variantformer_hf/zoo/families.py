@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .embedder import Embedder
 from .gene_model import GeneModel, LoadedFrom
 from .model_files import model_file, pinned_revision
 from .model_folder import ModelFolder
@@ -24,6 +25,7 @@ class Family:
         gene_model: ``module:Class`` of its :class:`GeneModel`, or the class; None = it predicts no genes.
         folder: ``module:object`` of the rules of its folders (see :class:`ModelFolder`), or the object; None = the
             plain ones.
+        embedder: ``module:Class`` of how vectors are had of it (see ``zoo.embedder``), or the class; None = none are.
         recipe: ``module:Class`` of how it is trained on expression (see ``training.recipes.Recipe``), or the class;
             None = as any model.
         encoder_training: module that trains it by itself, as an encoder (``set_up``, ``estimate``, ``train_encoder``);
@@ -36,6 +38,7 @@ class Family:
     model_type: str
     gene_model: str | type[GeneModel] | None
     folder: str | ModelFolder | None = None
+    embedder: str | type[Embedder] | None = None
     recipe: Any = None
     encoder_training: str | None = None
     extra: tuple[str, str] | None = None
@@ -83,6 +86,7 @@ _FAMILIES = {
             "ukbiobert",
             None,
             "variantformer_hf.zoo.ukbiobert.folder:TOKENS",
+            embedder="variantformer_hf.zoo.ukbiobert.embedder:UkBioBertEmbedder",
             converters={"dnabert2": "variantformer_hf.conversion.dnabert2.conversion:planned_conversions"},
         ),
     )
@@ -192,7 +196,7 @@ def load_gene_model(model: str | Path, *, revision: str | None = None, **options
     return loaded
 
 
-def known_options(kind: type[GeneModel], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+def known_options(kind: type[GeneModel] | type[Embedder], model: str | Path, options: dict[str, Any]) -> dict[str, Any]:
     """Options that a family has; of others those that ask for nothing are left out.
 
     Args:
@@ -230,6 +234,22 @@ def gene_model_class(family: Family, model: str | Path) -> type[GeneModel]:
             remedy=f"Give one of {', '.join(each.model_type for each in _FAMILIES.values() if each.gene_model)}.",
         )
     loaded: type[GeneModel] = _object(family.gene_model)
+    return loaded
+
+
+def embedder_class(family: Family, model: str | Path) -> type[Embedder]:
+    """How vectors are had of a family's models.
+
+    Raises:
+        InputError: there are none.
+    """
+    if family.embedder is None:
+        raise InputError(
+            f"is a model of the type {family.model_type!r}, of which `embed` makes no vectors",
+            file=model,
+            remedy=f"Give one of {', '.join(each.model_type for each in _FAMILIES.values() if each.embedder)}.",
+        )
+    loaded: type[Embedder] = _object(family.embedder)
     return loaded
 
 

@@ -1,9 +1,8 @@
 """Vectors of DNA sequences, and of a person's haplotypes, by UKBioBERT."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -12,41 +11,60 @@ from transformers import AutoTokenizer
 from ...errors import InputError
 from ...genome.interval import Interval
 from ...genome.personal import PersonalGenome
+from ...genome.stretch import PersonalStretch
 from ...modeling import UkBioBertModel
 from ..companions import check_companions
 from ..device import choose_device, choose_dtype
+from ..embedder import EMBEDDING_MODES, Embedder, Pool, in_mode, personal, sequence_of
 from ..model_files import MODEL_REMEDY, load_strictly
 
-POOLS = ("mean", "cls")
-MODES = ("concat", "mean")
 # Beginnings of the weights of its head, which vectors are made without.
 _HEAD = ("head.",)
 # Tokens, padding included, that go through the network at a time; a longer sequence goes by itself.
 _TOKENS_AT_ONCE = 16_384
 
 
-class UkBioBertEmbedder:
+class UkBioBertEmbedder(Embedder):
     """A network with its tokenizer.
 
     Args:
         model: the network.
         tokenizer: DNABERT-2's, which gives [CLS], the tokens, [SEP].
+        chunk_bases: of what :meth:`vectors` makes, see :meth:`embed`.
+
+    Raises:
+        InputError: no room for a base in a chunk.
     """
 
-    def __init__(self, model: UkBioBertModel, tokenizer: Any) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
+    model_type: ClassVar[str] = "ukbiobert"
+    pools: ClassVar[tuple[str, ...]] = ("mean", "cls")
+    modes: ClassVar[tuple[str, ...]] = ("concat", "mean", "alt", "ref", "haplotype1", "haplotype2")
+    default_window: ClassVar[int] = 49_000
+
+    def __init__(self, model: UkBioBertModel, tokenizer: Any, *, chunk_bases: int | None = None) -> None:
+        _check_chunk(chunk_bases)
+        self.network = self.model = model.eval()
+        self.tokenizer, self.chunk_bases = tokenizer, chunk_bases
 
     @classmethod
-    def from_pretrained(
-        cls, model: str | Path, *, revision: str | None = None, device: str = "auto", precision: str = "auto"
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        force_companions: bool = False,
+        chunk_bases: int | None = None,
     ) -> "UkBioBertEmbedder":
         """Load a folder or a repository of the Hub.
 
         Raises:
-            InputError: there is none, its files are damaged or of another model, or there is no such device.
+            InputError: there is none, its files are damaged or of another model, or there is no such device; as of the
+                class.
         """
-        check_companions(model, revision=revision)
+        _check_chunk(chunk_bases)
+        check_companions(model, revision=revision, force=force_companions)
         where = choose_device(device)
         weights = load_strictly(
             UkBioBertModel, model, dtype=choose_dtype(precision, where), revision=revision, unused=_HEAD
@@ -55,7 +73,23 @@ class UkBioBertEmbedder:
             tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError("its tokenizer cannot be loaded", file=model, remedy=MODEL_REMEDY) from error
-        return cls(cast(UkBioBertModel, weights).to(where), tokenizer)
+        return cls(cast(UkBioBertModel, weights).to(where), tokenizer, chunk_bases=chunk_bases)
+
+    def shape(self, window: int, pool: Pool) -> tuple[int, ...]:
+        """See :meth:`Embedder.shape`; any window is read."""
+        return (int(self.model.config.hidden_size),)
+
+    def read(self, person: PersonalGenome, known: PersonalStretch, window: Interval) -> str | None:
+        """See :meth:`Embedder.read`: the person's bases, forward strand."""
+        return sequence_of(person, known, window) or None
+
+    def vectors(self, read: Sequence[str], pool: Pool) -> np.ndarray:
+        """See :meth:`Embedder.vectors`."""
+        return self.embed(read, pool=pool.kind, chunk_bases=self.chunk_bases)
+
+    def options(self) -> dict[str, Any]:
+        """See :meth:`Embedder.options`."""
+        return {"chunk_bases": self.chunk_bases}
 
     def embed(
         self,
@@ -79,10 +113,9 @@ class UkBioBertEmbedder:
         Raises:
             InputError: an unknown pool, no room for a base in a chunk, or a sequence without a base.
         """
-        if pool not in POOLS:
-            raise InputError(f"there is no pool {pool!r}", remedy=f"Choose one of {', '.join(POOLS)}.")
-        if chunk_bases is not None and chunk_bases < 1:
-            raise InputError(f"chunk_bases is {chunk_bases}", remedy="It must be 1 or more, or None.")
+        if pool not in self.pools:
+            raise InputError(f"there is no pool {pool!r}", remedy=f"Choose one of {', '.join(self.pools)}.")
+        _check_chunk(chunk_bases)
         for number, sequence in enumerate(sequences):
             if not sequence:
                 raise InputError(f"sequence {number} has no base", remedy="Leave it out.")
@@ -103,12 +136,12 @@ class UkBioBertEmbedder:
     def embed_person(
         self, person: PersonalGenome, interval: Interval, mode: str = "concat", **options: Any
     ) -> np.ndarray:
-        """The vectors of a person's two haplotypes, each read by itself.
+        """The vector of a person, mostly of two haplotypes, each read by itself.
 
         Args:
             person: records and options; its mode is not asked for.
             interval: 0-based, half-open.
-            mode: ``concat`` (first haplotype, then second) or ``mean`` of both.
+            mode: ``concat`` (first haplotype, then second), ``mean`` of both, or a genotype mode, read by itself.
             **options: of :meth:`embed`.
 
         Returns:
@@ -117,10 +150,10 @@ class UkBioBertEmbedder:
         Raises:
             InputError: as for :meth:`embed` and ``PersonalGenome.sequence``, or an unknown mode.
         """
-        if mode not in MODES:
-            raise InputError(f"there is no mode {mode!r}", remedy=f"Choose one of {', '.join(MODES)}.")
-        vectors = self.embed([haplotype_sequence(person, interval, number) for number in (1, 2)], **options)
-        return vectors.reshape(-1) if mode == "concat" else vectors.mean(0)
+        if mode not in self.modes:
+            raise InputError(f"there is no mode {mode!r}", remedy=f"Choose one of {', '.join(self.modes)}.")
+        read = [personal(person, each).sequence(*_ends(interval)) for each in EMBEDDING_MODES[mode]]
+        return in_mode(self.embed(read, **options), mode)
 
     @torch.inference_mode()
     def _pooled(self, ids: list[list[int]], pool: str, exclude_special: bool) -> list[tuple[np.ndarray, int]]:
@@ -143,13 +176,13 @@ class UkBioBertEmbedder:
         return found
 
 
-def haplotype_sequence(person: PersonalGenome, interval: Interval, number: int) -> str:
-    """A person's bases of an interval on haplotype 1 or 2, forward strand."""
-    options = replace(person.options, mode=f"haplotype{number}")
-    haplotype = PersonalGenome(
-        person.reference, person.records, person.sample, options, refuse_gvcf=person.rules.refuse_gvcf
-    )
-    return haplotype.sequence(interval.chrom, interval.start, interval.end)
+def _ends(interval: Interval) -> tuple[str, int, int]:
+    return interval.chrom, interval.start, interval.end
+
+
+def _check_chunk(chunk_bases: int | None) -> None:
+    if chunk_bases is not None and chunk_bases < 1:
+        raise InputError(f"chunk_bases (--chunk-bases) is {chunk_bases}", remedy="It must be 1 or more, or None.")
 
 
 def _pieces(sequence: str, chunk_bases: int | None) -> list[str]:

@@ -1,0 +1,278 @@
+"""Vectors of genes: an embedder, and the genes around whose TSS it reads, as a model that a run can ask.
+
+It predicts no number: what a run keeps of it are embeddings, one a person and gene.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..folder import GENES_FILE
+from ..genome.consensus import OUTCOME_CODE, Outcome
+from ..genome.genes import Gene, GeneTable
+from ..genome.intervals import union
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
+from ..genome.stretch import PersonalStretch
+from .abilities import Abilities
+from .embedder import EMBEDDING_MODES, Embedder, Pool, check_window, in_mode, personal
+from .families import embedder_class, family_of, known_options
+from .gene_input import GeneInput, GeneOutput
+from .gene_model import GeneModel, LoadedFrom
+from .gene_reader import GeneReader, stretch_of
+from .gene_regions import GeneRegions, RegionFinder, covered
+from .model_files import ModelIdentity, model_file, model_identity, pinned_revision
+from .opened_model import OpenedModel
+from .outputs import TissueNames
+from .statuses import GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, record_use
+from .units import Unit
+
+_APPLIED = OUTCOME_CODE[Outcome.APPLIED]
+_NO_NUMBER = Unit("embedding", "no number: a vector beside it", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What vectors are asked for.
+
+    Attributes:
+        mode: of ``EMBEDDING_MODES``.
+        pool: see :class:`Pool`.
+        window: bases around a gene's TSS, which is behind its middle, at ``window // 2``.
+    """
+
+    mode: str
+    pool: Pool
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingInput(GeneInput):
+    """A person's gene as an embedder reads it.
+
+    Attributes:
+        read: a sequence for each genotype mode; one alone where all read the same.
+    """
+
+    read: tuple[Any, ...]
+
+
+class EmbeddingModel(GeneModel):
+    """An embedder with genes.
+
+    Args:
+        embedder: the network.
+        gene_table: the genes.
+        asked: which vectors.
+        identity: of the embedder's weights; None = ``unsaved``.
+        assembly: that it was made for; None = any.
+
+    Attributes:
+        shape: of the vectors of a person's gene: (width,), or (bins, width) of the pool ``bin``.
+
+    Raises:
+        InputError: the embedder does not give such vectors.
+    """
+
+    model_type: ClassVar[str] = "embedding"
+    abilities: ClassVar[Abilities] = Abilities(embeddings=True)
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        gene_table: GeneTable,
+        asked: Asked,
+        *,
+        identity: ModelIdentity | None = None,
+        assembly: str | None = None,
+    ) -> None:
+        embedder.check(asked.mode, asked.pool)
+        check_window(asked.window)
+        *bins, width = embedder.shape(asked.window, asked.pool)
+        self.shape = (*bins, width * (2 if asked.mode == "concat" else 1))
+        self.embedder, self.gene_table, self.asked = embedder, gene_table, asked
+        self.network, self.config = embedder.network, embedder.network.config
+        self.device, self.dtype, self.precision = embedder.device, embedder.network.dtype, embedder.precision
+        self.identity = identity or ModelIdentity("unsaved", "")
+        self.tissue_names, self.unit = TissueNames(["embedding"]), _NO_NUMBER
+        self.assembly, self.chromosomes = assembly, None
+        self.embedding_width = int(np.prod(self.shape))
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        revision: str | None = None,
+        genes: str | Path | None = None,
+        mode: str | None = None,
+        pool: str | None = None,
+        window: int | None = None,
+        **options: Any,
+    ) -> "EmbeddingModel":
+        """Load a folder, or a repository of the Hub, of a family that gives vectors.
+
+        Args:
+            model: folder or Hub id.
+            revision: of a Hub repository.
+            genes: table of genes, see ``GeneTable.read``; None = the one in the folder.
+            mode: of ``EMBEDDING_MODES``; None = the family's first.
+            pool: text of a :class:`Pool`; None = the family's first.
+            window: bases around the TSS; None = the family's.
+            **options: of the family's ``Embedder.load``; None, False and ``auto`` ask for nothing.
+
+        Raises:
+            InputError: the family gives no vectors, or not such; there is no table of genes; as for the embedder.
+        """
+        revision = pinned_revision(model, revision)
+        kind = embedder_class(family_of(model, revision=revision), model)
+        known = known_options(kind, model, options)
+        asked_pool = Pool.of(pool or kind.pools[0])
+        asked = Asked(mode or kind.modes[0], asked_pool, kind.default_window if window is None else window)
+        kind.check(asked.mode, asked.pool)
+        check_window(asked.window)
+        table = _genes(model, revision, genes)
+        embedder = kind.load(model, revision=revision, **known)
+        assembly = getattr(embedder.network.config, "assembly", None)
+        found = cls(embedder, table, asked, identity=model_identity(model, revision=revision), assembly=assembly)
+        asked_for = {"genes": genes, "mode": asked.mode, "pool": str(asked.pool), "window": asked.window}
+        found.loaded_from = LoadedFrom(model, revision, {**known, **asked_for})
+        return found
+
+    def save(self, folder: str | Path) -> None:
+        """Not of its own: it is made of a folder that is there."""
+        raise TypeError("vectors of genes have no folder of their own")
+
+    @property
+    def genotype_modes(self) -> tuple[str, ...]:
+        """Genotype modes in which a person's gene is read."""
+        return EMBEDDING_MODES[self.asked.mode]
+
+    def description(self) -> dict[str, Any]:
+        """All of the model that its vectors depend on."""
+        return {**super().description(), "embedding": self.asked_for()}
+
+    def asked_for(self) -> dict[str, Any]:
+        """Which vectors these are, ready for JSON."""
+        asked = self.asked
+        return {"mode": asked.mode, "pool": str(asked.pool), "window": asked.window, **self.embedder.options()}
+
+    def region_finder(self, reference: ReferenceGenome) -> RegionFinder:
+        """Where it looks for genes in a FASTA; a window that reaches beyond its contig is cut to it."""
+        return RegionFinder(self.gene_table, reference, self._window)
+
+    def window_start(self, gene: Gene) -> int:
+        """0-based start of a gene's window; negative where it reaches beyond its contig."""
+        return gene.tss - self.asked.window // 2
+
+    def _window(self, gene: Gene, contig_length: int) -> tuple[int, int]:
+        start = self.window_start(gene)
+        return max(0, start), min(contig_length, start + self.asked.window)
+
+    def batch(
+        self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Not of its own: the embedder makes batches of what it reads."""
+        raise TypeError("vectors of genes are asked of the embedder")
+
+    def open(self, reference: ReferenceGenome) -> "OpenedEmbeddings":
+        """See :meth:`GeneModel.open`."""
+        return OpenedEmbeddings(self, reference)
+
+    def without_network(self) -> "EmbeddingModel":
+        """See :meth:`GeneModel.without_network`."""
+        light = copy(self)
+        light.network = None
+        return light
+
+
+class OpenedEmbeddings(OpenedModel):
+    """An embedder with genes, opened for one reference genome."""
+
+    model: EmbeddingModel
+
+    def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> GeneReader:
+        """See :meth:`OpenedModel.reader`; the person's mode is the first of the genotype modes."""
+        read = [(person, stretch)]
+        if not person.is_reference:
+            starts, ends = covered(regions)
+            for mode in self.model.genotype_modes[1:]:
+                other = personal(person, mode)
+                known = other.stretch(stretch.chrom, int(starts.min()), int(ends.max()), union(starts, ends))
+                read.append((other, known))
+        return EmbeddingReader(self.model, read)
+
+    def read(self, person: PersonalGenome, regions: GeneRegions) -> GeneInput:
+        """One person's gene by itself, whatever the person's mode."""
+        first = personal(person, self.model.genotype_modes[0])
+        return self.reader(first, stretch_of(first, regions), [regions]).gene(regions)
+
+    def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
+        """Vectors of genes, each a ``GeneOutput`` whose one number is NaN."""
+        able = [each for each in inputs if each.ending is None and isinstance(each, EmbeddingInput)]
+        sequences = [sequence for each in able for sequence in each.read]
+        asked, embedder = self.model.asked, self.model.embedder
+        vectors = iter(embedder.vectors(sequences, asked.pool) if sequences else ())
+        n_modes = len(self.model.genotype_modes)
+        found = []
+        for each in inputs:
+            if each.ending is not None or not isinstance(each, EmbeddingInput):
+                found.append(GeneOutput.nothing(each.ending or NOT_FINITE, 1))
+                continue
+            of_gene = [next(vectors) for _ in each.read]
+            of_gene *= n_modes // len(of_gene)
+            vector = in_mode(np.stack(of_gene), asked.mode).reshape(1, -1)
+            is_finite = bool(np.isfinite(vector).all())
+            nothing = np.full(1, np.nan, dtype=np.float32)
+            found.append(GeneOutput(nothing, vector) if is_finite else GeneOutput(nothing, None, NOT_FINITE))
+        return found
+
+
+class EmbeddingReader(GeneReader):
+    """Reads one person's genes in a stretch, once a genotype mode.
+
+    Args:
+        model: the model.
+        read: the person in each of its genotype modes, with the person's records there.
+    """
+
+    def __init__(self, model: EmbeddingModel, read: Sequence[tuple[PersonalGenome, PersonalStretch]]) -> None:
+        super().__init__(*read[0])
+        self._model, self._read = model, read
+
+    def gene(self, regions: GeneRegions) -> EmbeddingInput:
+        """See :meth:`GeneReader.gene`; a record counts as applied where any of the modes applies it."""
+        keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
+        for person, stretch in self._read[1:]:
+            further = person.outcomes(stretch, *covered([regions]))[1]
+            outcomes = np.where(further == _APPLIED, further, outcomes)
+        window = regions.window
+        use = record_use(self.person, window.chrom, outcomes)
+        missing, read = "", tuple[Any, ...]()
+        if window.end - window.start < self._model.asked.window:
+            missing = WINDOW_OFF_CONTIG
+        elif use.is_known:
+            read = tuple(self._model.embedder.read(person, stretch, window) for person, stretch in self._read)
+            missing = GENE_DELETED if any(each is None for each in read) else ""
+        return EmbeddingInput(regions, use, keys, outcomes, missing, read)
+
+
+def _genes(model: str | Path, revision: str | None, genes: str | Path | None) -> GeneTable:
+    """The table of genes that was given, or is in the folder."""
+    if genes is not None:
+        return GeneTable.read(genes)
+    try:
+        path = model_file(model, GENES_FILE, revision=revision)
+    except InputError as error:
+        raise InputError(
+            "has no table of genes, around whose TSS vectors are made",
+            file=model,
+            remedy="Give one: --gtf GENES.gtf (Python: genes=).",
+        ) from error
+    return GeneTable.read(path)
