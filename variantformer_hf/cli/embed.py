@@ -32,6 +32,7 @@ from .options import (
     SnpsOnlyOption,
     WorkersOption,
     given_file,
+    written_file,
 )
 from .outputs import Output, claim
 from .progress import progress
@@ -46,7 +47,14 @@ def embed(
     fasta: FastaOption,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Vectors, .safetensors; their rows go to .tsv.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=written_file,
+            metavar="PATH",
+            help="Vectors, .safetensors; their rows go to .tsv.",
+            rich_help_panel=OUTPUT,
+        ),
     ],
     vcf: Annotated[
         list[str] | None,

@@ -106,7 +106,7 @@ class EmbeddingResult:
         asked = self._planned.asked
         genes, finder = asked.query.genes, asked.opened.finder
         contigs = [finder.find(gene).window.chrom for gene in genes]
-        starts = [self.model.window_start(gene) for gene in genes]
+        windows = [self.model.window_of(gene) for gene in genes]
         shape = len(asked.people), len(genes)
         reasons: dict[str, int] = {"": 0}
         status, reason = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint16)
@@ -126,8 +126,7 @@ class EmbeddingResult:
                     gene.gene_id,
                     gene.gene_name,
                     contigs[place],
-                    starts[place],
-                    starts[place] + self.model.asked.window,
+                    *windows[place],
                     STATUSES[status[person, place]],
                     texts[reason[person, place]],
                     int(met[person, place]),
@@ -183,7 +182,7 @@ class EmbeddingRun(ExpressionPredictor):
             RejectedQueryError, InputError: as for :meth:`ExpressionPredictor.run`.
         """
         asked = PredictionRequest(**request, with_embeddings=True)
-        asked = asked.in_mode(self.model.genotype_modes[0])
+        asked = asked.in_mode(self.model.genotype_mode)
         planned = PlannedRun.of(self.model, fasta, vcf, asked)
         group, engine = self._processes(), engine or InProcess()
         cut = self._cut(planned.n_pairs, len(planned.asked.people), group.count * engine.workers)

@@ -15,16 +15,13 @@ import numpy as np
 import torch
 
 from ..errors import InputError, check_number
-from ..genome.interval import Interval
+from ..genome.options import HAPLOTYPES, SEQUENCE_MODES
 from ..genome.personal import PersonalGenome
 from ..genome.stretch import PersonalStretch
+from .window.person_window import WindowPlace
 
-# Mode -> genotype modes whose vectors it is made of: of both haplotypes one behind the other, or their mean.
-EMBEDDING_MODES = {
-    "concat": ("haplotype1", "haplotype2"),
-    "mean": ("haplotype1", "haplotype2"),
-    **{mode: (mode,) for mode in ("alt", "ref", "haplotype1", "haplotype2", "iupac")},
-}
+# Mode -> the genotype mode in which a person is read: of both haplotypes vectors one behind the other, or their mean.
+EMBEDDING_MODES = {"concat": HAPLOTYPES, "mean": HAPLOTYPES, **{mode: mode for mode in SEQUENCE_MODES}}
 _POOL = re.compile(r"(mean|cls|bin)|centre:([1-9]\d{0,8})")
 
 
@@ -57,6 +54,20 @@ class Pool:
         return f"centre:{self.bins}" if self.kind == "centre" else self.kind
 
 
+@dataclass(frozen=True, slots=True)
+class ReadSequences:
+    """What an embedder reads of a person's window.
+
+    Attributes:
+        sequences: of the genome's mode: one, or two of two haplotypes that are not the same; none where there is a
+            status.
+        status: "", ``window_off_contig``, or ``gene_deleted`` where nothing of the window is left on a haplotype.
+    """
+
+    sequences: tuple[Any, ...]
+    status: str = ""
+
+
 class Embedder(ABC):
     """A network that gives vectors of a person's DNA.
 
@@ -64,7 +75,7 @@ class Embedder(ABC):
         model_type: as in config.json.
         pools: kinds of :class:`Pool` that it has, the default first.
         modes: of :data:`EMBEDDING_MODES` those that it reads, the default first.
-        default_window: bases around a gene's TSS.
+        default_window: bases around a gene's TSS, as the network was trained or as its paper reads a gene.
         network: in evaluation mode, on its device.
         precision: ``float32`` or ``bfloat16``.
     """
@@ -72,7 +83,7 @@ class Embedder(ABC):
     model_type: ClassVar[str]
     pools: ClassVar[tuple[str, ...]]
     modes: ClassVar[tuple[str, ...]]
-    default_window: ClassVar[int]
+    default_window: int
     network: Any
 
     @classmethod
@@ -101,13 +112,13 @@ class Embedder(ABC):
         """
 
     @abstractmethod
-    def read(self, person: PersonalGenome, known: PersonalStretch, window: Interval) -> Any:
-        """One sequence of a window as the network takes it; None = all of it is deleted.
+    def read(self, person: PersonalGenome, known: PersonalStretch, place: WindowPlace) -> ReadSequences:
+        """A window as the network takes it, in the mode of the person's options.
 
         Args:
-            person: the person; its mode says how genotypes become sequence.
-            known: the person's records, at least of the window.
-            window: 0-based half-open, within its contig.
+            person: the person.
+            known: the person's records, at least of the window's part that is on its contig.
+            place: of the window; it may reach beyond its contig.
 
         Raises:
             InputError: as for ``PersonalGenome.edits``.
@@ -160,23 +171,18 @@ def check_window(window: int) -> None:
     check_number("the window (--window)", window, 1)
 
 
-def in_mode(vectors: np.ndarray, mode: str) -> np.ndarray:
-    """(sequences, ..., width) of one person's gene -> (..., width of a row), as a mode joins them."""
+def in_mode(vectors: Sequence[np.ndarray], mode: str) -> np.ndarray:
+    """One person's vectors of a gene, of one or two sequences, (..., width) each -> as a mode joins them."""
     if mode == "concat":
-        return np.concatenate(list(vectors), axis=-1)
-    return vectors.mean(axis=0)
+        return np.concatenate([vectors[0], vectors[-1]], axis=-1)
+    return np.asarray(np.mean(vectors, axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def personal(person: PersonalGenome, mode: str) -> PersonalGenome:
-    """The same person, whose genotypes become sequence in a mode."""
-    if person.records is None or person.options.mode == mode:
+    """The same person, read in a mode of :data:`EMBEDDING_MODES`."""
+    wanted = EMBEDDING_MODES[mode]
+    if person.records is None or person.options.mode == wanted:
         return person
-    options = replace(person.options, mode=mode)
+    options = replace(person.options, mode=wanted)
     refuse_gvcf = person.rules.refuse_gvcf
     return PersonalGenome(person.reference, person.records, person.sample, options, refuse_gvcf=refuse_gvcf)
-
-
-def sequence_of(person: PersonalGenome, known: PersonalStretch, window: Interval) -> str:
-    """A person's bases of a window, forward strand, of records that were read."""
-    edits = person.edits(known, np.array([window.start]), np.array([window.end]))
-    return known.sequences(edits)[0]

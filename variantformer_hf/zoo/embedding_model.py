@@ -14,9 +14,8 @@ import torch
 
 from ..errors import InputError
 from ..folder import GENES_FILE
-from ..genome.consensus import OUTCOME_CODE, Outcome
 from ..genome.genes import Gene, GeneTable
-from ..genome.intervals import union
+from ..genome.options import MODES
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.stretch import PersonalStretch
@@ -30,10 +29,10 @@ from .gene_regions import GeneRegions, RegionFinder, covered
 from .model_files import ModelIdentity, model_file, model_identity, pinned_revision
 from .opened_model import OpenedModel
 from .outputs import TissueNames
-from .statuses import GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, record_use
+from .statuses import NOT_FINITE, record_use
 from .units import Unit
+from .window.person_window import WindowPlace
 
-_APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 _NO_NUMBER = Unit("embedding", "no number: a vector beside it", "embedding")
 
 
@@ -57,7 +56,7 @@ class EmbeddingInput(GeneInput):
     """A person's gene as an embedder reads it.
 
     Attributes:
-        read: a sequence for each genotype mode; one alone where all read the same.
+        read: the sequences, see :class:`ReadSequences`.
     """
 
     read: tuple[Any, ...]
@@ -81,6 +80,7 @@ class EmbeddingModel(GeneModel):
     """
 
     model_type: ClassVar[str] = "embedding"
+    modes: ClassVar[tuple[str, ...]] = MODES
     abilities: ClassVar[Abilities] = Abilities(embeddings=True)
 
     def __init__(
@@ -134,11 +134,13 @@ class EmbeddingModel(GeneModel):
         kind = embedder_class(family_of(model, revision=revision), model)
         known = known_options(kind, model, options)
         asked_pool = Pool.of(pool or kind.pools[0])
-        asked = Asked(mode or kind.modes[0], asked_pool, kind.default_window if window is None else window)
-        kind.check(asked.mode, asked.pool)
-        check_window(asked.window)
+        asked_mode = mode or kind.modes[0]
+        kind.check(asked_mode, asked_pool)
+        if window is not None:
+            check_window(window)
         table = _genes(model, revision, genes)
         embedder = kind.load(model, revision=revision, **known)
+        asked = Asked(asked_mode, asked_pool, embedder.default_window if window is None else window)
         assembly = getattr(embedder.network.config, "assembly", None)
         found = cls(embedder, table, asked, identity=model_identity(model, revision=revision), assembly=assembly)
         asked_for = {"genes": genes, "mode": asked.mode, "pool": str(asked.pool), "window": asked.window}
@@ -150,8 +152,8 @@ class EmbeddingModel(GeneModel):
         raise TypeError("vectors of genes have no folder of their own")
 
     @property
-    def genotype_modes(self) -> tuple[str, ...]:
-        """Genotype modes in which a person's gene is read."""
+    def genotype_mode(self) -> str:
+        """Genotype mode in which people are read."""
         return EMBEDDING_MODES[self.asked.mode]
 
     def description(self) -> dict[str, Any]:
@@ -167,13 +169,14 @@ class EmbeddingModel(GeneModel):
         """Where it looks for genes in a FASTA; a window that reaches beyond its contig is cut to it."""
         return RegionFinder(self.gene_table, reference, self._window)
 
-    def window_start(self, gene: Gene) -> int:
-        """0-based start of a gene's window; negative where it reaches beyond its contig."""
-        return gene.tss - self.asked.window // 2
+    def window_of(self, gene: Gene) -> tuple[int, int]:
+        """A gene's window, 0-based half-open; it may reach beyond its contig."""
+        interval = WindowPlace.around(gene.chrom, gene.tss, self.asked.window).interval
+        return interval.start, interval.end
 
     def _window(self, gene: Gene, contig_length: int) -> tuple[int, int]:
-        start = self.window_start(gene)
-        return max(0, start), min(contig_length, start + self.asked.window)
+        start, end = self.window_of(gene)
+        return max(0, start), min(contig_length, end)
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
@@ -198,20 +201,13 @@ class OpenedEmbeddings(OpenedModel):
     model: EmbeddingModel
 
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> GeneReader:
-        """See :meth:`OpenedModel.reader`; the person's mode is the first of the genotype modes."""
-        read = [(person, stretch)]
-        if not person.is_reference:
-            starts, ends = covered(regions)
-            for mode in self.model.genotype_modes[1:]:
-                other = personal(person, mode)
-                known = other.stretch(stretch.chrom, int(starts.min()), int(ends.max()), union(starts, ends))
-                read.append((other, known))
-        return EmbeddingReader(self.model, read)
+        """See :meth:`OpenedModel.reader`; the person's mode is the model's genotype mode."""
+        return EmbeddingReader(self.model, person, stretch)
 
     def read(self, person: PersonalGenome, regions: GeneRegions) -> GeneInput:
         """One person's gene by itself, whatever the person's mode."""
-        first = personal(person, self.model.genotype_modes[0])
-        return self.reader(first, stretch_of(first, regions), [regions]).gene(regions)
+        person = personal(person, self.model.asked.mode)
+        return self.reader(person, stretch_of(person, regions), [regions]).gene(regions)
 
     def predict(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
         """Vectors of genes, each a ``GeneOutput`` whose one number is NaN."""
@@ -219,15 +215,12 @@ class OpenedEmbeddings(OpenedModel):
         sequences = [sequence for each in able for sequence in each.read]
         asked, embedder = self.model.asked, self.model.embedder
         vectors = iter(embedder.vectors(sequences, asked.pool) if sequences else ())
-        n_modes = len(self.model.genotype_modes)
         found = []
         for each in inputs:
             if each.ending is not None or not isinstance(each, EmbeddingInput):
                 found.append(GeneOutput.nothing(each.ending or NOT_FINITE, 1))
                 continue
-            of_gene = [next(vectors) for _ in each.read]
-            of_gene *= n_modes // len(of_gene)
-            vector = in_mode(np.stack(of_gene), asked.mode).reshape(1, -1)
+            vector = in_mode([next(vectors) for _ in each.read], asked.mode).reshape(1, -1)
             is_finite = bool(np.isfinite(vector).all())
             nothing = np.full(1, np.nan, dtype=np.float32)
             found.append(GeneOutput(nothing, vector) if is_finite else GeneOutput(nothing, None, NOT_FINITE))
@@ -235,32 +228,25 @@ class OpenedEmbeddings(OpenedModel):
 
 
 class EmbeddingReader(GeneReader):
-    """Reads one person's genes in a stretch, once a genotype mode.
+    """Reads one person's genes in a stretch.
 
     Args:
         model: the model.
-        read: the person in each of its genotype modes, with the person's records there.
+        person, stretch: see :class:`GeneReader`.
     """
 
-    def __init__(self, model: EmbeddingModel, read: Sequence[tuple[PersonalGenome, PersonalStretch]]) -> None:
-        super().__init__(*read[0])
-        self._model, self._read = model, read
+    def __init__(self, model: EmbeddingModel, person: PersonalGenome, stretch: PersonalStretch) -> None:
+        super().__init__(person, stretch)
+        self._model = model
 
     def gene(self, regions: GeneRegions) -> EmbeddingInput:
-        """See :meth:`GeneReader.gene`; a record counts as applied where any of the modes applies it."""
+        """See :meth:`GeneReader.gene`."""
         keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
-        for person, stretch in self._read[1:]:
-            further = person.outcomes(stretch, *covered([regions]))[1]
-            outcomes = np.where(further == _APPLIED, further, outcomes)
         window = regions.window
         use = record_use(self.person, window.chrom, outcomes)
-        missing, read = "", tuple[Any, ...]()
-        if window.end - window.start < self._model.asked.window:
-            missing = WINDOW_OFF_CONTIG
-        elif use.is_known:
-            read = tuple(self._model.embedder.read(person, stretch, window) for person, stretch in self._read)
-            missing = GENE_DELETED if any(each is None for each in read) else ""
-        return EmbeddingInput(regions, use, keys, outcomes, missing, read)
+        place = WindowPlace.around(window.chrom, regions.gene.tss, self._model.asked.window)
+        read = self._model.embedder.read(self.person, self.stretch, place)
+        return EmbeddingInput(regions, use, keys, outcomes, read.status, read.sequences)
 
 
 def _genes(model: str | Path, revision: str | None, genes: str | Path | None) -> GeneTable:

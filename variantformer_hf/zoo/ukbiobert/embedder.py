@@ -9,14 +9,17 @@ import torch
 from transformers import AutoTokenizer
 
 from ...errors import InputError
+from ...genome.haplotype_stretch import HaplotypeStretch
 from ...genome.interval import Interval
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ...modeling import UkBioBertModel
 from ..companions import check_companions
 from ..device import choose_device, choose_dtype
-from ..embedder import EMBEDDING_MODES, Embedder, Pool, in_mode, personal, sequence_of
+from ..embedder import Embedder, Pool, ReadSequences, in_mode, personal
 from ..model_files import MODEL_REMEDY, load_strictly
+from ..statuses import GENE_DELETED, WINDOW_OFF_CONTIG
+from ..window.person_window import WindowPlace
 
 # Beginnings of the weights of its head, which vectors are made without.
 _HEAD = ("head.",)
@@ -39,7 +42,7 @@ class UkBioBertEmbedder(Embedder):
     model_type: ClassVar[str] = "ukbiobert"
     pools: ClassVar[tuple[str, ...]] = ("mean", "cls")
     modes: ClassVar[tuple[str, ...]] = ("concat", "mean", "alt", "ref", "haplotype1", "haplotype2")
-    default_window: ClassVar[int] = 49_000
+    default_window = 49_000
 
     def __init__(self, model: UkBioBertModel, tokenizer: Any, *, chunk_bases: int | None = None) -> None:
         _check_chunk(chunk_bases)
@@ -79,9 +82,17 @@ class UkBioBertEmbedder(Embedder):
         """See :meth:`Embedder.shape`; any window is read."""
         return (int(self.model.config.hidden_size),)
 
-    def read(self, person: PersonalGenome, known: PersonalStretch, window: Interval) -> str | None:
-        """See :meth:`Embedder.read`: the person's bases, forward strand."""
-        return sequence_of(person, known, window) or None
+    def read(self, person: PersonalGenome, known: PersonalStretch, place: WindowPlace) -> ReadSequences:
+        """See :meth:`Embedder.read`: the person's bases of the window on the reference, however many these are."""
+        if not place.is_on(person.reference):
+            return ReadSequences((), WINDOW_OFF_CONTIG)
+        start, end = np.array([place.interval.start]), np.array([place.interval.end])
+        of_each = known.haplotypes if isinstance(known, HaplotypeStretch) else (known,)
+        edits = [each.edits(part, start, end) for each, part in zip(person.readings(), of_each, strict=True)]
+        found = [part.sequences(edit)[0] for part, edit in zip(of_each, edits, strict=True)]
+        if not all(found):
+            return ReadSequences((), GENE_DELETED)
+        return ReadSequences(tuple(dict.fromkeys(found)))
 
     def vectors(self, read: Sequence[str], pool: Pool) -> np.ndarray:
         """See :meth:`Embedder.vectors`."""
@@ -152,8 +163,9 @@ class UkBioBertEmbedder(Embedder):
         """
         if mode not in self.modes:
             raise InputError(f"there is no mode {mode!r}", remedy=f"Choose one of {', '.join(self.modes)}.")
-        read = [personal(person, each).sequence(*_ends(interval)) for each in EMBEDDING_MODES[mode]]
-        return in_mode(self.embed(read, **options), mode)
+        ends = interval.chrom, interval.start, interval.end
+        read = [each.sequence(*ends) for each in personal(person, mode).readings()]
+        return in_mode(list(self.embed(read, **options)), mode)
 
     @torch.inference_mode()
     def _pooled(self, ids: list[list[int]], pool: str, exclude_special: bool) -> list[tuple[np.ndarray, int]]:
@@ -174,10 +186,6 @@ class UkBioBertEmbedder(Embedder):
             tokens = states[row, : len(each)][inner]
             found.append((tokens.double().sum(0).cpu().numpy(), len(tokens)))
         return found
-
-
-def _ends(interval: Interval) -> tuple[str, int, int]:
-    return interval.chrom, interval.start, interval.end
 
 
 def _check_chunk(chunk_bases: int | None) -> None:
