@@ -7,6 +7,7 @@ from ..lazy_names import lazy_names
 _MODULE_OF_NAME = {
     "CRE_CLASSES": ".cres",
     "CreTable": ".cres",
+    "Dosages": ".dosages",
     "EditConflictError": ".edited",
     "EditedGenome": ".edited",
     "Gene": ".genes",
@@ -20,11 +21,13 @@ _MODULE_OF_NAME = {
     "VariantError": ".variant",
     "VariantTally": ".tally",
     "parse_region": ".interval",
+    "read_dosages": ".dosages",
 }
 
 __all__ = [
     "CRE_CLASSES",
     "CreTable",
+    "Dosages",
     "EditConflictError",
     "EditedGenome",
     "Gene",
@@ -38,10 +41,12 @@ __all__ = [
     "VariantError",
     "VariantTally",
     "parse_region",
+    "read_dosages",
 ]
 
 if TYPE_CHECKING:
     from .cres import CRE_CLASSES, CreTable
+    from .dosages import Dosages, read_dosages
     from .edited import EditConflictError, EditedGenome
     from .genes import Gene, GeneTable
     from .genotype_edits import GenotypeEdit

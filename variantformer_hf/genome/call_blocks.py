@@ -1,11 +1,13 @@
-"""Records of a cohort's file with the calls of all, some at a time: what a store is made of, whatever the format."""
+"""Records of a cohort's file with the calls of all, some at a time, whatever the format: what a store is made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from .variants import BEHIND_ANY_CONTIG
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,65 @@ class CallBlock:
         )
 
 
+class SomeCalls(NamedTuple):
+    """Calls that are not 0/0, c of them.
+
+    Attributes:
+        record: (c,) indices of their records.
+        person: (c,) whose they are; or one number, where all are of one person, and of each record once.
+        genotype: (c,) which genotypes.
+    """
+
+    record: np.ndarray
+    person: np.ndarray | int
+    genotype: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class RegionCalls:
+    """Some records of a contig (n of them), which of them are in a region, and the calls of some people there.
+
+    Attributes:
+        position, end, flags, ref, alt: (n,) as of :class:`CallBlock`.
+        inside: (n,) which are in the region.
+        text_size, text: (n,), (m,) as of ``CallBlock``; of records that are outside there may be none.
+        genotypes: what the calls are, as of ``CallBlock``.
+        calls: the calls, a few at a time; of records that are outside too. To be read once.
+    """
+
+    position: np.ndarray
+    end: np.ndarray
+    flags: np.ndarray
+    ref: np.ndarray
+    alt: np.ndarray
+    inside: np.ndarray
+    text_size: np.ndarray
+    text: np.ndarray
+    genotypes: tuple[str, ...]
+    calls: Iterable[SomeCalls]
+
+    @classmethod
+    def of_block(cls, block: CallBlock, start: int, end: int, places: np.ndarray) -> "RegionCalls":
+        """The records of a block, with a region [start, end); those at position 0 of a file are in none.
+
+        Args:
+            block, start, end: what is read.
+            places: which person each sample of the block is.
+        """
+        return cls(
+            block.position,
+            block.end,
+            block.flags,
+            block.ref,
+            block.alt,
+            (block.position >= 0) & (block.position < end) & (block.end > start),
+            block.text_size,
+            block.text,
+            block.genotypes,
+            [SomeCalls(block.call_record, places[block.call_sample], block.call_genotype)],
+        )
+
+
 class CallSource(Protocol):
     """An opened file of genotypes of any format, read for all of its samples."""
 
@@ -85,8 +146,14 @@ class CallSource(Protocol):
         """Whether the file was written after its index, which may then miss records."""
         ...
 
-    def blocks(self, contig: str) -> Iterator[CallBlock]:
-        """All records of a contig, ascending by position.
+    def blocks(
+        self, contig: str, start: int = -1, end: int = BEHIND_ANY_CONTIG, samples: np.ndarray | None = None
+    ) -> Iterator[CallBlock]:
+        """All records of a contig, ascending by position, or at least those that overlap [start, end).
+
+        Args:
+            contig, start, end: 0-based half-open, by the file's names.
+            samples: whose calls, ascending indices, by which they are then numbered; None = everybody's.
 
         Raises:
             InputError: a record is malformed, or is one that a store cannot hold; the message names it.

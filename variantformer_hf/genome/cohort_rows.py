@@ -181,14 +181,17 @@ class CohortRows(ABC):
                 fixed = (chrom, str(int(position[row]) + 1), ".", ref, alt, ".", filters, ".", "GT")
                 yield "\t".join([*fixed, *written])
 
-    def blocks(self, contig: str) -> Iterator[CallBlock]:
-        """All records of a contig with everybody's calls that are not 0/0, some at a time.
+    def blocks(
+        self, contig: str, start: int = -1, end: int = BEHIND_ANY_CONTIG, samples: np.ndarray | None = None
+    ) -> Iterator[CallBlock]:
+        """As of ``CallSource``.
 
         Raises:
             InputError: the file is damaged.
         """
-        for rows, position in self._found(contig, -1, BEHIND_ANY_CONTIG, len(self.samples)):
-            sites, calls = self.sites(contig, rows), self._checked(contig, position, rows, self._read)
+        asked = self._read if samples is None else samples
+        for rows, position in self._found(contig, start, end, len(asked)):
+            sites, calls = self.sites(contig, rows), self._checked(contig, position, rows, asked)
             yield _block(position, sites, calls)
 
     @abstractmethod

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .call_blocks import RegionCalls, SomeCalls
 from .checked_file import CheckedFile
 from .record_columns import MISSING
 from .store_calls import StoredCalls
@@ -75,6 +76,38 @@ class ContigFile:
         low += int(np.argmax(inside)) if inside.any() else len(inside)
         inside = sites.end[low:high] > start
         return slice(low, high) if inside.all() else low + np.flatnonzero(inside)
+
+    def region_calls(self, block: int, start: int, end: int, samples: np.ndarray) -> RegionCalls:
+        """All records of a block, which of them overlap [start, end), and some people's calls, one after the other's.
+
+        Args:
+            block: number of the block.
+            start, end: 0-based half-open.
+            samples: (p,) numbers of the people.
+
+        Raises:
+            DamagedFileError: there is damage; of the calls when they are read.
+        """
+        sites, calls = self.sites(block), self.calls(block)
+        inside = np.zeros(len(sites.position), dtype=bool)
+        inside[self.rows(block, start, end)] = True
+        text_size, text = sites.texts(inside)
+        return RegionCalls(
+            sites.position,
+            sites.end,
+            sites.flags,
+            sites.ref,
+            sites.alt,
+            inside,
+            text_size,
+            text,
+            tuple(self.written),
+            (
+                SomeCalls(records, person, genotypes)
+                for person, number in enumerate(samples.tolist())
+                for records, genotypes in [calls.of_person(number)]
+            ),
+        )
 
     def check(self) -> None:
         """Read all of it.

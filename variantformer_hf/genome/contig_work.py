@@ -94,12 +94,12 @@ def write_contig(
     """
     with _whole(path) as partial, CheckedWriter(partial) as file:
         names = source.samples if samples is None else samples
-        places = {name: place for place, name in enumerate(names)}
-        numbers = np.array([places.get(name, -1) for name in source.samples], dtype=np.int64)
+        places = {name: place for place, name in enumerate(source.samples)}
+        asked = None if samples is None else np.array([places[name] for name in samples], dtype=np.int64)
         writer = ContigWriter(file, source.path, contig, len(names), limits)
         before = _counts(source)
-        for block in source.blocks(contig):
-            writer.add(block if len(names) == len(source.samples) else block.of_samples(numbers))
+        for block in source.blocks(contig, samples=asked):
+            writer.add(block)
         met = {kind: count - before.get(kind, 0) for kind, count in _counts(source).items()}
         writer.finish({kind: count for kind, count in met.items() if count})
 

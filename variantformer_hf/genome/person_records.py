@@ -40,7 +40,7 @@ class PersonRecords:
     ) -> None:
         self._file, self._needs_quality = file, needs_quality
         try:
-            self._contig_of = _matched_contigs(reference, file)
+            self._contig_of = matched_contigs(reference, file)
         except InputError:
             file.close()
             raise
@@ -96,7 +96,7 @@ class PersonRecords:
         self._file.close()
 
 
-def _matched_contigs(reference: ReferenceGenome, variants: OpenedGenotypes) -> dict[str, str]:
+def matched_contigs(reference: ReferenceGenome, variants: OpenedGenotypes) -> dict[str, str]:
     """FASTA contig -> contig of the file of variants."""
     mapped = map_contigs(reference.contigs, variants.contigs, wanted_file=reference.path, available_file=variants.path)
     theirs, ours = identify_assembly(dict.fromkeys(variants.contigs, 0)), identify_assembly(reference.contigs)

@@ -58,6 +58,14 @@ class Sites:
         text = self.text[first:last].tobytes().decode()
         return text or f"{chr(self.ref[record])}\t{chr(self.alt[record])}\tPASS"
 
+    def texts(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``text_size`` and ``text`` as of ``CallBlock``, of the records that are ``wanted``, (R,) bool, alone."""
+        kind = self.kind.astype(np.int64)
+        size = np.where(wanted, np.diff(self.text_first)[kind], 0)
+        starts = self.text_first[kind]
+        places = np.arange(int(size.sum())) + np.repeat(starts - (np.cumsum(size) - size), size)
+        return size, self.text[places]
+
 
 def write_sites(file: CheckedWriter, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Write the records of a block.

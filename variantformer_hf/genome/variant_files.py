@@ -212,6 +212,15 @@ def _samples_of(path: str | PathLike[str], _modified: int, _size: int) -> tuple[
     return file.samples
 
 
+def sources_of(source: Genotypes, samples: Sequence[str]) -> list[tuple[Genotypes, list[str]]]:
+    """Where people are read from: the source, and what was appended to it; each with those who are there."""
+    people: dict[tuple[str, ...] | None, list[str]] = {}
+    whose = {name: each.paths for each in appended_to(paths_of(source)[0]) for name in each.samples}
+    for name in samples:
+        people.setdefault(whose.get(name), []).append(name)
+    return [(source if paths is None else _looked_over(paths), names) for paths, names in people.items()]
+
+
 @lru_cache(8)
 def _looked_over(paths: tuple[str, ...]) -> Genotypes:
     return genotype_source(paths)

@@ -8,7 +8,7 @@ it is damaged, its contig is read anew from the file.
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from os import PathLike
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..addresses import as_given
 from ..errors import InputError
+from .call_blocks import RegionCalls
 from .checked_file import DamagedFileError
 from .cohort_rows import Reading
 from .cohort_source import CohortFile, call_source, cohort_source, read_by
@@ -136,10 +137,25 @@ class VariantStore:
             try:
                 return list(self._stored(chrom, start, end))
             except DamagedFileError as error:
-                if self._mend(chrom, error):
+                if self.mend(chrom, error):
                     return list(self._stored(chrom, start, end))
             self._file = cohort_source(self.path, self.sample, reading=self._reading)
         return self._file.columns(chrom, start, end)
+
+    def region_calls(self, chrom: str, start: int, end: int, samples: np.ndarray) -> Iterator[RegionCalls]:
+        """Records that overlap [start, end) of a contig (and others), and some people's calls, one after the other's.
+
+        Args:
+            chrom, start, end: 0-based half-open, by the file's names.
+            samples: indices of the people, by whose order they are then numbered.
+
+        Raises:
+            DamagedFileError: there is damage, which :meth:`mend` may mend; of the calls when they are read.
+        """
+        if chrom in self._files and start < end:
+            contig = self._contig(chrom)
+            for block in contig.blocks(start, end):
+                yield contig.region_calls(block, start, end, samples)
 
     def _stored(self, chrom: str, start: int, end: int) -> Iterator[RecordColumns]:
         if chrom not in self._files or start >= end:
@@ -155,8 +171,8 @@ class VariantStore:
         file = self._files[chrom]
         return opened_contig(self.folder / file["file"], file["checksum"])
 
-    def _mend(self, chrom: str, damage: DamagedFileError) -> bool:
-        """Write a contig anew from the file; whether it is again what it was."""
+    def mend(self, chrom: str, damage: DamagedFileError) -> bool:
+        """Write a contig anew from the file, where damage was found; whether it is again what it was."""
         self._say(f"{damage}; the contig {chrom} is read anew from {as_given(self.path)}")
         path = self.folder / self._files[chrom]["file"]
         made = path.with_name(f".{path.name}.{uuid.uuid4().hex}.mended")
@@ -253,29 +269,43 @@ def open_variants(
         needs_quality: GQ or DP will be asked for, which a store does not hold.
         reading: how genotypes are read that are no plain calls; a store was made by what held then.
     """
+    store = store_of(path, [] if sample is None else [sample], needs_quality=needs_quality, reading=reading)
+    return store or cohort_source(path, sample, reading=reading)
+
+
+def store_of(
+    path: str | PathLike[str], samples: Sequence[str], *, needs_quality: bool = False, reading: Reading | None = None
+) -> VariantStore | None:
+    """A file's store, of the first of some people; None where there is none that has them all, which is said.
+
+    Args:
+        path, needs_quality, reading: as of :func:`open_variants`.
+        samples: who is read; nobody = the only one there is.
+    """
     folder = default_store(path)
-    if folder.is_dir():
-        kind = kind_of(path)
-        if needs_quality:
-            logger.info("%s: its store has no GQ and no DP, the file itself is read", as_given(path))
+    if not folder.is_dir():
+        return None
+    kind = kind_of(path)
+    if needs_quality:
+        logger.info("%s: its store has no GQ and no DP, the file itself is read", as_given(path))
+        return None
+    say = logger.warning
+    try:
+        description = read_description(folder)
+        if description["source"] != source_of(Path(path)):
+            problem = f"{as_given(path)} has changed since `variantformer ingest`, and its store is not used."
+        elif description["read_by"] != read_by(path, reading):
+            problem = f"{as_given(path)}: its store was made by another {_READ_BY[kind]}, and is not used."
+        elif description.get("is_part") and not (samples and set(samples) <= set(description["samples"])):
+            problem, say = f"{as_given(path)}: its store holds other people of it.", logger.info
         else:
-            say = logger.warning
-            try:
-                description = read_description(folder)
-                if description["source"] != source_of(Path(path)):
-                    problem = f"{as_given(path)} has changed since `variantformer ingest`, and its store is not used."
-                elif description["read_by"] != read_by(path, reading):
-                    problem = f"{as_given(path)}: its store was made by another {_READ_BY[kind]}, and is not used."
-                elif description.get("is_part") and sample not in description["samples"]:
-                    problem, say = f"{as_given(path)}: its store holds other people of it.", logger.info
-                else:
-                    return VariantStore(path, folder, sample, reading=reading)
-            except EarlierStoreError as error:
-                problem, say = f"{error}.", _say_once
-            except InputError as error:
-                problem = str(error)
-            say(f"{problem} The file itself is read.")
-    return cohort_source(path, sample, reading=reading)
+            return VariantStore(path, folder, samples[0] if samples else None, reading=reading)
+    except EarlierStoreError as error:
+        problem, say = f"{error}.", _say_once
+    except InputError as error:
+        problem = str(error)
+    say(f"{problem} The file itself is read.")
+    return None
 
 
 def damage_in(folder: str | Path) -> str | None:

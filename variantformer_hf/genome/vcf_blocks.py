@@ -20,7 +20,7 @@ from .record_columns import (
     passes_filter,
 )
 from .store_layout import HOM_REF, LONGER, PASSES, SITE
-from .variants import VariantFile
+from .variants import BEHIND_ANY_CONTIG, VariantFile
 from .vcf_calls import CallText, calls_of, fixed_width_calls
 
 _TAB, _NEWLINE, _COLON, _DOT = b"\t\n:."
@@ -57,16 +57,23 @@ class VcfBlocks:
         """Whether the file was written after its index."""
         return self._file.index_is_older
 
-    def blocks(self, contig: str) -> Iterator[CallBlock]:
-        """All records of a contig, in file order.
+    def blocks(
+        self, contig: str, start: int = -1, end: int = BEHIND_ANY_CONTIG, samples: np.ndarray | None = None
+    ) -> Iterator[CallBlock]:
+        """As of :class:`CallSource`.
 
         Raises:
             InputError: a record of any sample is malformed, or the file gives its records' lengths by sample
                 (FORMAT/LEN).
         """
-        lines = self._file.lines(contig)
+        numbers = None
+        if samples is not None and len(samples) < len(self.samples):
+            numbers = np.full(len(self.samples), -1, dtype=np.int64)
+            numbers[samples] = np.arange(len(samples))
+        lines = self._file.lines_within(contig, max(0, start), end)
         while part := list(islice(lines, self._lines_at_once)):
-            yield _decoded(part, self._file)
+            block = _decoded(part, self._file)
+            yield block if numbers is None else block.of_samples(numbers)
 
     def close(self) -> None:
         """Close the file."""
