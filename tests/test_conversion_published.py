@@ -210,6 +210,41 @@ def test_grelu_s_models_are_converted_by_their_sizes(tmp_path: Path, name: str, 
     assert len(check_folder(folder)) == 3
 
 
+NOT_GRELU: dict[str, tuple[str, dict[str, Any]]] = {
+    "Borzoi's published eps": ("borzoi", {"norm_eps": 1e-3}),
+    "Borzoi's published GELU": ("borzoi", {"gelu": "tanh"}),
+    "Borzoi's published positions": ("borzoi", {"position_length": 4096}),
+    "positions of twice the length": ("borzoi", {"position_length": 20}),
+    "Borzoi's eps of an Enformer's BatchNorm": ("enformer", {"batch_norm_eps": 1e-3}),
+    "Borzoi's eps of an Enformer's LayerNorm": ("enformer", {"layer_norm_eps": 1e-3}),
+    "the other norm of gammas": ("enformer", {"gamma_norm": "position"}),
+}
+
+
+@pytest.fixture(scope="module")
+def grelu_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The converted folder of each of gReLU's models."""
+    folders = {}
+    for name in ("enformer", "borzoi"):
+        folder = tmp_path_factory.mktemp(name)
+        torch.save(dict(published("grelu", name)), folder / "w.ckpt")
+        folders[name] = converted(folder, "--kind", f"grelu-{name}", "--checkpoint", folder / "w.ckpt")
+    return folders
+
+
+@pytest.mark.parametrize("wrong", NOT_GRELU)
+def test_grelu_s_fixture_is_sharp(grelu_folders: dict[str, Path], wrong: str) -> None:
+    name, settings = NOT_GRELU[wrong]
+    _, outputs = fixture("grelu")
+    model = {"enformer": EnformerForTracks, "borzoi": BorzoiForTracks}[name].from_pretrained(
+        grelu_folders[name], **settings
+    )
+    with torch.inference_mode():
+        found = model(dna("grelu", 1, 1280))
+    pairs = (found.last_hidden_state, "embedding"), (found.tracks["human"], "human")
+    assert max(float((each - outputs[f"{name}.{part}"]).abs().max()) for each, part in pairs) > 100 * LIMIT
+
+
 # DNABERT-2
 
 

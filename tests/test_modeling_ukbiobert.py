@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,22 @@ def test_blocks_of_queries_change_nothing_and_hold_no_more_scores_than_they_may(
         found = model(**inputs).last_hidden_state
     assert len(sizes) == 2 * 7 and max(sizes) == 3 * 6 * 61 * 10
     assert torch.allclose(found, expected, atol=2e-5, rtol=0)
+
+
+def test_every_way_of_attention_gives_the_same() -> None:
+    """Eager, sdpa and flex, with all queries at once and by blocks of them, of more tokens than one block of flex."""
+    inputs, found = tokens(300, 300, 171), {}
+    there = inputs["attention_mask"].bool()
+    for attention in ("eager", "sdpa", "variantformer_flex"):
+        for at_once in (2**27, 2 * 6 * 300 * 37):
+            model = tiny()
+            model.set_attn_implementation(attention)
+            for layer in model.layers:
+                layer.attention.scores_at_once = at_once
+            with torch.inference_mode():
+                found[attention, at_once] = model(**inputs).last_hidden_state[there]
+    for one, other in combinations(found, 2):
+        assert float((found[one] - found[other]).abs().max()) <= 2e-5, (one, other)
 
 
 def test_a_long_feed_forward_goes_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,12 +33,31 @@ CASES = ((16, 11, 1), (100, 63, 3), (700, 420, 20))
 def main() -> None:
     """Write the fixture."""
     torch.set_num_threads(1)
-    oracle = DnaBert2ForMaskedLM(DnaBert2Config(**SETTINGS)).eval()
     shapes = published_shapes()
-    load(oracle, by_multimolecule(formula_weights(shapes, SCALES)))
+    write_fixture(
+        "dnabert2",
+        outputs(multimolecule(SETTINGS, formula_weights(shapes, SCALES)), CASES),
+        ("multimolecule", "transformers"),
+        shapes=shapes,
+        settings=SETTINGS,
+        scales=SCALES,
+        every={str(length): every for length, _, every in CASES},
+    )
+
+
+def multimolecule(settings: dict[str, Any], weights: dict[str, np.ndarray]) -> DnaBert2ForMaskedLM:
+    """The oracle with weights by the names that DNABERT-2's authors gave them."""
+    oracle = DnaBert2ForMaskedLM(DnaBert2Config(**settings)).eval()
+    load(oracle, by_multimolecule(weights))
+    return oracle
+
+
+def outputs(oracle: DnaBert2ForMaskedLM, cases: Sequence[tuple[int, int, int]]) -> dict[str, torch.Tensor]:
+    """Inputs, MLM logits and hidden states of all layers: LENGTH.ids, .mask, .logits, .hidden.LAYER."""
     tensors = {}
-    for length, second, every in CASES:
-        ids = ((uniform(f"dnabert2 {length}", (2, length)) + 1) / 2 * (SETTINGS["vocab_size"] - 6)).astype(np.int64) + 6
+    for length, second, every in cases:
+        share = (uniform(f"dnabert2 {length}", (2, length)) + 1) / 2
+        ids = (share * (oracle.config.vocab_size - 6)).astype(np.int64) + 6
         mask = torch.ones(2, length, dtype=torch.long)
         mask[1, second:] = 0
         with torch.no_grad():
@@ -45,15 +66,7 @@ def main() -> None:
         tensors[f"{length}.logits"] = found.logits[:, ::every]
         for layer, states in enumerate(found.hidden_states):
             tensors[f"{length}.hidden.{layer}"] = states[:, ::every]
-    write_fixture(
-        "dnabert2",
-        tensors,
-        ("multimolecule", "transformers"),
-        shapes=shapes,
-        settings=SETTINGS,
-        scales=SCALES,
-        every={str(length): every for length, _, every in CASES},
-    )
+    return tensors
 
 
 def published_shapes() -> dict[str, tuple[int, ...]]:
