@@ -47,7 +47,8 @@ class Parts:
         self.path = Path(path)
         key = run_key(description)
         self._content = {"key": key, "run": description}
-        self._found: dict[str, list[Path]] = {}  # by kind, when the folder was listed last
+        self._found: dict[str, list[Path]] | None = None  # by kind, when the folder was listed last
+        self._missing: set[str] = set()  # kinds that were asked for since, and are not there
         run = self.path / _RUN
         if not self.path.exists():
             return
@@ -72,17 +73,19 @@ class Parts:
         remove_parts(self.path)
 
     def parts(self, kind: str) -> list[Path]:
-        """Files of a kind, by name; the folder, which may have very many, is listed only where none is known."""
-        if kind not in self._found:
-            self._found = {}
-            for path in sorted(self.path.iterdir()) if self.path.exists() else []:
-                if path.suffix == ".parquet":
-                    self._found.setdefault(path.name.rpartition("-")[0], []).append(path)
-        return self._found.get(kind, [])
+        """Files of a kind, by name."""
+        return self._listed().get(kind) or self._listed(anew=True).get(kind, [])
 
     def holds(self, kind: str) -> bool:
-        """Whether there is a part of a kind."""
-        return bool(self.parts(kind))
+        """Whether there is a part of a kind.
+
+        The folder may have very many, which others write too: it is listed before the first question, and again for one
+        that was asked before.
+        """
+        found = kind in self._listed(anew=kind in self._missing)
+        if not found:
+            self._missing.add(kind)
+        return found
 
     def read_one(self, kind: str) -> pa.Table:
         """The part of a kind; of several, that were written at once and hold the same, the first by name.
@@ -106,7 +109,11 @@ class Parts:
             buffer = io.BytesIO()
             pq.write_table(table, buffer)
             content = buffer.getvalue()
-            self._write(self.path / f"{kind}-{_hash(content)}.parquet", content)
+            part = self.path / f"{kind}-{_hash(content)}.parquet"
+            self._write(part, content)
+        if self._found is not None:
+            of_kind = self._found.setdefault(kind, [])
+            of_kind[:] = sorted({*of_kind, part})
 
     def read_part(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """A part.
@@ -123,6 +130,15 @@ class Parts:
                 remedy="Start the same command again: what it held is done again.",
             )
         return pq.read_table(pa.BufferReader(content), columns=columns)
+
+    def _listed(self, *, anew: bool = False) -> dict[str, list[Path]]:
+        """Files by kind, as of the last listing and of what was written here since."""
+        if self._found is None or anew:
+            self._found, self._missing = {}, set()
+            for path in sorted(self.path.iterdir()) if self.path.exists() else []:
+                if path.suffix == ".parquet":
+                    self._found.setdefault(path.name.rpartition("-")[0], []).append(path)
+        return self._found
 
     def _write(self, path: Path, content: bytes) -> None:
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
