@@ -1,6 +1,4 @@
 # What several rules ask of the config: the people, their batches, the files.
-import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -54,10 +52,3 @@ def predict_options(wildcards):
     options += [] if chosen["mode"] == "default" else ["--mode", chosen["mode"]]
     options += [f"--{name.replace('_', '-')}" for name in ("snps_only", "pass_only", "allow_unused") if chosen[name]]
     return options + [f"--tissue={name}" for name in config["tissues"]]
-
-
-def unfinished(wildcards):
-    """Where a job keeps its units until all are there: a job of another question has another folder."""
-    asked = json.dumps([MODEL, BATCHES[wildcards.batch], predict_options(wildcards)])
-    key = hashlib.sha256(asked.encode()).hexdigest()[:12]
-    return f"results/unfinished/{wildcards.batch}.{wildcards.contig}.{key}"

@@ -35,7 +35,7 @@ rule predict:
         cache=CACHE,
         model=MODEL,
         options=predict_options,
-        unfinished=unfinished,
+        unfinished="results/unfinished/{batch}.{contig}",
     log:
         "results/logs/predict.{batch}.{contig}.log",
     benchmark:
@@ -46,13 +46,14 @@ rule predict:
     resources:
         gpu=0 if config["predict"]["device"] == "cpu" else 1,
     # A job that was lost with its machine leaves its lock, which nobody else can tell from one that is held; Snakemake
-    # runs one job of an output at a time.
+    # runs one job of an output at a time. What a job of other inputs or options left is not its own run's: it is removed
+    # (--overwrite), and nothing of it is gone on with.
     shell:
         "mkdir -p results/unfinished && rm -f {params.unfinished}/.lock"
         " && VARIANTFORMER_CACHE={params.cache} OMP_NUM_THREADS={threads}"
         " variantformer predict {params.model:q} --fasta {input.fasta:q} --vcf {input.vcf:q}"
         " --samples-file {input.people:q} --genes-file {input.genes:q} {params.options:q} --store results/cres"
-        " --output {params.unfinished}/ > {log:q} 2>&1 && mv {params.unfinished} {output:q}"
+        " --output {params.unfinished}/ --overwrite > {log:q} 2>&1 && mv {params.unfinished} {output:q}"
 
 
 PARTS = expand("results/parts/{batch}.{contig}", batch=BATCHES, contig=config["contigs"])
