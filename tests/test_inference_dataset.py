@@ -23,6 +23,7 @@ from variantformer_hf.inference import RejectedQueryError
 from variantformer_hf.inference.run import PredictionRun
 from variantformer_hf.inference.run_limits import RunLimits
 from variantformer_hf.zoo import families
+from variantformer_hf.zoo.estimate import RunEstimate
 
 KEYS = ["sample", "gene_id", "tissue"]
 
@@ -169,8 +170,11 @@ def test_a_part_is_what_was_asked_for_in_the_order_asked(cohort: ToyCohort, whol
         found.to_pandas(genes=["TOY77", "TOY1"], tissues=["liverr"])
     with pytest.raises(InputError, match="has no sample 'Nobody'"):
         found.to_pandas(samples=["Nobody"])
-    with pytest.raises(InputError, match=r"210 rows and takes about .* GB of memory.*Ask for fewer genes"):
+    with pytest.raises(InputError, match=r"210 rows, which as tidy take about .* GB of memory.*Ask for fewer genes"):
         found.part(limits=RunLimits(table_memory=10_000))
+    assert len(found.part(limits=RunLimits(table_memory=60_000)).table()) == 210
+    with pytest.raises(InputError, match="210 rows, which as h5ad take about"):
+        found.part(limits=RunLimits(table_memory=60_000), layout="h5ad")
 
 
 def test_a_table_that_memory_does_not_hold_is_refused_before_anything_is_computed(
@@ -179,6 +183,8 @@ def test_a_table_that_memory_does_not_hold_is_refused_before_anything_is_compute
     monkeypatch.setattr(PredictionRun, "predict", None)
     with pytest.raises(InputError, match=r"5 people x 14 genes x 3 tissues has 210 rows.*write a dataset.*-o FOLDER/"):
         predictor(cohort, table_memory=10_000).run(cohort.fasta, cohort.vcf, samples=cohort.samples)
+    with pytest.raises(InputError, match="210 rows, which as h5ad take about"):
+        predictor(cohort, table_memory=60_000).run(cohort.fasta, cohort.vcf, samples=cohort.samples, layout="h5ad")
 
 
 class Stopped(Exception):
@@ -298,8 +304,12 @@ def test_the_folder_of_another_run_is_refused_and_replaced_when_told_so(
     out = tmp_path / "out"
     write(cohort, out, tissues=["liver"], samples=["P1"])
     kept = files_of(out)
+    said: list[RunEstimate] = []
     with pytest.raises(InputError, match=r"another run \(it differs in: samples, tissues\).*--overwrite"):
-        write(cohort, out)
+        write(cohort, out, on_plan=said.append)
+    with pytest.raises(InputError, match="another run"):
+        predictor(cohort).run(cohort.fasta, cohort.vcf, samples=["P2"], parts=out, on_plan=said.append)
+    assert said == []  # nothing is estimated of what is not done
     with pytest.raises(InputError, match=r"another run \(it differs in: layout\)"):
         write(cohort, out, tissues=["liver"], samples=["P1"], layout="zarr")
     assert files_of(out) == kept

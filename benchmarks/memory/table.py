@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.memory.table [--people 32]
 
-A limit of a run's table (``RunLimits.table_memory``) is compared with so many bytes a row (``prediction.BYTES_A_ROW``).
+A limit of a run's table (``RunLimits.table_memory``) is compared with so many bytes a row, see ``prediction``.
 """
 
 import argparse

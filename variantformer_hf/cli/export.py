@@ -46,6 +46,7 @@ def export(
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
         samples=asked_samples(sample, samples_file, all_samples=False),
         tissues=tissue,
+        layout=layout,
     )
     if layout == "predixcan":
         out.add(output_paths(out.path, layout, list(part.tissues)))

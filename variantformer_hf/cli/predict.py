@@ -220,6 +220,7 @@ def predict(
             parts=out.beside("parts"),
             overwrite_parts=overwrite,
             engine=units_on,
+            layout=layout,
             **vars(request),
         )
     if result.is_writer:

@@ -107,6 +107,7 @@ class PredictionDataset:
         samples: Sequence[str] | None = None,
         tissues: Sequence[str] | None = None,
         limits: RunLimits | None = None,
+        layout: str = "tidy",
     ) -> DatasetPart:
         """Read a part.
 
@@ -115,6 +116,7 @@ class PredictionDataset:
             samples: names; None = all.
             tissues: released names, GTEx names or ontology ids; None = all.
             limits: of memory; None = :class:`RunLimits` as it is.
+            layout: in which the table will be written (``tidy``, ``wide``, ``h5ad``, ``predixcan``).
 
         Raises:
             RejectedQueryError: genes or tissues that it does not hold.
@@ -128,6 +130,7 @@ class PredictionDataset:
             len(found_tissues),
             (limits or RunLimits()).table_memory,
             "Ask for fewer genes, samples or tissues at a time.",
+            layout,
         )
         whole = PredictedGenes.empty(people, found_genes, len(found_tissues))
         wanted = set(found_genes)

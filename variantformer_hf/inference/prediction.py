@@ -16,8 +16,8 @@ from .run_folder import RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-# Memory that a row of a table takes at its peak, made and written (`python -m benchmarks.memory.table`; as h5ad 325).
-BYTES_A_ROW = 205
+# Memory that a row of a table takes at its peak, made and written in a layout (`python -m benchmarks.memory.table`).
+_BYTES_A_ROW, _BYTES_A_ROW_AS = 207, {"h5ad": 327}
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,26 @@ class PredictionResult:
             self.parts.remove()
 
 
-def check_table_memory(n_people: int, n_genes: int, n_tissues: int, limit: int, remedy: str) -> None:
+def check_table_memory(
+    n_people: int, n_genes: int, n_tissues: int, limit: int, remedy: str, layout: str = "tidy"
+) -> None:
     """Refuse a table that would take more memory than a run may have.
 
     Args:
         n_people, n_genes, n_tissues: of the table.
         limit: bytes.
         remedy: what to do.
+        layout: in which it is written.
 
     Raises:
         InputError: it says how many rows and bytes that would be.
     """
     rows = n_people * n_genes * n_tissues
-    if rows * BYTES_A_ROW > limit:
+    needed = rows * _BYTES_A_ROW_AS.get(layout, _BYTES_A_ROW)
+    if needed > limit:
         raise InputError(
-            f"a table of {n_people:,} people x {n_genes:,} genes x {n_tissues:,} tissues has {rows:,} rows and takes "
-            f"about {rows * BYTES_A_ROW / 2**30:,.3g} GB of memory (at most: {limit / 2**30:,.3g} GB)",
+            f"a table of {n_people:,} people x {n_genes:,} genes x {n_tissues:,} tissues has {rows:,} rows, which "
+            f"as {layout} take about {needed / 2**30:,.3g} GB of memory (at most: {limit / 2**30:,.3g} GB)",
             remedy=remedy,
         )
 

@@ -104,6 +104,7 @@ class ExpressionPredictor:
         parts: str | Path | None = None,
         overwrite_parts: bool = False,
         engine: Engine | None = None,
+        layout: str = "tidy",
         **request: Any,
     ) -> PredictionResult:
         """Predict expression and report what was used.
@@ -114,12 +115,13 @@ class ExpressionPredictor:
             fasta: the reference genome.
             vcf: the people's variants, indexed: a file, or several, a chromosome each or a piece of one (a list, a
                 glob or a pattern with ``{contig}``); None = the reference genome itself, as the sample ``reference``.
-            on_plan: called with what the run will take, before it begins.
+            on_plan: called with what the run will take, when nothing stands in its way and before it begins.
             on_gene: called with (done, total) now and then, of this process's genes and people.
             parts: folder for what is done while the run goes on; a run that finds its own unfinished parts there goes
                 on with the rest. It stays until :meth:`PredictionResult.remove_parts`. None = memory only.
             overwrite_parts: remove the parts of another run instead of refusing them.
             engine: where units are done, e.g. ``RayEngine("auto")``, which needs ``parts``; None = in this process.
+            layout: in which the table will be written (``tidy``, ``wide``, ``h5ad``, ``predixcan``), for its memory.
             **request: fields of :class:`PredictionRequest`, e.g. ``genes=["APOE"]``.
 
         Raises:
@@ -135,20 +137,21 @@ class ExpressionPredictor:
             len(asked.query.tissues),
             self.limits.table_memory,
             "Ask for less, or write a dataset, which no memory holds as a whole: -o FOLDER/ (Python: write_dataset).",
+            layout,
         )
         group, engine = self._processes(), engine or InProcess()
         if parts is None and (group.count > 1 or not isinstance(engine, InProcess)):
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
         n_workers = group.count * engine.workers
         estimate = planned.estimate(n_workers) if on_plan is not None or parts is not None else None
-        if on_plan is not None and estimate is not None:
-            on_plan(estimate)
         store: RunFolder | UnitsInMemory = UnitsInMemory()
         cut = Cut(self.limits.people, len(asked.query.genes))
         if parts is not None and estimate is not None:
             cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers)
             store = self._begun(group, parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
             cut = store.contents.cut
+        if on_plan is not None and estimate is not None:
+            on_plan(estimate)
         units = planned.units(cut)
         self._do(planned, store, units, group, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
         result = table_result(planned, store, units, is_writer=group.rank == 0)
@@ -197,10 +200,10 @@ class ExpressionPredictor:
         group, engine = self._processes(), engine or InProcess()
         n_workers = group.count * engine.workers
         estimate = planned.estimate(n_workers)
-        if on_plan is not None:
-            on_plan(estimate)
         cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers, by_contig=layout == "parquet")
         folder = self._begun(group, dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
+        if on_plan is not None:
+            on_plan(estimate)
         units = planned.units(folder.contents.cut)
         self._do(planned, folder, units, group, engine, given=(fasta, vcf), place=dataset, on_gene=on_gene)
         if group.rank == 0:
