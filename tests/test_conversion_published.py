@@ -113,7 +113,7 @@ def test_an_enformer_is_converted_loaded_by_the_auto_classes_saved_and_published
     assert {path.name for path in check_folder(folder)} == {"README.md", "config.json", "model.safetensors"}
     card = (folder / "README.md").read_text()
     assert "second names of the trunk's tensors" in card and "SHA-256 of the published `pytorch_model.bin`" in card
-    with pytest.raises(InputError, match="'enformer_trunk', which predicts no expression of genes"):
+    with pytest.raises(InputError, match=r"is a network without genes\.parquet: it predicts no genes\. Convert"):
         load_gene_model(folder)
 
 
@@ -429,7 +429,7 @@ def test_a_config_that_is_not_the_weights_is_refused(tmp_path: Path, wrong: str)
 
 def test_files_and_options_of_another_kind_are_refused(tmp_path: Path) -> None:
     words = enformer_files(tmp_path)
-    refused(tmp_path, [*words, "--genes", tmp_path / "g.csv"], "'enformer' have no use for --genes")
+    refused(tmp_path, [*words, "--cres", tmp_path / "g.bed"], "'enformer' have no use for --cres")
     refused(tmp_path, ["--kind", "grelu-enformer", *words[2:]], "'grelu-enformer' have no use for --config")
     refused(tmp_path, ["--gamma-norm", "position"], "'variantformer' have no use for --gamma-norm")
     refused(tmp_path, words[:4], "'enformer' need --config")

@@ -139,9 +139,7 @@ def test_a_stage_1_encoder_predicts_no_genes(world: SmallWorld, tmp_path: Path) 
     )
     VariantFormerForChromatinActivity(config).save_pretrained(tmp_path)
     world.predictor.model.processor.save_pretrained(tmp_path)
-    refused(
-        tmp_path, "'variantformer_encoder', which predicts no expression of genes", "Give one of variantformer, toy"
-    )
+    refused(tmp_path, "'variantformer_encoder', which predicts no expression of genes", "Give one of variantformer, ")
 
 
 # -- What is published -------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from pathlib import Path
 
 GENES_FILE = "genes.parquet"
 CRES_FILE = "cres.parquet"
+TRACKS_FILE = "tracks.parquet"
+EXONS_FILE = "exons.parquet"
 
 
 def cache_folder() -> Path:

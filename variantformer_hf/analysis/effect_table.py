@@ -11,7 +11,7 @@ from ..genome.genes import Gene
 from ..genome.variant_table import VariantRow
 from ..zoo.abilities import Abilities
 from ..zoo.gene_regions import GeneRegions
-from ..zoo.units import Unit
+from ..zoo.units import VALUE_COLUMNS, Unit
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest
 from .fold_change import log2_fold_change, log2_ratio
@@ -35,8 +35,8 @@ _AFTER_VALUES = (
     *_KEPT_ANNOTATIONS,
 )
 _FLOATS = {
-    "log1p_tpm_ref": np.float32, "log1p_tpm_alt": np.float32, "expression_ref": np.float32,
-    "expression_alt": np.float32, "effect": np.float32, "noise_floor": np.float32,
+    **{f"{column}_{side}": np.float32 for column in VALUE_COLUMNS for side in ("ref", "alt")},
+    "effect": np.float32, "noise_floor": np.float32,
     "effect_sd_phase": np.float32, "log2fc_tpm": np.float64, "released_score": np.float64,
     "gene_window": np.float64, "tss_distance": np.float64,
 }

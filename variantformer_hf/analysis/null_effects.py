@@ -218,7 +218,8 @@ _TOLD = b"told"
 def null_metadata(scorer: VariantScorer) -> dict[str, Any]:
     """What a null must share with the effects that are held against it."""
     described = scorer.model.description()
-    return {"model_sha256": scorer.model.identity.sha256, **{name: described[name] for name in _SHARED}}
+    shared = {name: described[name] for name in (*_SHARED, *scorer.model.settings())}
+    return {"model_sha256": scorer.model.identity.sha256, **shared}
 
 
 def read_null(path: str | Path, scorer: VariantScorer) -> "pd.DataFrame":

@@ -52,6 +52,16 @@ def convert(
             help="Of Enformer: what its gamma features are divided by the largest over; by default its config's."
         ),
     ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of Enformer and Borzoi: the file that names their tracks, such as targets_human.txt. With it and "
+            "--genes the model predicts people's genes."
+        ),
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="Of Enformer and Borzoi: whose tracks --targets names. Default: human.")
+    ] = None,
     dtype: Annotated[
         Literal["as-saved", "float32", "bfloat16", "float16"], typer.Option(help="Type of the written weights.")
     ] = "as-saved",
@@ -72,8 +82,10 @@ def convert(
         "genes": genes,
         "cres": cres,
         "config": config,
+        "targets": targets,
     }
-    options = {} if gamma_norm is None else {"gamma_norm": gamma_norm}
+    given = {"gamma_norm": gamma_norm, "head": head}
+    options = {name: value for name, value in given.items() if value is not None}
     files = {name: path for name, path in named.items() if path is not None}
     for planned in converter_of(kind)(ConversionRequest(source, artifacts, files, output, options)):
         if planned.keeps_existing and (planned.output / "config.json").is_file():

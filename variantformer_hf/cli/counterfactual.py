@@ -17,10 +17,12 @@ from .options import (
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    ReadOutOption,
     SamplesFileOption,
     SamplesOption,
     TableOption,
     TissueOption,
+    WindowOption,
     given_file,
 )
 from .outputs import claim
@@ -55,6 +57,8 @@ def counterfactual(
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
+    read_out: ReadOutOption = None,
+    window: WindowOption = None,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Set genotypes in everybody whose genome that changes, and predict both ways.
@@ -81,7 +85,7 @@ def counterfactual(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
-    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
     options = GenotypeSettings(mode=mode).options(of_model.kind())
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))

@@ -23,10 +23,12 @@ from .options import (
     ModeOption,
     OverwriteOption,
     PassOnlyOption,
+    ReadOutOption,
     SampleOption,
     StoreOption,
     TissueOption,
     VcfOption,
+    WindowOption,
     WorkersOption,
     ZygosityOption,
     given_file,
@@ -127,6 +129,8 @@ def effects(
     device: DeviceOption = "auto",
     store: StoreOption = "auto",
     allow_unused: AllowUnusedOption = False,
+    read_out: ReadOutOption = None,
+    window: WindowOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -156,7 +160,15 @@ def effects(
 
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
-    first = ModelSettings(model, precision=precision, device=device, force_companions=force_companions, store=store)
+    first = ModelSettings(
+        model,
+        precision=precision,
+        device=device,
+        force_companions=force_companions,
+        read_out=read_out,
+        window=window,
+        store=store,
+    )
     second = None if second_model is None else replace(first, model=second_model)
     genotypes = GenotypeSettings(mode=mode, pass_only=pass_only)
     for asked in [first] if second is None else [first, second]:

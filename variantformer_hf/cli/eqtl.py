@@ -16,9 +16,11 @@ from .options import (
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    ReadOutOption,
     SampleOption,
     TissueOption,
     VcfOption,
+    WindowOption,
     given_file,
     written_file,
 )
@@ -73,6 +75,8 @@ def eqtl(
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
+    read_out: ReadOutOption = None,
+    window: WindowOption = None,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Rank correlation of predicted effects and observed eQTL slopes, by tissue and data set.
@@ -94,7 +98,7 @@ def eqtl(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
-    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
     genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
     genome = genomes.open_one(of_model.kind())
     scorer = of_model.scorer()

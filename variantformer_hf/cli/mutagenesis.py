@@ -19,9 +19,11 @@ from .options import (
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    ReadOutOption,
     SampleOption,
     TissueOption,
     VcfOption,
+    WindowOption,
     WorkersOption,
     written_file,
 )
@@ -82,6 +84,8 @@ def mutagenesis(
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
+    read_out: ReadOutOption = None,
+    window: WindowOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -112,7 +116,7 @@ def mutagenesis(
 
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
-    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
     kind = of_model.kind()
     if cre:
         kind.require("cres", "--cre")

@@ -19,9 +19,11 @@ from .options import (
     GenesFileOption,
     ModelArgument,
     OverwriteOption,
+    ReadOutOption,
     SampleOption,
     TissueOption,
     VcfOption,
+    WindowOption,
     WorkersOption,
     ZygosityOption,
     written_file,
@@ -66,6 +68,8 @@ def null(
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
+    read_out: ReadOutOption = None,
+    window: WindowOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -93,7 +97,7 @@ def null(
 
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
-    of_model = ModelSettings(model, device=device, force_companions=force_companions)
+    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
     backgrounds = GenomeSettings(fasta, vcf, sample, background).open(of_model.kind())
     scorer = of_model.scorer()
     records: Counter[str] = Counter()

@@ -73,6 +73,22 @@ ForceCompanionsOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+ReadOutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--read-out",
+        help="Of Enformer and Borzoi: bins that are added up, tss:3, centre:10 or exons. Default: the model's.",
+        rich_help_panel=INPUTS,
+    ),
+]
+WindowOption = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        help="Of Enformer and Borzoi: bases that are read around the TSS. Default: the model's.",
+        rich_help_panel=INPUTS,
+    ),
+]
 
 # Where units of work are done.
 EngineOption = Annotated[

@@ -66,7 +66,7 @@ class ModelSettings:
         model: folder or Hub id.
         precision: see ``GeneModel``; effects need ``float32``.
         device, force_companions: see ``GeneModel.load``.
-        store, attention, compile_layers: options of some families, see theirs; ``none`` is no store.
+        store, attention, compile_layers, read_out, window: options of some families, see theirs; ``none`` is no store.
     """
 
     model: str
@@ -76,6 +76,8 @@ class ModelSettings:
     store: str = "auto"
     attention: str = "auto"
     compile_layers: bool = False
+    read_out: str | None = None
+    window: int | None = None
 
     def kind(self) -> "type[GeneModel]":
         """The class of the model, which says what it can do; no weights are loaded.
@@ -120,6 +122,8 @@ class ModelSettings:
             "store": None if self.store == "none" else self.store,
             "attention": self.attention,
             "compile_layers": self.compile_layers,
+            "read_out": self.read_out,
+            "window": self.window,
         }
 
 

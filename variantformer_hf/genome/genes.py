@@ -331,7 +331,12 @@ def _delimited_rows(path: Path, delimiter: str) -> Iterator[tuple[str, Mapping[s
         raise InputError(str(error), file=path, record=f"line {reader.line_num}", remedy=_REMEDY) from error
 
 
-def _feature_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+def feature_fields(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Records of a GTF or GFF3: where each is, and its nine columns; see :func:`feature_attributes` of the ninth.
+
+    Raises:
+        InputError: a line has another number of columns.
+    """
     for number, line in enumerate(text_lines(path), start=1):
         if line == "##FASTA":
             return
@@ -343,9 +348,14 @@ def _feature_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
             raise InputError(
                 f"has {len(fields)} tab-separated columns instead of 9", file=path, record=record, remedy=_REMEDY
             )
+        yield record, fields
+
+
+def _feature_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+    for record, fields in feature_fields(path):
         if fields[2] not in _GENE_FEATURES:
             continue
-        attributes = _attributes(fields[8])
+        attributes = feature_attributes(fields[8])
         yield (
             record,
             {
@@ -360,7 +370,7 @@ def _feature_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
         )
 
 
-def _attributes(text: str) -> dict[str, str]:
+def feature_attributes(text: str) -> dict[str, str]:
     """The ninth column, as GTF (``gene_id "X"; ...``) or GFF3 (``ID=X;...``) writes it; the first of a key counts."""
     if "=" in text.split('"', 1)[0]:
         parts = (part.partition("=") for part in text.split(";"))

@@ -55,7 +55,12 @@ def match_report(
         },
         "model": asdict(model.identity),
         "inputs": inputs,
-        "settings": {**asked.options.as_dict(), "precision": model.precision, "device": str(model.device)},
+        "settings": {
+            **asked.options.as_dict(),
+            "precision": model.precision,
+            "device": str(model.device),
+            **model.settings(),
+        },
         "unit": model.unit.name,
         "units": model.unit.columns(),
         "genes": {"predicted": len(query.genes), "left_out": query.left_out, "status": dict(statuses)},

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..errors import InputError
 from ..work.units import Unit
 from ..zoo.statuses import STATUSES
+from ..zoo.units import VALUE_COLUMNS
 from .predicted import PredictedGenes
 from .run_contents import RunContents
 from .unit_notes import UnitNotes
@@ -43,7 +44,7 @@ class UnitArrays:
     @staticmethod
     def of_any_run() -> tuple[str, ...]:
         """Files that say nothing of what is done."""
-        arrays = (*_COORDINATES, "status", "log1p_tpm", "expression")
+        arrays = (*_COORDINATES, "status", *VALUE_COLUMNS)
         inner = [f"{name}/{file}" for name in arrays for file in (".zarray", ".zattrs")]
         return (*_METADATA, *inner, *(f"{name}/0" for name in _COORDINATES))
 
@@ -51,7 +52,7 @@ class UnitArrays:
     def is_of_a_run(cls, name: str) -> bool:
         """Whether a file may be of a run's arrays."""
         folder, _, chunk = name.partition("/")
-        is_chunk = folder in ("status", "log1p_tpm", "expression") and chunk.replace(".", "").isdecimal()
+        is_chunk = folder in ("status", *VALUE_COLUMNS) and chunk.replace(".", "").isdecimal()
         return is_chunk or name in cls.of_any_run()
 
     def of_run(self) -> dict[str, bytes]:

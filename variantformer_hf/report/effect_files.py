@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..files import STDOUT, whole_file
 from ..genome.variant import Variant
 from ..genome.variant_rows import is_whole_vcf
+from ..zoo.units import VALUE_COLUMNS
 from .edited_vcf import whole_indexed_vcf
 from .tables import annotated_data_module, write_table
 
@@ -27,10 +28,7 @@ INFO_FIELDS = (
 # fmt: on
 _SUFFIXES = {"tidy": (".parquet", ".tsv", ".tsv.gz", ".csv", ".csv.gz"), "h5ad": (".h5ad",), "vcf": (".vcf.gz",)}
 _OF_TISSUE = (
-    "log1p_tpm_ref",
-    "log1p_tpm_alt",
-    "expression_ref",
-    "expression_alt",
+    *(f"{column}_{side}" for column in VALUE_COLUMNS for side in ("ref", "alt")),
     "log2fc_tpm",
     "released_score",
     "noise_floor",

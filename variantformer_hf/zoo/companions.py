@@ -132,11 +132,16 @@ def table_digests(gene_table: "GeneTable | None" = None, cre_table: "CreTable | 
     if gene_table is not None:
         found["genes"] = text_sha256(f"[{', '.join(map(_gene_text, gene_table.genes))}]")
     if cre_table is not None:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, cre_table.table.schema) as stream:
-            stream.write_table(cre_table.table.combine_chunks())
-        found["cres"] = hashlib.sha256(sink.getvalue()).hexdigest()
+        found["cres"] = arrow_sha256(cre_table.table)
     return found
+
+
+def arrow_sha256(table: pa.Table) -> str:
+    """SHA-256 of a table's columns and values."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _gene_text(gene: "Gene") -> str:

@@ -66,7 +66,7 @@ _FAMILIES = {
         ),
         Family(
             "enformer_trunk",
-            None,
+            "variantformer_hf.zoo.enformer.gene_model:EnformerGeneModel",
             "variantformer_hf.zoo.enformer.folder:TRACKS",
             converters={
                 "enformer": "variantformer_hf.conversion.enformer.conversion:planned_conversions",
@@ -75,7 +75,7 @@ _FAMILIES = {
         ),
         Family(
             "borzoi_trunk",
-            None,
+            "variantformer_hf.zoo.borzoi.gene_model:BorzoiGeneModel",
             "variantformer_hf.zoo.borzoi.folder:TRACKS",
             converters={
                 "borzoi": "variantformer_hf.conversion.borzoi.conversion:planned_conversions",
@@ -209,7 +209,7 @@ def known_options(kind: type[GeneModel] | type[Embedder], model: str | Path, opt
     """
     parameters = inspect.signature(kind.load).parameters
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-        return options
+        return {name: value for name, value in options.items() if value is not None or name in parameters}
     for name, value in options.items():
         if name not in parameters and value not in (None, False, "auto"):
             has = [each for each in parameters if each not in ("model", "revision")]

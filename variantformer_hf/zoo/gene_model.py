@@ -78,7 +78,7 @@ class GeneModel(ABC):
     modes: ClassVar[tuple[str, ...]] = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
     precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
     abilities: ClassVar[Abilities] = Abilities()
-    genes_at_once: ClassVar[int] = 8
+    genes_at_once: int = 8
     embedding_width: int = 0
     loaded_from: "LoadedFrom | None" = None
 
@@ -189,7 +189,12 @@ class GeneModel(ABC):
             "precision": self.precision,
             "unit": self.unit.name,
             "companions": self.companions(),
+            **self.settings(),
         }
+
+    def settings(self) -> dict[str, Any]:
+        """What was chosen of how it reads and predicts, beside genotypes and precision; for reports."""
+        return {}
 
     def companions(self) -> dict[str, str]:
         """Name -> hash of what predictions depend on beside the weights: tables, tokenizer, lengths."""

@@ -75,6 +75,15 @@ def model_file(model: str | Path, name: str, *, revision: str | None = None) -> 
     return found
 
 
+def has_model_file(model: str | Path, name: str, *, revision: str | None = None) -> bool:
+    """Whether a model folder or Hub repository has a file.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    return _find(model, name, revision) is not None
+
+
 def model_identity(model: str | Path, *, revision: str | None = None) -> ModelIdentity:
     """Name and SHA-256 of a model's weights; a file is read once, and again when its size or time has changed."""
     digest = hashlib.sha256()

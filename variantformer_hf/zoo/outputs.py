@@ -123,16 +123,29 @@ class TissueNames:
         rows = {_letters(row[0]): row for row in _TISSUES}
         self.named: list[Tissue] = []
         self._by_key: dict[str, list[Tissue]] = {}
+        self._by_name: dict[str, list[Tissue]] = {}
         for number, name in enumerate(tissues):
             if name is None:
                 continue
             released, gtex_name, ontology_id, further = rows.get(_letters(name), (name, None, None, ""))
-            tissue = Tissue(number, name, gtex_name, ontology_id)
-            self.named.append(tissue)
             older = [old for old, new in _OLDER_GTEX_NAMES.items() if new == released]
-            keys = {_key(known) for known in (name, gtex_name, ontology_id, *further.split(), *older) if known}
-            for key in keys:
-                self._by_key.setdefault(key, []).append(tissue)
+            self._add(Tissue(number, name, gtex_name, ontology_id), (*further.split(), *older))
+
+    @classmethod
+    def of_tracks(cls, tracks: Iterable[tuple[Tissue, Sequence[str]]]) -> "TissueNames":
+        """The names of outputs that are no tissues: each with the further names that it goes by."""
+        names = cls(())
+        for track, further in tracks:
+            names._add(track, further)
+        return names
+
+    def _add(self, tissue: Tissue, further: Sequence[str]) -> None:
+        self.named.append(tissue)
+        known = {name for name in (tissue.name, tissue.gtex_name, tissue.ontology_id, *further) if name}
+        for name in known:
+            self._by_name.setdefault(name, []).append(tissue)
+        for key in {_key(name) for name in known}:
+            self._by_key.setdefault(key, []).append(tissue)
 
     def resolve(
         self, names: Iterable[str], *, most_suggested: int = MOST_SUGGESTED
@@ -145,7 +158,7 @@ class TissueNames:
         rejected: list[Rejected] = []
         for name in dict.fromkeys(names):
             tissues = self._by_key.get(_key(name), [])
-            exact = [tissue for tissue in tissues if tissue.name == name]
+            exact = [tissue for tissue in tissues if tissue.name == name] or self._by_name.get(name, [])
             if len(exact) == 1 or len(tissues) == 1:
                 tissue = (exact or tissues)[0]
                 found.setdefault(tissue.id, tissue)

@@ -47,8 +47,13 @@ _UNITS = {
     "inverse_normal": Unit(
         "inverse_normal", "expression, inverse-normal transformed over the training donors", "inverse-normal expression"
     ),
+    "track": Unit(
+        "track", "sum of a track's values over the bins that are read out", "sum of the track", column="track"
+    ),
     "log10_cage": Unit("log10_cage", "log10(1 + CAGE counts)", "log10(1 + CAGE)"),
 }
+# What the column of predictions is called, whatever the unit.
+VALUE_COLUMNS = tuple(dict.fromkeys([*(each.column for each in _UNITS.values()), "expression"]))
 
 
 def unit_named(name: str) -> Unit:

@@ -19,6 +19,7 @@ from ..published_model import write_published
 from ..published_request import PublishedFiles, published_files
 from ..published_tensors import PublishedTensors
 from ..summary import ConversionSummary
+from ..window_tables import FILES, OPTIONS, WindowTables
 from .grelu import grelu_parameter_name
 from .names import parameter_name
 
@@ -52,9 +53,9 @@ def planned_conversions(request: ConversionRequest) -> list[PlannedConversion]:
     Raises:
         InputError: files are missing, or named in vain.
     """
-    request.check_used("borzoi", ("checkpoint", "config"))
+    request.check_used("borzoi", ("checkpoint", "config", *FILES), OPTIONS)
     files = published_files(request, "borzoi")
-    return [PlannedConversion(files.output, partial(_convert, files.output, partial(_read_published, files)))]
+    return [_planned(files, partial(_read_published, files), WindowTables.of(request))]
 
 
 def planned_grelu_conversions(request: ConversionRequest) -> list[PlannedConversion]:
@@ -63,13 +64,20 @@ def planned_grelu_conversions(request: ConversionRequest) -> list[PlannedConvers
     Raises:
         InputError: files are missing, or named in vain.
     """
-    request.check_used("grelu-borzoi", ("checkpoint",))
+    request.check_used("grelu-borzoi", ("checkpoint", *FILES), OPTIONS)
     files = published_files(request, "grelu-borzoi", needs_config=False)
-    return [PlannedConversion(files.output, partial(_convert, files.output, partial(_read_grelu, files)))]
+    return [_planned(files, partial(_read_grelu, files), WindowTables.of(request))]
 
 
-def _convert(output: Path, read: Callable[[], _Read], dtype: torch.dtype | None) -> ConversionSummary:
+def _planned(files: PublishedFiles, read: Callable[[], _Read], tables: WindowTables) -> PlannedConversion:
+    return PlannedConversion(files.output, partial(_convert, files.output, read, tables))
+
+
+def _convert(
+    output: Path, read: Callable[[], _Read], tables: WindowTables, dtype: torch.dtype | None
+) -> ConversionSummary:
     found = read()
+    tables.settle(found.config)
     with new_folder(output) as folder:
         summary = write_published(folder, output, BorzoiForTracks, found.config, found.source, found.rename, dtype)
         config = found.config
@@ -77,6 +85,7 @@ def _convert(output: Path, read: Callable[[], _Read], dtype: torch.dtype | None)
         facts = [
             f"Layers: {config.num_hidden_layers}; width: {config.hidden_size}; heads: {heads or 'none'}",
             f"norm_eps: {config.norm_eps}; gelu: `{config.gelu}`; position_length: {config.position_length}",
+            *tables.write(folder, config),
         ]
         (folder / "README.md").write_text(card_of_copy("borzoi", summary, facts), encoding="utf-8")
     return summary

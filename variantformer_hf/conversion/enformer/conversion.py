@@ -19,6 +19,7 @@ from ..published_model import write_published
 from ..published_request import PublishedFiles, published_files
 from ..published_tensors import PublishedTensors
 from ..summary import ConversionSummary
+from ..window_tables import FILES, OPTIONS, WindowTables
 from .grelu import grelu_parameter_name, grelu_sizes
 from .names import aliased_name, parameter_name
 
@@ -45,9 +46,10 @@ def planned_conversions(request: ConversionRequest) -> list[PlannedConversion]:
     Raises:
         InputError: files are missing, or named in vain.
     """
-    request.check_used("enformer", ("checkpoint", "config"), ("gamma_norm",))
+    request.check_used("enformer", ("checkpoint", "config", *FILES), ("gamma_norm", *OPTIONS))
     files = published_files(request, "enformer")
-    return [_planned(files, partial(_read_published, files, request.options.get("gamma_norm")))]
+    read = partial(_read_published, files, request.options.get("gamma_norm"))
+    return [_planned(files, read, WindowTables.of(request))]
 
 
 def planned_grelu_conversions(request: ConversionRequest) -> list[PlannedConversion]:
@@ -56,23 +58,27 @@ def planned_grelu_conversions(request: ConversionRequest) -> list[PlannedConvers
     Raises:
         InputError: files are missing, or named in vain.
     """
-    request.check_used("grelu-enformer", ("checkpoint",), ("gamma_norm",))
+    request.check_used("grelu-enformer", ("checkpoint", *FILES), ("gamma_norm", *OPTIONS))
     files = published_files(request, "grelu-enformer", needs_config=False)
-    return [_planned(files, partial(_read_grelu, files, request.options.get("gamma_norm")))]
+    read = partial(_read_grelu, files, request.options.get("gamma_norm"))
+    return [_planned(files, read, WindowTables.of(request))]
 
 
-def _planned(files: PublishedFiles, read: Callable[[], _Read]) -> PlannedConversion:
-    return PlannedConversion(files.output, partial(_convert, files.output, read))
+def _planned(files: PublishedFiles, read: Callable[[], _Read], tables: WindowTables) -> PlannedConversion:
+    return PlannedConversion(files.output, partial(_convert, files.output, read, tables))
 
 
-def _convert(output: Path, read: Callable[[], _Read], dtype: torch.dtype | None) -> ConversionSummary:
+def _convert(
+    output: Path, read: Callable[[], _Read], tables: WindowTables, dtype: torch.dtype | None
+) -> ConversionSummary:
     found = read()
+    tables.settle(found.config)
     with new_folder(output) as folder:
         summary = write_published(folder, output, EnformerForTracks, found.config, found.source, found.rename, dtype)
         config = found.config
         heads = ", ".join(f"{name} {count:,}" for name, count in (config.tracks or {}).items())
         facts = [f"Layers: {config.num_hidden_layers}; width: {config.hidden_size}; gamma_norm: `{config.gamma_norm}`"]
-        facts.append(f"Heads: {heads or 'none'}")
+        facts += [f"Heads: {heads or 'none'}", *tables.write(folder, config)]
         (folder / "README.md").write_text(card_of_copy("enformer", summary, facts), encoding="utf-8")
     return summary
 

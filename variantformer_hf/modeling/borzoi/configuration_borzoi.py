@@ -5,7 +5,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from ..enformer.configuration_enformer import check_heads, check_sizes
+from ..enformer.configuration_enformer import check_heads, check_sizes, check_window
 from ..variantformer.configuration_variantformer import check_choices, refuse_misspelled
 
 _AT_LEAST_ONE = (
@@ -41,6 +41,7 @@ class BorzoiConfig(PreTrainedConfig):
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks; published are 7,611 of human and 2,608 of mouse.
         track_activation: of the heads, ``softplus`` as published or ``none``.
+        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see ``WindowSettings``.
     """
 
     model_type = "borzoi_trunk"
@@ -64,6 +65,12 @@ class BorzoiConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     tracks: dict[str, int] | None = None
     track_activation: str = "softplus"
+    input_length: int = 524_288
+    read_out: str = "exons"
+    n_share: float | int = 0.0
+    gene_head: str = "human"
+    unit: str = "track"
+    assembly: str | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_misspelled(self, kwargs)
@@ -97,3 +104,16 @@ class BorzoiConfig(PreTrainedConfig):
             )
         if self.position_length is not None and self.position_length < 1:
             raise ValueError(f"position_length={self.position_length} must be at least 1, or None")
+        check_window(self)
+
+    def check_length(self, length: int) -> None:
+        """Refuse a number of bases that cannot be read.
+
+        Raises:
+            ValueError: it is no multiple of ``length_multiple``, or has more bins than ``position_length``.
+        """
+        if length < 1 or length % self.length_multiple:
+            raise ValueError(f"dna has {length} bases, which is not a multiple of {self.length_multiple}")
+        bins = length // self.length_multiple
+        if self.position_length is not None and bins > self.position_length:
+            raise ValueError(f"{bins} bins of the transformer are more than position_length={self.position_length}")

@@ -51,10 +51,13 @@ class BorzoiTracksOutput(ModelOutput):
     """Output of the heads.
 
     Attributes:
+        loss, logits: of genes, () and (genes, outputs) float32, see ``TrackHeads.of_genes``; else None.
         tracks: name of a head -> (B, L / bin_size, tracks), not negative where the activation is softplus.
         last_hidden_state, unet_output: as of the trunk.
     """
 
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
     tracks: dict[str, torch.Tensor] | None = None
     last_hidden_state: torch.Tensor | None = None
     unet_output: torch.Tensor | None = None
@@ -127,9 +130,7 @@ class BorzoiModel(TrunkPreTrainedModel):
             ValueError: another shape, type or length.
         """
         states = checked_dna(dna, self.dtype)
-        multiple = self.config.length_multiple
-        if states.shape[-1] % multiple:
-            raise ValueError(f"dna has {states.shape[-1]} bases, which is not a multiple of {multiple}")
+        self.config.check_length(states.shape[-1])
         states = self.stem(states)
         beside = []
         for stage in self.down:
@@ -164,20 +165,34 @@ class BorzoiForTracks(TrunkPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, dna: torch.Tensor, heads: list[str] | None = None, **kwargs: Any) -> BorzoiTracksOutput:
-        """Read DNA, and the tracks of its bins.
+    def forward(
+        self,
+        dna: torch.Tensor,
+        heads: list[str] | None = None,
+        *,
+        gene: torch.Tensor | None = None,
+        bins: torch.Tensor | None = None,
+        outputs: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> BorzoiTracksOutput:
+        """Read DNA, and the tracks of its bins; or, with ``outputs``, what they say of genes.
 
         Args:
             dna: (B, L, 4), see :class:`BorzoiModel`.
             heads: names of the heads to be read; None = all.
+            gene, bins, outputs, labels: see :meth:`TrackHeads.of_genes`; of the head ``config.gene_head``.
 
         Raises:
             ValueError: as of the trunk, or there is no such head.
         """
         found = self.trunk(dna, return_dict=True)
-        return BorzoiTracksOutput(
-            self.heads(found.last_hidden_state, heads), found.last_hidden_state, found.unet_output
-        )
+        read = {"last_hidden_state": found.last_hidden_state, "unet_output": found.unet_output}
+        if outputs is None:
+            return BorzoiTracksOutput(tracks=self.heads(found.last_hidden_state, heads), **read)
+        name = self.config.gene_head
+        logits, loss = self.heads.of_genes(found.last_hidden_state, name, gene, bins, outputs, labels)
+        return BorzoiTracksOutput(loss=loss, logits=logits, **read)
 
 
 def borzoi_positions(length: int, device: torch.device, *, n_features: int, spread_over: int | None) -> torch.Tensor:
@@ -191,12 +206,7 @@ def borzoi_positions(length: int, device: torch.device, *, n_features: int, spre
 
     Returns:
         (2 n - 1, n_features), a half of them signed.
-
-    Raises:
-        ValueError: more bins than ``spread_over``.
     """
-    if spread_over is not None and length > spread_over:
-        raise ValueError(f"{length} bins of the transformer are more than position_length={spread_over}")
     n_basis = n_features // 2
     growth = math.exp(math.log((spread_over or length) + 1) / n_basis)
     widths = growth ** torch.arange(1, n_basis + 1, dtype=torch.float32, device=device) - 1

@@ -1,6 +1,6 @@
 """Configuration of the Enformer trunk and its heads."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -31,6 +31,7 @@ class EnformerConfig(PreTrainedConfig):
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks.
         track_activation: of the heads, ``softplus`` as published or ``none``.
+        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see :class:`WindowSettings`.
     """
 
     model_type = "enformer_trunk"
@@ -52,6 +53,12 @@ class EnformerConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     tracks: dict[str, int] | None = None
     track_activation: str = "softplus"
+    input_length: int = 196_608
+    read_out: str = "tss:3"
+    n_share: float | int = 0.0
+    gene_head: str = "human"
+    unit: str = "track"
+    assembly: str | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_misspelled(self, kwargs)
@@ -97,6 +104,16 @@ class EnformerConfig(PreTrainedConfig):
                 f"{_FEATURE_CLASSES}"
             )
         check_heads(self)
+        check_window(self)
+
+    def check_length(self, length: int) -> None:
+        """Refuse a number of bases that cannot be read.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if length < 1:
+            raise ValueError("dna has no base")
 
 
 def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tuple[str, ...]) -> None:
@@ -107,6 +124,40 @@ def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tupl
     for name in dropouts:
         if not 0 <= getattr(config, name) < 1:
             raise ValueError(f"{name}={getattr(config, name)} must be from 0 to below 1")
+
+
+class WindowSettings(Protocol):
+    """What a config says of how a gene is predicted from a window of DNA.
+
+    Attributes:
+        input_length: bases of the window, half of them before the TSS.
+        read_out: whose bins' values are added up to a gene's value: ``tss:3`` (so many around the TSS), ``centre:10``
+            (so many in the middle of the window), ``exons`` (those that hold a base of one).
+        n_share: what N writes into each of the four channels.
+        gene_head: name of the head whose tracks are predicted.
+        unit: of a gene's values.
+        assembly: of the genome that the tracks were measured on; None = any.
+        bin_size: bases of a bin.
+    """
+
+    input_length: int
+    read_out: str
+    n_share: float | int
+    gene_head: str
+    unit: str
+    assembly: str | None
+
+    @property
+    def bin_size(self) -> int: ...
+
+    def check_length(self, length: int) -> None:
+        """Refuse a number of bases that cannot be read: ValueError."""
+
+
+def check_window(config: Any) -> None:
+    """Refuse shares that are none; a length is checked where it is read."""
+    if not 0 <= config.n_share <= 1:
+        raise ValueError(f"n_share={config.n_share} must be from 0 to 1")
 
 
 def check_heads(config: Any) -> None:

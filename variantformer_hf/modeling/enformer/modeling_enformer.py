@@ -34,10 +34,13 @@ class EnformerTracksOutput(ModelOutput):
     """Output of the heads.
 
     Attributes:
+        loss, logits: of genes, () and (genes, outputs) float32, see ``TrackHeads.of_genes``; else None.
         tracks: name of a head -> (B, bins, tracks), not negative where the activation is softplus.
         last_hidden_state: (B, bins, 2 * hidden_size), what the heads read.
     """
 
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
     tracks: dict[str, torch.Tensor] | None = None
     last_hidden_state: torch.Tensor | None = None
 
@@ -159,18 +162,32 @@ class EnformerForTracks(TrunkPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, dna: torch.Tensor, heads: list[str] | None = None, **kwargs: Any) -> EnformerTracksOutput:
-        """Read DNA, and the tracks of its bins.
+    def forward(
+        self,
+        dna: torch.Tensor,
+        heads: list[str] | None = None,
+        *,
+        gene: torch.Tensor | None = None,
+        bins: torch.Tensor | None = None,
+        outputs: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> EnformerTracksOutput:
+        """Read DNA, and the tracks of its bins; or, with ``outputs``, what they say of genes.
 
         Args:
             dna: (B, L, 4), see :class:`EnformerModel`.
             heads: names of the heads to be read; None = all.
+            gene, bins, outputs, labels: see :meth:`TrackHeads.of_genes`; of the head ``config.gene_head``.
 
         Raises:
             ValueError: as of the trunk, or there is no such head.
         """
         embeddings = self.trunk(dna, return_dict=True).last_hidden_state
-        return EnformerTracksOutput(tracks=self.heads(embeddings, heads), last_hidden_state=embeddings)
+        if outputs is None:
+            return EnformerTracksOutput(tracks=self.heads(embeddings, heads), last_hidden_state=embeddings)
+        logits, loss = self.heads.of_genes(embeddings, self.config.gene_head, gene, bins, outputs, labels)
+        return EnformerTracksOutput(loss=loss, logits=logits, last_hidden_state=embeddings)
 
 
 def channels(config: EnformerConfig) -> list[int]:

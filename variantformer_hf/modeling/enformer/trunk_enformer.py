@@ -1,5 +1,6 @@
 """What Enformer's and Borzoi's networks are made of, attention apart, and what both models can do."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -11,10 +12,22 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from .attention_enformer import RelativeAttention
 
 N_BASES = 4
+# Values of bins and tracks that are held at a time where they are added up.
+_VALUES_AT_ONCE = 2**24
 
 
 class BatchNorm(nn.BatchNorm1d):
     """BatchNorm over (B, C, L) whose weights and statistics are float32, whatever the type of its input."""
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "BatchNorm":
+        """Moved or turned into another type with the network, but into none of 16 bits."""
+
+        def kept(tensor: torch.Tensor) -> torch.Tensor:
+            moved = fn(tensor)
+            return tensor.to(moved.device) if moved.dtype in (torch.bfloat16, torch.float16) else moved
+
+        super()._apply(kept, recurse)
+        return self
 
 
 class Stage(GradientCheckpointingLayer):
@@ -137,14 +150,61 @@ class TrackHeads(nn.ModuleDict):
         Raises:
             ValueError: there is no such head.
         """
-        read = {}
-        for name in self if names is None else names:
-            if name not in self:
-                raise ValueError(f"the model has no head {name!r}, it has {', '.join(self) or 'none'}")
-            weight, bias = self[name].get_parameter("weight"), self[name].get_parameter("bias")
-            values = nn.functional.linear(embeddings.float(), weight.float(), bias.float())
-            read[name] = nn.functional.softplus(values) if self._is_positive else values
-        return read
+        return {name: self._read(embeddings, *self._parameters_of(name)) for name in (self if names is None else names)}
+
+    def of_genes(
+        self,
+        embeddings: torch.Tensor,
+        name: str,
+        gene: torch.Tensor | None,
+        bins: torch.Tensor | None,
+        outputs: torch.Tensor,
+        labels: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What tracks say of genes: sums over bins of a window, and means over a gene's windows.
+
+        Only the bins and tracks that are asked for are computed, some at a time.
+
+        Args:
+            embeddings: (W, bins, width).
+            name: of the head.
+            gene: (W,) int64, the row in ``outputs`` that each window is of; None = one window a gene.
+            bins: (W, bins) bool, which are added up; None = all.
+            outputs: (B, T) int64, tracks.
+            labels: (B, T), NaN where there is none.
+
+        Returns:
+            logits (B, T) float32; their mean squared distance from the labels that are there, 0 without any, or None
+            without ``labels``.
+
+        Raises:
+            ValueError: there is no such head.
+        """
+        weight, bias = self._parameters_of(name)
+        gene = torch.arange(len(embeddings), device=embeddings.device) if gene is None else gene
+        rows, which = torch.unique(outputs, dim=0, return_inverse=True)
+        of_rows = [(weight[row].float(), bias[row].float()) for row in rows]
+        sums = []
+        for window, states in enumerate(embeddings):
+            chosen = states if bins is None else states[bins[window]]
+            part = of_rows[int(which[gene[window]])]
+            pieces = chosen.split(max(1, _VALUES_AT_ONCE // len(part[1])))
+            sums.append(torch.stack([self._read(piece, *part).sum(dim=0) for piece in pieces]).sum(dim=0))
+        counts = torch.bincount(gene, minlength=len(outputs))[:, None]
+        logits = torch.stack(sums).new_zeros(outputs.shape).index_add(0, gene, torch.stack(sums)) / counts
+        if labels is None:
+            return logits, None
+        away = (logits - labels)[~labels.isnan()]
+        return logits, away.square().sum() / max(1, len(away))
+
+    def _parameters_of(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        if name not in self:
+            raise ValueError(f"the model has no head {name!r}, it has {', '.join(self) or 'none'}")
+        return self[name].get_parameter("weight"), self[name].get_parameter("bias")
+
+    def _read(self, embeddings: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        values = nn.functional.linear(embeddings.float(), weight.float(), bias.float())
+        return nn.functional.softplus(values) if self._is_positive else values
 
 
 def checked_dna(dna: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

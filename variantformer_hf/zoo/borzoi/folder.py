@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from ..enformer.folder import TrackFolder
+from ..window.folder import WindowFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class BorzoiFolder(TrackFolder):
+class BorzoiFolder(WindowFolder):
     """Rules of Borzoi's folders."""
 
     def architecture(self) -> "type[PreTrainedModel]":

@@ -1,0 +1,19 @@
+"""Enformer as the zoo asks it: the values of its tracks around a gene's TSS, or over its exons."""
+
+from typing import ClassVar
+
+from transformers import PreTrainedModel
+
+from ...modeling import EnformerForTracks
+from ..window.gene_model import WindowGeneModel
+
+
+class EnformerGeneModel(WindowGeneModel):
+    """Enformer with its tracks and genes; see :class:`WindowGeneModel`."""
+
+    model_type: ClassVar[str] = "enformer_trunk"
+
+    @classmethod
+    def architecture(cls) -> type[PreTrainedModel]:
+        """The class of the network."""
+        return EnformerForTracks

@@ -1,0 +1,43 @@
+"""A network of windows opened for one reference genome."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ...genome.personal import PersonalGenome
+from ...genome.reference import ReferenceGenome
+from ...genome.stretch import PersonalStretch
+from ..gene_regions import GeneRegions
+from ..opened_model import OpenedModel
+from ..statuses import OK, RecordUse
+from .window_input import ReadWindow, WindowInput, WindowReader
+
+if TYPE_CHECKING:
+    from .gene_model import WindowGeneModel
+
+
+class WindowOpened(OpenedModel):
+    """Reads people as windows."""
+
+    model: "WindowGeneModel"
+
+    def __init__(self, model: "WindowGeneModel", reference: ReferenceGenome) -> None:
+        super().__init__(model, reference)
+        self.form, self.exons = model.form, model.exons
+
+    def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> WindowReader:
+        """Reads windows, see :class:`OpenedModel`."""
+        return WindowReader(person, stretch, self.form, self.exons)
+
+    def read(self, person: PersonalGenome, regions: GeneRegions) -> WindowInput:
+        """One person's gene by itself, see :class:`OpenedModel`."""
+        return cast(WindowInput, super().read(person, regions))
+
+    def stand_in(self, regions: GeneRegions) -> WindowInput:
+        """A window of N, of which one bin is read, see :class:`OpenedModel`."""
+        nothing = np.zeros(0, dtype=np.int64)
+        length = self.form.length
+        bins = np.arange(-(-length // self.form.bin_size)) == 0
+        window = ReadWindow(np.full(length, ord("N"), dtype=np.uint8), bins)
+        return WindowInput(regions, RecordUse(OK), nothing, nothing, "", (window,))
