@@ -46,12 +46,14 @@ class WholeClusters:
     """Clusters, each where all of it lies inside a region.
 
     Attributes:
-        spans: what they rewrite, along the contig, without overlap.
+        spans: what they rewrite, along the contig, without overlap; at most one a cluster.
+        first_span: (C + 1,) int64, those of clusters a to b, b excluded, are ``first_span[a]`` to ``first_span[b]``.
         outcome: (n,) int8, what becomes of each record of the stretch there.
         mismatched: (M,) int64, clusters with a record whose REF is not what the FASTA holds.
     """
 
     spans: Spans
+    first_span: np.ndarray
     outcome: np.ndarray
     mismatched: np.ndarray
 
@@ -76,7 +78,9 @@ class WholeClusters:
                 others.append(span)
         failed = np.flatnonzero(outcome[clusters.members] == MISMATCH)
         mismatched = np.unique(np.searchsorted(clusters.first, failed, side="right") - 1)
-        return cls(_with_others(spans, others), outcome, mismatched)
+        spans = _with_others(spans, others)
+        first_span = np.append(np.searchsorted(spans.start, clusters.start), len(spans.start))
+        return cls(spans, first_span, outcome, mismatched)
 
 
 def _spans_of_snps(

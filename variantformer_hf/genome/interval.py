@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import InputError
 
@@ -10,8 +10,7 @@ _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHV", "TGCAYRSWMKVHDB")
 _RANGE = re.compile(r"(.+):(\d[\d,]*)(?:-(\d[\d,]*)?)?")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Interval:
+class Interval(NamedTuple):
     """A stretch of a contig, 0-based and half-open, on the forward strand."""
 
     chrom: str

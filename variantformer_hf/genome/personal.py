@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -165,23 +166,24 @@ class PersonalGenome:
             SymbolicAlleleError: a symbolic allele that cannot be applied, or a gVCF.
             InputError: a record cannot be parsed or names an allele that it does not have.
         """
-        asked = [interval if isinstance(interval, Interval) else Interval(*interval) for interval in intervals]
-        starts = np.array([interval.start for interval in asked], dtype=np.int64)
-        ends = np.array([interval.end for interval in asked], dtype=np.int64)
+        asked = list(intervals)
+        starts, ends = (np.fromiter(map(itemgetter(place), asked), np.int64, len(asked)) for place in (1, 2))
         for index in np.flatnonzero((starts < 0) | (ends < starts)).tolist():
             raise ValueError(f"[{starts[index]}, {ends[index]}) is not an interval")
-        result = [""] * len(asked)
-        for chrom, cluster in _clusters([interval.chrom for interval in asked], starts, ends):
+        found: dict[int, str] = {}
+        for chrom, cluster in _clusters(list(map(itemgetter(0), asked)), starts, ends):
             length = self._contig_length(chrom)
             first, last = np.minimum(starts[cluster], length), np.minimum(ends[cluster], length)
             stretch = self.stretch(chrom, int(first.min()), int(last.max()), within=union(first, last))
             edits = self.edits(stretch, first, last)
-            for index, sequence in zip(cluster.tolist(), stretch.sequences(edits), strict=True):
-                result[index] = sequence
+            sequences = stretch.sequences(edits)
             if tally is not None:
                 tally.add_read(chrom, stretch.keys)
                 tally.add(chrom, *self.outcomes(stretch, first, last))
-        return result
+            if len(cluster) == len(asked):
+                return sequences
+            found.update(zip(cluster.tolist(), sequences, strict=True))
+        return [found[index] for index in range(len(asked))]
 
     def stretch(self, chrom: str, start: int, end: int, within: np.ndarray | None = None) -> PersonalStretch:
         """The records of a stretch, read and resolved once for any number of regions in it.
@@ -274,16 +276,16 @@ class PersonalGenome:
 
 
 def _clusters(chroms: Sequence[str], starts: np.ndarray, ends: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Contigs, and on each the indices of intervals that lie near each other."""
+    """Contigs, and on each the indices, ascending, of intervals that lie near each other."""
     names = sorted(set(chroms))
     for chrom in names:
         is_all = len(names) == 1
         indices = np.arange(len(starts)) if is_all else np.flatnonzero(np.array(chroms, dtype=object) == chrom)
-        indices = indices[np.argsort(starts[indices], kind="stable")]
-        reach = np.maximum.accumulate(ends[indices])
-        begins = np.flatnonzero(starts[indices][1:] - reach[:-1] > _CLUSTER_GAP) + 1
-        for cluster in np.split(indices, begins):
-            yield chrom, cluster
+        along = indices[np.argsort(starts[indices], kind="stable")]
+        reach = np.maximum.accumulate(ends[along])
+        begins = np.flatnonzero(starts[along][1:] - reach[:-1] > _CLUSTER_GAP) + 1
+        for cluster in np.split(along, begins):
+            yield chrom, np.sort(cluster)
 
 
 def _shown(allele: str) -> str:

@@ -121,15 +121,8 @@ class PersonalStretch:
             starts, ends: (R,) int64, within the stretch and the contig, in any order; they may overlap.
         """
         ranges = self._clusters.ranges(starts, ends)
-        lower, upper = starts, ends
-        if len(self._clusters):
-            before = np.maximum(ranges.first - 1, 0)
-            after = np.minimum(ranges.last, len(self._clusters) - 1)
-            lower = np.where(ranges.cut_left, np.maximum(starts, self._clusters.end[before]), starts)
-            upper = np.where(ranges.cut_right, self._clusters.start[after], ends)
-        span_first = np.searchsorted(self._whole.spans.start, lower)
-        span_last = np.maximum(np.searchsorted(self._whole.spans.start, upper), span_first)
-        span_last = np.where(ranges.last < ranges.first, span_first, span_last)
+        span_first = self._whole.first_span[ranges.first]
+        span_last = self._whole.first_span[np.maximum(ranges.last, ranges.first)]
         spans, at_edge = self._edges(starts, ends, ranges)
         mismatch = self._mismatch(self._inner(ranges) if len(self._whole.mismatched) else None, at_edge)
         return RegionEdits(starts, ends, **self._collected(span_first, span_last, spans), mismatch=mismatch)
@@ -276,12 +269,11 @@ class PersonalStretch:
         self, starts: np.ndarray, ends: np.ndarray, is_inner: np.ndarray, at_edge: list[tuple[int, int]]
     ) -> tuple[np.ndarray, np.ndarray, int | None]:
         """Records that overlap any region, what became of them, and one of them whose REF is not in the FASTA."""
-        records = self._records.overlapping(union(starts, ends))
-        outcomes = self._records.outcome[records].astype(np.int8)
+        outcomes = self._records.outcome.copy()
         inner_records = self._clusters.members[np.repeat(is_inner, np.diff(self._clusters.first))]
-        outcomes[np.searchsorted(records, inner_records)] = self._whole.outcome[inner_records]
+        outcomes[inner_records] = self._whole.outcome[inner_records]
         for record, code in at_edge:
-            row = int(np.searchsorted(records, record))
-            if code == APPLIED or outcomes[row] == EDIT:
-                outcomes[row] = code
-        return records, outcomes, self._mismatch(is_inner, at_edge)
+            if code == APPLIED or outcomes[record] == EDIT:
+                outcomes[record] = code
+        records = self._records.overlapping(union(starts, ends))
+        return records, outcomes[records], self._mismatch(is_inner, at_edge)

@@ -60,14 +60,11 @@ class StretchRecords:
 
     def overlapping(self, intervals: np.ndarray) -> np.ndarray:
         """Indices, ascending, of the records that share a base with a union of intervals."""
-        first = np.searchsorted(self.furthest_end, intervals[:, 0], side="right")
-        last = np.maximum(np.searchsorted(self.position, intervals[:, 1]), first)
-        counts = last - first
-        begins = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.arange(begins[-1]) + np.repeat(first - begins[:-1], counts)
-        rows = rows[self.end[rows] > np.repeat(intervals[:, 0], counts)]
-        # A long record is met by several intervals.
-        return np.unique(rows) if (rows[1:] <= rows[:-1]).any() else rows
+        if not len(intervals):
+            return np.zeros(0, dtype=np.int64)
+        first = int(np.searchsorted(self.furthest_end, intervals[0, 0], side="right"))
+        last = int(np.searchsorted(self.position, intervals[-1, 1]))
+        return first + np.flatnonzero(overlaps(self.position[first:last], self.end[first:last], intervals))
 
 
 def read_records(

@@ -97,9 +97,9 @@ def shifted(regions: GeneRegions, bases: int) -> GeneRegions:
     starts, ends, window = regions.starts, regions.ends, regions.window
     can = ends - starts > bases
     if regions.gene.strand == "-":
-        return replace(regions, ends=np.where(can, ends - bases, ends), window=replace(window, end=window.end - bases))
+        return replace(regions, ends=np.where(can, ends - bases, ends), window=window._replace(end=window.end - bases))
     return replace(
-        regions, starts=np.where(can, starts + bases, starts), window=replace(window, start=window.start + bases)
+        regions, starts=np.where(can, starts + bases, starts), window=window._replace(start=window.start + bases)
     )
 
 

@@ -85,7 +85,8 @@ def padded_rows(tokens: TokenRows, token_length: int, pad: int) -> tuple[np.ndar
     if HAS_NUMBA:
         from .row_kernels import fill_rows
 
-        ids, mask = (np.empty((len(tokens), token_length), dtype=np.int64) for _ in range(2))
+        # As one block: of two, glibc gives the memory back to the system after each gene, and clears it for the next.
+        ids, mask = np.empty((2, len(tokens), token_length), dtype=np.int64)
         fill_rows(*tokens.sources, tokens.source, tokens.first, tokens.last, pad, ids, mask)
         return ids, mask
     lengths = np.minimum(tokens.last - tokens.first, token_length)
