@@ -1,7 +1,11 @@
 """Other libraries' checkpoints become folders of the zoo: every tensor by name, or a refusal that names one."""
 
+import io
 import json
 import os
+import pickle
+import re
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,7 +17,7 @@ import torch
 from command_line import invoke
 from formula_weights import formula_weights, one_hot
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
@@ -375,7 +379,36 @@ WEIGHTS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "two types": (lambda: published("enformer") | {"stem.0.bias": torch.zeros(48).half()}, "--dtype float32"),
     "another family": (lambda: published("borzoi"), r"holds no tensor stem\.0\.weight: it is of another family"),
     "no tensor": (lambda: {"stem.0.weight": 3}, r"stem\.0\.weight is no tensor but a int"),
-    "empty": (dict, "no table of tensors"),
+    "empty": (dict, "holds no tensor"),
+    "a table in a table": (lambda: {"model": published("enformer")}, "model is no tensor but a dict"),
+    "names that are numbers": (lambda: changed() | {3: torch.zeros(2)}, "holds the key 3, no name of a tensor"),
+    "a name over two lines": (lambda: changed() | {"a\nb": torch.zeros(2)}, r"does not have: 'a\\nb'"),
+    "a name without end": (lambda: changed() | {"x" * 5000: torch.zeros(2)}, r"does not have: 'x{100}\.\.\.'"),
+    "whole numbers": (
+        lambda: {name: each.int() for name, each in published("enformer").items()},
+        r"stem\.0\.weight is of int32, float32, bfloat16 or float16 is expected",
+    ),
+    "a weight of whole numbers": (
+        lambda: published("enformer") | {"stem.0.bias": torch.zeros(48, dtype=torch.int64)},
+        r"stem\.0\.bias is of int64",
+    ),
+    "complex numbers": (
+        lambda: published("enformer") | {"stem.0.bias": torch.zeros(48, dtype=torch.complex64)},
+        r"stem\.0\.bias is of complex64",
+    ),
+    "8 bits": (
+        lambda: published("enformer") | {"stem.0.bias": torch.zeros(48).to(torch.float8_e4m3fn)},
+        r"stem\.0\.bias is of float8_e4m3fn",
+    ),
+    "a count with a fraction": (
+        lambda: published("enformer") | {"conv_tower.0.0.0.num_batches_tracked": torch.tensor(7.5)},
+        r"num_batches_tracked is of float32, int64 is expected",
+    ),
+    "a sparse tensor": (lambda: changed(stem__0__bias=torch.zeros(48).to_sparse()), r"stem\.0\.bias is sparse"),
+    "without numbers": (
+        lambda: changed(stem__0__bias=torch.zeros(48, device="meta")),
+        r"stem\.0\.bias is without its numbers",
+    ),
 }
 
 
@@ -396,6 +429,68 @@ def test_an_object_that_is_no_tensor_is_named_and_not_made(tmp_path: Path) -> No
     words = enformer_files(tmp_path)
     torch.save({"state_dict": published("enformer"), "hyper_parameters": Evil()}, tmp_path / "pytorch_model.bin")
     refused(tmp_path, words, r"pytorch_model\.bin: holds something that is neither tensors.*posix.*system")
+
+
+def test_a_pickled_object_is_named_in_files_of_older_kinds_too(tmp_path: Path) -> None:
+    words = enformer_files(tmp_path)
+    held = {"state_dict": published("enformer"), "hyper_parameters": Evil()}
+    torch.save(held, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    refused(tmp_path, words, r"neither tensors nor plain values \(posix\.system\)")
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "pytorch_model.bin")
+    refused(tmp_path, words, r"neither tensors nor plain values \(torch\.nn\.modules\.linear\.Linear\)")
+    assert not Path("/tmp/was-run").exists()
+
+
+def named_twice() -> bytes:
+    """The Enformer's weights as safetensors, with a header that has one name twice."""
+    content = save({name: tensor.contiguous() for name, tensor in published("enformer").items()})
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = content[8:end].rstrip()
+    entry = json.dumps(json.loads(header)["stem.0.bias"]).encode()
+    header = header[:-1] + b', "stem.0.bias": ' + entry + b"}"
+    return len(header).to_bytes(8, "little") + header + content[end:]
+
+
+def zipped() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr("archive/data.pkl", "no pickle")
+    return sink.getvalue()
+
+
+FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "text": ("w.bin", lambda: b"hello\n" * 9, "cannot be read as a PyTorch file"),
+    "a zip": ("w.bin", zipped, "cannot be read as a PyTorch file"),
+    "a pickle": ("w.bin", lambda: pickle.dumps({"a": 1}), "cannot be read as a PyTorch file"),
+    "HDF5": ("human.h5", lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "cannot be read as a PyTorch file"),
+    "a header of a terabyte": ("w.safetensors", lambda: (2**40).to_bytes(8, "little") + b"{}", "is cut off or damaged"),
+    "a header of something else": (
+        "w.safetensors",
+        lambda: (8).to_bytes(8, "little") + b'{"a": 1}',
+        "is cut off or damaged",
+    ),
+    "a header of nothing": ("w.safetensors", lambda: (8).to_bytes(8, "little") + b"{}      ", "holds no tensor"),
+    "a name twice": ("w.safetensors", named_twice, r"names the tensor stem\.0\.bias twice"),
+}
+
+
+@pytest.mark.parametrize("wrong", FILES)
+def test_files_that_are_something_else_are_refused(tmp_path: Path, wrong: str) -> None:
+    name, make, told = FILES[wrong]
+    words = enformer_files(tmp_path)
+    (tmp_path / name).write_bytes(make())
+    refused(tmp_path, [*words[:3], tmp_path / name, *words[4:]], told)
+
+
+def test_a_tensor_of_other_axes_is_refused_where_weights_say_the_sizes(tmp_path: Path) -> None:
+    for kind, name in (
+        ("borzoi", "embedding.conv_tower.blocks.0.conv.weight"),
+        ("enformer", "embedding.transformer_tower.blocks.0.mha.rel_content_bias"),
+    ):
+        weights = published("grelu", kind) | {name: torch.tensor(1.0)}
+        torch.save(weights, tmp_path / "w.ckpt")
+        words: list[Path | str] = ["--kind", f"grelu-{kind}", "--checkpoint", tmp_path / "w.ckpt"]
+        refused(tmp_path, words, rf"{re.escape(name)} has the shape \(\), \d axes are expected")
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])

@@ -198,13 +198,14 @@ def test_a_frozen_batch_norm_never_moves_and_gradient_checkpointing_changes_no_g
 
 def test_the_implementations_of_attention_agree() -> None:
     found = {}
-    for name in ("eager", "sdpa"):
+    for name in ("eager", "sdpa", "variantformer_flex"):
         model = tiny()
         model.set_attn_implementation(name)
         assert model.layers[0].attention.config._attn_implementation == name
         with torch.inference_mode():
             found[name] = model(dna(1280)).last_hidden_state
-    assert torch.allclose(found["eager"], found["sdpa"], atol=2e-5, rtol=0)
+    for name in ("sdpa", "variantformer_flex"):
+        assert torch.allclose(found["eager"], found[name], atol=2e-5, rtol=0)
 
 
 def test_saved_and_loaded_it_gives_the_same_and_the_auto_classes_know_it(tmp_path: Path) -> None:

@@ -93,6 +93,43 @@ def test_a_damaged_folder_is_one_clear_error(model: Path, damage: Callable[[Path
         ExpressionPredictor.from_pretrained(model, device="cpu")
 
 
+INDEX = "model.safetensors.index.json"
+
+
+def in_shards(model: Path) -> dict[str, object]:
+    """Two files of weights with an index, of a folder without hashes; the index' content."""
+    set_in_config("written", None)(model)
+    weights = load_file(model / "model.safetensors")
+    shards = {
+        "model-00001-of-00002.safetensors": list(weights)[:9],
+        "model-00002-of-00002.safetensors": list(weights)[9:],
+    }
+    for name, names in shards.items():
+        save_file({each: weights[each] for each in names}, model / name, metadata={"format": "pt"})
+    (model / "model.safetensors").unlink()
+    index = {"metadata": {}, "weight_map": {each: name for name, names in shards.items() for each in names}}
+    (model / INDEX).write_text(json.dumps(index))
+    return index
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"weight_map": {"a": 3}}', '{"weight_map": {"a": "../other/model.safetensors"}}']
+)
+def test_a_damaged_index_of_shards_is_one_clear_error(model: Path, content: str) -> None:
+    in_shards(model)
+    (model / INDEX).write_text(content)
+    with pytest.raises(InputError, match=rf"{INDEX}: is damaged, or no index of weights"):
+        ExpressionPredictor.from_pretrained(model, device="cpu")
+
+
+def test_shards_load_and_a_missing_one_is_named(model: Path) -> None:
+    in_shards(model)
+    assert len(ExpressionPredictor.from_pretrained(model, device="cpu").gene_table) == 6
+    (model / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(InputError, match=r"no file model-00002-of-00002\.safetensors"):
+        ExpressionPredictor.from_pretrained(model, device="cpu")
+
+
 def test_a_whole_folder_loads(model: Path) -> None:
     assert len(ExpressionPredictor.from_pretrained(model, device="cpu").gene_table) == 6
 

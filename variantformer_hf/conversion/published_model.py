@@ -78,6 +78,13 @@ def _by_our_names(
             wanted = tuple(expected[ours].shape)
         except KeyError:
             raise unknown_tensor(published, source.path) from None
+        if ours in names:
+            raise CheckpointError(
+                f"{published} and {names[ours]} are two names of one tensor",
+                file=source.path,
+                remedy="Remove one of the two.",
+            )
+        _check_type(published, tensor, expected[ours], source.path)
         found = tuple(tensor.shape)
         if _without_ones(found) != _without_ones(wanted):
             raise CheckpointError(
@@ -101,12 +108,28 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
+def _check_type(published: str, tensor: torch.Tensor, expected: torch.Tensor, path: Path) -> None:
+    """Refuse numbers of a kind that the model's are not.
+
+    Raises:
+        CheckpointError: integers, or complex numbers, for weights; a fraction for a count; weights of 8 bits.
+    """
+    is_weight, found = expected.is_floating_point(), tensor.dtype
+    if is_weight != tensor.is_floating_point() or found.is_complex or (is_weight and found not in _WEIGHT_TYPES):
+        wanted = "float32, bfloat16 or float16" if is_weight else _named(expected.dtype)
+        raise CheckpointError(
+            f"{published} is of {_named(found)}, {wanted} is expected",
+            file=path,
+            remedy="Convert the checkpoint with the weights as they were trained.",
+        )
+
+
 def _one_type(source: PublishedTensors, names: list[str]) -> torch.dtype:
     """The type of all weights that have a fraction."""
     types = {name: source.tensors[name].dtype for name in names if source.tensors[name].is_floating_point()}
     first, wanted = next(iter(types.items()))
     for name, found in types.items():
-        if found not in _WEIGHT_TYPES or found != wanted:
+        if found != wanted:
             raise CheckpointError(
                 f"{first} is of {_named(wanted)} and {name} of {_named(found)}",
                 file=source.path,

@@ -1,8 +1,11 @@
 """Tensors of a published checkpoint, read as data: PyTorch's files, Lightning's, and safetensors."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -11,6 +14,7 @@ from safetensors.torch import load_file
 from ..errors import UNREADABLE, CheckpointError, unreadable
 from .torch_files import read_torch_file
 
+_LONGEST_NAME = 100
 _REMEDY = "Give the file with the model's weights, such as pytorch_model.bin."
 
 
@@ -38,8 +42,12 @@ class PublishedTensors:
         path = Path(path)
         if _is_safetensors(path):
             try:
-                return cls(path, load_file(path))
-            except (SafetensorError, OSError, ValueError) as error:
+                found = load_file(path)
+                _check_names_once(path)
+                return cls(path, _checked(found, path))
+            except CheckpointError:
+                raise
+            except (SafetensorError, OSError, ValueError, AttributeError, KeyError) as error:
                 raise CheckpointError(
                     "is cut off or damaged", file=path, remedy="Compare its size with the source and fetch it again."
                 ) from error
@@ -48,12 +56,7 @@ class PublishedTensors:
         if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
             dropped = {f"{entry} of the training run": 1 for entry in content if entry != "state_dict"}
             content = content["state_dict"]
-        if not isinstance(content, Mapping) or not content:
-            raise CheckpointError(f"holds a {type(content).__name__}, no table of tensors", file=path, remedy=_REMEDY)
-        for name, value in content.items():
-            if not isinstance(value, torch.Tensor):
-                raise CheckpointError(f"{name} is no tensor but a {type(value).__name__}", file=path, remedy=_REMEDY)
-        return cls(path, dict(content), dropped)
+        return cls(path, _checked(content, path), dropped)
 
     def below(self, anchor: str, prefixes: Iterable[str]) -> "PublishedTensors":
         """Without what stands before all names: the first of ``prefixes`` under which there is ``anchor``.
@@ -64,7 +67,7 @@ class PublishedTensors:
         prefix = next((each for each in prefixes if f"{each}{anchor}" in self.tensors), None)
         if prefix is None:
             raise CheckpointError(
-                f"holds no tensor {anchor}: it is of another family (its first is {next(iter(self.tensors))})",
+                f"holds no tensor {anchor}: it is of another family (its first is {shown(next(iter(self.tensors)))})",
                 file=self.path,
                 remedy="Name the --kind of this file.",
             )
@@ -98,24 +101,74 @@ class PublishedTensors:
         dropped = {**self.dropped, **({reason: len(copies)} if copies else {})}
         return PublishedTensors(self.path, kept, dropped)
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor that must be there.
+    def shape(self, name: str, axes: int) -> tuple[int, ...]:
+        """Shape of a tensor that must be there, with so many axes.
 
         Raises:
-            CheckpointError: it is missing.
+            CheckpointError: it is missing, or has another number of axes.
         """
         if name not in self.tensors:
             raise CheckpointError(f"the tensor {name} is missing", file=self.path)
-        return tuple(self.tensors[name].shape)
+        found = tuple(self.tensors[name].shape)
+        if len(found) != axes:
+            raise CheckpointError(f"{name} has the shape {found}, {axes} axes are expected", file=self.path)
+        return found
 
 
 def unknown_tensor(name: str, path: Path) -> CheckpointError:
     """The error of a tensor that the architecture does not have."""
     return CheckpointError(
-        f"holds a tensor that this architecture does not have: {name}",
+        f"holds a tensor that this architecture does not have: {shown(name)}",
         file=path,
         remedy="Only the published layout of this kind can be converted: is it of another --kind?",
     )
+
+
+def shown(name: str) -> str:
+    """A tensor's name in a message: as it is, or in quotes what is empty, long or holds what is not printed."""
+    if name and name.isprintable() and len(name) <= _LONGEST_NAME:
+        return name
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
+
+
+def _checked(content: Any, path: Path) -> dict[str, torch.Tensor]:
+    """A table of tensors that are whole and can be read as numbers.
+
+    Raises:
+        CheckpointError: it is none, or one is none.
+    """
+    if not isinstance(content, Mapping) or not content:
+        what = "no tensor" if isinstance(content, Mapping) else f"a {type(content).__name__}, no table of tensors"
+        raise CheckpointError(f"holds {what}", file=path, remedy=_REMEDY)
+    for name, value in content.items():
+        if not isinstance(name, str):
+            raise CheckpointError(f"holds the key {name!r:.60}, no name of a tensor", file=path, remedy=_REMEDY)
+        if not isinstance(value, torch.Tensor):
+            raise CheckpointError(f"{shown(name)} is no tensor but a {type(value).__name__}", file=path, remedy=_REMEDY)
+        if value.layout != torch.strided or value.is_quantized or value.is_meta:
+            kind = "quantized" if value.is_quantized else "without its numbers" if value.is_meta else "sparse"
+            raise CheckpointError(
+                f"{shown(name)} is {kind}", file=path, remedy="Save it as a plain tensor of numbers, and convert that."
+            )
+    return dict(content)
+
+
+def _check_names_once(path: Path) -> None:
+    """Refuse a safetensors file whose header names a tensor twice: of which only one would be read.
+
+    Raises:
+        CheckpointError: it does.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
+        if twice is not None:
+            raise CheckpointError(f"names the tensor {shown(twice)} twice", file=path, remedy=_REMEDY)
+        return dict(pairs)
+
+    with path.open("rb") as file:
+        json.loads(file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=once)
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path, PosixPath
 from typing import Any
@@ -34,12 +35,14 @@ def read_torch_file(path: Path, remedy: str) -> Any:
         raise CheckpointError("no such file", file=path, remedy=remedy)
     is_archive = zipfile.is_zipfile(path)
     try:
-        with safe_globals(_allowed_globals()):
+        with safe_globals(_allowed_globals()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles by other protocols, before it says that they cannot be read
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError) as error:
-        if is_archive and isinstance(error, pickle.UnpicklingError):
+        refused = _refused(error) if isinstance(error, pickle.UnpicklingError) else ""
+        if refused:
             raise CheckpointError(
-                f"holds something that is neither tensors nor plain values ({_refused(error)})",
+                f"holds something that is neither tensors nor plain values ({refused})",
                 file=path,
                 remedy="Only files that load without running code are read: "
                 "save state_dict and hyper_parameters alone where you trust the file.",
@@ -69,6 +72,6 @@ def _allowed_globals() -> list[Any]:
 
 
 def _refused(error: BaseException) -> str:
-    """The part of torch's long message that names what it would not load."""
-    found = re.search(r"GLOBAL (\S+)|Unsupported (?:class|operand) (.+)", str(error))
-    return " ".join(part for part in found.groups() if part) if found else "not readable with weights_only"
+    """The part of torch's long message that names what it would not load; "" where it names nothing."""
+    found = re.search(r"GLOBAL (\S+)|Unsupported class (.+)", str(error))
+    return " ".join(part for part in found.groups() if part) if found else ""

@@ -44,6 +44,7 @@ _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _HASHES_KEPT = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WEIGHT_FILE = re.compile(r"[^/\\]+\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +236,25 @@ def _weight_files(model: str | Path, revision: str | None) -> list[Path]:
     index = _find(model, _INDEX, revision)
     if index is None:
         return [model_file(model, _WEIGHTS, revision=revision)]
-    names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    return [model_file(model, name, revision=revision) for name in names]
+    return [model_file(model, name, revision=revision) for name in _files_of_index(index)]
+
+
+def _files_of_index(index: Path) -> list[str]:
+    """The files that an index of weights names, sorted.
+
+    Raises:
+        InputError: it is damaged, or names files outside of its folder.
+    """
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+        names = sorted(set(content["weight_map"].values()))
+        if not names or not isinstance(content["metadata"], dict) or not all(map(_WEIGHT_FILE.fullmatch, names)):
+            raise ValueError("it names no weights")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "is damaged, or no index of weights", file=index, remedy="Fetch or convert the model again."
+        ) from error
+    return names
 
 
 def pinned_revision(model: str | Path, revision: str | None = None) -> str | None:

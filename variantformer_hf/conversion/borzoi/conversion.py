@@ -107,7 +107,7 @@ def _read_published(files: PublishedFiles) -> _Read:
         "attention_dropout": given.get("attn_dropout", 0.05),
         "position_dropout": given.get("pos_dropout", 0.01),
         "tracks": {
-            head: source.shape(f"{head}_head.weight")[0]
+            head: source.shape(f"{head}_head.weight", 3)[0]
             for head in ("human", "mouse")
             if f"{head}_head.weight" in source.tensors
         },
@@ -121,14 +121,14 @@ def _read_grelu(files: PublishedFiles) -> _Read:
     tracks = sizes.pop("n_tracks")
     first = "embedding.transformer_tower.blocks.0.mha"
     blocks = {name.split(".")[3] for name in source.tensors if name.startswith("embedding.conv_tower.blocks.")}
-    widths = [source.shape(f"embedding.conv_tower.blocks.{block}.conv.weight")[0] for block in range(len(blocks))]
+    widths = [source.shape(f"embedding.conv_tower.blocks.{block}.conv.weight", 3)[0] for block in range(len(blocks))]
     settings: dict[str, Any] = {
         **_GRELU_SETTINGS,
         **sizes,
-        "value_size": source.shape(f"{first}.to_v.weight")[0] // sizes["num_attention_heads"],
-        "num_position_features": source.shape(f"{first}.to_pos_k.weight")[1],
+        "value_size": source.shape(f"{first}.to_v.weight", 2)[0] // sizes["num_attention_heads"],
+        "num_position_features": source.shape(f"{first}.to_pos_k.weight", 2)[1],
         "tower_sizes": widths[:-1],
-        "embedding_size": source.shape("embedding.pointwise_conv.conv.weight")[0],
+        "embedding_size": source.shape("embedding.pointwise_conv.conv.weight", 3)[0],
         "tracks": {"human": tracks} if tracks else {},
         "track_activation": "softplus" if tracks == _HUMAN_TRACKS else "none",
     }

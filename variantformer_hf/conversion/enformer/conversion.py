@@ -122,7 +122,7 @@ def _read_grelu(files: PublishedFiles, gamma_norm: str | None) -> _Read:
         "tracks": {"human": tracks} if tracks else {},
         "track_activation": "softplus" if tracks == _TRACKS["human"] else "none",
     }
-    widths = [source.shape(f"embedding.conv_tower.blocks.{stage}.1.conv.weight")[0] for stage in range(stages)]
+    widths = [source.shape(f"embedding.conv_tower.blocks.{stage}.1.conv.weight", 3)[0] for stage in range(stages)]
     for multiple in _MULTIPLES:
         config = config_of(EnformerConfig, {**settings, "channel_multiple": multiple}, files.checkpoint)
         if channels(config) == widths:

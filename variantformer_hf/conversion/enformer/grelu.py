@@ -65,12 +65,12 @@ def grelu_shared_name(published: str) -> str | None:
 def grelu_sizes(source: PublishedTensors) -> dict[str, int]:
     """Sizes of the transformer, by our config's names, and the head's ``n_tracks``, 0 without one."""
     first = "embedding.transformer_tower.blocks.0"
-    _, heads, _, keys = source.shape(f"{first}.mha.rel_content_bias")
+    _, heads, _, keys = source.shape(f"{first}.mha.rel_content_bias", 4)
     layers = {name.split(".")[3] for name in source.tensors if name.startswith("embedding.transformer_tower.blocks.")}
     return {
-        "hidden_size": source.shape(f"{first}.norm.layer.weight")[0],
+        "hidden_size": source.shape(f"{first}.norm.layer.weight", 1)[0],
         "num_hidden_layers": len(layers),
         "num_attention_heads": heads,
         "key_size": keys,
-        "n_tracks": source.shape(f"{_HEAD}.weight")[0] if f"{_HEAD}.weight" in source.tensors else 0,
+        "n_tracks": source.shape(f"{_HEAD}.weight", 3)[0] if f"{_HEAD}.weight" in source.tensors else 0,
     }
