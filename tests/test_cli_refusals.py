@@ -1,13 +1,17 @@
 """What a model cannot do is refused in one line, before its weights or anybody's genome are read."""
 
+import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import run
 from gene_model_tests import Case
 from toy_case import toy_case
 from toy_model import TOY, ToyGeneModel
 
+from variantformer_hf.cli import app
+from variantformer_hf.genome import ReferenceGenome
 from variantformer_hf.zoo.families import register_family
 
 OUTPUTS = {"mutagenesis": "out.safetensors", "null": "out.parquet"}
@@ -30,6 +34,7 @@ def command(case: Case, name: str, folder: Path, *more: object) -> list[object]:
         "knockout": ["--gene", "PLUS"],
         "counterfactual": ["--gene", "PLUS", "--edits", variants, "--vcf", case.vcf],
         "eqtl": ["--table", case.eqtls],
+        "null": [],
         "precompute": [],
     }
     output = folder / "outputs" / OUTPUTS.get(name, "out.tsv")
@@ -109,3 +114,47 @@ def test_without_a_mode_genotypes_are_read_as_the_model_was_trained(
         texts.append(Path(str(arguments[5])).read_text())
     assert texts[0] == texts[1]
     assert "expression" in texts[0].splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def uncertain(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BGEN of a person whose one record, in a gene's window, is called with a probability of 0.8."""
+    from bgen import BgenWriter
+
+    path = tmp_path_factory.mktemp("uncertain") / "person.bgen"
+    ref = ReferenceGenome(case.fasta).sequence("chr1", 494, 495)
+    with BgenWriter(path, 1, samples=["person"]) as out:
+        out.add_variant("v", "r", "chr1", 495, [ref, "A" if ref != "A" else "C"], np.array([[0.1, 0.8, 0.1]]))
+    return path
+
+
+@pytest.mark.parametrize("name", ["predict", "effects", "mutagenesis", "counterfactual", "eqtl", "null"])
+def test_every_command_calls_genotypes_of_a_bgen_from_the_probability_that_is_given(
+    case: Case, uncertain: Path, tmp_path: Path, name: str
+) -> None:
+    more = {
+        "predict": ["--gene", "PLUS"],
+        "mutagenesis": ["--region", "chr1:496-498"],
+        "null": ["--gene", "PLUS", "--panel", uncertain],
+    }.get(name, [])
+    asked = command(case, name, tmp_path, *more, "--vcf", uncertain)
+    if name == "counterfactual":  # of all files of people the last is one of
+        asked[asked.index("--vcf") + 1] = uncertain
+        asked = asked[:-2]
+    done = run(*asked)
+    assert done.returncode == 1
+    assert ("has no variant with a frequency" if name == "null" else "nothing of it was used") in done.stderr
+    done = run(*asked, "--min-probability", "0.7", "--overwrite")
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_that_reads_people_has_the_option() -> None:
+    """But `edit`, which takes a VCF alone: it writes one."""
+    has = {}
+    for info in app.registered_commands:
+        assert info.callback is not None
+        names = inspect.signature(info.callback).parameters
+        if "vcf" in names or "panel" in names:
+            has[info.callback.__name__] = "min_probability" in names
+    assert has.pop("edit") is False
+    assert len(has) >= 9 and all(has.values()), has

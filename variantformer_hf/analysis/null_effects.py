@@ -45,6 +45,7 @@ def build_null(
     zygosity: Sequence[str] = ("het", "hom"),
     least_maf: float = 0.05,
     per_class: int = 50,
+    min_probability: float = 0.9,
     seed: int = 0,
     allow_unused: bool = False,
     on_gene: Callable[[int, int], None] | None = None,
@@ -93,9 +94,9 @@ def build_null(
     if rejected:
         raise RejectedQueryError(rejected_names("gene", rejected))
     counts: Counter[str] = Counter() if records is None else records
-    file = open_files(panel, reading=Reading(opened.opened.reference))
+    file = open_files(panel, reading=Reading(opened.opened.reference, min_probability))
     file.close()
-    request = NullRequest(tissues, tuple(zygosity), least_maf, per_class, seed)
+    request = NullRequest(tissues, tuple(zygosity), least_maf, per_class, seed, min_probability)
     folder = open_parts(parts, _description(opened, file.path, backgrounds, request), overwrite=overwrite_parts)
     units = [unit_of("gene", gene, gene.gene_id) for gene in dict.fromkeys(found)]
     job = NullJob(opened, panel, tuple(backgrounds), request, folder)
@@ -126,6 +127,7 @@ class NullRequest:
     least_maf: float
     per_class: int
     seed: int
+    min_probability: float
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class NullWorker:
 
     def __init__(self, job: NullJob) -> None:
         self._job = job
-        self._file = open_files(job.panel, reading=Reading(job.scorer.opened.reference))
+        self._file = open_files(job.panel, reading=Reading(job.scorer.opened.reference, job.request.min_probability))
 
     def do(self, unit: Unit) -> None:
         """Score those of a gene, and write them, with what became of the panel's records and of the gene."""

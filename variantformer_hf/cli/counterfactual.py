@@ -14,6 +14,7 @@ from .options import (
     FastaOption,
     ForceCompanionsOption,
     GenotypeOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -54,6 +55,7 @@ def counterfactual(
     genotype: GenotypeOption = GENOTYPE,
     tissue: TissueOption = None,
     mode: ModeOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     allow_unused: AllowUnusedOption = False,
@@ -86,7 +88,7 @@ def counterfactual(
 
     quiet_libraries()
     of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
-    options = GenotypeSettings(mode=mode).options(of_model.kind())
+    options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model.kind())
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))
     wanted = table.edits(genotype)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import FASTA, FILES, ForceCompanionsOption, given_file
+from .options import FASTA, FILES, ForceCompanionsOption, MinProbabilityOption, given_file
 
 _STYLE = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
@@ -17,6 +17,7 @@ def doctor(
     model: Annotated[
         str | None, typer.Option(help="Model folder or Hub id: also check how many records fall into its windows.")
     ] = None,
+    min_probability: MinProbabilityOption = 0.9,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Check a FASTA and a VCF before a run: build, names, index, order, samples, REF alleles, phasing."""
@@ -33,7 +34,7 @@ def doctor(
         from ..inference.windows import model_windows
 
         windows = model_windows(model, fasta, force_companions=force_companions)
-    findings = diagnose(fasta, vcf or None, windows=windows, sample=sample)
+    findings = diagnose(fasta, vcf or None, windows=windows, sample=sample, min_probability=min_probability)
     table = Table("check", "result", "finding", "remedy")
     for finding in findings:
         style = _STYLE[finding.level]

@@ -19,6 +19,7 @@ from .options import (
     EngineOption,
     FastaOption,
     ForceCompanionsOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -100,6 +101,7 @@ def effects(
     ] = None,
     zygosity: ZygosityOption = None,
     mode: ModeOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     pass_only: PassOnlyOption = False,
     layout: Annotated[
         Literal["tidy", "h5ad", "vcf"], typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT)
@@ -170,7 +172,7 @@ def effects(
         store=store,
     )
     second = None if second_model is None else replace(first, model=second_model)
-    genotypes = GenotypeSettings(mode=mode, pass_only=pass_only)
+    genotypes = GenotypeSettings(mode=mode, pass_only=pass_only, min_probability=min_probability)
     for asked in [first] if second is None else [first, second]:
         _check(asked, genotypes, embeddings=embeddings is not None, phase_shifts=phase_shifts)
     backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(first.kind())

@@ -13,6 +13,7 @@ from .options import (
     DeviceOption,
     FastaOption,
     ForceCompanionsOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -58,6 +59,7 @@ def eqtl(
     background: BackgroundOption = None,
     tissue: TissueOption = None,
     mode: ModeOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     score: Annotated[
         Literal["effect", "log2fc_tpm", "released_score"],
         typer.Option(help="What is held against the slopes.", rich_help_panel=OUTPUT),
@@ -99,7 +101,9 @@ def eqtl(
 
     quiet_libraries()
     of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
-    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    genomes = GenomeSettings(
+        fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
+    )
     genome = genomes.open_one(of_model.kind())
     scorer = of_model.scorer()
     with progress("scoring", "genes") as on_gene:

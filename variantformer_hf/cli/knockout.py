@@ -14,6 +14,7 @@ from .options import (
     FastaOption,
     ForceCompanionsOption,
     GeneOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -38,6 +39,7 @@ def knockout(
     background: BackgroundOption = None,
     tissue: TissueOption = None,
     mode: ModeOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     how: Annotated[
         Literal["drop", "shuffle"],
         typer.Option(help="Take the cCRE away, or put its bases in random order.", rich_help_panel=INPUTS),
@@ -71,7 +73,9 @@ def knockout(
     of_model = ModelSettings(model, device=device, force_companions=force_companions)
     kind = of_model.kind()
     kind.require("cres", "a knock-out")
-    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    genomes = GenomeSettings(
+        fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
+    )
     person = genomes.open_one(kind).genome
     scorer = of_model.scorer()
     with progress("knocking out", "cCREs") as on_cre:

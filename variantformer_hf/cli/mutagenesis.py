@@ -16,6 +16,7 @@ from .options import (
     FastaOption,
     ForceCompanionsOption,
     GeneOption,
+    MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
@@ -55,6 +56,7 @@ def mutagenesis(
     background: BackgroundOption = None,
     tissue: TissueOption = None,
     mode: ModeOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     mutation: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,7 +122,9 @@ def mutagenesis(
     kind = of_model.kind()
     if cre:
         kind.require("cres", "--cre")
-    genomes = GenomeSettings(fasta, vcf, sample, background, GenotypeSettings(mode=mode))
+    genomes = GenomeSettings(
+        fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
+    )
     person = genomes.open_one(kind).genome
     scorer = of_model.scorer()
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]

@@ -17,6 +17,7 @@ from .options import (
     FastaOption,
     ForceCompanionsOption,
     GenesFileOption,
+    MinProbabilityOption,
     ModelArgument,
     OverwriteOption,
     ReadOutOption,
@@ -30,7 +31,7 @@ from .options import (
 )
 from .outputs import claim
 from .progress import progress
-from .settings import GenomeSettings, ModelSettings, chosen_engine, quiet_libraries
+from .settings import GenomeSettings, GenotypeSettings, ModelSettings, chosen_engine, quiet_libraries
 
 
 def null(
@@ -60,6 +61,7 @@ def null(
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,
     zygosity: ZygosityOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     min_maf: Annotated[float, typer.Option(help="Lowest minor allele frequency.", rich_help_panel=INPUTS)] = 0.05,
     per_class: Annotated[
         int, typer.Option(help="Most variants of a gene in each class of distance.", rich_help_panel=INPUTS)
@@ -97,8 +99,9 @@ def null(
 
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
+    genotypes = GenotypeSettings(min_probability=min_probability)
     of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
-    backgrounds = GenomeSettings(fasta, vcf, sample, background).open(of_model.kind())
+    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(of_model.kind())
     scorer = of_model.scorer()
     records: Counter[str] = Counter()
     with progress("scoring", "genes") as on_gene:
@@ -111,6 +114,7 @@ def null(
             zygosity=zygosity or ("het", "hom"),
             least_maf=min_maf,
             per_class=per_class,
+            min_probability=min_probability,
             seed=seed,
             allow_unused=allow_unused,
             on_gene=on_gene,

@@ -15,6 +15,7 @@ from .consensus import is_reference_block, is_symbolic
 from .contigs import identify_assembly, map_contigs
 from .format_notes import counted, say_counts
 from .interval import Interval
+from .options import GenotypeOptions
 from .personal import PersonalGenome
 from .record_columns import Record
 from .reference import ReferenceGenome
@@ -63,7 +64,12 @@ class Agreement:
 
 
 def reference_agreement(
-    reference: ReferenceGenome, variants: GivenGenotypes, intervals: Sequence[Interval], limit: int
+    reference: ReferenceGenome,
+    variants: GivenGenotypes,
+    intervals: Sequence[Interval],
+    limit: int,
+    *,
+    min_probability: float = 0.9,
 ) -> Agreement:
     """Compare REF alleles with the FASTA for records spread over intervals; genotypes and filters do not matter.
 
@@ -72,8 +78,9 @@ def reference_agreement(
         variants: indexed VCF or BCF, of any number of samples, or several, as for ``PersonalGenome``.
         intervals: where to look, by the FASTA's contig names.
         limit: records to compare at most, shared evenly among the intervals.
+        min_probability: see ``GenotypeOptions``; calls below it are counted.
     """
-    file = open_files(variants, reading=Reading(reference))
+    file = open_files(variants, reading=Reading(reference, min_probability))
     try:
         found = _agreement(_sampled(reference, file, intervals, limit), reference)
         formats = formats_of(file)
@@ -89,6 +96,7 @@ def diagnose(
     *,
     windows: Sequence[Interval] | None = None,
     sample: str | None = None,
+    min_probability: float = 0.9,
 ) -> list[Finding]:
     """Look at a FASTA and a VCF and say what would go wrong; a file that cannot be read is a finding, not an error.
 
@@ -97,6 +105,7 @@ def diagnose(
         vcf: the variants, one file or several as for ``PersonalGenome``, or None.
         windows: where a model looks: what part of the sampled records falls there is then found too.
         sample: the person to look at.
+        min_probability: see ``GenotypeOptions``.
     """
     try:
         reference = ReferenceGenome(fasta)
@@ -104,7 +113,7 @@ def diagnose(
         return [_problem("FASTA", error)]
     with reference:
         findings = [Finding("FASTA", "ok", f"indexed, {len(reference.contigs)} contigs"), _assembly(reference)]
-        return findings if vcf is None else findings + _of_variants(reference, vcf, windows, sample)
+        return findings if vcf is None else findings + _of_variants(reference, vcf, windows, sample, min_probability)
 
 
 def _of_variants(
@@ -112,15 +121,16 @@ def _of_variants(
     vcf: GivenGenotypes,
     windows: Sequence[Interval] | None,
     sample: str | None,
+    min_probability: float,
 ) -> list[Finding]:
     try:
         source = genotype_source(vcf)
-        file = open_files(source, sample, reading=Reading(reference))
+        file = open_files(source, sample, reading=Reading(reference, min_probability))
     except InputError as error:
         return [_problem("VCF", error, one_file=_is_one_file(vcf))]
     findings = [_index(file), _samples(file.samples, sample)]
     try:
-        PersonalGenome(reference, source, file.sample).close()
+        PersonalGenome(reference, source, file.sample, GenotypeOptions(min_probability=min_probability)).close()
     except InputError as error:
         file.close()
         return [*findings, _problem("contigs", error, one_file=not isinstance(file, VariantFiles))]

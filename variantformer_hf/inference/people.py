@@ -130,7 +130,12 @@ def _named(source: Genotypes, samples: Sequence[str]) -> list[str]:
 
 
 def check_records(
-    reference: ReferenceGenome, vcf: Genotypes, spans: Sequence[Interval], *, allow_unused: bool = False
+    reference: ReferenceGenome,
+    vcf: Genotypes,
+    spans: Sequence[Interval],
+    *,
+    min_probability: float = 0.9,
+    allow_unused: bool = False,
 ) -> Agreement:
     """Check that a file has records where the run looks, and that their REF alleles are what the FASTA holds.
 
@@ -138,13 +143,14 @@ def check_records(
         reference: the FASTA.
         vcf: the file of variants, or several, looked over.
         spans: where the run looks.
+        min_probability: see ``GenotypeOptions``.
         allow_unused: a file without a record there will do.
 
     Raises:
         InputError: no record on any of the chromosomes asked for, unless ``allow_unused``.
         ReferenceMismatchError: fewer than 95 % of the records agree with the FASTA.
     """
-    agreement = reference_agreement(reference, vcf, merged(spans), _AGREEMENT_SAMPLE)
+    agreement = reference_agreement(reference, vcf, merged(spans), _AGREEMENT_SAMPLE, min_probability=min_probability)
     if agreement.checked == 0 and not allow_unused:
         contigs = sorted({span.chrom for span in spans})
         whole = [Interval(contig, 0, reference.contigs[contig]) for contig in contigs]

@@ -54,7 +54,13 @@ class PlannedRun:
         reaches = asked.reaches()
         agreement = None
         if asked.vcf is not None:
-            agreement = check_records(asked.reference, asked.vcf, reaches, allow_unused=request.allow_unused)
+            agreement = check_records(
+                asked.reference,
+                asked.vcf,
+                reaches,
+                min_probability=asked.options.min_probability,
+                allow_unused=request.allow_unused,
+            )
         warn_of_missing_contigs(asked.people.first, [reach.chrom for reach in reaches])
         return cls(asked, request, reaches, agreement)
 

@@ -74,7 +74,9 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
             file=options.expression,
             remedy="Give values in the model's unit (see `Expression.with_values`), or another model.",
         )
-    genomes = DonorGenomes(options.fasta, options.vcfs, GenotypeOptions(mode=model.modes[0]))
+    genomes = DonorGenomes(
+        options.fasta, options.vcfs, GenotypeOptions(mode=model.modes[0], min_probability=options.min_probability)
+    )
     held_out_part = next(
         (part for part in ("validation", "test") if any(part in donors.values() for donors in split.donors.values())),
         None,

@@ -20,6 +20,8 @@ Options = TypeVar("Options")
 _RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
 _OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps")
+# Options that earlier versions did not have, and what they did: no other run.
+_SINCE = {"min_probability": 0.9}
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class EncoderOptions:
         config: fields of ``VariantFormerEncoderConfig`` for a new one.
         held_out: chromosomes to evaluate on.
         vocab_size: of a new tokenizer.
+        min_probability: of a BGEN, see ``GenotypeOptions``.
         force_companions: go on where tokenizer or lengths of ``model`` are another model's.
     """
 
@@ -142,6 +145,7 @@ class EncoderOptions:
     config: Mapping[str, Any] = field(default_factory=dict)
     held_out: tuple[str, ...] = ("chr21",)
     vocab_size: int = 500
+    min_probability: float = 0.9
     force_companions: bool = False
 
 
@@ -167,6 +171,7 @@ class ExpressionOptions:
             registry's rows of tissues learn), ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
         element_store: folder for vectors of the frozen encoder; None = memory only.
+        min_probability: of a BGEN, see ``GenotypeOptions``.
         force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
     """
 
@@ -186,6 +191,7 @@ class ExpressionOptions:
     freeze: str | None = None
     evaluate_pairs: int = 2_000
     element_store: Path | None = None
+    min_probability: float = 0.9
     force_companions: bool = False
 
 
@@ -224,6 +230,9 @@ def run_description(options: Any) -> dict[str, Any]:
     plain: dict[str, Any] = as_plain(options)
     for name in _OF_KEEPING:
         plain["loop"].pop(name)
+    for name, default in _SINCE.items():
+        if plain[name] == default:
+            del plain[name]
     return {**plain, "version": __version__, "rules": _RULES}
 
 

@@ -18,6 +18,7 @@ from ...errors import InputError
 from ...evaluation.classification import activity_scores
 from ...genome.contigs import map_contigs
 from ...genome.cres import CreTable
+from ...genome.options import GenotypeOptions
 from ...genome.provenance import content_of
 from ...modeling import (
     VariantFormerEncoderConfig,
@@ -75,7 +76,7 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
     activity = read_activity(files, cres)
     donors = sorted({each.donor for each in files})
     several = options.vcfs[ALL_DONORS] if set(options.vcfs) == {ALL_DONORS} else dict(options.vcfs)
-    genomes = DonorGenomes(options.fasta, {COHORT: several})
+    genomes = DonorGenomes(options.fasta, {COHORT: several}, GenotypeOptions(min_probability=options.min_probability))
     genomes.check(COHORT, donors)
     model, processor = _model(options, genomes, cres, activity)
     try:
