@@ -6,6 +6,7 @@ from ..lazy_names import lazy_names
 
 _MODULE_OF_NAME = {
     "CRE_CLASSES": ".cres",
+    "CohortGenomes": ".snp_haplotypes",
     "CreTable": ".cres",
     "Dosages": ".dosages",
     "EditConflictError": ".edited",
@@ -26,6 +27,7 @@ _MODULE_OF_NAME = {
 
 __all__ = [
     "CRE_CLASSES",
+    "CohortGenomes",
     "CreTable",
     "Dosages",
     "EditConflictError",
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from .options import GenotypeOptions
     from .personal import PersonalGenome
     from .reference import ReferenceGenome
+    from .snp_haplotypes import CohortGenomes
     from .tally import VariantTally
     from .variant import Variant, VariantError
 

@@ -23,7 +23,7 @@ from .variant_store import store_of
 
 Result = TypeVar("Result")
 # Characters of a VCF that are decoded at a time: less than where a store is made, as what is made of them is small.
-_TEXT_AT_ONCE = 2 << 20
+_TEXT_AT_ONCE = 1 << 20
 
 
 class CohortCalls:

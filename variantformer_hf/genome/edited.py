@@ -14,7 +14,7 @@ from .consensus import Edit
 from .edit_conflicts import EditJudge
 from .edited_records import EditedRecords
 from .genotype_edits import GenotypeEdit, PlacedEdit, same_alleles
-from .options import HAPLOTYPES
+from .options import HAPLOTYPES, GenotypeOptions
 from .personal import PersonalGenome
 from .record_columns import Record
 from .variant import Variant, VariantNormalizer
@@ -101,6 +101,10 @@ class EditedGenome(PersonalGenome):
     def readings(self) -> "tuple[EditedGenome, ...]":
         """As of any genome."""
         return self._readings or (self,)
+
+    def read_by(self, options: GenotypeOptions) -> "EditedGenome":
+        """As of any genome: the person by other options, with the same edits."""
+        return EditedGenome(self.person.read_by(options), self.genotypes, on_conflict=self._on_conflict)
 
     def _asks_for_edit(self, record: Record, chrom: str) -> bool:
         return isinstance(self.person.rules.chosen(record, chrom), Edit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from operator import itemgetter
 from os import PathLike
 from pathlib import Path
@@ -126,11 +127,12 @@ class PersonalGenome:
         """
         if self.options.mode != HAPLOTYPES:
             return (self,)
-        return tuple(self._in_mode(mode) for mode in HAPLOTYPE_MODES)
+        return tuple(self.read_by(replace(self.options, mode=mode)) for mode in HAPLOTYPE_MODES)
 
-    def _in_mode(self, mode: str) -> "PersonalGenome":
+    def read_by(self, options: GenotypeOptions) -> "PersonalGenome":
+        """The same person, whose records are read by other options; GQ and DP are there only if they were before."""
         other = copy(self)
-        other.rules = self.rules.in_mode(mode)
+        other.rules = self.rules.by(options)
         return other
 
     def has_contig(self, chrom: str) -> bool:
@@ -269,6 +271,12 @@ class PersonalGenome:
         """The content of the file or files (a list), and the options that its records are read by."""
         vcf = None if self.path is None else contents_of(self.path)
         return {"vcf": vcf, **self.options.as_dict(), "refuse_gvcf": self.rules.refuse_gvcf}
+
+    def __copy__(self) -> "PersonalGenome":
+        """The same, and not the file opened anew, as a genome that another process is given."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __reduce__(self) -> tuple[object, ...]:
         sample = None if self.records is None else self.records.sample

@@ -39,10 +39,10 @@ class RecordRules:
         self._file, self._sample = file, sample
         self._not_diploid: dict[tuple[str, int, tuple[str, ...]], None] = {}
 
-    def in_mode(self, mode: str) -> "RecordRules":
-        """The same rules in another mode; what either meets is counted by both."""
+    def by(self, options: GenotypeOptions) -> "RecordRules":
+        """The same rules by other options; what either meets is counted by both."""
         other = copy(self)
-        other.options = replace(self.options, mode=mode)
+        other.options = options
         return other
 
     @property

@@ -35,6 +35,37 @@ def one_hot(sequence: Letters, *, n: float = 0.25, iupac: bool = False, dtype: D
     return np.take(letter_table(n=n, iupac=iupac, dtype=dtype), letter_codes(sequence), axis=0)
 
 
+def mean_one_hot(
+    haplotypes: np.ndarray, *, n: float = 0.25, iupac: bool = False, dtype: DTypeLike = np.float32
+) -> np.ndarray:
+    """The mean of the one-hot numbers of haplotypes: what a person who is read as one sequence is.
+
+    A base that both haplotypes have is 1, a heterozygous site is a half of each base. Which haplotype comes first does
+    not matter.
+
+    Args:
+        haplotypes: (..., 2, L) uint8 of ASCII codes.
+        n, iupac, dtype: as of :func:`one_hot`; not of an integer type.
+
+    Returns:
+        (..., L, 4).
+
+    Raises:
+        ValueError: the type is an integer one.
+    """
+    if np.issubdtype(dtype, np.integer):
+        raise ValueError(f"{np.dtype(dtype)} holds no halves")
+    half = letter_table(n=n, iupac=iupac, dtype=dtype) / np.array(2, dtype=dtype)
+    codes = letter_codes(haplotypes)
+    found = np.empty((*codes.shape[:-2], codes.shape[-1], 4), dtype=dtype)
+    # A person at a time: what two haplotypes take between is a fraction of what all people take.
+    for person in np.ndindex(codes.shape[:-2]):
+        first, second = codes[person]
+        np.take(half, first, axis=0, out=found[person])
+        found[person] += half[second]
+    return found
+
+
 def letter_codes(sequence: Letters) -> np.ndarray:
     """(..., L) uint8 ASCII codes of a sequence, as they are.
 
