@@ -1,5 +1,6 @@
 """Units on Ray: what one process writes, whatever dies meanwhile."""
 
+import json
 import os
 import random
 import signal
@@ -8,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -18,9 +21,10 @@ from genome_files import record, write_vcf
 from small_model import LENGTH, SmallWorld
 from toy_job import PreparedSquares, Squares, SquareWriter
 
+from variantformer_hf.cli.settings import chosen_precision
 from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.inference import PredictionDataset
-from variantformer_hf.work import FailedUnit, Unit, run_units
+from variantformer_hf.work import FailedUnit, InProcess, Unit, run_units
 from variantformer_hf.work.ray_engine import MOST_DEATHS, RayEngine
 
 ray = pytest.importorskip("ray")
@@ -163,6 +167,19 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
         RayEngine()
 
 
+@pytest.mark.parametrize(("gpus", "auto"), [(0, "float32"), (2, "bfloat16")])
+def test_the_precision_auto_is_that_of_the_workers(monkeypatch: pytest.MonkeyPatch, gpus: int, auto: str) -> None:
+    """Not of the machine of the command, which may have no GPU, or be the only one that has one."""
+    engine = RayEngine("auto")
+    nodes = [{"Alive": True, "Resources": {"CPU": 8}}, {"Alive": True, "Resources": {"CPU": 8, "GPU": gpus}}]
+    monkeypatch.setattr(engine, "_connected", nullcontext)
+    monkeypatch.setattr(engine, "_ray", SimpleNamespace(nodes=lambda: nodes))
+    assert chosen_precision("auto", engine) == auto
+    assert chosen_precision("float32", engine) == "float32"
+    for here in (RayEngine(workers=2), InProcess()):
+        assert chosen_precision("auto", here) == "auto"
+
+
 @dataclass(frozen=True)
 class Asked:
     """A model on disk, and what commands take of its small world."""
@@ -261,6 +278,21 @@ def test_a_null_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path) -> N
 def test_mutagenesis_by_ray_is_that_of_one_process(asked: Asked, tmp_path: Path) -> None:
     options = ["--gene", "PLUS", "--region", "chr1:2001-2050", "--mutation", "substitutions", "--mutation", "shuffles"]
     same_files("mutagenesis", asked, options, ".safetensors", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_command_without_a_gpu_computes_as_its_workers_do(
+    three_nodes: "ray.cluster_utils.Cluster", asked: Asked, tmp_path: Path
+) -> None:
+    """The GPU is one by Ray's word alone: what is computed in bfloat16 is, all the same."""
+    three_nodes.add_node(num_cpus=1, num_gpus=1, object_store_memory=SMALL["object_store_memory"])
+    inputs, out = asked.inputs[:-2], tmp_path / "out.csv"  # --device auto
+    finished = run("predict", *inputs, "--gene", "PLUS", "-o", out, "--engine", "ray", "--address", three_nodes.address)
+    assert finished.returncode == 0, finished.stderr
+    assert "and 1 GPU" in finished.stderr
+    assert json.loads((tmp_path / "out.csv.report.json").read_text())["settings"]["precision"] == "bfloat16"
+    one = run("predict", *inputs, "--gene", "PLUS", "-o", tmp_path / "one.csv", "--precision", "bfloat16")
+    assert one.returncode == 0 and out.read_text() == (tmp_path / "one.csv").read_text()
 
 
 @pytest.mark.slow

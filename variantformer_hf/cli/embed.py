@@ -36,7 +36,7 @@ from .options import (
 )
 from .outputs import Output, claim
 from .progress import progress
-from .settings import GenotypeSettings, asked_samples, chosen_engine, quiet_libraries
+from .settings import GenotypeSettings, asked_samples, chosen_engine, chosen_precision, quiet_libraries
 
 if TYPE_CHECKING:
     from ..inference.embedding import EmbeddingResult
@@ -167,7 +167,7 @@ def embed(
         window=window,
         chunk_bases=chunk_bases,
         device=device,
-        precision=precision,
+        precision=chosen_precision(precision, units_on),
         force_companions=force_companions,
     )
     genotypes = GenotypeSettings(

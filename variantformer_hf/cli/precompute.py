@@ -18,7 +18,7 @@ from .options import (
 )
 from .outputs import refuse_address, say_what_is_kept
 from .progress import progress
-from .settings import ModelSettings, chosen_engine, quiet_libraries
+from .settings import ModelSettings, chosen_engine, chosen_precision, quiet_libraries
 
 
 def precompute(
@@ -50,7 +50,9 @@ def precompute(
     refuse_address(output)
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
-    of_model = ModelSettings(model, precision=precision, device=device, force_companions=force_companions)
+    of_model = ModelSettings(
+        model, precision=chosen_precision(precision, units_on), device=device, force_companions=force_companions
+    )
     of_model.kind().require("store", "precompute")
     reference = ReferenceGenome(fasta)
     loaded = of_model.load()

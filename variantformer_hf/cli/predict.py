@@ -45,7 +45,7 @@ from .options import (
 )
 from .outputs import Output, claim, claim_folder, made_here, say_what_is_kept
 from .progress import progress
-from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, quiet_libraries
+from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, chosen_precision, quiet_libraries
 
 if TYPE_CHECKING:
     from ..inference import PredictionDataset, PredictionResult
@@ -154,7 +154,7 @@ def predict(
     units_on = chosen_engine(engine, address, workers, device)
     of_model = ModelSettings(
         model,
-        precision=precision,
+        precision=chosen_precision(precision, units_on),
         device=device,
         force_companions=force_companions,
         read_out=read_out,

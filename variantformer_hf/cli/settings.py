@@ -58,6 +58,22 @@ def chosen_engine(name: str, address: str | None, workers: int | None, device: s
     return engine_named(name, address, workers, use_gpus=not on_cpu, say=partial(typer.echo, err=True))
 
 
+def chosen_precision(asked: str, engine: "Engine") -> str:
+    """What a command computes in: ``auto`` is decided by where its units are done, for all workers and this process.
+
+    Raises:
+        InputError: there is no such cluster, see ``RayEngine``.
+    """
+    if asked != "auto" or engine.has_gpus is None:
+        return asked
+    import torch
+
+    from ..zoo.device import choose_dtype
+
+    dtype = choose_dtype("auto", torch.device("cuda" if engine.has_gpus else "cpu"))
+    return str(dtype).removeprefix("torch.")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Which model, and how it computes.

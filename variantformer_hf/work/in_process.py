@@ -16,7 +16,7 @@ class InProcess:
     ran out, or where something went wrong that nobody foresaw, the run stops there, as every further unit would.
     """
 
-    workers, patience = 1, 0.0
+    workers, has_gpus, patience = 1, None, 0.0
 
     def run(self, job: Job, units: Sequence[Unit]) -> Iterator[tuple[Unit, Exception | None]]:
         """See ``Engine.run``."""

@@ -19,7 +19,7 @@ class Processes:
         n: how many.
     """
 
-    patience = 0.0
+    has_gpus, patience = None, 0.0
 
     def __init__(self, n: int) -> None:
         self.workers = n

@@ -83,12 +83,12 @@ class RayEngine:
     @property
     def workers(self) -> int:
         """See ``Engine.workers``."""
-        if self._workers is not None:
-            return self._workers
-        if self._connection is None:
-            self._connection = ExitStack()
-            self._connection.enter_context(self._connected())
-        return self._share().workers
+        return self._workers if self._workers is not None else self._asked().workers
+
+    @property
+    def has_gpus(self) -> bool | None:
+        """See ``Engine.has_gpus``: of a cluster every worker has a share of a GPU, or none has."""
+        return None if self._address is None else self._asked().gpus > 0
 
     @property
     def patience(self) -> float:
@@ -144,6 +144,13 @@ class RayEngine:
             yield
         finally:
             self._ray.shutdown()
+
+    def _asked(self) -> "_Share":
+        """The share of the workers before a run, which goes on with this connection."""
+        if self._connection is None:
+            self._connection = ExitStack()
+            self._connection.enter_context(self._connected())
+        return self._share()
 
     def _share(self, n_units: int | None = None) -> "_Share":
         """How many workers, and what each takes of the cluster."""

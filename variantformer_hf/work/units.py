@@ -94,6 +94,10 @@ class Engine(Protocol):
         """How many units are done at a time."""
 
     @property
+    def has_gpus(self) -> bool | None:
+        """Whether units are done on GPUs of other machines; None = on what this machine has."""
+
+    @property
     def patience(self) -> float:
         """Seconds after which what another machine has written is seen here."""
 
