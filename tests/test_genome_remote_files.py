@@ -18,7 +18,7 @@ from small_model import SmallWorld
 from split_files import split_vcf
 from web_server import WebServer, web_server
 
-from variantformer_hf.errors import InputError
+from variantformer_hf.errors import InputError, unreadable
 from variantformer_hf.genome.file_patterns import named_files
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.personal import PersonalGenome
@@ -247,6 +247,14 @@ def test_what_a_server_may_do_is_one_line(
         first_line(VariantFile(f"{address}?Signature=SECRET"))
     assert "SECRET" not in str(error.value) and "\n" not in str(error.value)
     assert f"{web.url}/calls.vcf.gz" in str(error.value)
+
+
+def test_no_message_shows_what_signs_an_address(web: WebServer) -> None:
+    address = "https://me:5ecret@host/calls.vcf.gz?X-Amz-Signature=5ecret"
+    with pytest.raises(InputError) as raised:
+        VariantFile(Path(address))
+    for error in (InputError("is wrong", file=address), unreadable(Path(address), FileNotFoundError()), raised.value):
+        assert str(error).startswith("https://host/calls.vcf.gz: is ") and error.file == "https://host/calls.vcf.gz"
 
 
 def test_an_answer_that_breaks_off_is_gone_on_with(small: Path, web: WebServer) -> None:

@@ -46,8 +46,11 @@ def shown(address: str) -> str:
 
 
 def as_given(file: object) -> str:
-    """What to call a file in a message: a mirror by the address of the file elsewhere."""
-    return str(getattr(file, "address", file))
+    """What to call a file in a message: a mirror by its file's address, an address as of :func:`shown`."""
+    text = str(getattr(file, "address", file))
+    if not is_address(text):
+        return text
+    return shown(text if is_whole_address(text) else text.replace(":/", "://", 1))
 
 
 def has_secrets(address: str) -> bool:
