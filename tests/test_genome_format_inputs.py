@@ -140,6 +140,39 @@ def damaged_description(path: Path) -> None:
     file.write_bytes(file.read_bytes()[:20])
 
 
+def cut_chunk(name: str, size: int) -> Callable[[Path], None]:
+    """Blosc unpacks it to anything."""
+
+    def cut(path: Path) -> None:
+        chunk = next(each for each in sorted((path / name).rglob("*")) if each.is_file() and each.name[0].isdigit())
+        assert len(chunk.read_bytes()) > size
+        chunk.write_bytes(chunk.read_bytes()[:size])
+
+    return cut
+
+
+def contigs_of(*codes: int) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        import zarr
+
+        zarr.open_group(path, mode="r+")["variant_contig"][:] = np.array(codes)
+
+    return write
+
+
+def no_contigs(path: Path) -> None:
+    """The records of chr1 in the other order, and the chunk lost that says which are of chrX."""
+    import zarr
+
+    zarr.open_group(path, mode="r+")["variant_position"][:] = np.array([10, 6, 3, 5])
+    no_chunks("variant_contig")(path)
+
+
+def less_people(path: Path) -> None:
+    """As many bytes a record, and calls of somebody whom no line of the .fam names."""
+    less_a_line(".fam")(path)
+
+
 def sample_major(path: Path) -> None:
     path.write_bytes(b"\x6c\x1b\x00" + path.read_bytes()[3:])
 
@@ -197,12 +230,20 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "PGEN of more records": ("pgen", less_a_line(".pvar"), "lib.pvar has 3 records"),
     "PGEN that is cut short": ("pgen", shortened(".pgen", 3), "cut short"),
     "PGEN of a few bytes": ("pgen", shortened(".pgen", 30), "cannot be read"),
-    "PVAR that is cut short": ("pgen", shortened(".pvar", 8), "has 2 columns"),
+    "PVAR that is cut short": ("pgen", shortened(".pvar", 8), "ends within a line"),
     "PVAR without a header line": ("pgen", replaced(".pvar", "##contig=<ID=1>\n1\t3\t.\tG\tA\n"), "no #CHROM header"),
     "PVAR with a position of letters": (
         "pgen",
         replaced(".pvar", "#CHROM\tPOS\tID\tREF\tALT\n1\tx\t.\tG\tA\n"),
         "no number",
+    ),
+    "PVAR of one column": ("pgen", replaced(".pvar", "1\n2\n"), "the record has 1 columns"),
+    "PVAR that ends within its last ALT": ("pgen", shortened(".pvar", 1), "ends within a line"),
+    "PSAM that ends within a name": ("pgen", shortened(".psam", 1), "ends within a line"),
+    "PSAM with a line cut short": (
+        "pgen",
+        replaced(".psam", "#IID\tSEX\nA\t1\nB\nC\t1\n"),
+        "person 2: has a line of 1 columns, where there are 2",
     ),
     "PSAM with another header": ("pgen", replaced(".psam", "#NAME\nA\nB\nC\n"), "neither #IID nor #FID"),
     "PSAM with a name twice": ("pgen", replaced(".psam", "#IID\nA\nA\nC\n"), "two samples of the name 'A'"),
@@ -211,6 +252,13 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "BED that is cut short": ("bed", shortened(".bed", 1), "4 records of 3 people are 7"),
     "BED of more records": ("bed", less_a_line(".bim"), "3 records of 3 people are 6"),
     "BED that is written by person": ("bed", sample_major, "--make-bed"),
+    "BED of more people": ("bed", less_people, "has more than the 2 people of its .fam"),
+    "FAM with a line cut short": (
+        "bed",
+        replaced(".fam", "A A 0 0 0 0\nB B 0 0 0 0\nC C\n"),
+        "person 3: has a line of 2 columns, where there are 6",
+    ),
+    "BIM that ends within an allele": ("bed", shortened(".bim", 1), "ends within a line"),
     "BIM with a column less": ("bed", replaced(".bim", "1\tv\t0\t3\tA\n"), "has 5 columns"),
     "BIM with an allele of no ASCII": ("bed", exchanged(".bim", b"\tA\tG\n", b"\t\xb1\tG\n"), "than ASCII's"),
     "BGEN with an allele of no text": (
@@ -218,6 +266,22 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
         exchanged(".bgen", b"\x01\x00\x00\x00G", b"\x01\x00\x00\x00\xb1"),
         "cannot be read on: it is damaged",
     ),
+    "BGEN with a contig of no text": ("bgen", exchanged(".bgen", b"\x04\x00chr1", b"\x04\x00ch\xb11"), "it is damaged"),
+    "BGEN that was written anew after its index": (
+        "bgen",
+        exchanged(".bgen", b"chr1\x03\x00\x00\x00", b"chr1\x04\x00\x00\x00"),
+        "its index belongs to another file",
+    ),
+    "Zarr with calls cut short": ("zarr", cut_chunk("call_genotype", 20), "call_genotype cannot be read (its chunk"),
+    "Zarr with alleles cut short": (
+        "zarr",
+        cut_chunk("variant_allele", 30),
+        "variant_allele cannot be read (its chunk",
+    ),
+    "Zarr with positions cut short": ("zarr", cut_chunk("variant_position", 18), "cannot be read (its chunk"),
+    "Zarr with a chunk of a few bytes": ("zarr", cut_chunk("variant_contig", 5), "cannot be read (its chunk"),
+    "Zarr with a record of no contig": ("zarr", contigs_of(0, 0, 7, 1), "a record of no contig"),
+    "Zarr without chunks of contigs": ("zarr", no_contigs, "has 0 of 1 chunks of the array variant_contig"),
     "Zarr with a damaged array that nobody needs": ("zarr", damaged_description, "cannot be read"),
     "BGEN without an index": ("bgen", no_index, "has no index (.bgi)"),
     "BGEN with another one's index": ("bgen", index_of_another, "its index and .sample file tell of 5 of 3"),

@@ -19,6 +19,8 @@ from .sites import ContigSites, Sites, SiteTable, by_contig
 
 # Bases of the FASTA that are held at once.
 _BASES_AT_ONCE = 4 << 20
+# Records whose padding is looked at.
+_RECORDS_LOOKED_AT = 256
 _UPPER_CASE = np.uint8(0xDF)
 
 
@@ -175,6 +177,19 @@ def _check_size(path: Path, n_records: int, n_samples: int) -> None:
             file=path,
             remedy="It is cut short, or its .bim or .fam is another one's: give the three files of one data set.",
         )
+    if n_records and _has_more_people(path, n_records, n_samples):
+        raise InputError(
+            f"has more than the {n_samples} people of its .fam, and as many records",
+            file=path,
+            remedy="The .fam is cut short, or another one's: give the three files of one data set.",
+        )
+
+
+def _has_more_people(path: Path, n_records: int, n_samples: int) -> bool:
+    """Whether there are calls where nobody's are: in the bits of a record's last byte behind the last person's."""
+    n_last = n_samples % 4
+    records = np.memmap(path, dtype=np.uint8, mode="r", offset=3, shape=(n_records, -(-n_samples // 4)))
+    return n_last > 0 and bool((records[:_RECORDS_LOOKED_AT, -1] >> 2 * n_last).any())
 
 
 @lru_cache(maxsize=4)

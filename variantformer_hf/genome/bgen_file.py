@@ -19,6 +19,7 @@ from .optional_formats import library
 from .plink_names import plink_contig, read_sample_file
 from .record_columns import MISSING
 from .sites import ContigSites, Sites, by_contig
+from .variants import BEHIND_ANY_CONTIG
 
 
 class BgenFile(CohortRows):
@@ -141,9 +142,11 @@ class BgenFile(CohortRows):
                     within = reader.fetch(index.names[code], int(position.min()) + 1, int(position.max()) + 1)
                     found.update({variant.fileoffset: variant for variant in within})
                 variants = [found[offset] for offset in index.offset[rows].tolist()]
+                is_same = [plink_contig(variant.chrom) == chrom for variant in variants]
+                is_same += (np.array([variant.pos - 1 for variant in variants]) == index.position[rows]).tolist()
             except (KeyError, ValueError, IndexError, OSError, RuntimeError, sqlite3.Error) as error:
                 raise self._damaged(chrom, error) from error
-            if any(plink_contig(variant.chrom) != chrom for variant in variants):
+            if not all(is_same):
                 raise self._damaged(chrom, "its index belongs to another file")
             self._last = rows, variants
         return self._last[1]
@@ -257,7 +260,9 @@ def _read(index: Path, modified: int, size: int) -> _Index:
             )
         finally:
             connection.close()
-    except (sqlite3.Error, TypeError, ValueError) as error:
+        if rows[:, 1].max(initial=0) > BEHIND_ANY_CONTIG:
+            raise ValueError("a position is behind any contig")
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"cannot be read as the index of a BGEN ({error})",
             file=index,

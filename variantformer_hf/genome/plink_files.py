@@ -63,6 +63,6 @@ def read_bim(path: Path) -> SiteTable:
 def _without_header(path: Path, pieces: Iterator[bytes]) -> SiteTable:
     """The records of a .pvar that is laid out as a .bim; positions in centimorgans may be left out."""
     first = next(pieces, b"")
-    n = len(first.partition(b"\n")[0].split())
+    n = max(5, len(first.partition(b"\n")[0].split()))  # of less the message tells
     columns = TableColumns(n, 0, n - 3, n - 1, n - 2)
     return read_sites(path, chain([first] if first else [], pieces), columns, [])

@@ -1,6 +1,7 @@
 """What PLINK's files call people and contigs."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -8,6 +9,8 @@ from .contigs import bare_name
 
 # PLINK's numbers of human chromosomes beyond 22, and its names of the ends of X that X and Y share.
 _CONTIGS = {"23": "X", "24": "Y", "25": "X", "26": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
+_OF_A_FAM = ["#FID", "IID"]  # and four more, mostly
+_BLANKS = re.compile(r"[ \t]+")
 
 
 def plink_contig(name: str) -> str:
@@ -23,17 +26,18 @@ def read_people(path: Path) -> list[str]:
         InputError: the file is not there, empty or malformed.
     """
     lines = _lines(path)
-    header = ["#FID", "IID"]
+    header = _OF_A_FAM
     if path.suffix == ".psam":
-        while lines and lines[0].startswith("##"):
+        while lines and lines[0][0].startswith("##"):
             del lines[0]
-        if lines and lines[0].startswith("#"):
-            header = lines.pop(0).split()
+        if lines and lines[0][0].startswith("#"):
+            header = lines.pop(0)
             if header[0] not in ("#IID", "#FID") or (header[0] == "#FID" and header[1:2] != ["IID"]):
                 raise InputError(
                     "has a header that begins with neither #IID nor #FID IID", file=path, remedy="Make it by plink2."
                 )
-    return _named(path, lines, 1 if header[0] == "#FID" else 0, 0 if header[0] == "#FID" else None)
+    width = len(header) if header is not _OF_A_FAM else max([2, *map(len, lines[:1])])
+    return _named(path, lines, width, 1 if header[0] == "#FID" else 0, 0 if header[0] == "#FID" else None)
 
 
 def read_sample_file(path: Path) -> list[str]:
@@ -43,7 +47,7 @@ def read_sample_file(path: Path) -> list[str]:
         InputError: as there.
     """
     lines = _lines(path)
-    header = lines[0].split() if lines else []
+    header = lines[0] if lines else []
     if len(lines) < 2 or not header[0].upper().startswith("ID"):
         raise InputError(
             "is no .sample file: its first line does not begin with ID_1 or ID, and a second one gives types",
@@ -51,29 +55,38 @@ def read_sample_file(path: Path) -> list[str]:
             remedy="Give the one that came with the BGEN.",
         )
     has_second = len(header) > 1 and header[1].upper() == "ID_2"
-    return _named(path, lines[2:], int(has_second), 0 if has_second else None)
+    return _named(path, lines[2:], len(header), int(has_second), 0 if has_second else None)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[list[str]]:
+    """The columns of lines that are not blank."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         raise InputError("is not there", file=path, remedy="Give the whole set of files, with one name.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read ({error})", file=path, remedy="Fetch it again.") from error
-    return [line for line in text.splitlines() if line.strip()]
+    if text and not text.endswith("\n"):
+        raise InputError(
+            "ends within a line, as a file that is cut short does",
+            file=path,
+            remedy=f"Fetch it again; where it is whole, end its last line: echo >> {path.name}",
+        )
+    return [_BLANKS.split(line.strip()) for line in text.split("\n") if line.strip()]
 
 
-def _named(path: Path, lines: Iterable[str], column: int, family: int | None) -> list[str]:
-    names, families = [], []
-    for number, line in enumerate(lines, start=1):
-        fields = line.split()
-        if len(fields) <= column:
+def _named(path: Path, lines: Sequence[Sequence[str]], width: int, column: int, family: int | None) -> list[str]:
+    """The names of some lines that have at least so many columns."""
+    for number, fields in enumerate(lines, start=1):
+        if len(fields) < width:
             raise InputError(
-                "has a line of too few columns", file=path, record=f"person {number}", remedy="Fetch it again."
+                f"has a line of {len(fields)} columns, where there are {width}",
+                file=path,
+                record=f"person {number}",
+                remedy="It may be cut short, or damaged: fetch it again.",
             )
-        names.append(fields[column])
-        families.append(None if family is None else fields[family])
+    names = [fields[column] for fields in lines]
     if family is not None and len(set(names)) < len(names):
-        return [name if of in ("0", None) else f"{of}_{name}" for name, of in zip(names, families, strict=True)]
+        families = [fields[family] for fields in lines]
+        return [name if of == "0" else f"{of}_{name}" for name, of in zip(names, families, strict=True)]
     return names

@@ -60,7 +60,11 @@ def read_lines(path: Path) -> Iterator[bytes]:
             f"cannot be read ({error})", file=path, remedy="It may be cut short or damaged: fetch it again."
         ) from error
     if rest:
-        yield rest.rstrip(b"\r") + b"\n"
+        raise InputError(
+            "ends within a line, as a file that is cut short does",
+            file=path,
+            remedy=f"Fetch it again; where it is whole, end its last line: echo >> {path.name}",
+        )
 
 
 def header_of(pieces: Iterator[bytes]) -> tuple[list[str], Iterator[bytes]]:

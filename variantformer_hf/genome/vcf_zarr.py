@@ -1,8 +1,8 @@
 """Reading VCF-Zarr, as ``vcf2zarr`` of bio2zarr writes it: a folder, or a zip of one."""
 
 import logging
-import math
 import zipfile
+import zlib
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -19,15 +19,21 @@ from .provenance import fingerprint
 from .record_columns import MISSING
 from .sites import ContigSites, Sites, by_contig
 from .span_keys import SpanKeys
+from .zarr_chunks import ArrayChunks
 
 logger = logging.getLogger(__name__)
 
 _NEEDED = ("sample_id", "contig_id", "variant_contig", "variant_position", "variant_allele", "call_genotype")
 # Chunks of these are never left out by a writer: no record has them all empty.
 _WHOLE = ("variant_position", "variant_allele")
+# Chunks of these are counted: one of contigs is left out where all of it is of the first.
+_COUNTED = (*_WHOLE, "variant_contig")
 _BY_RECORD = ("variant_contig", "variant_allele", "variant_length", "variant_filter", "call_genotype_phased")
 # What zarr and its codecs raise of damaged files.
-_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, SystemError, zipfile.BadZipFile)
+_DAMAGE = (
+    *(OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, SystemError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 _REMEDY = "It may be half deleted or half copied: make it anew (vcf2zarr convert)."
 
 
@@ -64,6 +70,7 @@ class VcfZarrFile(CohortRows):
         self._group = _opened(zarr, file)
         try:
             self._arrays = {name: self._group[name] for name in self._group.array_keys()}
+            self._chunks = {name: ArrayChunks(array, file, name) for name, array in self._arrays.items()}
         except _DAMAGE as error:
             raise InputError(f"cannot be read ({error})", file=file, remedy=_REMEDY) from error
         stamp = fingerprint(file)
@@ -72,7 +79,10 @@ class VcfZarrFile(CohortRows):
         self._absent = absent
         self._filters: list[str] = []
         if "variant_filter" in self._arrays and "filter_id" in self._arrays:
-            self._filters = [_text(name) for name in self._arrays["filter_id"][:]]
+            try:
+                self._filters = [_text(name) for name in _all_of(self._group, file, "filter_id")]
+            except _DAMAGE as error:
+                raise self._damaged(f"its array filter_id cannot be read ({error})") from error
         self._keys = SpanKeys(end="variant_END" in self._arrays, svlen="variant_SVLEN" in self._arrays)
 
     @property
@@ -130,6 +140,7 @@ class VcfZarrFile(CohortRows):
         """Some records of an array, of some samples."""
         array = self._arrays[name]
         try:
+            self._chunks[name].check(rows, *(() if samples is None else (samples,)))
             if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
                 chosen: Any = slice(int(rows[0]), int(rows[-1]) + 1)
             else:
@@ -194,13 +205,16 @@ def _read(
 
     group = _opened(zarr, path)
     try:
-        calls, position, code = group["call_genotype"], group["variant_position"][:], group["variant_contig"][:]
-        samples = [_text(name) for name in group["sample_id"][:]]
-        names = [_text(name) for name in group["contig_id"][:]]
-        lengths = [int(length) for length in group["contig_length"][:]] if "contig_length" in group else []
-        spans = group["variant_length"][:] if "variant_length" in group else _longest_refs(group["variant_allele"])
+        calls = group["call_genotype"]
+        position, code = (_all_of(group, path, name) for name in ("variant_position", "variant_contig"))
+        samples, names = ([_text(each) for each in _all_of(group, path, name)] for name in ("sample_id", "contig_id"))
+        lengths = [int(each) for each in _all_of(group, path, "contig_length")] if "contig_length" in group else []
+        if "variant_length" in group:
+            spans = _all_of(group, path, "variant_length")
+        else:
+            spans = _longest_refs(group["variant_allele"])
         sizes = {name: group[name].shape[0] for name in _BY_RECORD if name in group}
-        chunks = {name: (_n_chunks(group[name]), _n_stored(path, name)) for name in (*_WHOLE, "call_genotype")}
+        chunks = {name: ArrayChunks(group[name], path, name).count() for name in (*_COUNTED, "call_genotype")}
     except _DAMAGE as error:
         raise InputError(f"cannot be read ({error})", file=path, remedy=_REMEDY) from error
     finally:
@@ -213,8 +227,10 @@ def _read(
             file=path,
             remedy=_REMEDY,
         )
-    for name in _WHOLE:
-        if chunks[name][1] < chunks[name][0]:
+    if n and (int(spans.min()) < 1 or int(code.min()) < 0 or int(code.max()) >= len(names)):
+        raise InputError("has a record of no contig, or of no length", file=path, remedy=_REMEDY)
+    for name in _COUNTED:
+        if chunks[name][1] < chunks[name][0] and (name in _WHOLE or not _is_sorted(code, position)):
             raise InputError(
                 f"has {chunks[name][1]} of {chunks[name][0]} chunks of the array {name}", file=path, remedy=_REMEDY
             )
@@ -235,21 +251,16 @@ def _read(
     return samples, contigs, sites, expected - there
 
 
-def _n_chunks(array: Any) -> int:
-    """How many files an array is of."""
-    sizes = array.shards or array.chunks
-    return math.prod(-(-length // size) for length, size in zip(array.shape, sizes, strict=True))
+def _all_of(group: Any, path: Path, name: str) -> np.ndarray:
+    """A whole array, its chunks checked."""
+    ArrayChunks(group[name], path, name).check()
+    return np.asarray(group[name][:])
 
 
-def _n_stored(path: Path, name: str) -> int:
-    """How many of an array's files are there."""
-    if path.is_dir():
-        files = [file.name for file in (path / name).rglob("*") if file.is_file()]
-    else:
-        with zipfile.ZipFile(path) as archive:
-            inside = [each for each in archive.namelist() if each.startswith(f"{name}/") and not each.endswith("/")]
-        files = [each.rpartition("/")[2] for each in inside]
-    return sum(not (file.startswith(".") or file == "zarr.json") for file in files)
+def _is_sorted(code: np.ndarray, position: np.ndarray) -> bool:
+    """Whether records stand by contig, and by position within one; a lost chunk of contigs reads as the first."""
+    steps = np.diff(code.astype(np.int64))
+    return not ((steps < 0) | ((steps == 0) & (np.diff(position.astype(np.int64)) < 0))).any()
 
 
 def _longest_refs(alleles: Any) -> np.ndarray:
