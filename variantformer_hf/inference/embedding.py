@@ -193,10 +193,9 @@ class EmbeddingRun(ExpressionPredictor):
         damage = dict.fromkeys(each for unit in units for each in folder.done_notes(unit).damage)
         assembly = identify_assembly(planned.asked.reference.contigs)
         report = checked_report(planned, counts, list(damage))
-        report |= {"embedding": self.model.asked_for(), "assembly": assembly}
+        report |= {"embedding": self.model.settings(), "assembly": assembly}
         for of_numbers in ("unit", "units", "tissues"):
             del report[of_numbers]
-        report["settings"] = {**report["settings"], "mode": self.model.asked.mode}
         group.wait()
         return EmbeddingResult(
             self.model, report, tuple(planned.asked.query.rejected), group.rank == 0, planned, folder, units

@@ -156,12 +156,8 @@ class EmbeddingModel(GeneModel):
         """Genotype mode in which people are read."""
         return EMBEDDING_MODES[self.asked.mode]
 
-    def description(self) -> dict[str, Any]:
-        """All of the model that its vectors depend on."""
-        return {**super().description(), "embedding": self.asked_for()}
-
-    def asked_for(self) -> dict[str, Any]:
-        """Which vectors these are, ready for JSON."""
+    def settings(self) -> dict[str, Any]:
+        """Which vectors these are."""
         asked = self.asked
         return {"mode": asked.mode, "pool": str(asked.pool), "window": asked.window, **self.embedder.options()}
 

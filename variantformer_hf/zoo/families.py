@@ -68,6 +68,7 @@ _FAMILIES = {
             "enformer_trunk",
             "variantformer_hf.zoo.enformer.gene_model:EnformerGeneModel",
             "variantformer_hf.zoo.enformer.folder:TRACKS",
+            embedder="variantformer_hf.zoo.enformer.embedder:EnformerEmbedder",
             converters={
                 "enformer": "variantformer_hf.conversion.enformer.conversion:planned_conversions",
                 "grelu-enformer": "variantformer_hf.conversion.enformer.conversion:planned_grelu_conversions",
@@ -77,6 +78,7 @@ _FAMILIES = {
             "borzoi_trunk",
             "variantformer_hf.zoo.borzoi.gene_model:BorzoiGeneModel",
             "variantformer_hf.zoo.borzoi.folder:TRACKS",
+            embedder="variantformer_hf.zoo.borzoi.embedder:BorzoiEmbedder",
             converters={
                 "borzoi": "variantformer_hf.conversion.borzoi.conversion:planned_conversions",
                 "grelu-borzoi": "variantformer_hf.conversion.borzoi.conversion:planned_grelu_conversions",

@@ -46,7 +46,7 @@ class ReadOut:
         Raises:
             InputError: there are not as many around the TSS, or in the middle.
         """
-        first, last = self._range(length, bin_size)
+        first, last = self.bins_of(length, bin_size)
         n_bins = -(-length // bin_size)
         if first < 0 or last > n_bins:
             raise InputError(
@@ -62,7 +62,7 @@ class ReadOut:
             bin_size: bases of a bin.
             exons: (E, 2) of the gene, 0-based half-open.
         """
-        bins = np.array([self._range(window.end - window.start, bin_size)], dtype=np.int64)
+        bins = np.array([self.bins_of(window.end - window.start, bin_size)], dtype=np.int64)
         stretches = exons if self.kind == "exons" else window.start + bins * bin_size
         inside = np.clip(stretches, window.start, window.end)
         return inside[inside[:, 1] > inside[:, 0]]
@@ -83,13 +83,18 @@ class ReadOut:
         places = places[places[:, 1] > places[:, 0]]
         firsts, lasts = places[:, 0] // bin_size, -(-places[:, 1] // bin_size)
         if self.kind != "exons" and len(places):
-            firsts, lasts = (np.array([each]) for each in self._range(length, bin_size))
+            firsts, lasts = (np.array([each]) for each in self.bins_of(length, bin_size))
         bins = np.zeros(-(-length // bin_size), dtype=bool)
         for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
             bins[first:last] = True
         return bins
 
-    def _range(self, length: int, bin_size: int) -> tuple[int, int]:
-        """First bin, and the one behind the last: around the TSS, which begins the second half, or in the middle."""
+    def bins_of(self, length: int, bin_size: int) -> tuple[int, int]:
+        """First bin, and the one behind the last: around the TSS, which begins the second half, or in the middle.
+
+        Args:
+            length: bases of the window.
+            bin_size: bases of a bin.
+        """
         middle = length // 2 // bin_size if self.kind == "tss" else -(-length // bin_size) // 2
         return middle - self.count // 2, middle - self.count // 2 + self.count
