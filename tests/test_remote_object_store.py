@@ -22,6 +22,7 @@ from s3fs import S3FileSystem
 from small_cohort import DONORS, SmallCohort
 from small_model import SmallWorld
 from split_files import split_vcf
+from window_case import gene_model
 
 from variantformer_hf import ExpressionPredictor, PredictionDataset
 from variantformer_hf.errors import InputError, OutputError
@@ -281,7 +282,9 @@ def test_single_files_of_every_command_are_put_into_a_bucket_whole(
         ("effects", *genome, "--variants", tmp_path / "variants.txt", "--format", "vcf", "-o", "{}/v.vcf.gz"),
         ("mutagenesis", *genome, "--gene", "PLUS", "--region", "chr1:1901-1906", "--track", "{}/t.bedGraph",
          "-o", "{}/m.safetensors"),
+        ("embed", tmp_path / "enformer", "--fasta", fasta, "--gene", "PLUS", "-o", "{}/z.safetensors"),
     ]  # fmt: skip
+    gene_model("enformer").save(tmp_path / "enformer")
     place = f"s3://{BUCKET}/single"
     for number, (name, *words) in enumerate(commands):
         here = tmp_path / f"here-{number}"

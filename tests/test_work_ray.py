@@ -20,6 +20,7 @@ from command_line import run
 from genome_files import record, write_vcf
 from small_model import LENGTH, SmallWorld
 from toy_job import PreparedSquares, Squares, SquareWriter
+from window_case import window_case
 
 from variantformer_hf.cli.settings import chosen_precision
 from variantformer_hf.errors import InputError, OutputError
@@ -224,6 +225,15 @@ def same_files(command: str, asked: Asked, options: list[object], suffix: str, t
 @pytest.mark.usefixtures("here")
 def test_effects_by_ray_are_those_of_one_process(asked: Asked, tmp_path: Path) -> None:
     same_files("effects", asked, ["--variants", asked.variants], ".parquet", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("here")
+def test_vectors_by_ray_are_those_of_one_process(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    case = window_case(tmp_path / "files", "enformer")
+    inputs: list[object] = [case.model, "--fasta", case.fasta, "--vcf", case.vcf, "--device", "cpu"]
+    same_files("embed", Asked(inputs, Path(), Path()), ["--pool", "bin"], ".safetensors", tmp_path)
 
 
 @pytest.mark.usefixtures("here")
