@@ -114,6 +114,20 @@ def test_what_was_set_backend_by_backend_comes_back() -> None:
         torch.set_float32_matmul_precision(before)
 
 
+def test_convolutions_are_exact_too_and_as_they_were_afterwards() -> None:
+    conv = getattr(torch.backends.cudnn, "conv", None)
+    if not hasattr(conv, "fp32_precision"):
+        pytest.skip("this PyTorch has one switch for all of cuDNN")
+    before = torch.backends.cudnn.conv.fp32_precision
+    try:
+        torch.backends.cudnn.conv.fp32_precision = "tf32"
+        with exact_products():
+            assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+    finally:
+        torch.backends.cudnn.conv.fp32_precision = before
+
+
 @pytest.mark.parametrize("analysis", [_effects, _knockout, _counterfactual])
 def test_a_fold_change_of_nothing_is_no_number(
     world: SmallWorld,

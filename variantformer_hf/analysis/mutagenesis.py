@@ -160,7 +160,7 @@ def mutagenesis(
     opened = scorer.open(person.reference)
     wanted = opened.gene(gene, tissues)
     regions, names = wanted.regions, wanted.tissues
-    _check_intervals(intervals, regions, person)
+    check_intervals(intervals, regions, person)
     in_gene = opened.in_gene(person, regions, wanted.outputs)
     use = in_gene.use
     check_used(person.sample, [(use.status, use.reason)], person.path, allow_unused=allow_unused)
@@ -230,7 +230,12 @@ def cre_intervals(scorer: VariantScorer, person: PersonalGenome, gene: str, name
     return found
 
 
-def _check_intervals(intervals: Sequence[Interval], regions: GeneRegions, person: PersonalGenome) -> None:
+def check_intervals(intervals: Sequence[Interval], regions: GeneRegions, person: PersonalGenome) -> None:
+    """Refuse stretches that are not in a gene's regions, too long, or not on their contig.
+
+    Raises:
+        InputError: one is.
+    """
     for interval in intervals:
         inside = [
             each

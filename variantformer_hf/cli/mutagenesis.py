@@ -64,6 +64,14 @@ def mutagenesis(
             rich_help_panel=INPUTS,
         ),
     ] = None,
+    gradient: Annotated[
+        bool,
+        typer.Option(
+            "--gradient",
+            help="Instead of mutating: input x gradient, a backward pass a window; for models that give it.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = False,
     shuffle_window: Annotated[int, typer.Option(help="Bases in a shuffled window.", rich_help_panel=INPUTS)] = 10,
     track: Annotated[
         Path | None,
@@ -96,22 +104,27 @@ def mutagenesis(
     """Mutate every base of a stretch, one at a time, homozygous in a person's genome.
 
     Until it is done, OUTPUT.parts holds what is: the same command started again goes on with the rest.
+
+    With --gradient each base's contribution to first order instead, all bases at once.
     """
     from ..errors import InputError
-    from ..report.mutagenesis_files import check_tracks, track_paths, write_mutagenesis, write_tracks
+    from ..report.mutagenesis_files import check_tracks, track_paths, write_gradients, write_mutagenesis, write_tracks
     from ..report.plots import check_plot, mutagenesis_plot
 
     if output.suffix != ".safetensors":
         raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
     if not region and not cre:
         raise InputError("no stretch is named", remedy="Give --region or --cre.")
+    if gradient and mutation:
+        raise InputError("--gradient mutates nothing, and a --mutation is named", remedy="Give one of the two.")
     out = claim(output, beside=[plot], overwrite=overwrite, parts=["parts"])
     if track is not None:
         check_tracks(track)
     if plot is not None:
         check_plot(plot, logo=True)
 
-    from ..analysis.mutagenesis import cre_intervals
+    from ..analysis.input_gradients import input_gradients
+    from ..analysis.mutagenesis import Mutagenesis, cre_intervals
     from ..analysis.mutagenesis import mutagenesis as mutate
     from ..genome.interval import parse_region
     from ..zoo.statuses import check_finite
@@ -122,6 +135,8 @@ def mutagenesis(
     kind = of_model.kind()
     if cre:
         kind.require("cres", "--cre")
+    if gradient:
+        kind.require("gradients", "--gradient")
     genomes = GenomeSettings(
         fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
     )
@@ -131,24 +146,31 @@ def mutagenesis(
     if cre:
         intervals += cre_intervals(scorer, person, gene, cre)
     kinds = mutation or ["substitutions"]
-    if track is not None and "substitutions" in kinds:
+    has_bases = gradient or "substitutions" in kinds
+    if track is not None and has_bases:
         tissues = scorer.open(person.reference).gene(gene, tissue).tissues
         out.add(track_paths(track, tissues))
-    with progress("mutating", "mutations") as on_mutation:
-        found = mutate(
-            scorer,
-            person,
-            gene,
-            intervals,
-            tissues=tissue,
-            mutations=kinds,
-            shuffle_window=shuffle_window,
-            allow_unused=allow_unused,
-            on_mutation=on_mutation,
-            engine=units_on,
-            parts=out.beside("parts"),
-            overwrite_parts=overwrite,
-        )
+    scans: list[Mutagenesis] = []
+    gradients = []
+    if gradient:
+        gradients = input_gradients(scorer, person, gene, intervals, tissues=tissue, allow_unused=allow_unused)
+    else:
+        with progress("mutating", "mutations") as on_mutation:
+            scans = mutate(
+                scorer,
+                person,
+                gene,
+                intervals,
+                tissues=tissue,
+                mutations=kinds,
+                shuffle_window=shuffle_window,
+                allow_unused=allow_unused,
+                on_mutation=on_mutation,
+                engine=units_on,
+                parts=out.beside("parts"),
+                overwrite_parts=overwrite,
+            )
+    found = gradients or scans
     identity = scorer.model.identity
     status = ";".join(dict.fromkeys(each.status for each in found))
     metadata = {
@@ -158,14 +180,17 @@ def mutagenesis(
         "status": status,
         "unit": scorer.model.unit.name,
     }
-    written = [write_mutagenesis(found, out.path, metadata)]
-    if track is not None and "substitutions" in kinds:
+    written = [
+        write_gradients(gradients, out.path, metadata) if gradient else write_mutagenesis(scans, out.path, metadata)
+    ]
+    if track is not None and has_bases:
         written += write_tracks(found, track, person.reference.contigs)
-    if plot is not None and "substitutions" in kinds:
+    if plot is not None and has_bases:
         written.append(mutagenesis_plot(found[0], found[0].tissues[0], plot))
-    conflicts = sum(each.conflicts for each in found)
+    conflicts = sum(each.conflicts for each in scans)
     if conflicts:
         typer.echo(f"{conflicts} mutations are NaN: the person carries other variants there", err=True)
     out.deliver(written)
-    found[0].remove_parts()
+    if scans:
+        scans[0].remove_parts()
     check_finite([gene] * len(found), [each.status for each in found])

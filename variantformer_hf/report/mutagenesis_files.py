@@ -7,11 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.input_gradients import InputGradients
 from ..analysis.mutagenesis import BASES, Mutagenesis
 from ..errors import InputError
 from ..files import whole_file
 
 ARRAYS = ("substitutions", "deletions", "shuffles", "noise_floor")
+
+
+def write_gradients(found: Sequence[InputGradients], path: Path, metadata: Mapping[str, Any]) -> Path:
+    """Write arrays as safetensors: ``NUMBER.gradients`` and ``NUMBER.input_x_gradient`` (L, 4, T), as of a scan.
+
+    The header is that of :func:`write_mutagenesis`.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    for number, each in enumerate(found):
+        tensors[f"{number}.gradients"] = each.gradients
+        tensors[f"{number}.input_x_gradient"] = each.input_x_gradient
+        tensors[f"{number}.{each.unit.column}"] = each.base
+    return _written(tensors, [_header(each) for each in found], path, metadata)
 
 
 def write_mutagenesis(found: Sequence[Mutagenesis], path: Path, metadata: Mapping[str, Any]) -> Path:
@@ -20,41 +34,47 @@ def write_mutagenesis(found: Sequence[Mutagenesis], path: Path, metadata: Mappin
     The header's ``variantformer`` (JSON) holds, beside ``metadata``, for each stretch chrom, start, end (0-based
     half-open), gene_id, reference bases, and the order of bases and tissues.
     """
-    from safetensors.numpy import save_file
-
     tensors, stretches = {}, []
     for number, each in enumerate(found):
         for name in ARRAYS:
             array = getattr(each, name)
             if array is not None:
-                tensors[f"{number}.{name}"] = np.ascontiguousarray(array)
-        tensors[f"{number}.{each.unit.column}"] = np.ascontiguousarray(each.base)
-        interval = each.interval
-        stretches.append(
-            {
-                "chrom": interval.chrom,
-                "start": interval.start,
-                "end": interval.end,
-                "gene_id": each.gene_id,
-                "reference": each.reference,
-                "bases": BASES,
-                "tissues": list(each.tissues),
-                "shuffle_window": each.shuffle_window,
-                "conflicts": each.conflicts,
-                "unit": each.unit.name,
-            }
-        )
+                tensors[f"{number}.{name}"] = array
+        tensors[f"{number}.{each.unit.column}"] = each.base
+        stretches.append({**_header(each), "shuffle_window": each.shuffle_window, "conflicts": each.conflicts})
+    return _written(tensors, stretches, path, metadata)
+
+
+def _header(found: Mutagenesis | InputGradients) -> dict[str, Any]:
+    """What is said of a stretch."""
+    return {
+        "chrom": found.interval.chrom,
+        "start": found.interval.start,
+        "end": found.interval.end,
+        "gene_id": found.gene_id,
+        "reference": found.reference,
+        "bases": BASES,
+        "tissues": list(found.tissues),
+        "unit": found.unit.name,
+    }
+
+
+def _written(
+    tensors: Mapping[str, np.ndarray], stretches: Sequence[Mapping[str, Any]], path: Path, metadata: Mapping[str, Any]
+) -> Path:
+    from safetensors.numpy import save_file
+
     header = {"variantformer": json.dumps({**metadata, "stretches": stretches})}
     with whole_file(path) as partial:
-        save_file(tensors, partial, metadata=header)
+        save_file({name: np.ascontiguousarray(each) for name, each in tensors.items()}, partial, metadata=header)
     return path
 
 
-def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str, int]) -> list[Path]:
-    """Write the largest effect of each base as tracks, one file a tissue: PATH.TISSUE.bedGraph or .bw.
+def write_tracks(found: Sequence[Mutagenesis | InputGradients], path: Path, contigs: Mapping[str, int]) -> list[Path]:
+    """Write the largest effect of each base, or its input x gradient, as tracks: PATH.TISSUE.bedGraph or .bw each.
 
     Args:
-        found: with substitutions, of one gene.
+        found: with substitutions, of one gene; or gradients.
         path: ends in .bedGraph or .bw; the tissue is put before it.
         contigs: lengths, for bigWig.
 
@@ -72,7 +92,8 @@ def write_tracks(found: Sequence[Mutagenesis], path: Path, contigs: Mapping[str,
                 _write_bigwig(rows, partial, contigs)
             else:
                 lines = [f"{chrom}\t{start}\t{start + 1}\t{value:.6g}\n" for chrom, start, value in rows]
-                title = f'name="{found[0].gene_id} {tissue}" description="largest effect, {found[0].unit.label}"'
+                what = "largest effect" if isinstance(found[0], Mutagenesis) else "input x gradient"
+                title = f'name="{found[0].gene_id} {tissue}" description="{what}, {found[0].unit.label}"'
                 label = f"track type=bedGraph {title}\n"
                 partial.write_text(label + "".join(lines))
         written.append(target)
@@ -85,7 +106,7 @@ def track_paths(path: Path, tissues: Sequence[str]) -> list[Path]:
     return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
 
 
-def _merged(tracks: Sequence[tuple[Mutagenesis, np.ndarray]]) -> list[tuple[str, int, float]]:
+def _merged(tracks: Sequence[tuple[Mutagenesis | InputGradients, np.ndarray]]) -> list[tuple[str, int, float]]:
     """(contig, position, value) of all bases, each once."""
     values: dict[tuple[str, int], float] = {}
     for each, track in tracks:

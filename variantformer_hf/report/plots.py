@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from ..analysis.input_gradients import InputGradients
     from ..analysis.mutagenesis import Mutagenesis
 
 
@@ -47,11 +48,11 @@ def difference_heatmap(
     return _saved(figure, path)
 
 
-def mutagenesis_plot(found: "Mutagenesis", tissue: str, path: Path) -> Path:
-    """Save a logo of what each reference base contributes, over a heatmap of all substitutions.
+def mutagenesis_plot(found: "Mutagenesis | InputGradients", tissue: str, path: Path) -> Path:
+    """Save a logo of what each reference base contributes, over a heatmap of all substitutions, or of the gradients.
 
     Args:
-        found: with substitutions.
+        found: with substitutions; or gradients, whose logo is input x gradient.
         tissue: one of its tissues.
         path: the image; its suffix chooses the type.
 
@@ -66,21 +67,24 @@ def mutagenesis_plot(found: "Mutagenesis", tissue: str, path: Path) -> Path:
         import logomaker
     except ImportError as error:
         raise _missing("logomaker") from error
-    from ..analysis.mutagenesis import BASES
+    from ..analysis.mutagenesis import BASES, Mutagenesis
 
-    assert found.substitutions is not None
+    is_scan = isinstance(found, Mutagenesis)
+    matrix = found.substitutions if isinstance(found, Mutagenesis) else found.gradients
+    assert matrix is not None
     place = found.tissues.index(tissue)
     length = len(found.reference)
-    heights = np.nan_to_num(found.importance()[:, place])
+    per_base = found.importance() if isinstance(found, Mutagenesis) else found.per_base()
+    heights = np.nan_to_num(per_base[:, place])
     letters = pd.DataFrame(0.0, index=range(length), columns=list(BASES))
     for row, base in enumerate(found.reference):
         if base in BASES:
             letters.loc[row, base] = heights[row]
     logo_axes, axes = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     logomaker.Logo(letters, ax=logo_axes, color_scheme="classic")
-    logo_axes.set_ylabel("minus mean effect")
+    logo_axes.set_ylabel("minus mean effect" if is_scan else "input x gradient")
     logo_axes.set_title(f"{found.gene_id}, {tissue}: {found.interval}")
-    effects = found.substitutions[:, :, place].T
+    effects = matrix[:, :, place].T
     limit = float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
     image = axes.imshow(effects, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="none")
     axes.set_yticks(range(len(BASES)), list(BASES))

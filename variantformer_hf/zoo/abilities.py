@@ -15,6 +15,7 @@ class Abilities:
         changed_embeddings: it also gives vectors of the cCRE and the window that a variant changes.
         phase_shifts: its sequences can begin some bases later, which moves its tokens.
         store: vectors of the reference's cCREs can be kept on disk.
+        gradients: how its predictions change with each base can be had by a backward pass.
     """
 
     cres: bool = False
@@ -22,6 +23,7 @@ class Abilities:
     changed_embeddings: bool = False
     phase_shifts: bool = False
     store: bool = False
+    gradients: bool = False
 
 
 _WHAT = {
@@ -30,6 +32,7 @@ _WHAT = {
     "changed_embeddings": "gives embeddings of what a variant changes",
     "phase_shifts": "reads tokens whose phase can be shifted",
     "store": "keeps vectors of cCREs on disk",
+    "gradients": "gives gradients of bases",
 }
 assert set(_WHAT) == {each.name for each in fields(Abilities)}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..genome.edited import EditedGenome
+from ..genome.interval import Interval
 from ..genome.personal import PersonalGenome
 from .exactness import exact_products
 from .gene_input import GeneInput, GeneOutput
@@ -109,6 +110,23 @@ class GeneStates:
     def changed_row(self, states: Sequence[Any]) -> float:
         """Row of the window that a variant's states differ in first; NaN = none, or the model has no rows."""
         return np.nan
+
+
+class GradientStates(GeneStates, ABC):
+    """Of models whose predictions have gradients by the bases that they read."""
+
+    @abstractmethod
+    def gradients(self, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
+        """How the gene's prediction changes with the bases of a stretch, in the gene as the person has it.
+
+        Args:
+            interval: 0-based half-open, by the FASTA's names.
+
+        Returns:
+            (L, 4, T) float32, the derivative of each output by the share of A, C, G and T at each base of the
+            reference, on all haplotypes that are read; (L, 4), the shares that the person has there. NaN where a base
+            is not read, or is deleted.
+        """
 
 
 class CreStates(GeneStates, ABC):

@@ -16,6 +16,7 @@ from ...genome.genes import Gene, GeneTable
 from ...genome.options import HAPLOTYPES
 from ...genome.reference import ReferenceGenome
 from ...tokenization.one_hot import one_hot
+from ..abilities import Abilities
 from ..companions import arrow_sha256, check_companions, table_digests, write_companions
 from ..device import choose_device, choose_dtype
 from ..gene_input import GeneInput
@@ -53,6 +54,7 @@ class WindowGeneModel(GeneModel):
             for than there are.
     """
 
+    abilities: ClassVar[Abilities] = Abilities(gradients=True)
     modes: ClassVar[tuple[str, ...]] = (HAPLOTYPES, "haplotype1", "haplotype2", "alt", "ref", "iupac")
 
     def __init__(

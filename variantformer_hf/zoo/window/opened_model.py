@@ -11,6 +11,7 @@ from ...genome.stretch import PersonalStretch
 from ..gene_regions import GeneRegions
 from ..opened_model import OpenedModel
 from ..statuses import OK, RecordUse
+from .states import WindowStates
 from .window_input import ReadWindow, WindowInput, WindowReader
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class WindowOpened(OpenedModel):
     def read(self, person: PersonalGenome, regions: GeneRegions) -> WindowInput:
         """One person's gene by itself, see :class:`OpenedModel`."""
         return cast(WindowInput, super().read(person, regions))
+
+    def states(
+        self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0
+    ) -> WindowStates:
+        """A person's gene to be asked about, see :class:`OpenedModel`."""
+        if shift:
+            self.model.require("phase_shifts", "a phase shift")
+        return WindowStates(self, person, regions, outputs)
 
     def stand_in(self, regions: GeneRegions) -> WindowInput:
         """A window of N, of which one bin is read, see :class:`OpenedModel`."""

@@ -88,6 +88,12 @@ class PersonWindow:
         """
         return self.places.boundaries(np.asarray(positions)) + self.shift
 
+    def is_moved(self, start: int, end: int) -> bool:
+        """Whether an insertion or deletion touches [start, end) of the reference."""
+        places = self.places
+        is_indel = places.span_end - places.span_start != places.span_length
+        return bool((is_indel & (places.span_start <= end) & (places.span_end >= start)).any())
+
     def same_as(self, other: "PersonWindow") -> bool:
         """Whether both read the same, with the same bases of the reference at the same places."""
         return (
@@ -126,18 +132,29 @@ def read_windows(person: PersonalGenome, place: WindowPlace, stretch: PersonalSt
         ContigError: the FASTA lacks the contig.
         InputError: as for ``PersonalGenome.sequences``.
     """
-    if not place.is_on(person.reference):
+    windows = read_each(person, place, stretch)
+    if windows is None:
         return PersonWindows((), WINDOW_OFF_CONTIG)
+    is_one = all(each.same_as(windows[0]) for each in windows)
+    return PersonWindows(windows[:1] if is_one else windows)
+
+
+def read_each(
+    person: PersonalGenome, place: WindowPlace, stretch: PersonalStretch | None = None
+) -> tuple[PersonWindow, ...] | None:
+    """A window of each of a person's readings, whether or not they are the same; None = it is not all on the contig.
+
+    Arguments and errors as of :func:`read_windows`.
+    """
+    if not place.is_on(person.reference):
+        return None
     window = place.interval
     if stretch is None:
         stretch = person.stretch(window.chrom, window.start, window.end)
     of_each = stretch.haplotypes if isinstance(stretch, HaplotypeStretch) else (stretch,)
     found = [_read(each, part, place) for each, part in zip(person.readings(), of_each, strict=True)]
-    windows = [each for each in found if each is not None]
-    if len(windows) < len(found):
-        return PersonWindows((), WINDOW_OFF_CONTIG)
-    is_one = all(each.same_as(windows[0]) for each in windows)
-    return PersonWindows(tuple(windows[:1] if is_one else windows))
+    windows = tuple(each for each in found if each is not None)
+    return windows if len(windows) == len(found) else None
 
 
 def _read(person: PersonalGenome, stretch: PersonalStretch, place: WindowPlace) -> PersonWindow | None:

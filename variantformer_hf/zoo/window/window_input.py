@@ -1,8 +1,10 @@
 """One person's gene as a network of windows reads it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from xxhash import xxh3_128_digest
 
 from ...genome.exons import ExonTable
 from ...genome.personal import PersonalGenome
@@ -52,9 +54,12 @@ class WindowForm:
         place = WindowPlace.around(regions.window.chrom, regions.gene.tss, self.length)
         return GeneWindow(place, self.read_out.on_reference(place.interval, self.bin_size, exons))
 
-    def bins(self, window: PersonWindow, of_gene: GeneWindow) -> np.ndarray:
-        """(bins,) bool, which are read of a person's window."""
-        return self.read_out.bins(window, of_gene.stretches, self.bin_size)
+    def read(self, windows: Sequence[PersonWindow], of_gene: GeneWindow) -> "tuple[tuple[ReadWindow, ...], str]":
+        """What is read out of a person's windows, and "" or ``gene_deleted`` where one of them has lost all of it."""
+        found = tuple(
+            ReadWindow(each.letters, self.read_out.bins(each, of_gene.stretches, self.bin_size)) for each in windows
+        )
+        return found, "" if all(each.bins.any() for each in found) else GENE_DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class ReadWindow:
 
     letters: np.ndarray
     bins: np.ndarray
+
+    @property
+    def key(self) -> bytes:
+        """Of its content."""
+        return xxh3_128_digest(self.letters.tobytes() + self.bins.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +111,6 @@ class WindowReader(GeneReader):
         use = record_use(self.person, regions.window.chrom, outcomes)
         of_gene = self._form.of_gene(regions, self._exons.of(regions.gene))
         found = read_windows(self.person, of_gene.place, self.stretch)
-        windows = tuple(ReadWindow(each.letters, self._form.bins(each, of_gene)) for each in found.windows)
-        missing = found.status
-        if not missing and not all(each.bins.any() for each in windows):
-            missing = GENE_DELETED
+        windows, missing = self._form.read(found.windows, of_gene)
+        missing = found.status or missing
         return WindowInput(regions, use, keys, outcomes, missing, () if missing else windows)
