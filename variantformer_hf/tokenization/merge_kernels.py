@@ -12,7 +12,7 @@ from ..compiled import HAS_NUMBA, njit
 
 __all__ = ["HAS_NUMBA", "LONGEST_WINDOW", "NO_MERGE", "edit_tokens", "merge"]
 
-NO_MERGE = np.int32(2**30)
+NO_MERGE = np.int16(2**15 - 1)
 # Letters of a window at most; beyond, the caller encodes the whole sequence.
 LONGEST_WINDOW = 4_096
 _FIRST_CONTEXT = 1
@@ -40,6 +40,15 @@ def merge(ids, n, ranks, rank_of_pair, token_of_rank):  # type: ignore[no-untype
         if at < n - 1:
             ranks[at] = rank_of_pair[ids[at], ids[at + 1]]
     return n
+
+
+@njit(cache=True, nogil=True)
+def _copied(source, target, at):  # type: ignore[no-untyped-def]
+    """Copy an array to a place of another one; the place behind."""
+    room = target[at : at + len(source)]
+    for place in range(len(source)):
+        room[place] = source[place]
+    return at + len(source)
 
 
 @njit(cache=True, nogil=True)
@@ -87,14 +96,15 @@ def edit_tokens(  # type: ignore[no-untyped-def]
         position = text_first[row]  # where next_token begins
         span, last_span = span_first[row], span_first[row + 1]
         while span < last_span and done[row]:
-            while next_token < last_token:
-                length = letters_first[tokens[next_token] + 1] - letters_first[tokens[next_token]]
-                if position + length > span_start[span]:
+            n_same, rest, start = 0, tokens[next_token:last_token], span_start[span]
+            for token in rest:
+                behind = position + letters_first[token + 1] - letters_first[token]
+                if behind > start:
                     break
-                out[n_out] = tokens[next_token]
-                n_out += 1
-                next_token += 1
-                position += length
+                position = behind
+                n_same += 1
+            n_out = _copied(rest[:n_same], out, n_out)
+            next_token += n_same
             left_context, right_context = _FIRST_CONTEXT, _FIRST_CONTEXT
             while True:
                 left = max(base, n_out - left_context)
@@ -154,9 +164,7 @@ def edit_tokens(  # type: ignore[no-untyped-def]
             n_out = left + n
             next_token, position, span = token, at, last
         if done[row]:
-            for token in range(next_token, last_token):
-                out[n_out] = tokens[token]
-                n_out += 1
+            n_out = _copied(tokens[next_token:last_token], out, n_out)
         else:
             n_out = base
     out_first[len(token_first)] = n_out

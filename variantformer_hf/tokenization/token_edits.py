@@ -149,7 +149,7 @@ class MergeTable:
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Rank of each pair of tokens, and the token that each rank makes."""
-        ranks = np.full((self.size, self.size), merge_kernels.NO_MERGE, dtype=np.int32)
+        ranks = np.full((self.size, self.size), merge_kernels.NO_MERGE, dtype=np.int16)
         made = np.zeros(max(1, len(self._merges)), dtype=np.int32)
         for rank, (left, right) in enumerate(self._merges):
             ranks[self._vocabulary[left], self._vocabulary[right]] = rank

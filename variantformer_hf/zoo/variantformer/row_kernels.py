@@ -16,11 +16,12 @@ def fill_rows(one, two, source, first, last, pad, ids, mask):  # type: ignore[no
     length = ids.shape[1]
     for row in range(len(first)):
         begin = first[row]
-        n = min(last[row] - begin, length)
-        values = one if source[row] == 0 else two
+        behind = min(last[row], begin + length)
+        # By slices, in which the compiler sees that no index is negative, and writes several numbers at once.
+        values = one[begin:behind] if source[row] == 0 else two[begin:behind]
+        row_ids, row_mask, n = ids[row], mask[row], len(values)
         for place in range(n):
-            ids[row, place] = values[begin + place]
-            mask[row, place] = 1
-        for place in range(n, length):
-            ids[row, place] = pad
-            mask[row, place] = 0
+            row_ids[place] = values[place]
+        row_ids[n:] = pad
+        row_mask[:n] = 1
+        row_mask[n:] = 0
