@@ -163,9 +163,6 @@ def edit_tokens(  # type: ignore[no-untyped-def]
                 out[left + place] = window[place]
             n_out = left + n
             next_token, position, span = token, at, last
-        if done[row]:
-            n_out = _copied(tokens[next_token:last_token], out, n_out)
-        else:
-            n_out = base
+        n_out = _copied(tokens[next_token:last_token], out, n_out) if done[row] else base
     out_first[len(token_first)] = n_out
     return done
