@@ -21,6 +21,8 @@ from cohort_formats import (
     zarr_by_bio2zarr,
 )
 from command_line import invoke
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from variantformer_hf.data.donors import DonorGenomes
 from variantformer_hf.errors import AssemblyError, InputError, MissingIndexError, SampleError
@@ -33,6 +35,7 @@ from variantformer_hf.genome.format_notes import say_losses, say_no_phase
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.pgen_file import _with_dosages
 from variantformer_hf.genome.record_columns import Record
+from variantformer_hf.genome.sites import by_contig
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variants import VariantFile
 from variantformer_hf.report.edited_vcf import write_edited_vcf
@@ -357,7 +360,9 @@ def test_a_data_set_of_plink_may_be_named_by_its_prefix(tmp_path: Path, referenc
         PersonalGenome(reference, pgen.with_suffix(".pvar"), "A")
 
 
-def test_people_are_called_by_their_own_name_and_by_the_family_where_that_is_not_enough(tmp_path: Path) -> None:
+def test_people_are_called_by_their_own_name_and_by_the_family_where_that_is_not_enough(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = written("pgen", tmp_path / "given")
     psam = path.with_suffix(".psam")
     psam.write_text("##made by hand\n#FID\tIID\tSEX\nF1\tA\t1\nF1\tB\t2\nF2\tC\t1\n")
@@ -367,6 +372,8 @@ def test_people_are_called_by_their_own_name_and_by_the_family_where_that_is_not
     bgen = written("bgen", tmp_path / "given")
     bgen.with_suffix(".sample").write_text("ID_1 ID_2 missing sex\n0 0 0 D\nF x 0 1\nF y 0 2\nF z 0 1\n")
     assert cohort_source(bgen, all_samples=True).samples == ("x", "y", "z")
+    said = f"{bgen}: names its samples otherwise than lib.sample, by which they are called here (the first one x)"
+    assert said in caplog.text
 
 
 def test_contigs_by_plinks_numbers_and_the_shared_ends_of_x_are_one(
@@ -399,6 +406,33 @@ def test_records_that_are_not_sorted_are_read_in_order_and_those_of_one_place_as
     assert [record.position for record in opened(path).records("chr1", 5, 6)] == [5]
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from("ABC"), min_size=1, max_size=5).flatmap(
+        lambda names: st.tuples(
+            st.just(names),
+            st.lists(st.tuples(st.integers(0, len(names) - 1), st.integers(0, 5), st.integers(1, 4)), max_size=9),
+        )
+    )
+)
+def test_records_of_each_contig_are_found_however_they_lie(
+    given: tuple[list[str], list[tuple[int, int, int]]],
+) -> None:
+    names, records = given
+    columns = np.array(records, dtype=np.int32).reshape(-1, 3).T
+    found = by_contig(names, *columns)
+    wanted: dict[str, list[int]] = {}
+    for name in dict.fromkeys(names):
+        rows = sorted((row for row, each in enumerate(records) if names[each[0]] == name), key=lambda r: records[r][1])
+        if rows:
+            wanted[name] = rows
+    assert {name: list(sites.rows) for name, sites in found.items()} == wanted
+    assert list(found) == list(wanted)
+    for name, sites in found.items():
+        assert sites.position.tolist() == [records[row][1] for row in wanted[name]]
+        assert sites.longest == max(records[row][2] for row in wanted[name])
+
+
 # -- What is read otherwise than it stands -----------------------------------------------------------------------------
 
 
@@ -423,6 +457,19 @@ def test_the_alleles_of_a_bed_are_set_against_the_fasta_and_counted(tmp_path: Pa
     said = [finding for finding in diagnose(reference.path, path, sample="A") if finding.check == "format"]
     assert [finding.level for finding in said] == ["warning"]
     assert "records of which the FASTA holds neither allele: 1" in said[0].message
+
+
+def test_records_of_a_bed_behind_the_end_of_a_contig_are_not_in_the_fasta(
+    tmp_path: Path, reference: ReferenceGenome
+) -> None:
+    path = written("bed", tmp_path / "given", [site(2, "A", "0/1", "0/0", "1/1"), site(4, "G", "0/1", "0/0", "0/0")])
+    bim = path.with_suffix(".bim")
+    bim.write_text(bim.read_text().replace("\t3\t", "\t900\t").replace("\t5\t", "\t31\t"))
+    bim.write_text(bim.read_text().replace("\tG\tA", "\tGA\tAC"))  # goes on behind the last base, an A
+    file = opened(path, reference)
+    assert [record.position for record in file.records("chr1", 0, 1000)] == [30, 899]
+    assert file.counts == {"not_in_fasta": 2}
+    assert PersonalGenome(reference, path, "B").sequence("chr1", 0, 31) == GENOME
 
 
 def test_an_allele_that_a_bim_does_not_know_is_no_alt(tmp_path: Path, reference: ReferenceGenome) -> None:

@@ -420,6 +420,18 @@ def test_names_of_samples_that_name_no_column(tmp_path: Path, names: str, messag
         VariantFile(rewritten(path, "\tS1\tS2\n", f"\t{names}\n"), asked)
 
 
+@pytest.mark.parametrize("name", ["a.vcf.gz", "a.bcf"])
+def test_everybody_is_read_whatever_the_name_means_to_htslib(tmp_path: Path, name: str) -> None:
+    samples = ["first", "-", "^first", "a,first", "-x", "all", "a b", "\u00dcn\u00ef"]
+    calls = [f"{number % 2}|{number // 2 % 2}:{number}" for number in range(len(samples))]
+    path = write_vcf(
+        tmp_path / name, [record(5, "A", "C", *calls, keys="GT:DP")], contigs=CONTIGS, samples=samples, index="csi"
+    )
+    for number, sample in enumerate(samples):
+        (found,) = read(path, sample=sample)
+        assert (found.genotype, found.dp) == ((number % 2, number // 2 % 2), number)
+
+
 def test_a_sample_called_minus_and_one_padded_with_spaces(tmp_path: Path) -> None:
     lines = [record(5, "A", "C", "0/1", "1/1")]
     path = write_vcf(tmp_path / "calls.vcf.gz", lines, contigs=CONTIGS, samples=["-", "S2  "])

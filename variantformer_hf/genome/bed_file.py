@@ -111,7 +111,7 @@ class BedFile(CohortRows):
         low = 0
         while low < len(sites) and name is not None:
             high = max(low + 1, int(np.searchsorted(position, position[low] + _BASES_AT_ONCE)))
-            start = max(0, int(position[low]))
+            start = min(length, max(0, int(position[low])))
             reach = int((sites.first[low + 1 : high + 1] - sites.first[low:high]).max())
             bases = reference.array(name, start, min(length, int(position[high - 1]) + reach)) & _UPPER_CASE
             at = position[low:high] - start

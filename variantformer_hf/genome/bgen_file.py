@@ -1,5 +1,6 @@
 """Reading BGEN 1.2 and 1.3 with its index: genotypes called where their probability says enough."""
 
+import logging
 import sqlite3
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ from .plink_names import plink_contig, read_sample_file
 from .record_columns import MISSING
 from .sites import ContigSites, Sites, by_contig
 from .variants import BEHIND_ANY_CONTIG
+
+logger = logging.getLogger(__name__)
 
 
 class BgenFile(CohortRows):
@@ -53,19 +56,21 @@ class BgenFile(CohortRows):
         _check_layout(file)
         index = _index_of(file)
         self._index = _read(index, index.stat().st_mtime_ns, index.stat().st_size)
-        self._sample_file = file.with_suffix(".sample") if file.with_suffix(".sample").is_file() else None
+        sample_file = file.with_suffix(".sample") if file.with_suffix(".sample").is_file() else None
         self._library, self._file = bgen, file
         self._reader: tuple[int, Any] | None = None
         self._last: tuple[np.ndarray, list[Any]] | None = None
         reader = self._opened()
         header = reader.header
-        if not (header.has_sample_ids or self._sample_file):
+        if not (header.has_sample_ids or sample_file):
             raise InputError(
                 "names no samples",
                 file=file,
                 remedy=f"Put its .sample file beside it, as {file.with_suffix('.sample').name}.",
             )
-        samples = read_sample_file(self._sample_file) if self._sample_file else reader.samples
+        samples = read_sample_file(sample_file) if sample_file else reader.samples
+        if sample_file and header.has_sample_ids and list(samples) != list(reader.samples):
+            _say_names(as_given(file), sample_file.name, samples[0] if samples else "")
         contigs = dict.fromkeys(map(plink_contig, self._index.names))
         super().__init__(file, samples, contigs, self._index.sites, sample, all_samples=all_samples)
         if header.nvariants != self._n_rows or header.nsamples != len(samples):
@@ -121,12 +126,12 @@ class BgenFile(CohortRows):
         if self._reader is None or self._reader[0] != get_ident():
             self._last = None
             try:
-                reader = self._library.BgenReader(self._file, sample_path=self._sample_file or "")
+                reader = self._library.BgenReader(self._file, sample_path="")
             except (ValueError, OSError, RuntimeError) as error:
                 raise InputError(
                     f"cannot be read as a BGEN ({error})",
                     file=self._file,
-                    remedy="It may be cut short, or its .sample file is another one's: fetch it again.",
+                    remedy="It may be cut short, or damaged: fetch it again.",
                 ) from error
             self._reader = get_ident(), reader
         return self._reader[1]
@@ -158,6 +163,17 @@ class BgenFile(CohortRows):
             record=chrom,
             remedy="Fetch it again, and index it anew: bgenix -g FILE -index -clobber.",
         )
+
+
+@lru_cache(maxsize=256)
+def _say_names(path: str, sample_file: str, first: str) -> None:
+    """Warn, once a process, that people are called by another file's names."""
+    logger.warning(
+        "%s: names its samples otherwise than %s, by which they are called here (the first one %s)",
+        path,
+        sample_file,
+        first,
+    )
 
 
 def _phased_calls(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,19 +49,35 @@ def by_contig(
         length: (n,) reference bases that each spans; None = one.
     """
     found: dict[str, ContigSites] = {}
-    for name in dict.fromkeys(names):
-        codes = [place for place, other in enumerate(names) if other == name]
-        rows = np.flatnonzero(np.isin(code, codes))
-        if not len(rows):
+    if not len(code):
+        return found
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    contig = np.array([number_of[name] for name in names], dtype=np.int32)[code]
+    order: np.ndarray | None = None
+    begin = _begins(contig)
+    if len(np.unique(contig[begin])) < len(begin):  # a contig stands in several places
+        order = np.argsort(contig, kind="stable")
+        contig = contig[order]
+        begin = _begins(contig)
+    stretches = {int(contig[first]): (first, last) for first, last in pairwise([*begin.tolist(), len(code)])}
+    for name, number in number_of.items():
+        if number not in stretches:
             continue
-        first, last = int(rows[0]), int(rows[-1]) + 1
+        rows = np.arange(*stretches[number]) if order is None else order[slice(*stretches[number])]
+        at = position[rows]
         longest = 1 if length is None else int(length[rows].max())
-        if last - first == len(rows) and (np.diff(position[first:last]) >= 0).all():
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        if last - first == len(rows) and (np.diff(at) >= 0).all():
             found[name] = ContigSites(range(first, last), position[first:last], longest)
         else:
-            rows = rows[np.argsort(position[rows], kind="stable")]
+            rows = rows[np.argsort(at, kind="stable")]
             found[name] = ContigSites(rows, position[rows], longest)
     return found
+
+
+def _begins(values: np.ndarray) -> np.ndarray:
+    """Where stretches of equal values begin."""
+    return np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from .variant_file_kind import check_is_whole, index_of, is_bcf
 if TYPE_CHECKING:
     from .indexed_text import IndexedText
 
+_TAKEN_OTHERWISE = re.compile(r"^[-^]|,")
 _CONTIG = re.compile(r"##contig=<(.*)>")
 _LINES_AT_ONCE = 16_384
 BEHIND_ANY_CONTIG = (1 << 31) - 1
@@ -106,7 +107,9 @@ class VariantFile:
             self.sample = chosen_sample(self.path, self.samples, sample)
         self._column = None if self.sample is None else FIXED_COLUMNS + self.samples.index(self.sample)
         self._columns = self.samples  # whose calls a line has
-        if self._is_bcf and self.sample is not None and not all_samples:
+        # htslib takes `-`, `^` and commas in the names of samples that it is to keep for something else.
+        is_plain = self.sample is not None and _TAKEN_OTHERWISE.search(self.sample) is None
+        if self._is_bcf and self.sample is not None and is_plain and not all_samples:
             self._bcf.subset_samples([self.sample])
             self._column = FIXED_COLUMNS
             self._columns = (self.sample,)
