@@ -1,9 +1,9 @@
 """Starts a command many times, disturbs each run at a random moment, and starts it again.
 
-A process of its own that imports everything once and forks for each run. What it is asked is JSON on stdin: the
-``arguments`` of the command, in which FOLDER stands for a run's own folder; ``how``: the name of a signal, or ``full``;
-``points``: how many runs; ``seed``. What it answers is a line of JSON: for each run the exit codes of the disturbed and
-of the second one, what each said, and the files that the first left.
+A process of its own that forks for each run. What it is asked is JSON: the ``arguments`` of the command, in which
+FOLDER stands for a run's own folder; ``how``: the name of a signal, or ``full``; ``points``: how many runs; ``seed``. What it
+answers is a line of JSON: for each run the exit codes of the disturbed and of the second one, what each said, and the
+files that the first left.
 """
 
 import json
@@ -88,7 +88,7 @@ def answer(asked: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    question = json.loads(sys.stdin.read())
+    question = json.loads(sys.argv[2])
     limits = RunLimits(genes=1, unit_genes=1)
     ExpressionPredictor.__init__ = partialmethod(ExpressionPredictor.__init__, limits=limits)  # type: ignore[method-assign]
     sys.stdout.write(json.dumps(answer(question, Path(sys.argv[1]))))

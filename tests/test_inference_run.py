@@ -1,7 +1,6 @@
 """Runs that are cut short, resumed, and shared by several processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from forked_processes import Forked, Together
 
-from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
+from variantformer_hf import ExpressionPredictor, PersonalGenome, PredictionDataset, ReferenceGenome
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import VariantTally
 from variantformer_hf.genome.variants import VariantFile
@@ -130,7 +130,17 @@ def slow(engine, work, tissues):
     return predict(engine, work, tissues)
 
 ExpressionEngine.predict = slow
-main()
+outputs = [sys.argv.pop()]
+while sys.argv[-1] != "--output":
+    outputs.append(sys.argv.pop())
+words = list(sys.argv)
+for output in reversed(outputs):
+    sys.argv = [*words, output]
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code:
+            raise
 """
 
 
@@ -143,11 +153,6 @@ def driver(tmp_path: Path, files: tuple[SimulatedFiles, Path]) -> Iterator[list[
     yield [str(script), *arguments, "--output", str(tmp_path / "out.parquet")]
 
 
-def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-
-
 def check_output(folder: Path, whole: Any) -> None:
     same(pd.read_parquet(folder / "out.parquet"), whole.table)
     report = json.loads((folder / "out.parquet.report.json").read_text())
@@ -156,38 +161,39 @@ def check_output(folder: Path, whole: Any) -> None:
 
 
 def test_kill_9_and_start_again(driver: list[str], tmp_path: Path, whole: Any) -> None:
-    command = [sys.executable, *driver]
-    process = subprocess.Popen(
-        command, env={**os.environ, "SLOW": "0.5", "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True
-    )
+    process = Forked([*driver], tmp_path / "log", SLOW="0.5")
     parts = tmp_path / "out.parquet.parts"
     deadline = time.monotonic() + 120
     while len(list(parts.glob("_units/*.arrow"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.send(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert process.stdout is not None
-    process.stdout.close()
     n_done = len(list(parts.glob("_units/*.arrow")))
     assert 2 <= n_done < 6
     assert not (tmp_path / "out.parquet").exists()
-    again = run(command)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.count("gene 0") == 6 - n_done
+    again = Forked([*driver], tmp_path / "log")
+    assert again.wait() == 0, again.said
+    assert again.said.count("gene 0") == 6 - n_done
     check_output(tmp_path, whole)
 
 
 def test_two_processes_equal_one_also_when_one_was_killed(driver: list[str], tmp_path: Path, whole: Any) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *driver]
-    killed = run(command, DIES="1", SLOW="0.3")
-    assert killed.returncode != 0
+    """One table, and a dataset; the second time by torchrun itself."""
+    killed = Together(2, [*driver], tmp_path / "log", DIES="1", SLOW="0.3")
+    assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "out.parquet").exists()
     n_done = len(list((tmp_path / "out.parquet.parts").glob("_units/*.arrow")))
     assert 1 <= n_done < 6
-    again = run(command)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *driver]
+    again = subprocess.run([*command, f"{tmp_path}/out/"], capture_output=True, text=True, timeout=240, check=False)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("gene ") == 6 - n_done
     check_output(tmp_path, whole)
+    dataset = PredictionDataset(tmp_path / "out")
+    same(dataset.to_pandas(), whole.table)
+    said = again.stdout.splitlines()
+    assert said.count("gene 0") + said.count("gene 1") == 6 - n_done + 6
+    assert said.count("gene 1") >= 3  # each has its share of the dataset
+    assert not list(tmp_path.rglob("*lock"))
 
 
 def test_several_processes_without_a_folder_are_refused(

@@ -1,9 +1,6 @@
 """Runs that are killed, stopped or out of room at random moments: started again they end as if nothing had happened."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import pandas as pd
 import pysam
 import pytest
 import yaml
+from forked_processes import Forked
 from small_cohort import SmallCohort
 
 from variantformer_hf import PredictionDataset
@@ -26,13 +24,13 @@ KEYS = ["sample", "gene_id", "tissue", "variant", "zygosity"]
 def runs(folder: Path, arguments: list[str], how: str, points: int, seed: int = 0) -> list[dict[str, Any]]:
     folder.mkdir()
     question = {"arguments": arguments, "how": how, "points": points, "seed": seed}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    words = [sys.executable, str(RUNS), str(folder)]
-    done = subprocess.run(
-        words, input=json.dumps(question), env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout.splitlines()[-1]))
+    return answer(folder, question)
+
+
+def answer(folder: Path, question: dict[str, Any]) -> list[dict[str, Any]]:
+    process = Forked([RUNS, folder, json.dumps(question)], folder / "said", ACCELERATE_USE_CPU="true")
+    assert process.wait(seconds=3_600) == 0, process.said
+    return list(json.loads(process.said.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -209,17 +207,7 @@ def training(tmp_path: Path, cohort: SmallCohort, how: str, points: int) -> list
         "points": points,
         "seed": 1,
     }
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(
-        [sys.executable, str(RUNS), str(script)],
-        input=json.dumps(question),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = list(json.loads(done.stdout.splitlines()[-1]))
+    found = answer(script, question)
     for point, each in enumerate(found):
         assert each["codes"][1] == 0, each
         assert "Traceback" not in "".join(each["said"]), each

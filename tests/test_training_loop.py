@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from small_cohort import DONORS, SmallCohort
-from training_runs import expression_config, finished, in_process, killed, log_of, run, without_dropout
+from training_runs import by_torchrun, expression_config, finished, in_process, killed, log_of, run, without_dropout
 
 from variantformer_hf import ExpressionPredictor
 from variantformer_hf.data.splits import split_donors
@@ -69,7 +69,7 @@ def test_a_killed_run_takes_the_same_steps(
 def test_two_processes_and_both_killed(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole2", tmp_path / "cut2"
     changes = {"loop": {"batch_size": 1, "gradient_accumulation": 2}}
-    finished(run(lab, "expression", expression_config(lab, cohort, whole, **changes), processes=2))
+    by_torchrun(lab, "expression", expression_config(lab, cohort, whole, **changes), processes=2)
     rows = [row for row in log_of(whole) if "loss" in row]
     assert len(rows) == 9  # 12 pairs, 4 a step, 3 epochs
     progress = json.loads(next((whole / "checkpoints").glob("*/progress.json")).read_text())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 from accelerate.state import AcceleratorState
+from forked_processes import Forked, Together
 from small_cohort import DONORS, SmallCohort
 from small_model import TISSUES
 
@@ -121,20 +123,27 @@ def run(
     killed_at: int = 0,
     driver: str = "driver.py",
     last: object = None,
-) -> subprocess.Popen:
+) -> Forked | Together:
     """Start a run in processes of its own; each kills itself in the step that is named."""
-    command = [sys.executable, str(lab / driver)]
+    words = [lab / driver, stage, config, killed_at if last is None else last]
+    log = config.with_suffix(".said")
     if processes > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command = [sys.executable, *launcher, str(lab / driver)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command += [stage, str(config), str(killed_at if last is None else last)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        return Together(processes, words, log, ACCELERATE_USE_CPU="true")
+    return Forked(words, log, ACCELERATE_USE_CPU="true")
 
 
-def finished(process: subprocess.Popen) -> None:
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+def by_torchrun(lab: Path, stage: str, config: Path, processes: int) -> None:
+    """The same by torchrun itself, to its end."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *launcher, str(lab / "driver.py"), stage, str(config), "0"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def finished(process: Forked | Together) -> None:
+    """Wait for a run that ends well."""
+    assert process.wait() == 0, process.said
 
 
 def in_process(stage: str, config: Path) -> None:
@@ -146,11 +155,10 @@ def in_process(stage: str, config: Path) -> None:
         encoder.train_encoder(read_options(config, EncoderOptions))
 
 
-def killed(process: subprocess.Popen, output: Path) -> None:
+def killed(process: Forked | Together, output: Path) -> None:
     """Wait for a run that kills itself."""
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode != 0, text
-    assert (output / "log.jsonl").exists(), text
+    assert process.wait() == -signal.SIGKILL, process.said
+    assert (output / "log.jsonl").exists(), process.said
     assert not (output / "last").exists()
 
 
