@@ -1,9 +1,9 @@
 """Starts a command many times, disturbs each run at a random moment, and starts it again.
 
 A process of its own that forks for each run. What it is asked is JSON: the ``arguments`` of the command, in which
-FOLDER stands for a run's own folder; ``how``: the name of a signal, or ``full``; ``points``: how many runs; ``seed``. What it
-answers is a line of JSON: for each run the exit codes of the disturbed and of the second one, what each said, and the
-files that the first left.
+FOLDER stands for a run's own folder; ``how``: the name of a signal, or ``full``; ``points``: how many runs; ``seed``.
+What it answers is a line of JSON: for each run the exit codes of the disturbed and of the second one, what each said,
+and the files that the first left.
 """
 
 import json
