@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pysam
 
 from .text_index import TextIndex, UnusualTextError
@@ -69,15 +70,13 @@ class IndexedText:
 
     def _ranges(self, chrom: str, start: int, end: int) -> list[tuple[int, int]]:
         """Chunks of the index, those near each other as one."""
-        ranges: list[tuple[int, int]] = []
-        for first, last in zip(
-            *(each.tolist() for each in self._index.chunks(chrom.encode(), start, end)), strict=True
-        ):
-            if ranges and first >> _OFFSET_BITS <= (ranges[-1][1] >> _OFFSET_BITS) + _GAP:
-                ranges[-1] = ranges[-1][0], max(ranges[-1][1], last)
-            else:
-                ranges.append((first, last))
-        return ranges
+        first, last = self._index.chunks(chrom.encode(), start, end)
+        if not len(first):
+            return []
+        furthest = np.maximum.accumulate(last)
+        begins = np.flatnonzero(first[1:] >> _OFFSET_BITS > (furthest[:-1] >> _OFFSET_BITS) + _GAP) + 1
+        firsts, lasts = first[np.append(0, begins)], furthest[np.append(begins, len(first)) - 1]
+        return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
     def _blocks(self, first: int, last: int) -> list[tuple[int, int]]:
         """Blocks between two places of the file: where each begins, and how many characters it holds."""

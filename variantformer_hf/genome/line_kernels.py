@@ -159,13 +159,13 @@ def decode(text, marks, contig, column, n_calls, start, end, numbers, letters): 
             is_plain &= call_end - call_start == 3 or text[call_start + 3] == _COLON
         if is_plain:
             n_values = 0
-            for place in range(call_start, call_end):
-                n_values += text[place] == _COLON
-            for place in range(format_start, format_end):
-                n_values -= text[place] == _COLON
+            for letter in text[call_start:call_end]:
+                n_values += letter == _COLON
+            for letter in text[format_start:format_end]:
+                n_values -= letter == _COLON
             is_plain = n_values <= 0
-            for tab in range(first, first + n_tabs):
-                is_plain &= not IS_EMPTY[text[marks[tab] + 1]]
+            for tab in marks[first : first + n_tabs]:
+                is_plain &= not IS_EMPTY[text[tab + 1]]
         ref, alt = text[ref_start], text[alt_start]
         length, one_alt = ref_end - ref_start, alt_end - alt_start == 1
         is_snp = is_plain and length == 1 and one_alt and IS_BASE[ref] and IS_BASE[alt] and ref != alt

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import pairwise
 from operator import itemgetter
 from os import PathLike
 from pathlib import Path
@@ -292,8 +293,8 @@ def _clusters(chroms: Sequence[str], starts: np.ndarray, ends: np.ndarray) -> It
         along = indices[np.argsort(starts[indices], kind="stable")]
         reach = np.maximum.accumulate(ends[along])
         begins = np.flatnonzero(starts[along][1:] - reach[:-1] > _CLUSTER_GAP) + 1
-        for cluster in np.split(along, begins):
-            yield chrom, np.sort(cluster)
+        for first, last in pairwise([0, *begins.tolist(), len(along)]):
+            yield chrom, np.sort(along[first:last])
 
 
 def _shown(allele: str) -> str:

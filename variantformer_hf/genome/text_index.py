@@ -86,14 +86,16 @@ class TextIndex:
         levels = np.arange(self._depth + 1)
         shift = self._shift + 3 * (self._depth - levels)
         of_level = ((1 << 3 * levels) - 1) // 7
-        low = np.searchsorted(contig.bins, of_level + (start >> shift))
-        high = np.searchsorted(contig.bins, of_level + (max(start, end - 1) >> shift), side="right")
-        rows = np.concatenate([np.arange(*each) for each in zip(low.tolist(), high.tolist(), strict=True)])
+        low = np.searchsorted(contig.bins, of_level + (start >> shift)).tolist()
+        high = np.searchsorted(contig.bins, of_level + (max(start, end - 1) >> shift), side="right").tolist()
+        first, last = (
+            np.concatenate([places[slice(*each)] for each in zip(low, high, strict=True)])
+            for places in (contig.first, contig.last)
+        )
         earliest = self._earliest(contig, start)
-        rows = rows[contig.last[rows] > earliest]
-        first, last = np.maximum(contig.first[rows], earliest), contig.last[rows]
         order = np.argsort(first, kind="stable")
-        return first[order], last[order]
+        order = order[last[order] > earliest]
+        return np.maximum(first[order], earliest), last[order]
 
     def _earliest(self, contig: _Contig, start: int) -> np.uint64:
         """No record that overlaps the position lies before this place."""

@@ -159,7 +159,7 @@ class MergeTable:
     @cached_property
     def is_editable(self) -> bool:
         """Whether each token encodes to itself, on which editing rests; a trained vocabulary always does."""
-        if self.size > _LARGEST_VOCABULARY:
+        if self.size > _LARGEST_VOCABULARY or len(self._merges) > merge_kernels.NO_MERGE:
             return False
         texts = [token for token, identity in self._vocabulary.items() if self.token_length[identity]]
         encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
