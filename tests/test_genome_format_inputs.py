@@ -34,6 +34,7 @@ from variantformer_hf.genome.edited import EditedGenome
 from variantformer_hf.genome.format_notes import say_losses, say_no_phase
 from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.pgen_file import _with_dosages
+from variantformer_hf.genome.plink_names import plink_contig
 from variantformer_hf.genome.record_columns import Record
 from variantformer_hf.genome.sites import by_contig
 from variantformer_hf.genome.variant_ingest import build_store
@@ -391,6 +392,20 @@ def test_contigs_by_plinks_numbers_and_the_shared_ends_of_x_are_one(
     person = PersonalGenome(reference, path, "A")
     assert person.sequence("chrX", 0, 31) != GENOME
     assert "chrX is taken as X" in caplog.text
+
+
+def test_a_contig_with_a_zero_before_its_number_is_that_number(tmp_path: Path, reference: ReferenceGenome) -> None:
+    """As UK Biobank's BGENs have it."""
+    path = written("bgen", tmp_path / "given")
+    wanted = PersonalGenome(reference, path, "A").sequence("chr1", 0, 31)
+    assert wanted != GENOME
+    sites = [Site(**{**vars(each), "chrom": "01"}) for each in SITES[:3]]
+    renamed = WRITERS["bgen"](RandomCohort({"01": GENOME}, sites, PEOPLE), _new(tmp_path / "renamed"), NeverTurned())
+    assert list(opened(renamed).contigs) == ["1"]
+    assert PersonalGenome(reference, renamed, "A").sequence("chr1", 0, 31) == wanted
+    assert [plink_contig(name) for name in ("chr07", "0", "0X", "10", "chr", "none")] == [
+        *("chr7", "0", "0X", "10", "chr", "none")
+    ]
 
 
 def test_records_that_are_not_sorted_are_read_in_order_and_those_of_one_place_as_they_stand(tmp_path: Path) -> None:

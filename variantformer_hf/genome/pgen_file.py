@@ -40,7 +40,13 @@ class PgenFile(CohortRows):
     """
 
     format = "PLINK 2 PGEN"
-    loses = ("half-missing calls", "haploid calls (read as homozygous)", "calls of more than two alleles", "GQ", "DP")
+    loses: tuple[str, ...] = (
+        "half-missing calls",
+        "haploid calls (read as homozygous)",
+        "calls of more than two alleles",
+        "GQ",
+        "DP",
+    )
 
     def __init__(
         self,

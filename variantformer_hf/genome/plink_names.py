@@ -14,9 +14,11 @@ _BLANKS = re.compile(r"[ \t]+")
 
 
 def plink_contig(name: str) -> str:
-    """A contig's name as others have it: X for 23, XY and the pseudo-autosomal PAR1 and PAR2."""
+    """A contig's name as others have it: X for 23, XY and the pseudo-autosomal PAR1 and PAR2; 1 for 01 (UK Biobank)."""
     bare = bare_name(name)
-    return f"{name.removesuffix(bare)}{_CONTIGS[bare]}" if bare in _CONTIGS else name
+    called = bare.lstrip("0") or bare if bare.isdecimal() and name.endswith(bare) else bare
+    called = _CONTIGS.get(called, called)
+    return name if called == bare else f"{name.removesuffix(bare)}{called}"
 
 
 def read_people(path: Path) -> list[str]:

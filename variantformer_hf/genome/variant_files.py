@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -201,12 +200,13 @@ def _own_samples(source: Genotypes) -> tuple[str, ...]:
     """Who is in the files themselves."""
     if isinstance(source, CohortFiles):
         return source.samples
-    status = Path(source).stat()
-    return _samples_of(source, status.st_mtime_ns, status.st_size)
+    path = source if isinstance(source, Path) else Path(source)
+    status = path.stat()
+    return _samples_of(path, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(8)
-def _samples_of(path: str | PathLike[str], _modified: int, _size: int) -> tuple[str, ...]:
+def _samples_of(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
     file = cohort_source(path, all_samples=True)
     file.close()
     return file.samples
