@@ -133,6 +133,20 @@ def test_modes_and_pools_are_those_of_the_plain_way(files: Files, tmp_path: Path
     assert np.allclose(load_file(output)["embedding"], expected[None], atol=1e-5)
 
 
+def test_indels_of_a_snp_only_input_are_left_out_and_reported(files: Files, tmp_path: Path) -> None:
+    output = tmp_path / "out.safetensors"
+    assert run(*files.words(output, "--sample", "ANN", "--gene", "PLUS", "--snps-only")).returncode == 0
+    report = json.loads((tmp_path / "out.safetensors.report.json").read_text())
+    total = report["samples"]["ANN"]["total"]
+    assert (total["applied"], total["skipped"]["not_snp"]) == (2, 1)
+    window = window_of("PLUS")
+    person = PersonalGenome(
+        ReferenceGenome(files.fasta), files.vcf, "ANN", GenotypeOptions(mode="haplotypes", snps_only=True)
+    )
+    expected = files.embedder.embed_person(person, window)
+    assert np.allclose(load_file(output)["embedding"][0], expected, atol=1e-5)
+
+
 def test_of_the_reference_genome_both_haplotypes_are_one(files: Files, tmp_path: Path) -> None:
     output = tmp_path / "out.safetensors"
     words = [each for each in files.words(output, "--gene", "MINUS") if each not in ("--vcf", files.vcf)]

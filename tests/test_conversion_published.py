@@ -86,6 +86,19 @@ def dna(name: str, batch: int, length: int) -> torch.Tensor:
     return torch.from_numpy(one_hot(f"{name} {length}", batch, length))
 
 
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_fixture_is_small_and_says_what_made_it(path: Path) -> None:
+    assert path.stat().st_size <= 200_000
+    with safe_open(path, "pt") as file:
+        facts = file.metadata()
+    assert facts["command"] == f"make oracles ORACLES={path.stem}"
+    pins = (FIXTURES.parents[1] / "oracles" / path.stem).glob("requirements*.txt")
+    lines = [line.split("==") for pin in pins for line in pin.read_text().split()]
+    named = {name: version for name, version in lines if name in facts}
+    assert len(named) >= 2 and all(facts[name].partition("+")[0] == version for name, version in named.items())
+    assert facts["python"].startswith("3.11.")
+
+
 def near(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return bool((found - expected).abs().max() <= LIMIT)
 
