@@ -14,6 +14,8 @@ from variantformer_hf.data.splits import Split, split_donors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_WORKERS = 8
+# A finished workflow, a Ray.
+COSTLY = ("test_workflow_snakemake", "test_work_ray")
 
 # One thread a process, also of those that tests start: as many processes as cores run at once, and threads that wait
 # for each other over tiny matrices turn seconds into minutes.
@@ -27,6 +29,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if not all(Path(argument).is_dir() for argument in config.args):
         return 0
     return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that make something costly once come first: at the end idle processes take over half of what is left."""
+    items.sort(key=lambda item: item.path.stem not in COSTLY)
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -1,4 +1,7 @@
-"""A job whose answer is known: each unit writes the square of its number."""
+"""A job whose answer is known: each unit writes the square of its number.
+
+Of little import: every worker imports this.
+"""
 
 import os
 import threading
@@ -6,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from variantformer_hf.errors import InputError
+from variantformer_hf.errors import InputError, OutputError
 from variantformer_hf.files import whole_file
 from variantformer_hf.work import Unit, unit_of
 
@@ -115,3 +118,35 @@ class PreparedWriter:
 
     def close(self) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class OneFullDisk(Squares):
+    """The first process that opens the job has a full disk, or all have."""
+
+    all_full: bool = False
+
+    def open(self) -> "WriterWithoutRoom":
+        try:
+            (self.folder / "full").mkdir()
+            return WriterWithoutRoom(self, full=True)
+        except FileExistsError:
+            return WriterWithoutRoom(self, full=self.all_full)
+
+
+class WriterWithoutRoom(SquareWriter):
+    def __init__(self, job: Squares, *, full: bool) -> None:
+        super().__init__(job)
+        self.full = full
+
+    def do(self, unit: Unit) -> None:
+        if self.full:
+            raise OutputError("no room is left on the disk", file=self.job.folder)
+        time.sleep(0.01)
+        super().do(unit)
+
+
+@dataclass(frozen=True)
+class CannotOpen(Squares):
+    def open(self) -> SquareWriter:
+        raise InputError("no such file", file="model", remedy="Put it on all machines.")
