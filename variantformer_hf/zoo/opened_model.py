@@ -140,7 +140,7 @@ class OpenedModel:
         """
 
         def run_one() -> None:
-            inputs = [self.read(PersonalGenome(self.reference), regions[0])]
+            inputs = [self.trial_input(regions[0], with_variants=with_variants)]
             if inputs[0].ending is None:
                 self._through_network(inputs, list(range(n_outputs)))
 
@@ -152,6 +152,15 @@ class OpenedModel:
             n_outputs=n_outputs,
             n_processes=n_processes,
         )
+
+    def trial_input(self, regions: GeneRegions, *, with_variants: bool) -> GeneInput:
+        """A gene that takes as long as any; plain: the reference's.
+
+        Args:
+            regions: of the gene.
+            with_variants: of a person who differs from the reference.
+        """
+        return self.read(PersonalGenome(self.reference), regions)
 
     def finish(self) -> None:
         """Called once a run has predicted all: what is worth keeping may be written."""

@@ -1,6 +1,7 @@
 """A network of windows opened for one reference genome."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -42,6 +43,11 @@ class WindowOpened(OpenedModel):
         if shift:
             self.model.require("phase_shifts", "a phase shift")
         return WindowStates(self, person, regions, outputs)
+
+    def trial_input(self, regions: GeneRegions, *, with_variants: bool) -> WindowInput:
+        """Both haplotypes of a person, see :class:`OpenedModel`."""
+        found = self.stand_in(regions)
+        return replace(found, windows=found.windows * (1 + with_variants))
 
     def stand_in(self, regions: GeneRegions) -> WindowInput:
         """A window of N, of which one bin is read, see :class:`OpenedModel`."""
