@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer
+from forked_processes import Forked
 from safetensors.numpy import save_file
 
 from variantformer_hf.cli import app, main
@@ -382,21 +383,29 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+FULL_DISK = """
+import resource, signal, sys
+import test_cli_outputs as tests
+from variantformer_hf.files import whole_file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, -1))
+try:
+    with whole_file(sys.argv[1]) as path:
+        tests.WRITERS[sys.argv[2]](path)
+except tests.OutputError as error:
+    print(error)
+"""
+
+
 @pytest.mark.parametrize("writer", sorted(WRITERS))
 def test_every_library_that_meets_a_full_disk_gives_the_same_error(tmp_path: Path, writer: str) -> None:
     """In a process of its own whose files may not grow: what the libraries make of it is theirs."""
-    code = (
-        "import resource, signal, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\n"
-        "import test_cli_outputs as tests\nfrom variantformer_hf.files import whole_file\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (65536, -1))\n"
-        "try:\n    with whole_file(sys.argv[2]) as path: tests.WRITERS[sys.argv[3]](path)\n"
-        "except tests.OutputError as error: print(error)\n"
-    )
-    words = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "out.npy"), writer]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"{tmp_path / 'out.npy'}: " in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "script.py").write_text(FULL_DISK)
+    (tmp_path / "disk").mkdir()
+    full = Forked([tmp_path / "script.py", tmp_path / "disk" / "out.npy", writer], tmp_path / "said")
+    assert full.wait() == 0, full.said
+    assert f"{tmp_path / 'disk' / 'out.npy'}: " in full.said
+    assert list((tmp_path / "disk").iterdir()) == []
 
 
 def test_what_was_read_while_an_output_was_written_keeps_its_name(tmp_path: Path) -> None:

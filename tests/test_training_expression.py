@@ -1,13 +1,11 @@
 """Stage 2: what learns of a model, what it is set up from, and the same by the Trainer of transformers."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked_processes import Forked
 from small_cohort import DONORS, SmallCohort
 from small_model import TISSUES
 from training_runs import encoder_config, expression_config, in_process
@@ -120,10 +118,9 @@ def test_the_trainer_of_transformers(lab: Path, cohort: SmallCohort, tmp_path: P
         pytest.importorskip("peft")
     script = Path(__file__).resolve().parents[1] / "examples" / "finetune_with_trainer.py"
     config = expression_config(lab, cohort, tmp_path / "unused")
-    command = [sys.executable, str(script), str(config), str(tmp_path / "out"), "--steps", "3", *(["--lora"] * lora)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
+    words = [script, config, tmp_path / "out", "--steps", "3", *(["--lora"] * lora)]
+    done = Forked(words, tmp_path / "said", ACCELERATE_USE_CPU="true")
+    assert done.wait() == 0, done.said
     before = ExpressionPredictor.from_pretrained(lab / "model", device="cpu").model.network.state_dict()
     after = ExpressionPredictor.from_pretrained(tmp_path / "out/model", device="cpu").model.network.state_dict()
     changed = {name for name in after if not torch.equal(after[name], before[name])}
