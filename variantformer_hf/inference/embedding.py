@@ -17,13 +17,13 @@ from ..zoo.embedding_model import EmbeddingModel
 from ..zoo.statuses import STATUSES
 from .finished_run import checked_report
 from .planned_run import PlannedRun
-from .predictor import ExpressionPredictor
 from .query import RejectedName
 from .request import PredictionRequest
 from .run_folder import RunFolder
 from .run_limits import RunLimits
 from .run_plan import Cut
 from .sample_counts import counts_by_sample
+from .unit_runner import UnitRunner
 
 # Of a unit: so many vectors, unless a run would have more units than its limits say, and at most so many bytes.
 _VECTORS, _BYTES = 32, 64 * 2**20
@@ -147,15 +147,16 @@ class EmbeddingResult:
             self._folder.remove()
 
 
-class EmbeddingRun(ExpressionPredictor):
-    """Asks an embedder for the vectors of people's genes."""
+class EmbeddingRun:
+    """Asks an embedder for the vectors of people's genes.
 
-    model: EmbeddingModel
+    Args:
+        model: the embedder with its genes.
+    """
 
     def __init__(self, model: EmbeddingModel) -> None:
-        bytes_a_vector = 4 * model.embedding_width
-        at_once = max(1, min(RunLimits().genes, _BATCH_BYTES // bytes_a_vector))
-        super().__init__(model, limits=RunLimits(genes=at_once, genes_ahead=2 * at_once))
+        at_once = max(1, min(RunLimits().genes, _BATCH_BYTES // (4 * model.embedding_width)))
+        self.model, self._limits = model, RunLimits(genes=at_once, genes_ahead=2 * at_once)
 
     def embed(
         self,
@@ -184,11 +185,12 @@ class EmbeddingRun(ExpressionPredictor):
         asked = PredictionRequest(**request, with_embeddings=True)
         asked = asked.in_mode(self.model.genotype_mode)
         planned = PlannedRun.of(self.model, fasta, vcf, asked)
-        group, engine = self._processes(), engine or InProcess()
+        runner, engine = UnitRunner(self.model, self._limits), engine or InProcess()
+        group = runner.group
         cut = self._cut(planned.n_pairs, len(planned.asked.people), group.count * engine.workers)
-        folder = self._begun(group, parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
+        folder = runner.begun(parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
         units = planned.units(folder.contents.cut)
-        self._do(planned, folder, units, group, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
+        runner.do(planned, folder, units, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
         counts = dict(pair for batch in counts_by_sample(units, folder.done_notes) for pair in batch)
         damage = dict.fromkeys(each for unit in units for each in folder.done_notes(unit).damage)
         assembly = identify_assembly(planned.asked.reference.contigs)
@@ -203,8 +205,8 @@ class EmbeddingRun(ExpressionPredictor):
 
     def _cut(self, n_pairs: int, n_people: int, n_workers: int) -> Cut:
         """Units that are soon done, and not too many."""
-        wanted = max(_VECTORS, n_pairs // self.limits.units)
+        wanted = max(_VECTORS, n_pairs // self._limits.units)
         if n_workers > 1:
             wanted = min(wanted, n_pairs // (_UNITS_A_WORKER * n_workers))
         in_a_unit = max(1, min(wanted, _BYTES // (4 * self.model.embedding_width)))
-        return Cut.of_size(in_a_unit, n_people, people_at_once=self.limits.people)
+        return Cut.of_size(in_a_unit, n_people, people_at_once=self._limits.people)

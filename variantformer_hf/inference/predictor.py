@@ -1,6 +1,6 @@
 """Predicting expression: people x genes x tissues in, one table out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +10,21 @@ from ..genome.genes import GeneTable
 from ..genome.options import GenotypeOptions
 from ..genome.reference import ReferenceGenome
 from ..work.in_process import InProcess
-from ..work.units import Engine, FailedUnit, Unit, check_all_done, run_units
+from ..work.units import Engine
 from ..zoo.estimate import RunEstimate
 from ..zoo.families import load_gene_model
 from ..zoo.gene_model import GeneModel
 from ..zoo.outputs import TissueNames
 from .dataset import PredictionDataset
 from .finished_run import UnitsInMemory, finish_dataset, table_result
-from .job import OpenedHere, PredictionJob
 from .planned_run import PlannedRun, estimate_of
 from .prediction import PredictionResult, check_table_memory
-from .processes import Processes, processes
 from .request import PredictionRequest, open_request
-from .run_contents import Layout, RunContents, check_dtype
+from .run_contents import Layout, check_dtype
 from .run_folder import RunFolder
 from .run_limits import RunLimits
-from .run_plan import Cut, shares_of
+from .run_plan import Cut
+from .unit_runner import UnitRunner
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +138,8 @@ class ExpressionPredictor:
             "Ask for less, or write a dataset, which no memory holds as a whole: -o FOLDER/ (Python: write_dataset).",
             layout,
         )
-        group, engine = self._processes(), engine or InProcess()
+        runner, engine = UnitRunner(self.model, self.limits), engine or InProcess()
+        group = runner.group
         if parts is None and (group.count > 1 or not isinstance(engine, InProcess)):
             raise InputError("several processes need a folder to join their parts in", remedy="Give parts=FOLDER.")
         n_workers = group.count * engine.workers
@@ -148,12 +148,12 @@ class ExpressionPredictor:
         cut = Cut(self.limits.people, len(asked.query.genes))
         if parts is not None and estimate is not None:
             cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers)
-            store = self._begun(group, parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
+            store = runner.begun(parts, planned.contents(cut), overwrite=overwrite_parts, is_ours=True)
             cut = store.contents.cut
         if on_plan is not None and estimate is not None:
             on_plan(estimate)
         units = planned.units(cut)
-        self._do(planned, store, units, group, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
+        runner.do(planned, store, units, engine, given=(fasta, vcf), place=parts, on_gene=on_gene)
         result = table_result(planned, store, units, is_writer=group.rank == 0)
         group.wait()
         return result
@@ -197,15 +197,16 @@ class ExpressionPredictor:
                 "a dataset has no embeddings", remedy="Write them of some genes, with one table: -o FILE.parquet."
             )
         check_dtype(layout, dtype)
-        group, engine = self._processes(), engine or InProcess()
+        runner, engine = UnitRunner(self.model, self.limits), engine or InProcess()
+        group = runner.group
         n_workers = group.count * engine.workers
         estimate = planned.estimate(n_workers)
         cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers, by_contig=layout == "parquet")
-        folder = self._begun(group, dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
+        folder = runner.begun(dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
         if on_plan is not None:
             on_plan(estimate)
         units = planned.units(folder.contents.cut)
-        self._do(planned, folder, units, group, engine, given=(fasta, vcf), place=dataset, on_gene=on_gene)
+        runner.do(planned, folder, units, engine, given=(fasta, vcf), place=dataset, on_gene=on_gene)
         if group.rank == 0:
             finish_dataset(planned, folder, units)
         group.wait()
@@ -220,72 +221,4 @@ class ExpressionPredictor:
         """What a run would take, without doing it; arguments and errors as for :meth:`run`."""
         asked = open_request(self.model, fasta, vcf, PredictionRequest(**request))
         asked.people.close()
-        return estimate_of(asked, self._processes().count)
-
-    def _processes(self) -> Processes:
-        return processes(on_cpu=self.model.device.type == "cpu")
-
-    def _begun(
-        self, group: Processes, place: str | Path, contents: RunContents, *, overwrite: bool, is_ours: bool = False
-    ) -> RunFolder:
-        """A run's folder, begun by the first process."""
-        if group.rank == 0:
-            folder = RunFolder.begin(place, contents, overwrite=overwrite, is_ours=is_ours)
-        group.wait()
-        if group.rank > 0:
-            folder = RunFolder.at(place)
-        return folder
-
-    def _do(
-        self,
-        planned: PlannedRun,
-        store: RunFolder | UnitsInMemory,
-        units: Sequence[Unit],
-        group: Processes,
-        engine: Engine,
-        *,
-        given: tuple[str | Path | ReferenceGenome, GivenGenotypes | None],
-        place: str | Path | None,
-        on_gene: Callable[[int, int], None] | None,
-    ) -> None:
-        """Do this process's units; returns when all processes have done theirs."""
-        mine = shares_of(units, group.count)[group.rank]
-        progress = _Progress(
-            sum(unit.content.n_pairs for unit in mine if store.is_done(unit)),
-            sum(unit.content.n_pairs for unit in mine),
-            on_gene,
-        )
-        fasta, vcf = given
-        job = PredictionJob(
-            model=self.model,
-            fasta=fasta.path if isinstance(fasta, ReferenceGenome) else fasta,
-            vcf=vcf,
-            request=planned.request,
-            place=place,
-            limits=self.limits,
-            here=OpenedHere(planned.asked, store, progress.add),
-        )
-        on_unit = None if isinstance(engine, InProcess) else progress.of_units
-        check_all_done(run_units(job, mine, is_done=store.is_done, engine=engine, on_unit=on_unit), len(mine))
-        group.wait()
-        check_all_done(
-            [FailedUnit(unit.name, InputError("is not there")) for unit in units if not store.is_done(unit)], len(units)
-        )
-
-
-class _Progress:
-    """Tells how many of this process's predictions are done."""
-
-    def __init__(self, done: int, total: int, on_gene: Callable[[int, int], None] | None) -> None:
-        self._done, self._total, self._on_gene = done, total, on_gene
-        self.add(0)
-
-    def add(self, more: int) -> None:
-        """So many more are done, in this process."""
-        self._done += more
-        if self._on_gene is not None:
-            self._on_gene(self._done, self._total)
-
-    def of_units(self, done: int, total: int) -> None:
-        """So many units are done, in other processes; they cost about the same."""
-        self.add(self._total * done // max(1, total) - self._done)
+        return estimate_of(asked, UnitRunner(self.model, self.limits).group.count)
