@@ -138,6 +138,20 @@ def test_a_part_that_cannot_be_had_is_one_line(
         assert f"{web.url}/" in str(error.value)
 
 
+@pytest.mark.parametrize(("name", "suffix"), [("pgen", ".psam"), ("bed", ".bim"), ("bgen", ".bgen.bgi")])
+def test_a_part_that_is_damaged_is_called_by_its_address(
+    name: str, suffix: str, web: WebServer, tmp_path: Path
+) -> None:
+    _, path, files = written(name, tmp_path)
+    part = path.with_suffix(suffix)
+    part.write_bytes(part.read_bytes()[:-1] if suffix != ".bgen.bgi" else b"nothing of SQLite")
+    web.add(*files)
+    with pytest.raises(InputError) as error:
+        cohort_source(f"{web.url}/{path.name}?Signature=SECRET", all_samples=True)
+    assert str(error.value).startswith(f"{web.url}/{part.name}: ") and error.value.remedy
+    assert "SECRET" not in str(error.value)
+
+
 def test_a_zip_of_zarr_reads_as_on_a_disk_and_a_folder_on_a_web_server_is_refused(
     web: WebServer, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ def ingest(
             plans.append(plan_store(path, reading=reading, samples=samples))
     if plans:
         say_what_is_kept(lambda: "Contigs that are done are kept: the same command goes on.")
-        size = sum(plan.path.stat().st_size for plan in plans)
+        size = sum(plan.description["source"]["size"] for plan in plans)  # of a folder, too
         with progress("reading", "contigs") as on_contig:
             n_contigs = sum(len(plan.contigs) for plan in plans)
             is_here = engine == "process" and address is None

@@ -15,7 +15,7 @@ import numpy as np
 from ..addresses import as_given
 from ..errors import InputError, MissingIndexError
 from .cohort_rows import NO_ALLELE, Calls, CohortRows, Reading
-from .local_files import local_file
+from .local_files import known_by_address, local_file
 from .optional_formats import library
 from .plink_names import plink_contig, read_sample_file
 from .record_columns import MISSING
@@ -56,7 +56,8 @@ class BgenFile(CohortRows):
         _check_layout(file)
         index = _index_of(file)
         self._index = _read(index, index.stat().st_mtime_ns, index.stat().st_size)
-        sample_file = file.with_suffix(".sample") if file.with_suffix(".sample").is_file() else None
+        named = file.with_suffix(".sample")
+        sample_file = known_by_address(named) if named.is_file() else None
         self._library, self._file = bgen, file
         self._reader: tuple[int, Any] | None = None
         self._last: tuple[np.ndarray, list[Any]] | None = None
@@ -239,7 +240,7 @@ def _index_of(path: Path) -> Path:
     index = Path(f"{path}.bgi")
     if not index.is_file():
         raise MissingIndexError("has no index (.bgi)", file=path, remedy=f"Make it: bgenix -g {as_given(path)} -index")
-    return index
+    return known_by_address(index)
 
 
 @dataclass(frozen=True, slots=True)

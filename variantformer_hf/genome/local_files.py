@@ -1,5 +1,6 @@
 """Files that are read by region: on a disk, or elsewhere where that can be; what else is given is told by its kind."""
 
+import os
 import shutil
 import stat
 import tempfile
@@ -57,6 +58,14 @@ def located(path: str | PathLike[str]) -> str | PathLike[str]:
     from ..remote.mirrored_folder import mirrored_path
 
     return mirrored_path(whole_address(str(path))) if is_address(str(path)) else path
+
+
+def known_by_address(path: Path) -> Path:
+    """A file beside another one as it is; where that is a mirror, the mirror of this one, which knows its address."""
+    from ..remote.mirror import mirror_at
+
+    target = path.readlink() if path.is_symlink() else path
+    return mirror_at(os.path.normpath(path.parent / target)) or path
 
 
 def whole(path: str | PathLike[str]) -> Path:

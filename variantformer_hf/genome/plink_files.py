@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .contigs import bare_name
+from .local_files import known_by_address
 from .plink_names import plink_contig
 from .site_text import TableColumns, header_of, read_lines, read_sites
 from .sites import SiteTable
@@ -23,7 +24,7 @@ def beside(path: Path, *suffixes: str) -> Path:
     for suffix in suffixes:
         found = path.with_suffix(suffix)
         if found.is_file():
-            return found
+            return known_by_address(found)
     raise InputError(
         f"has no {' or '.join(suffixes)} beside it",
         file=path,
