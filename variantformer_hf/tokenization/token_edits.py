@@ -13,8 +13,6 @@ from functools import cached_property
 import numpy as np
 from tokenizers import Tokenizer
 
-from . import merge_kernels
-
 logger = logging.getLogger(__name__)
 
 # The table of pairs has a row and a column a token: beyond this many it would be larger than what it saves.
@@ -149,6 +147,8 @@ class MergeTable:
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Rank of each pair of tokens, and the token that each rank makes."""
+        from . import merge_kernels
+
         ranks = np.full((self.size, self.size), merge_kernels.NO_MERGE, dtype=np.int16)
         made = np.zeros(max(1, len(self._merges)), dtype=np.int32)
         for rank, (left, right) in enumerate(self._merges):
@@ -168,6 +168,8 @@ class MergeTable:
     @cached_property
     def is_compiled(self) -> bool:
         """Whether the compiled kernels can be used."""
+        from . import merge_kernels
+
         return merge_kernels.HAS_NUMBA and self.is_editable
 
     @cached_property
@@ -236,6 +238,8 @@ class MergeTable:
         Returns:
             The tokens after the edits, int32, and (R,) which texts have to be encoded whole instead.
         """
+        from . import merge_kernels
+
         if not self.is_compiled:
             text, shift = texts.ragged(), np.repeat(texts.first, np.diff(edits.first))
             shift = np.repeat(text.first[:-1], np.diff(edits.first)) - shift
@@ -271,6 +275,8 @@ class MergeTable:
 
     def _edit_in_batches(self, texts: Ragged, tokens: Ragged, edits: TextEdits) -> tuple[Ragged, np.ndarray]:
         """As :meth:`edit`: all windows in one call of the tokenizer, and wider ones where that was too narrow."""
+        from . import merge_kernels
+
         n_texts = len(texts)
         if not self.is_editable:
             return Ragged(np.zeros(0, dtype=np.int32), np.zeros(n_texts + 1, dtype=np.int64)), np.ones(n_texts, bool)

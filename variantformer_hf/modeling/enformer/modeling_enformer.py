@@ -23,10 +23,21 @@ from transformers.utils.generic import can_return_tuple
 
 from .configuration_enformer import EnformerConfig
 from .positions_enformer import PositionFeatures, enformer_positions
-from .trunk_enformer import N_BASES, ConvBlock, Stage, TrackHeads, TransformerLayer, TrunkPreTrainedModel, checked_dna
+from .trunk_enformer import (
+    N_BASES,
+    ConvBlock,
+    PlainConvBlock,
+    Recomputed,
+    TrackHeads,
+    TransformerLayer,
+    TrunkPreTrainedModel,
+    checked_dna,
+)
 
 _STEM_KERNEL, _KERNEL = 15, 5
 _GELU_SLOPE = 1.702
+# Positions that are computed again at a time; an even number.
+_POSITIONS_AT_ONCE = 2048
 
 
 @dataclass
@@ -53,7 +64,7 @@ class EnformerGelu(nn.Module):
         return F.silu(_GELU_SLOPE * states).div_(_GELU_SLOPE)
 
 
-class EnformerPool(Stage):
+class EnformerPool(nn.Module):
     """(B, C, L) -> (B, C, ceil(L / 2)): each two positions, weighed channel by channel with a softmax of W x."""
 
     def __init__(self, channels: int) -> None:
@@ -69,8 +80,11 @@ class EnformerPool(Stage):
         return torch.cat([pooled, states[..., -1:]], dim=-1) if states.shape[-1] % 2 else pooled
 
 
-class EnformerStage(nn.Module):
+class EnformerStage(Recomputed):
     """Half the length: a convolution, a residual block, a pool.
+
+    What is behind the convolution looks at two positions at a time. Where it is computed again in the backward pass, so
+    it is piece by piece: of a window's bases nothing is held at its full length but what the convolutions give.
 
     Args:
         first: the convolution; the stem's reads bases.
@@ -81,11 +95,18 @@ class EnformerStage(nn.Module):
     def __init__(self, first: nn.Module, config: EnformerConfig, channels: int) -> None:
         super().__init__()
         self.first = first
-        self.residual = ConvBlock(channels, channels, 1, config.batch_norm_eps, EnformerGelu())
+        self.residual = PlainConvBlock(channels, channels, 1, config.batch_norm_eps, EnformerGelu())
         self.pool = EnformerPool(channels)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         states = self.first(states)
+        if not (self.gradient_checkpointing and self.training):
+            return self._pooled(states)
+        pieces = states.split(_POSITIONS_AT_ONCE, dim=-1)
+        pooled = [self._gradient_checkpointing_func(self._pooled, piece) for piece in pieces]
+        return torch.cat(pooled, dim=-1) if len(pooled) > 1 else pooled[0]
+
+    def _pooled(self, states: torch.Tensor) -> torch.Tensor:
         return self.pool(states + self.residual(states))
 
 

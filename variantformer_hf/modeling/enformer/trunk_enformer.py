@@ -30,8 +30,8 @@ class BatchNorm(nn.BatchNorm1d):
         return self
 
 
-class Stage(GradientCheckpointingLayer):
-    """A part of the network whose activations can be computed again in the backward pass.
+class Recomputed(nn.Module):
+    """A part of the network of which activations can be computed again in the backward pass.
 
     One with a BatchNorm that moves is never computed again: it would count a batch twice.
     """
@@ -40,7 +40,7 @@ class Stage(GradientCheckpointingLayer):
 
     @property
     def gradient_checkpointing(self) -> bool:
-        """Whether it is computed again; set by transformers."""
+        """Whether it is computed again; set by transformers, with ``_gradient_checkpointing_func``."""
         moves = any(isinstance(module, BatchNorm) and module.training for module in self.modules())
         return self._is_to_be_recomputed and not moves
 
@@ -49,7 +49,11 @@ class Stage(GradientCheckpointingLayer):
         self._is_to_be_recomputed = value
 
 
-class ConvBlock(Stage):
+class Stage(Recomputed, GradientCheckpointingLayer):
+    """One of which all activations are computed again, of its whole input at once."""
+
+
+class PlainConvBlock(nn.Module):
     """BatchNorm, activation, convolution: (B, C, L) -> (B, C', L).
 
     Args:
@@ -69,6 +73,10 @@ class ConvBlock(Stage):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         return self.conv(self.activation(self.batch_norm(states)))
+
+
+class ConvBlock(PlainConvBlock, Stage):
+    """The same, computed again in the backward pass where that is asked for."""
 
 
 class TransformerLayer(Stage):
