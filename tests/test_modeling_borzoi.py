@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel
 
 from variantformer_hf.conversion.borzoi.names import parameter_name
 from variantformer_hf.modeling import BorzoiConfig, BorzoiForTracks, BorzoiModel
-from variantformer_hf.modeling.borzoi.modeling_borzoi import borzoi_positions
+from variantformer_hf.modeling.borzoi.modeling_borzoi import borzoi_positions, larger_of_pairs
 from variantformer_hf.modeling.enformer.positions_enformer import PositionFeatures
 from variantformer_hf.modeling.enformer.trunk_enformer import BatchNorm, centre
 
@@ -263,3 +263,19 @@ def test_position_features_are_made_once_a_length() -> None:
         model(dna(384))
         assert torch.equal(model(dna(256)).unet_output, first)
     assert lengths == [2, 3, 2]
+
+
+def test_the_larger_of_pairs_is_max_pooling_its_gradient_too() -> None:
+    torch.manual_seed(4)
+    states = torch.randint(4, (2, 3, 10)).float()  # many equals
+    states[0, 0, 2], states[1, 1, 5] = float("nan"), float("nan")
+    found = []
+    for pool in (larger_of_pairs, lambda each: torch.nn.functional.max_pool1d(each, 2)):
+        given = states.clone().requires_grad_()
+        pooled = pool(given)
+        (pooled * torch.arange(5)).nansum().backward()
+        with torch.inference_mode():
+            assert torch.equal(pool(states).nan_to_num(-1), pooled.detach().nan_to_num(-1))
+        found.append((pooled.detach().nan_to_num(-1), given.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1].nan_to_num(-1), found[1][1].nan_to_num(-1))

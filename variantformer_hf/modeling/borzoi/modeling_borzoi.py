@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
@@ -23,6 +22,8 @@ from ..enformer.positions_enformer import PositionFeatures, distances, signed
 from ..enformer.trunk_enformer import (
     N_BASES,
     ConvBlock,
+    PlainConvBlock,
+    Stage,
     TrackHeads,
     TransformerLayer,
     TrunkPreTrainedModel,
@@ -63,15 +64,15 @@ class BorzoiTracksOutput(ModelOutput):
     unet_output: torch.Tensor | None = None
 
 
-class BorzoiDownStage(nn.Module):
-    """Half the length by the larger of each two, then a block."""
+class BorzoiDownStage(Stage):
+    """Half the length by the larger of each two, then a block; computed again as a whole."""
 
     def __init__(self, config: BorzoiConfig, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.block = _block(config, channels_in, channels_out, _KERNEL)
+        self.block = PlainConvBlock(channels_in, channels_out, _KERNEL, config.norm_eps, _gelu(config))
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        return self.block(F.max_pool1d(states, 2))
+        return self.block(larger_of_pairs(states))
 
 
 class BorzoiUpStage(nn.Module):
@@ -132,11 +133,11 @@ class BorzoiModel(TrunkPreTrainedModel):
         states = checked_dna(dna, self.dtype)
         self.config.check_length(states.shape[-1])
         states = self.stem(states)
-        beside = []
+        beside: list[torch.Tensor] = []
         for stage in self.down:
             states = stage(states)
-            beside.append(states)
-        hidden_states = F.max_pool1d(states, 2).transpose(1, 2)
+            beside = [*beside, states][-len(self.up) :]
+        hidden_states = larger_of_pairs(states).transpose(1, 2)
         positions = self.positions.of(hidden_states.shape[1], hidden_states.device)
         for layer in self.layers:
             hidden_states = layer(hidden_states, positions)
@@ -193,6 +194,17 @@ class BorzoiForTracks(TrunkPreTrainedModel):
         name = self.config.gene_head
         logits, loss = self.heads.of_genes(found.last_hidden_state, name, gene, bins, outputs, labels)
         return BorzoiTracksOutput(loss=loss, logits=logits, **read)
+
+
+def larger_of_pairs(states: torch.Tensor) -> torch.Tensor:
+    """(B, C, L) -> (B, C, L / 2): max-pooling of two, whose gradient goes to the first of equals.
+
+    As ``max_pool1d``, which in training takes 3 times as long and keeps 8 bytes a value.
+    """
+    first, second = states.unflatten(-1, (-1, 2)).unbind(-1)
+    if not torch.is_grad_enabled():
+        return torch.maximum(first, second)
+    return torch.where((second > first) | second.isnan(), second, first)
 
 
 def borzoi_positions(length: int, device: torch.device, *, n_features: int, spread_over: int | None) -> torch.Tensor:
