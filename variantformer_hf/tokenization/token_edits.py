@@ -159,6 +159,8 @@ class MergeTable:
     @cached_property
     def is_editable(self) -> bool:
         """Whether each token encodes to itself, on which editing rests; a trained vocabulary always does."""
+        from . import merge_kernels
+
         if self.size > _LARGEST_VOCABULARY or len(self._merges) > merge_kernels.NO_MERGE:
             return False
         texts = [token for token, identity in self._vocabulary.items() if self.token_length[identity]]

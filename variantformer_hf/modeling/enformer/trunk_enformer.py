@@ -36,6 +36,7 @@ class Recomputed(nn.Module):
     One with a BatchNorm that moves is never computed again: it would count a batch twice.
     """
 
+    _gradient_checkpointing_func: Callable[..., Any]
     _is_to_be_recomputed = False
 
     @property
