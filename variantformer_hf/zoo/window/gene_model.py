@@ -85,7 +85,7 @@ class WindowGeneModel(GeneModel):
             ) from error
         self.form = WindowForm(length, config.bin_size, ReadOut.parse(read_out or config.read_out))
         self.form.read_out.check(length, config.bin_size)
-        self.genes_at_once = max(1, _BASES_AT_ONCE // length)
+        self.genes_at_once = max(1, min(self.genes_at_once, _BASES_AT_ONCE // length))
         if self.form.read_out.kind == "exons":
             self._check_exons()
 

@@ -119,15 +119,14 @@ class WindowStates(GradientStates):
     @exact_products()
     def noise(self) -> np.ndarray:
         """See :class:`GeneStates`; nothing where windows go through the network one by one."""
-        n_outputs, at_once = len(self.outputs), self.opened.model.genes_at_once
+        n_outputs = len(self.outputs)
         if self._input.ending is not None:
             return np.full(n_outputs, np.nan, dtype=np.float32)
-        if at_once == 1:
+        if self.opened.model.genes_at_once == 1:
             return np.zeros(n_outputs, dtype=np.float32)
         inputs = [replace(self._input, windows=(window,)) for window in self._input.windows]
         runs = [
-            [self.opened.predict_able([each] * count, self.outputs)[0].values for each in inputs]
-            for count in (1, at_once)
+            [self.opened.predict_able([each] * count, self.outputs)[0].values for each in inputs] for count in (1, 2)
         ]
         return np.ptp(np.mean(runs, axis=1, dtype=np.float32), axis=0)
 
