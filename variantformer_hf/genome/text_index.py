@@ -54,7 +54,8 @@ class TextIndex:
 
     def __init__(self, path: Path) -> None:
         try:
-            content = gzip.decompress(path.read_bytes())
+            with gzip.open(path) as file:  # in one call, gzip.decompress copies what is left after each block
+                content = file.read()
             self._is_csi = content[:4] == b"CSI\1"
             at = _CSI.size if self._is_csi else _TBI.size
             self._shift, self._depth = _CSI.unpack_from(content)[1:3] if self._is_csi else (_TBI_SHIFT, _TBI_DEPTH)
