@@ -21,11 +21,13 @@ from window_case import LENGTH, OTHER, TRACKS, gene_model, gene_table, plain, ti
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.analysis.input_gradients import input_gradients
+from variantformer_hf.analysis.mutagenesis import mutagenesis
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import EditedGenome, GenotypeEdit, GenotypeOptions, Variant
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.zoo.enformer.gene_model import EnformerGeneModel
 from variantformer_hf.zoo.families import load_gene_model
+from variantformer_hf.zoo.window import gene_model as window_gene_model
 from variantformer_hf.zoo.window.gene_model import WindowGeneModel
 from variantformer_hf.zoo.window.tracks import Track
 
@@ -325,6 +327,55 @@ def test_another_family_has_no_read_out(world: SmallWorld, tmp_path: Path) -> No
     done = run("predict", model, "--fasta", world.reference.path, "--read-out", "tss:3", "--device", "cpu", "-o", "-")
     assert done.returncode != 0
     assert "models of the type 'variantformer' lack an option" in done.stderr
+
+
+def test_a_gene_whose_window_is_off_its_contig_has_no_gradients_and_no_scan(tmp_path: Path) -> None:
+    person = PersonalGenome(small_genome(tmp_path).reference, options=GenotypeOptions(mode="haplotypes"))
+    scorer, stretch = VariantScorer(gene_model("enformer")), [Interval("chr1", 300, 304)]
+    (found,) = input_gradients(scorer, person, "EDGE", stretch, tissues=["0"])
+    assert found.status == "window_off_contig"
+    assert np.isnan(found.gradients).all() and np.isnan(found.base).all()
+    (scan,) = mutagenesis(scorer, person, "EDGE", stretch, tissues=["0"])
+    assert (scan.status, np.isnan(scan.noise_floor).all()) == ("window_off_contig", True)
+    assert scan.substitutions is not None and np.isnan(scan.substitutions).all()
+
+
+def test_regions_are_known_without_the_weights(enformer: Case, gene_model_loads: list[str]) -> None:
+    reference = ReferenceGenome(enformer.fasta)
+    genes, finder = EnformerGeneModel.load_regions(enformer.model, reference)
+    assert gene_model_loads == []
+    expected = load_gene_model(enformer.model, device="cpu").region_finder(reference)
+    for gene in genes:
+        assert finder.find(gene).window == expected.find(gene).window
+
+
+@pytest.fixture
+def gene_model_loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Models whose weights are loaded."""
+    loads: list[str] = []
+    loader = window_gene_model.load_strictly
+
+    def noted(kind: Any, model: str | Path, **options: Any) -> Any:
+        loads.append(str(model))
+        return loader(kind, model, **options)
+
+    monkeypatch.setattr(window_gene_model, "load_strictly", noted)
+    return loads
+
+
+def test_what_stands_in_for_a_gene_fits_into_a_batch_and_n_writes_its_share(tmp_path: Path) -> None:
+    person = small_genome(tmp_path)
+    for share in (0.0, 0.25):
+        model = gene_model("borzoi", n_share=share)
+        opened = model.open(person.reference)
+        regions = [opened.finder.find(model.gene_table.get(name)) for name in ("PLUS", "EDGE")]
+        inputs = [opened.read(person, regions[0]), opened.stand_in(regions[1])]
+        batch = model.batch(inputs, np.array([[0], [2]]), np.array([[1.0], [np.nan]], dtype=np.float32))
+        assert batch["gene"].tolist() == [0, 1]
+        assert (batch["dna"][1] == share).all()
+        assert batch["dna"][0].sum(dim=-1).eq(1).all()
+        found = model.network(**batch, return_dict=True)
+        assert float(found.loss.detach()) == pytest.approx(float((found.logits[0, 0].detach() - 1) ** 2))
 
 
 def test_batchnorm_stays_float32(enformer: Case) -> None:

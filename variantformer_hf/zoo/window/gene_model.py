@@ -124,13 +124,7 @@ class WindowGeneModel(GeneModel):
                 f"models of the type {cls.model_type!r} have no attention {attention!r}",
                 remedy=f"Choose one of {', '.join(ATTENTIONS)}.",
             )
-        for name in (GENES_FILE, TRACKS_FILE):
-            if not has_model_file(model, name, revision=revision):
-                raise InputError(
-                    f"is a network without {name}: it predicts no genes",
-                    file=model,
-                    remedy="Convert it again with --targets FILE (names of its tracks) and --genes FILE.gtf.",
-                )
+        _refuse_without_tables(model, revision)
         check_companions(model, revision=revision, force=force_companions)
         network = load_strictly(
             cls.architecture(),
@@ -164,6 +158,17 @@ class WindowGeneModel(GeneModel):
             return genes, tracks, None
         return genes, tracks, ExonTable.read(model_file(model, EXONS_FILE, revision=revision))
 
+    @classmethod
+    def load_regions(
+        cls, model: str | Path, reference: ReferenceGenome, *, force_companions: bool = False
+    ) -> tuple[GeneTable, RegionFinder]:
+        """From the table and the config alone, see :class:`GeneModel`."""
+        _refuse_without_tables(model, None)
+        check_companions(model, force=force_companions)
+        config = cls.architecture().config_class.from_pretrained(model)
+        genes = GeneTable.read(model_file(model, GENES_FILE))
+        return genes, _region_finder(genes, reference, config.input_length)
+
     def save(self, folder: str | Path) -> None:
         """Write a folder for :meth:`load`."""
         folder = Path(folder)
@@ -176,11 +181,7 @@ class WindowGeneModel(GeneModel):
 
     def region_finder(self, reference: ReferenceGenome) -> RegionFinder:
         """Windows around the TSS of genes, as far as their contigs have them."""
-        return RegionFinder(self.gene_table, reference, self._on_contig)
-
-    def _on_contig(self, gene: Gene, contig_length: int) -> tuple[int, int]:
-        start = gene.tss - self.form.length // 2
-        return max(0, start), min(contig_length, start + self.form.length)
+        return _region_finder(self.gene_table, reference, self.form.length)
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
@@ -230,6 +231,27 @@ class WindowGeneModel(GeneModel):
                 file=self.identity.name,
                 remedy="Convert the model with a GTF (--genes FILE.gtf), or choose another, such as --read-out tss:3.",
             )
+
+
+def _refuse_without_tables(model: str | Path, revision: str | None) -> None:
+    """Say of a folder that holds a network alone what it lacks, before its weights are read."""
+    for name in (GENES_FILE, TRACKS_FILE):
+        if not has_model_file(model, name, revision=revision):
+            raise InputError(
+                f"is a network without {name}: it predicts no genes",
+                file=model,
+                remedy="Convert it again with --targets FILE (names of its tracks) and --genes FILE.gtf.",
+            )
+
+
+def _region_finder(genes: GeneTable, reference: ReferenceGenome, length: int) -> RegionFinder:
+    """Windows around the TSS of genes, as far as their contigs have them."""
+
+    def on_contig(gene: Gene, contig_length: int) -> tuple[int, int]:
+        start = gene.tss - length // 2
+        return max(0, start), min(contig_length, start + length)
+
+    return RegionFinder(genes, reference, on_contig)
 
 
 def write_tables(folder: Path, genes: GeneTable, tracks: Sequence[Track], exons: ExonTable | None) -> None:
