@@ -43,6 +43,7 @@ from variantformer_hf.remote.fsspec_source import FsspecSource
 from variantformer_hf.remote.object_files import ObjectFiles
 from variantformer_hf.remote.object_store import _S3_OPTIONS, filesystem_of
 from variantformer_hf.remote.sources import forbidden
+from variantformer_hf.remote.staged import is_there, put, staged
 
 
 @pytest.fixture(scope="module")
@@ -469,4 +470,11 @@ def test_google_cloud_storage_is_read_and_written_by_its_library(
     assert list(there.lines("chr1")) == list(VariantFile(cohort.vcf, all_samples=True).lines("chr1"))
     files.remove(cohort.vcf.name)
     assert not files.has(cohort.vcf.name)
+    assert files.put_once("once", b"first") == files.put_once("once", b"second") == b"first"
+    path = staged("gs://bucket/run/table.csv")
+    assert path.address == "gs://bucket/run/table.csv" and not is_there(path)
+    path.parent.mkdir(parents=True)
+    path.write_text("whole")
+    put(path)
+    assert is_there(path) and files.read("table.csv") == b"whole"
     assert set(asked) == {"gs"}
