@@ -44,6 +44,12 @@ def add_a_weight(model: Path) -> None:
     save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
 
 
+def round_a_weight(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    weights["model.cre_projection.weight"] = weights["model.cre_projection.weight"].int()
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+
 def cut(name: str) -> Callable[[Path], None]:
     def damage(model: Path) -> None:
         content = (model / name).read_bytes()
@@ -70,6 +76,7 @@ def set_in_config(name: str, value: object) -> Callable[[Path], None]:
         (drop_a_weight, "1 weights are missing.*cre_projection"),
         (reshape_a_weight, "cre_projection"),
         (add_a_weight, r"model\.extra"),
+        (round_a_weight, r"model\.cre_projection\.weight is of I32, and no number with a fraction"),
         (cut("model.safetensors"), "cannot be loaded"),
         (cut("config.json"), "cannot be loaded"),
         (cut("tokenizer.json"), "tokenizer or processor"),

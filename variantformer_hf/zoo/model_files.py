@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
     StrictDataclassError,
 )
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from ..errors import InputError
@@ -44,6 +44,7 @@ _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _HASHES_KEPT = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WEIGHT_TYPES = ("F64", "F32", "F16", "BF16")
 _WEIGHT_FILE = re.compile(r"[^/\\]+\.safetensors")
 
 
@@ -193,16 +194,30 @@ def load_strictly(
             file=model,
             remedy=MODEL_REMEDY,
         )
-    _check_finite(loaded, model, f"{model_identity(model, revision=revision).sha256}|{dtype}")
+    _check_numbers(loaded, model, revision, f"{model_identity(model, revision=revision).sha256}|{dtype}")
     return loaded
 
 
-def _check_finite(loaded: PreTrainedModel, model: str | Path, content: str) -> None:
-    """Look at every weight once; that files of this content (and type) are finite is remembered in the cache folder."""
+def _check_numbers(loaded: PreTrainedModel, model: str | Path, revision: str | None, content: str) -> None:
+    """Look at every weight once; that files of this content (and type) are good is remembered in the cache folder."""
     remembered = cache_folder() / "finite.json"
     if _recalled(remembered, content) is not None:
         return
-    for name, tensor in loaded.state_dict().items():
+    state = loaded.state_dict()
+    # A count is loaded as a number with a fraction where its module is kept in float32.
+    whole = ("num_batches_tracked", *(name for name, tensor in state.items() if not tensor.is_floating_point()))
+    for path in _weight_files(model, revision):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 -- not a dict
+                kind = file.get_slice(name).get_dtype()
+                # Names in a file may have a beginning that those of the class lack.
+                if kind not in _WEIGHT_TYPES and not name.endswith(whole):
+                    raise InputError(
+                        f"the weight {name} is of {kind}, and no number with a fraction",
+                        file=path,
+                        remedy="The file is damaged, or another program wrote it: fetch or convert it again.",
+                    )
+    for name, tensor in state.items():
         if not all_finite(tensor):
             raise InputError(
                 f"the weight {name} holds NaN or infinite values",
