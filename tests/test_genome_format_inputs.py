@@ -164,6 +164,12 @@ def contigs_of(*codes: int) -> Callable[[Path], None]:
     return write
 
 
+def odd_allele(path: Path) -> None:
+    import zarr
+
+    zarr.open_group(path, mode="r+")["variant_allele"][1, 1] = "A\tC"
+
+
 def no_contigs(path: Path) -> None:
     """The records of chr1 in the other order, and the chunk lost that says which are of chrX."""
     import zarr
@@ -264,7 +270,13 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "BIM that ends within an allele": ("bed", shortened(".bim", 1), "ends within a line"),
     "BIM with a column less": ("bed", replaced(".bim", "1\tv\t0\t3\tA\n"), "has 5 columns"),
-    "BIM with an allele of no ASCII": ("bed", exchanged(".bim", b"\tA\tG\n", b"\t\xb1\tG\n"), "than ASCII's"),
+    "BIM with an allele of no ASCII": (
+        "bed",
+        exchanged(".bim", b"\tA\tG\n", b"\t\xb1\tG\n"),
+        "characters that none has",
+    ),
+    "BIM with two alleles in one": ("bed", exchanged(".bim", b"\tA\tG\n", b"\tA,C\tG\n"), "characters that none has"),
+    "PVAR with an allele of no letters": ("pgen", exchanged(".pvar", b"\tG\tA\n", b"\tG\tA\x00\n"), "that none has"),
     "BGEN with an allele of no text": (
         "bgen",
         exchanged(".bgen", b"\x01\x00\x00\x00G", b"\x01\x00\x00\x00\xb1"),
@@ -284,6 +296,12 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "Zarr with positions cut short": ("zarr", cut_chunk("variant_position", 18), "cannot be read (its chunk"),
     "Zarr with a chunk of a few bytes": ("zarr", cut_chunk("variant_contig", 5), "cannot be read (its chunk"),
+    "Zarr with an allele of no letters": ("zarr", odd_allele, "chr1: an allele or FILTER has characters that none has"),
+    "BGEN with an allele of no letters": (
+        "bgen",
+        exchanged(".bgen", b"\x01\x00\x00\x00G", b"\x01\x00\x00\x00\x02"),
+        "an allele or FILTER has characters that none has",
+    ),
     "Zarr with a record of no contig": ("zarr", contigs_of(0, 0, 7, 1), "a record of no contig"),
     "Zarr without chunks of contigs": ("zarr", no_contigs, "has 0 of 1 chunks of the array variant_contig"),
     "Zarr with a damaged array that nobody needs": ("zarr", damaged_description, "cannot be read"),

@@ -58,7 +58,7 @@ def read_bim(path: Path) -> SiteTable:
     Raises:
         InputError: it is malformed, or cut short.
     """
-    return read_sites(path, read_lines(path), TableColumns(6, 0, 3, 5, 4), [])
+    return read_sites(path, read_lines(path), TableColumns(6, 0, 3, 5, 4, one_alt=True), [])
 
 
 def _without_header(path: Path, pieces: Iterator[bytes]) -> SiteTable:

@@ -10,12 +10,11 @@ import numpy as np
 
 from ..errors import InputError
 from .record_columns import numbers
-from .sites import SiteTable
+from .sites import SiteTable, is_text_of_sites
 from .span_keys import SpanKeys
 
 _AT_ONCE = 32 << 20
-_TAB, _NEWLINE, _DOT, _OPEN = b"\t\n.<"
-_ASCII = 128
+_TAB, _NEWLINE, _COMMA = b"\t\n,"
 _BLANKS = re.compile(rb"[ \t]+")
 
 
@@ -27,6 +26,7 @@ class TableColumns:
         n: how many there are.
         chrom, position, ref, alt: their places.
         filters, info: places; None where there is none.
+        one_alt: an ALT is one allele, and a comma none of its letters.
     """
 
     n: int
@@ -36,6 +36,7 @@ class TableColumns:
     alt: int
     filters: int | None = None
     info: int | None = None
+    one_alt: bool = False
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
@@ -104,9 +105,12 @@ def read_sites(path: Path, pieces: Iterator[bytes], columns: TableColumns, heade
         codes.append(_contig_codes(fields, names))
         positions.append(fields.position)
         text, size = fields.site_text()
-        if text.max(initial=0) >= _ASCII:
-            row = int(np.searchsorted(np.cumsum(size), np.argmax(text >= _ASCII), side="right"))
-            raise _malformed(path, n_rows + row, "has an allele or FILTER of other characters than ASCII's")
+        is_odd = ~is_text_of_sites(text)
+        if columns.one_alt:
+            is_odd |= text == _COMMA
+        if is_odd.any():
+            row = int(np.searchsorted(np.cumsum(size), np.argmax(is_odd), side="right"))
+            raise _malformed(path, n_rows + row, "has an allele or FILTER of characters that none has")
         texts.append(text)
         sizes.append(size)
         if columns.info is not None and (span_keys.end or span_keys.svlen):

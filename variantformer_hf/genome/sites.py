@@ -9,6 +9,13 @@ import numpy as np
 from .record_columns import IS_BASE, IS_SYMBOLIC, alleles_digest, has_letter, passes_filter
 
 _TAB, _DOT, _COMMA = b"\t.,"
+# Alleles are of characters from the first that is shown to the last of ASCII.
+_FIRST_SHOWN, _ASCII = 33, 128
+
+
+def is_text_of_sites(text: np.ndarray) -> np.ndarray:
+    """Which characters (uint8) may stand in REF, ALT and FILTER with tabs between them."""
+    return (text < _ASCII) & ((text >= _FIRST_SHOWN) | (text == _TAB))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,17 @@ class Sites:
 
     @classmethod
     def of_strings(cls, records: Sequence[tuple[str, str, str]]) -> "Sites":
-        """Those of REF, ALT and FILTER of each record."""
+        """Those of REF, ALT and FILTER of each record.
+
+        Raises:
+            ValueError: one has characters that none has.
+        """
         texts = ["\t".join(record).encode() for record in records]
         first = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-        return cls.of_text(np.frombuffer(b"".join(texts), dtype=np.uint8), first)
+        text = np.frombuffer(b"".join(texts), dtype=np.uint8)
+        if not is_text_of_sites(text).all() or int((text == _TAB).sum()) != 2 * len(texts):
+            raise ValueError("an allele or FILTER has characters that none has")
+        return cls.of_text(text, first)
 
     def __len__(self) -> int:
         return len(self.ref_end)

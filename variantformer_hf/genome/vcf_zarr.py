@@ -106,7 +106,10 @@ class VcfZarrFile(CohortRows):
         empty = next((index for index, (ref, _, _) in enumerate(texts) if not ref), None)
         if empty is not None:
             raise self._damaged(f"record {int(rows[empty]) + 1} has no REF", chrom)
-        sites = Sites.of_strings(texts)
+        try:
+            sites = Sites.of_strings(texts)
+        except ValueError as error:
+            raise self._damaged(str(error), chrom) from error
         self._set_spans(rows, texts, sites)
         return sites
 
