@@ -30,6 +30,7 @@ from variantformer_hf.inference.run_limits import RunLimits
 
 def started(arguments: list[str], folder: Path, log: Path, limit: int | None = None) -> int:
     """Start a run; its pid."""
+    log.touch()
     pid = os.fork()
     if pid:
         return pid
