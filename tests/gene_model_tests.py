@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,13 @@ def asked(command: str, model: Path, **options: object) -> list[object]:
 
 
 class GeneModelTests:
-    """Subclass it with a fixture ``case``."""
+    """Subclass it with a fixture ``case``.
+
+    Attributes:
+        epochs: in which the model learns one batch.
+    """
+
+    epochs: ClassVar[int] = 150
 
     @pytest.fixture
     def gene_model(self, case: Case) -> GeneModel:
@@ -369,7 +375,7 @@ class GeneModelTests:
         assert {"config.json", "genes.parquet", "model.safetensors", "README.md"} <= said
 
     def test_one_batch_can_be_learned(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
-        config = one_batch_run(case, gene_model, tmp_path)
+        config = one_batch_run(case, gene_model, tmp_path, epochs=self.epochs)
         assert '"pairs": 2' in self.succeeds("train", "expression", "--config", config, "--dry-run")
         self.succeeds("train", "expression", "--config", config)
         losses = step_losses(tmp_path / "run")

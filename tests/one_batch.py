@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 LABELS = np.array([[0.4, 1.6], [2.0, 1.0]], dtype=np.float32)
 
 
-def one_batch_run(case: "Case", gene_model: GeneModel, folder: Path, unit: str | None = None, **changes: Any) -> Path:
+def one_batch_run(
+    case: "Case", gene_model: GeneModel, folder: Path, unit: str | None = None, epochs: int = 150, **changes: Any
+) -> Path:
     """Write what a run needs, and its options; ``folder/run`` is its output.
 
     Args:
@@ -28,6 +30,7 @@ def one_batch_run(case: "Case", gene_model: GeneModel, folder: Path, unit: str |
         gene_model: the case's.
         folder: to write into.
         unit: of the values; None = the model's.
+        epochs: which are as many steps.
         **changes: of the options.
     """
     with pysam.VariantFile(str(case.vcf)) as file:
@@ -45,7 +48,7 @@ def one_batch_run(case: "Case", gene_model: GeneModel, folder: Path, unit: str |
     Split({"LAB": {donor: "train"}}).save(folder / "split.json")
     optimizer = {"learning_rate": 0.02, "schedule": "constant", "weight_decay": 0.0, "max_grad_norm": None}
     options = {
-        "loop": {"output": "run", "epochs": 150, "batch_size": 2, "log_every": 1, "optimizer": optimizer},
+        "loop": {"output": "run", "epochs": epochs, "batch_size": 2, "log_every": 1, "optimizer": optimizer},
         "fasta": str(case.fasta),
         "vcfs": {"LAB": str(case.vcf)},
         "expression": "expression" if unit == expression.unit else unit,

@@ -27,7 +27,7 @@ from variantformer_hf.genome import EditedGenome, GenotypeEdit, GenotypeOptions,
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.zoo.enformer.gene_model import EnformerGeneModel
 from variantformer_hf.zoo.families import load_gene_model
-from variantformer_hf.zoo.window import gene_model as window_gene_model
+from variantformer_hf.zoo.model_files import load_strictly
 from variantformer_hf.zoo.window.gene_model import WindowGeneModel
 from variantformer_hf.zoo.window.tracks import Track
 
@@ -47,6 +47,8 @@ def borzoi(tmp_path_factory: pytest.TempPathFactory) -> Case:
 class TestEnformer(GeneModelTests):
     """What every model passes, Enformer: bins around the TSS."""
 
+    epochs = 70
+
     @pytest.fixture
     def case(self, enformer: Case) -> Case:
         return enformer
@@ -54,6 +56,8 @@ class TestEnformer(GeneModelTests):
 
 class TestBorzoi(GeneModelTests):
     """What every model passes, Borzoi: bins of exons."""
+
+    epochs = 70
 
     @pytest.fixture
     def case(self, borzoi: Case) -> Case:
@@ -353,13 +357,12 @@ def test_regions_are_known_without_the_weights(enformer: Case, gene_model_loads:
 def gene_model_loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Models whose weights are loaded."""
     loads: list[str] = []
-    loader = window_gene_model.load_strictly
 
     def noted(kind: Any, model: str | Path, **options: Any) -> Any:
         loads.append(str(model))
-        return loader(kind, model, **options)
+        return load_strictly(kind, model, **options)
 
-    monkeypatch.setattr(window_gene_model, "load_strictly", noted)
+    monkeypatch.setattr("variantformer_hf.zoo.window.gene_model.load_strictly", noted)
     return loads
 
 
