@@ -46,6 +46,7 @@ from variantformer_hf.simulation.model import write_demo_model
 #         0123456789012345678901234567890
 GENOME = "ACGTACGTTTACGATCGATTAGCCGATTACA"
 PEOPLE = ("A", "B", "C")
+CONTIGS = ("chr1", "chrX")
 WRITERS = {"pgen": pgen_by_pgenlib, "bed": bed_by_bed_reader, "bgen": bgen_by_bgen, "zarr": zarr_by_bio2zarr}
 
 
@@ -670,6 +671,23 @@ def test_a_file_a_chromosome_may_be_of_any_format_and_people_in_any_order(
     person = PersonalGenome(reference, paths, "A")
     person.sequences(regions)
     assert {note["format"] for note in person.formats} == {opened(path, reference).format for path in paths}
+
+
+def test_what_was_met_is_counted_once_however_often_a_file_is_opened_again(
+    tmp_path: Path, reference: ReferenceGenome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VARIANTFORMER_CACHE", str(tmp_path / "cache"))
+    paths = [written("bed", tmp_path / chrom, [each for each in SITES if each.chrom == chrom]) for chrom in CONTIGS]
+    bim = paths[0].with_suffix(".bim")
+    bim.write_text(bim.read_text().replace("\tA\tG", "\tG\tA"))
+    for is_ingested in (False, True):
+        person = PersonalGenome(reference, paths, "A")
+        for region in [("chr1", 0, 5), ("chrX", 0, 31), ("chr1", 0, 31), ("chrX", 0, 31), ("chr1", 0, 31)]:
+            person.sequences([region])
+        assert [note["counts"] for note in person.formats] == [{"ambiguous": 1, "turned": 1}]
+        if not is_ingested:
+            for path in paths:
+                build_store(path, reading=Reading(reference))
 
 
 def test_files_that_do_not_go_together_are_refused(tmp_path: Path, reference: ReferenceGenome) -> None:

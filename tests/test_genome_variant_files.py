@@ -275,7 +275,19 @@ def test_no_command_takes_the_last_of_several_in_silence() -> None:
         if {"--vcf", "--panel"} & set(option.opts) or (command.name == "ingest" and option.name == "vcf")
     ]
     assert {name for name, _ in options} == {
-        *("predict", "effects", "mutagenesis", "knockout", "eqtl", "null", "counterfactual", "edit", "doctor", "ingest")
+        *(
+            "predict",
+            "effects",
+            "mutagenesis",
+            "knockout",
+            "eqtl",
+            "null",
+            "counterfactual",
+            "edit",
+            "doctor",
+            "ingest",
+        ),
+        "embed",
     }
     assert all(option.multiple or option.nargs == -1 for _, option in options)
 

@@ -198,6 +198,10 @@ class CohortRows(ABC):
     def close(self) -> None:
         """Let go of the files."""
 
+    def count_on(self, noted: dict[str, np.ndarray]) -> None:
+        """Go on with what other readers of the same file noted, and let them see what this one does."""
+        self._noted = noted
+
     def note(self, kind: str, rows: np.ndarray, amounts: np.ndarray) -> None:
         """Remember how often something was met in some records; of each the last amount counts."""
         if kind in self._noted or np.any(amounts):

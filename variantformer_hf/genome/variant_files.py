@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..addresses import as_given
 from ..errors import AssemblyError, ContigError, InputError, SampleError
 from .appended_people import appended_to, check_found_apart
@@ -60,7 +62,9 @@ class VariantFiles:
         self._file: CohortFile | None = None
         self._reader: CohortFile | VariantStore | None = None
         self._damage: list[str] = []
-        self._formats: list[dict[str, Any]] = []
+        # By file, what it does not hold and what was met in it, and where: a file may be opened again.
+        self._formats: dict[Path, dict[str, Any]] = {}
+        self._noted: dict[Path, dict[str, np.ndarray]] = {}
 
     @property
     def index_is_older(self) -> bool:
@@ -80,7 +84,9 @@ class VariantFiles:
     @property
     def formats(self) -> list[dict[str, Any]]:
         """As of :func:`formats_of`, of the files read so far."""
-        return merged([*self.path.formats, *self._formats, *formats_of(self._file), *formats_of(self._reader)])
+        self._keep_format(self._file)
+        self._keep_format(self._reader)
+        return merged([*self.path.formats, *self._formats.values()])
 
     def has_records(self, chrom: str) -> bool:
         """Whether any file holds a record on a contig."""
@@ -117,20 +123,31 @@ class VariantFiles:
 
     def _opened(self, path: Path) -> CohortFile:
         if self._file is None or self._file.path != path:
-            self._formats += formats_of(self._file)
+            self._keep_format(self._file)
             self._file = None
             all_samples = self._all_samples or self.sample is None
             sample = None if all_samples else self.sample
             self._file = cohort_source(path, sample, all_samples=all_samples, reading=self._reading)
+            self._count_on(self._file)
         return self._file
 
     def _read(self, path: Path) -> CohortFile | VariantStore:
         if self._reader is None or self._reader.path != path:
             self._damage += _damage(self._reader)
-            self._formats += formats_of(self._reader)
+            self._keep_format(self._reader)
             self._reader = None
             self._reader = open_variants(path, self.sample, needs_quality=self._needs_quality, reading=self._reading)
+            self._count_on(self._reader)
         return self._reader
+
+    def _keep_format(self, file: CohortFile | VariantStore | None) -> None:
+        if file is not None:
+            for note in formats_of(file):
+                self._formats[file.path] = note
+
+    def _count_on(self, file: CohortFile | VariantStore) -> None:
+        if isinstance(file, CohortRows):
+            file.count_on(self._noted.setdefault(file.path, {}))
 
 
 OpenedGenotypes = CohortFile | VariantStore | VariantFiles
