@@ -199,7 +199,7 @@ def test_two_processes_equal_one_also_when_one_was_killed(driver: list[str], tmp
 def test_several_processes_without_a_folder_are_refused(
     files: tuple[SimulatedFiles, Path], predictor: ExpressionPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from variantformer_hf.inference import predictor as module
+    from variantformer_hf.inference import unit_runner as module
     from variantformer_hf.inference.processes import Processes
 
     monkeypatch.setattr(module, "processes", lambda **_: Processes(0, 2, lambda: None))
