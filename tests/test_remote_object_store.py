@@ -41,7 +41,7 @@ from variantformer_hf.named_files import named_files
 from variantformer_hf.remote import mirror, mirrored_folder, sources
 from variantformer_hf.remote.fsspec_source import FsspecSource
 from variantformer_hf.remote.object_files import ObjectFiles
-from variantformer_hf.remote.object_store import _S3_OPTIONS, filesystem_of
+from variantformer_hf.remote.object_store import _S3_OPTIONS, as_input_error, filesystem_of
 from variantformer_hf.remote.sources import forbidden
 from variantformer_hf.remote.staged import is_there, put, staged
 
@@ -304,6 +304,22 @@ def test_single_files_of_every_command_are_put_into_a_bucket_whole(
     store.client.put_object(Bucket=BUCKET, Key="single-0/p.csv.rejected.tsv", Body=b"of the earlier run")
     invoke("predict", *genome, "--gene", "MINUS", "-o", f"{place}-0/p.csv", "--overwrite")
     assert sorted(store.keys("single-0/p.")) == ["single-0/p.csv", "single-0/p.csv.report.json"]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_denied"),
+    [
+        ("An error occurred (403) when calling the HeadObject operation: Forbidden", True),
+        ("Anonymous caller does not have storage.objects.get access, 401", True),
+        (
+            'Connection was closed before a valid response from endpoint URL: "http://127.0.0.1:40313/b/Forbidden.csv"',
+            False,
+        ),
+        ("Could not connect to s3://cohort-403/401/p.csv", False),
+    ],
+)
+def test_numbers_and_words_of_an_address_are_no_refusal(said: str, is_denied: bool) -> None:
+    assert isinstance(as_input_error("s3://b/p.csv", OSError(said)), InputError) == is_denied
 
 
 @pytest.mark.parametrize(

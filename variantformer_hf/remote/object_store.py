@@ -1,5 +1,6 @@
 """The libraries of object stores (s3, gs, ...), found by fsspec, and what they say in words of ours."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..addresses import scheme_of, shown
@@ -20,7 +21,8 @@ _S3_OPTIONS = {
     },
 }
 # Words of a library's error -> it may not be read; it may go well another time.
-_DENIED = ("AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403", "401")
+_DENIED = re.compile("AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|\\b40[13]\\b")
+_ADDRESSES = re.compile(r"\S*/\S*")  # names and ports in them say nothing of what went wrong
 _NO_CREDENTIALS = ("NoCredentialsError", "Unable to locate credentials", "DefaultCredentialsError", "Anonymous caller")
 
 
@@ -77,8 +79,8 @@ def as_input_error(address: str, error: BaseException) -> Exception:
     chain = [error]
     while chain[-1].__cause__ is not None and len(chain) < 5:
         chain.append(chain[-1].__cause__)
-    text = " ".join(f"{type(each).__name__}: {each}" for each in chain)
-    if isinstance(error, PermissionError) or any(word in text for word in _DENIED):
+    text = _ADDRESSES.sub("", " ".join(f"{type(each).__name__}: {each}" for each in chain))
+    if isinstance(error, PermissionError) or _DENIED.search(text):
         return forbidden(address, " ".join(str(error).split())[:120] or type(error).__name__)
     if any(word in text for word in _NO_CREDENTIALS):
         return forbidden(address, "no credentials were found")
