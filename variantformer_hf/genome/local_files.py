@@ -85,15 +85,18 @@ def whole(path: str | PathLike[str]) -> Path:
         mirror.fetch()
         return mirror
     try:
-        is_pipe = stat.S_ISFIFO(Path(path).stat().st_mode)
+        status = Path(path).stat()
     except (OSError, ValueError):  # said by who opens it
-        is_pipe = False
-    return _copied(str(path)) if is_pipe else Path(path)
+        return Path(path)
+    return _copied(str(path), status.st_ino) if stat.S_ISFIFO(status.st_mode) else Path(path)
 
 
 @cache
-def _copied(pipe: str) -> Path:
-    """A copy of what comes through a pipe of the shell, which goes with this process."""
+def _copied(pipe: str, _number: int) -> Path:
+    """A copy of what comes through a pipe of the shell, which goes with this process.
+
+    The pipe's number of the system tells it from another one that has its name later.
+    """
     if not pipe.startswith(_STREAMS):  # what comes through it another time is another list
         raise InputError("is a pipe", file=pipe, remedy="Write it to a file.")
     folder = Path(_copies().name)
