@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ...errors import InputError
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ...tokenization.one_hot import one_hot
@@ -20,9 +19,7 @@ from ..memory import run_in_halves
 from ..model_files import load_strictly
 from .person_window import WindowPlace, read_windows
 from .read_out import ReadOut
-
-# Bases of windows in a batch; a window of published length goes by itself.
-_BASES_AT_ONCE = 262_144
+from .window_input import BASES_AT_ONCE, check_length
 
 
 class WindowEmbedder(Embedder):
@@ -67,12 +64,7 @@ class WindowEmbedder(Embedder):
     def shape(self, window: int, pool: Pool) -> tuple[int, ...]:
         """See :meth:`Embedder.shape`."""
         config = self.network.config
-        try:
-            config.check_length(window)
-        except ValueError as error:
-            raise InputError(
-                f"a window of {window:,} bases cannot be read: {error}", remedy="Choose another --window."
-            ) from error
+        check_length(config, window)
         if pool.kind == "centre":
             ReadOut(pool.kind, pool.bins).check(window, config.bin_size)
         width = int(config.embedding_size)
@@ -85,7 +77,7 @@ class WindowEmbedder(Embedder):
 
     def vectors(self, read: Sequence[np.ndarray], pool: Pool) -> np.ndarray:
         """See :meth:`Embedder.vectors`; fewer go at once where memory runs out."""
-        at_once = max(1, _BASES_AT_ONCE // len(read[0]))
+        at_once = max(1, BASES_AT_ONCE // len(read[0]))
         found: list[np.ndarray] = []
         for first in range(0, len(read), at_once):
             part = read[first : first + at_once]

@@ -26,12 +26,10 @@ from ..model_files import ModelIdentity, has_model_file, load_strictly, model_fi
 from .opened_model import WindowOpened
 from .read_out import ReadOut
 from .tracks import Track, read_tracks, track_names, track_table, write_tracks
-from .window_input import WindowForm, WindowInput
+from .window_input import BASES_AT_ONCE, WindowForm, WindowInput, check_length
 
 ATTENTIONS = ("auto", "sdpa", "eager")
 COMPANIONS = (GENES_FILE, TRACKS_FILE, EXONS_FILE)
-# Bases of windows in a batch; a window of published length goes by itself.
-_BASES_AT_ONCE = 262_144
 
 
 class WindowGeneModel(GeneModel):
@@ -75,17 +73,10 @@ class WindowGeneModel(GeneModel):
         self.tracks, self.exons = tuple(tracks), exons or ExonTable({})
         self.tissue_names = track_names(tracks)
         length = window or config.input_length
-        try:
-            config.check_length(length)
-        except ValueError as error:
-            raise InputError(
-                f"a window of {length:,} bases cannot be read: {error}",
-                file=self.identity.name,
-                remedy="Choose another --window.",
-            ) from error
+        check_length(config, length, self.identity.name)
         self.form = WindowForm(length, config.bin_size, ReadOut.parse(read_out or config.read_out))
         self.form.read_out.check(length, config.bin_size)
-        self.genes_at_once = max(1, min(self.genes_at_once, _BASES_AT_ONCE // length))
+        self.genes_at_once = max(1, min(self.genes_at_once, BASES_AT_ONCE // length))
         if self.form.read_out.kind == "exons":
             self._check_exons()
 

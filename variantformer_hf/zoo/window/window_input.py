@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xxhash import xxh3_128_digest
 
+from ...errors import InputError
 from ...genome.exons import ExonTable
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
@@ -15,6 +17,28 @@ from ..gene_regions import GeneRegions, covered
 from ..statuses import GENE_DELETED, record_use
 from .person_window import PersonWindow, WindowPlace, read_windows
 from .read_out import ReadOut
+
+# Bases of windows in a batch; a window of published length goes by itself.
+BASES_AT_ONCE = 262_144
+
+
+def check_length(config: Any, length: int, file: str | None = None) -> None:
+    """Refuse windows that a network does not read.
+
+    Args:
+        config: of the network, a ``WindowSettings``.
+        length: bases of a window.
+        file: the model, for messages.
+
+    Raises:
+        InputError: it does not read windows of so many bases.
+    """
+    try:
+        config.check_length(length)
+    except ValueError as error:
+        raise InputError(
+            f"a window of {length:,} bases cannot be read: {error}", file=file, remedy="Choose another --window."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
