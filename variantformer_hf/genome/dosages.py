@@ -16,7 +16,7 @@ from .cohort_rows import Reading
 from .consensus import Outcome
 from .interval import Interval
 from .reference import ReferenceGenome
-from .region_sites import RegionSites
+from .region_sites import RecordsLeft, RegionSites
 from .sample_names import ALL_SAMPLES
 from .snp_genotypes import UPPER
 from .store_layout import PASSES
@@ -171,28 +171,20 @@ def _chosen(
     region: RegionCalls, left_out: Counter[str], *, snps_only: bool, pass_only: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The records that are read, (v,) indices, their REF and ALT; the others are counted."""
-    sites = RegionSites(region)
-    rest = region.inside.copy()
-
-    def leave_out(reason: str, which: np.ndarray) -> None:
-        left_out[str(reason)] += int(np.count_nonzero(rest & which))
-        rest[which] = False
-
+    sites, records = RegionSites(region), RecordsLeft(region, left_out)
     if pass_only:
-        leave_out(Outcome.FILTER, (region.flags & PASSES) == 0)
-    leave_out(Outcome.NO_ALT, sites.n_alts == 0)
-    leave_out(Outcome.SYMBOLIC, sites.is_symbolic)
-    leave_out(MULTIALLELIC, sites.n_alts > 1)
+        records.leave_out(Outcome.FILTER, (region.flags & PASSES) == 0)
+    records.leave_out(Outcome.NO_ALT, sites.n_alts == 0)
+    records.leave_out(Outcome.SYMBOLIC, sites.is_symbolic)
+    records.leave_out(MULTIALLELIC, sites.n_alts > 1)
     if snps_only:
-        leave_out(Outcome.NOT_SNP, ~sites.is_snp)
+        records.leave_out(Outcome.NOT_SNP, ~sites.is_snp)
     else:
-        others = np.flatnonzero(rest & ~sites.is_snp)
-        is_other = np.zeros(len(rest), dtype=bool)
+        others = np.flatnonzero(records.rest & ~sites.is_snp)
+        is_other = np.zeros(len(records.rest), dtype=bool)
         is_other[others] = [not sites.is_bases(row) for row in others.tolist()]
-        leave_out(NO_BASES, is_other)
-    for reason in [reason for reason, count in left_out.items() if not count]:
-        del left_out[reason]
-    chosen = np.flatnonzero(rest)
+        records.leave_out(NO_BASES, is_other)
+    chosen = np.flatnonzero(records.rest)
     ref, alt = (_LETTER[UPPER[each[chosen]]] for each in (region.ref, region.alt))
     for column in np.flatnonzero(~sites.is_snp[chosen]).tolist():
         ref[column], alt[column] = (each.upper() for each in sites.alleles(int(chosen[column])))

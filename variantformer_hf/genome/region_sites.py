@@ -1,5 +1,6 @@
 """What the records of a region are, by array: biallelic SNPs, and what the others are instead."""
 
+from collections import Counter
 from functools import cached_property
 
 import numpy as np
@@ -69,3 +70,25 @@ class RegionSites:
         text = self._region.text[self._first[record] : self._alt_end[record]].tobytes().decode()
         ref, _, alts = text.partition("\t")
         return (ref,) if alts == "." else (ref, *alts.split(","))
+
+
+class RecordsLeft:
+    """The records of a region that are still to be read.
+
+    Args:
+        region: the records, n of them.
+        left_out: reason -> how many are not read, counted on; a reason without a record is not in it.
+
+    Attributes:
+        rest: (n,) bool.
+    """
+
+    def __init__(self, region: RegionCalls, left_out: Counter[str]) -> None:
+        self.rest, self._left_out = region.inside.copy(), left_out
+
+    def leave_out(self, reason: str, which: np.ndarray) -> None:
+        """Leave out those of (n,) bool that are still there."""
+        count = int(np.count_nonzero(self.rest & which))
+        if count:
+            self._left_out[str(reason)] += count
+            self.rest[which] = False

@@ -17,7 +17,7 @@ from .interval import Interval
 from .options import HAPLOTYPES, GenotypeOptions
 from .personal import PersonalGenome
 from .reference import ReferenceGenome
-from .region_sites import RegionSites
+from .region_sites import RecordsLeft, RegionSites
 from .sample_names import ALL_SAMPLES
 from .snp_genotypes import UPPER
 from .store_layout import PASSES
@@ -229,19 +229,13 @@ class _Haplotypes:
 
     def _alts(self, region: RegionCalls) -> tuple[np.ndarray, np.ndarray]:
         """Letters of the ALTs of SNPs by number, (n, alleles), 0 for other records; which records are unusual, (n,)."""
-        sites, rest = RegionSites(region), region.inside.copy()
-
-        def leave_out(reason: Outcome, which: np.ndarray) -> None:
-            count = int(np.count_nonzero(rest & which))
-            if count:
-                self.left_out[str(reason)] += count
-                rest[which] = False
-
+        sites, records = RegionSites(region), RecordsLeft(region, self.left_out)
+        rest = records.rest
         if self._options.pass_only:
-            leave_out(Outcome.FILTER, (region.flags & PASSES) == 0)
-        leave_out(Outcome.NO_ALT, sites.n_alts == 0)
+            records.leave_out(Outcome.FILTER, (region.flags & PASSES) == 0)
+        records.leave_out(Outcome.NO_ALT, sites.n_alts == 0)
         is_unusual = rest & sites.is_symbolic
-        leave_out(Outcome.SYMBOLIC, sites.is_symbolic)
+        records.leave_out(Outcome.SYMBOLIC, sites.is_symbolic)
         is_plain = rest & sites.is_site & (UPPER[region.ref] != UPPER[region.alt])
         several: dict[int, str] = {}
         others = np.zeros(len(rest), dtype=bool)
@@ -255,7 +249,7 @@ class _Haplotypes:
                 several[row] = "".join(alts).upper()
             else:
                 is_unusual[row] = True
-        leave_out(Outcome.NOT_SNP, others)
+        records.leave_out(Outcome.NOT_SNP, others)
         letters = np.zeros((len(rest), 1 + max(map(len, several.values()), default=1)), dtype=np.uint8)
         letters[is_plain, 1] = UPPER[region.alt[is_plain]]
         for row, written in several.items():
