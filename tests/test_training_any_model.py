@@ -1,21 +1,25 @@
 """A model without a recipe of its own is trained too, and what only another's recipe has is refused in a line."""
 
+import dataclasses
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from command_line import invoke
 from gene_model_tests import Case
 from genome_files import record, write_vcf
 from one_batch import one_batch_run, step_losses
 from small_cohort import SmallCohort
 from toy_case import LENGTH, toy_case, window_of
 from toy_model import TOY, ToyGeneModel
+from transformers import PreTrainedModel
 
 from variantformer_hf import ReferenceGenome
 from variantformer_hf.data import expression as prepared
@@ -25,6 +29,8 @@ from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.training import encoder, expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, LoopOptions, read_options
+from variantformer_hf.training.recipes import Recipe
+from variantformer_hf.training.stages import on_expression
 from variantformer_hf.zoo import families
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -73,6 +79,60 @@ def test_what_the_plain_recipe_refuses(
         trained(config)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@dataclass(frozen=True)
+class ToyLoop(LoopOptions):
+    epochs: int = 3
+
+
+@dataclass(frozen=True)
+class ToyOptions(ExpressionOptions):
+    model_type: ClassVar[str | None] = "toy"
+    loop: ToyLoop
+    shift: float = 0.0
+
+
+class ToyRecipe(Recipe):
+    options_class = ToyOptions
+
+    def before_step(self, network: PreTrainedModel) -> None:
+        assert isinstance(self.options, ToyOptions)
+        with torch.no_grad():
+            network.weight.add_(self.options.shift)
+
+
+def test_a_family_has_a_stage_of_its_own(
+    case: Case, model: ToyGeneModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its options, their defaults and its recipe; ``train expression`` has the plain one; other models are refused."""
+    own = dataclasses.replace(TOY, recipe=ToyRecipe, stages={"toy": on_expression(ToyOptions)})
+    monkeypatch.setitem(families._FAMILIES, "toy", own)
+    loop = {"output": "run", "batch_size": 2, "log_every": 1}
+    losses = {}
+    for stage, changes in (("expression", {}), ("toy", {}), ("toy", {"shift": 1.0})):
+        (folder := tmp_path / f"{stage}{len(losses)}").mkdir()
+        AcceleratorState._reset_state(reset_partial_state=True)
+        config = one_batch_run(case, model, folder, loop=loop, **changes)
+        invoke("train", stage, "--config", config)
+        losses[stage, *changes] = step_losses(folder / "run")
+    assert [len(each) for each in losses.values()] == [1, 3, 3]
+    assert losses["toy",][0] == losses["expression",][0] != losses["toy", "shift"][0]
+    with pytest.raises(InputError, match="there is no option shift"):
+        invoke("train", "expression", "--config", config)
+    other = dataclasses.replace(own, model_type="other", stages={"other": on_expression(OtherOptions)})
+    monkeypatch.setitem(families._FAMILIES, "other", other)
+    with pytest.raises(InputError, match=r"of the type 'toy', and 'other' is trained here.*variantformer train toy"):
+        invoke("train", "other", "--config", config)
+    with pytest.raises(
+        InputError, match=r"no stage 'none' to train\. The stages are encoder, expression, .*toy, other"
+    ):
+        invoke("train", "none", "--config", config)
+
+
+@dataclass(frozen=True)
+class OtherOptions(ToyOptions):
+    model_type: ClassVar[str | None] = "other"
 
 
 def test_no_other_model_has_an_encoder_to_train(case: Case, tmp_path: Path) -> None:

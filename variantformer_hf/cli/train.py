@@ -1,8 +1,8 @@
-"""``variantformer train``: both stages, from a YAML file."""
+"""``variantformer train``: a stage of training, from a YAML file."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,13 @@ from .settings import quiet_libraries
 
 
 def train(
-    stage: Annotated[Literal["encoder", "expression"], typer.Argument(help="Stage 1 or stage 2.")],
+    stage: Annotated[
+        str,
+        typer.Argument(
+            help="encoder (stage 1), expression (stage 2, and any model of expression), or a model's own recipe by its "
+            "name; see docs/training.md."
+        ),
+    ],
     config: Annotated[Path, typer.Option(help="Options, YAML; paths are relative to it.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Open and check everything, say what the run would do, and stop.")
@@ -24,22 +30,15 @@ def train(
     `log.jsonl`, and states that the run goes on from when it is started again with the same options.
     """
     from ..training.checkpoints import kept_of_run
-    from ..training.options import EncoderOptions, ExpressionOptions, read_options
+    from ..training.options import read_options
+    from ..training.stages import stage_named
 
     quiet_libraries()
-    module: Any
-    options: Any
-    if stage == "encoder":
-        from ..training import encoder as module
-
-        options, run = read_options(config, EncoderOptions), module.train_encoder
-    else:
-        from ..training import expression as module
-
-        options, run = read_options(config, ExpressionOptions), module.train_expression
+    way = stage_named(stage)
+    options = read_options(config, way.options)
     if dry_run:
-        setup = module.set_up(options)
-        plan = {**setup.plan, "on_this_cpu": module.estimate(options, setup)}
+        setup = way.set_up(options)
+        plan = {**setup.plan, "on_this_cpu": way.estimate(options, setup)}
         typer.echo(json.dumps(plan, indent=2, default=str))
         return
     output = options.loop.output
@@ -49,6 +48,6 @@ def train(
         def on_step(done: int, total: int, loss: float, speed: float) -> None:
             show(done, total, f"loss {loss:.4f}, {speed:,.1f} examples/s")
 
-        result = run(options, on_step=on_step)
+        result = way.train(options, on_step=on_step)
     for name, value in result.items():
         typer.echo(f"held-out {name}: {value:.4f}", err=True)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 from ..addresses import is_address
 from ..errors import InputError
@@ -154,6 +154,7 @@ class ExpressionOptions:
     """A run on expression: stage 2 of VariantFormer, and training of every other model of the zoo.
 
     Attributes:
+        model_type: of the models whose stage has these options; None = any.
         loop: see there.
         fasta: the reference genome.
         vcfs: cohort -> the VCF of all its donors, or several files: a list or a pattern, see ``PersonalGenome``.
@@ -174,6 +175,8 @@ class ExpressionOptions:
         min_probability: of a BGEN, see ``GenotypeOptions``.
         force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
     """
+
+    model_type: ClassVar[str | None] = None
 
     loop: LoopOptions
     fasta: Path

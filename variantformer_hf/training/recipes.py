@@ -32,6 +32,8 @@ class Recipe:
         options: of the run.
 
     Attributes:
+        options_class: of the options of its stage. A run with plainer ones, as of ``train expression``, has the plain
+            recipe.
         takes: options of a run that it takes beside those of every model.
         freezes: choices of what does not learn, the one first that is meant where the run names none.
         options: with the choice of ``freeze``.
@@ -41,6 +43,7 @@ class Recipe:
         InputError: an option that the recipe does not take; the model cannot be loaded.
     """
 
+    options_class: ClassVar[type[ExpressionOptions]] = ExpressionOptions
     takes: ClassVar[tuple[str, ...]] = ()
     freezes: ClassVar[tuple[str, ...]] = ("none",)
 
@@ -113,16 +116,17 @@ class Recipe:
 
 
 def recipe_of(options: ExpressionOptions) -> Recipe:
-    """The recipe of the model that a run goes on from, or of the encoder that a new model begins with.
+    """The recipe of the model that a run goes on from, or of the encoder that a new model begins with; of the family
+    that the options are made for, where it is neither.
 
     Raises:
-        InputError: there is neither; there is no such model; what the recipe refuses.
+        InputError: there is neither; there is no such model, or one of another family; what the recipe refuses.
     """
     begins_with = options.model or options.encoder
-    if begins_with is None:
+    if begins_with is None and options.model_type is None:
         check_new_model(options)
-    assert begins_with is not None
-    recipe: Recipe = (recipe_class(begins_with) or Recipe)(options)
+    kind = recipe_class(begins_with, options.model_type) or Recipe
+    recipe: Recipe = (kind if isinstance(options, kind.options_class) else Recipe)(options)
     return recipe
 
 

@@ -4,8 +4,9 @@ import importlib
 import importlib.util
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class Family:
             None = as any model.
         encoder_training: module that trains it by itself, as an encoder (``set_up``, ``estimate``, ``train_encoder``);
             None = there is none.
+        stages: stage of ``variantformer train`` -> ``module:object`` of how it is trained (see ``training.stages``), or
+            the object.
         extra: extra of this package that it needs, and a package that comes with it; None = none.
         converters: kind of files for ``convert --kind`` -> ``module:function`` that plans their conversion (see
             ``conversion.planned``), or the function.
@@ -41,6 +44,7 @@ class Family:
     embedder: str | type[Embedder] | None = None
     recipe: Any = None
     encoder_training: str | None = None
+    stages: Mapping[str, Any] = field(default_factory=dict)
     extra: tuple[str, str] | None = None
     converters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -255,16 +259,31 @@ def embedder_class(family: Family, model: str | Path) -> type[Embedder]:
     return loaded
 
 
-def recipe_class(model: str | Path) -> Any:
+def recipe_class(model: str | Path | None, model_type: str | None = None) -> Any:
     """How a model, or one that begins with an encoder, is trained on expression; None = as any model.
 
     Args:
-        model: folder or Hub id of the model or the encoder.
+        model: folder or Hub id of the model or the encoder; None = a new one of ``model_type``.
+        model_type: what it has to be; None = anything.
 
     Raises:
-        InputError: as for :func:`family_of`.
+        InputError: as for :func:`family_of`, or the model is of another type.
     """
-    return _object(family_of(model).recipe)
+    if model is None:
+        return _object(_FAMILIES[str(model_type)].recipe)
+    family = family_of(model)
+    if model_type is not None and family.model_type != model_type:
+        raise InputError(
+            f"is a model of the type {family.model_type!r}, and {model_type!r} is trained here",
+            file=model,
+            remedy=f"Give one of that type, or use `variantformer train {next(iter(family.stages), 'expression')}`.",
+        )
+    return _object(family.recipe)
+
+
+def family_stages() -> dict[str, Callable[[], Any]]:
+    """Stages of ``variantformer train`` that are a family's own: name -> gives how it is trained."""
+    return {name: partial(_object, named) for family in _FAMILIES.values() for name, named in family.stages.items()}
 
 
 def encoder_training(model: str | Path | None) -> Any:
