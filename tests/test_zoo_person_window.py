@@ -14,6 +14,7 @@ from test_genome_haplotypes import person, random_lines
 
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.genome import GenotypeOptions
+from variantformer_hf.genome.coordinate_map import CoordinateMap
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.zoo.window.person_window import PersonWindow, WindowPlace, read_windows
 
@@ -77,11 +78,10 @@ def test_the_place_keeps_its_place_and_bases_that_are_kept_are_found(seed: int) 
         each = found.windows * (2 // len(found.windows))
         for window, reading in zip(each, both.readings(), strict=True):
             assert len(window.letters) == length
-            personal = reading.sequence("chr1", place.interval.start, place.interval.end)
-            before, behind = max(window.shift, 0), max(length - len(personal) - window.shift, 0)
-            longer = genome[place.interval.start - before : place.interval.start] + personal
-            longer += genome[place.interval.end : place.interval.end + behind]
-            assert text(window) in longer
+            whole = reading.stretch("chr1", 0, len(genome))
+            edits = reading.edits(whole, np.array([0]), np.array([len(genome)]))
+            middle = int(CoordinateMap.of_edits("chr1", edits).boundaries(np.array([at]))[0])
+            assert text(window) == whole.sequences(edits)[0][middle - length // 2 :][:length]
             assert window.places_of([at])[0] == length // 2
             positions = [p for p in range(place.interval.start, place.interval.end) if p not in touched]
             for position, where in zip(positions, window.places_of(positions).tolist(), strict=True):
@@ -128,10 +128,14 @@ def test_a_deletion_that_asks_for_bases_that_the_contig_has_not(tmp_path: Path) 
     assert read_windows(genome, around(67)).status == ""
 
 
-def test_records_beyond_the_window_are_not_read(tmp_path: Path) -> None:
-    genome = person(tmp_path, record(29, "A", "C", "1|1"), record(33, "GTTG", "G", "1|1"))
-    (window,) = read_windows(genome, around(40)).windows
-    assert text(window) == GENOME[27:33] + GENOME[36:50]
+def test_records_beyond_the_window_are_read_where_their_bases_are(tmp_path: Path) -> None:
+    lines = [record(28, "A", "C", "1|1"), record(29, "ACAC", "A", "0|1"), record(33, "GTTG", "G", "1|1")]
+    first, second = read_windows(person(tmp_path, *lines), around(40)).windows
+    assert text(first) == "CAC" + GENOME[30:33] + GENOME[36:50]
+    assert first.read == Interval("chr1", 27, 50)
+    # What is deleted farther out is made up for from there.
+    assert text(second) == GENOME[24:27] + "CA" + GENOME[32:33] + GENOME[36:50]
+    assert second.places_of([36, 40, 50]).tolist() == [6, 10, 20]
 
 
 def test_a_stretch_that_is_read_already_will_do(tmp_path: Path) -> None:

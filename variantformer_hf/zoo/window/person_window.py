@@ -1,8 +1,7 @@
 """One person's bases around a place, always as many: what a network of a fixed length reads.
 
-The person's records in the window on the reference are applied, and nothing beyond. Insertions and deletions move what
-stands behind them; the window's place (the TSS) stays where it is, so that at the two far ends bases are cut off, or
-bases of the reference are read on.
+Insertions and deletions move what stands behind them; the window's place (the TSS) stays where it is, so that at the two
+far ends bases are cut off, or the person's bases are read on.
 """
 
 from collections.abc import Sequence
@@ -65,11 +64,13 @@ class PersonWindow:
 
     Attributes:
         letters: (L,) uint8 ASCII codes, forward strand; letter case as in the FASTA.
-        shift: what is added to a place in the person's sequence of the window to have the one in ``letters``.
+        read: what was read on the reference: the window, and as far beyond it as deletions ask for.
+        shift: what is added to a place in the person's sequence of ``read`` to have the one in ``letters``.
         places: of the reference in the person's sequence.
     """
 
     letters: np.ndarray
+    read: Interval
     shift: int
     places: CoordinateMap
 
@@ -98,7 +99,7 @@ class PersonWindow:
         """Whether both read the same, with the same bases of the reference at the same places."""
         return (
             np.array_equal(self.letters, other.letters)
-            and self.shift == other.shift
+            and (self.read, self.shift) == (other.read, other.shift)
             and _moves(self.places) == _moves(other.places)
         )
 
@@ -159,22 +160,21 @@ def read_each(
 
 def _read(person: PersonalGenome, stretch: PersonalStretch, place: WindowPlace) -> PersonWindow | None:
     """One sequence; None where the contig ends before as many bases are read."""
-    window, reference = place.interval, person.reference
-    edits = person.edits(stretch, np.array([window.start]), np.array([window.end]))
-    letters = np.frombuffer(stretch.sequences(edits)[0].encode("ascii"), dtype=np.uint8)
-    places = CoordinateMap.of_edits(window.chrom, edits)
-    shift = place.before - int(places.boundaries(np.array([place.anchor]))[0])
-    behind = place.length - len(letters) - shift
-    low, high = window.start - max(shift, 0), window.end + max(behind, 0)
-    if low < 0 or high > reference.contigs[window.chrom]:
-        return None
-    kept = letters[max(-shift, 0) : len(letters) - max(-behind, 0)]
-    parts = [kept]
-    if shift > 0:
-        parts.insert(0, reference.array(window.chrom, low, window.start))
-    if behind > 0:
-        parts.append(reference.array(window.chrom, window.end, high))
-    return PersonWindow(np.concatenate(parts) if len(parts) > 1 else kept, shift, places)
+    chrom, low, high = place.interval
+    while low >= 0 and high <= _contig_length(person.reference, chrom):
+        edits = person.edits(stretch, np.array([low]), np.array([high]))
+        places = CoordinateMap.of_edits(chrom, edits)
+        at = int(places.boundaries(np.array([place.anchor]))[0])
+        missing_before = place.before - at
+        missing_behind = place.length - place.before - (int(edits.lengths[0]) - at)
+        if missing_before <= 0 and missing_behind <= 0:
+            letters = np.frombuffer(stretch.sequences(edits)[0].encode("ascii"), dtype=np.uint8)
+            first = at - place.before
+            return PersonWindow(letters[first : first + place.length], Interval(chrom, low, high), -first, places)
+        # What is deleted is made up for from farther out, where more may be deleted.
+        low, high = low - max(missing_before, 0), high + max(missing_behind, 0)
+        stretch = person.stretch(chrom, low, high)
+    return None
 
 
 def _moves(places: CoordinateMap) -> list[tuple[int, int, int]]:

@@ -82,7 +82,7 @@ class WindowStates(GradientStates):
             return None
         for low, high in edited.edited_spans(window.chrom):
             start, end = stretch.touched(low, high)
-            if end <= window.start or start >= window.end:
+            if end <= base.read.start or start >= base.read.end:
                 continue
             if start < window.start or end > window.end or base.is_moved(start, end):
                 return None
