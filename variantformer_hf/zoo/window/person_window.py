@@ -1,7 +1,7 @@
 """One person's bases around a place, always as many: what a network of a fixed length reads.
 
-Insertions and deletions move what stands behind them; the window's place (the TSS) stays where it is, so that at the two
-far ends bases are cut off, or the person's bases are read on.
+Insertions and deletions move what stands behind them; the window's place (the TSS) stays where it is, so that at the
+two far ends bases are cut off, or the person's bases are read on.
 """
 
 from collections.abc import Sequence
@@ -162,17 +162,18 @@ def _read(person: PersonalGenome, stretch: PersonalStretch, place: WindowPlace) 
     """One sequence; None where the contig ends before as many bases are read."""
     chrom, low, high = place.interval
     while low >= 0 and high <= _contig_length(person.reference, chrom):
+        first, last = stretch.touched(low, high)
         edits = person.edits(stretch, np.array([low]), np.array([high]))
         places = CoordinateMap.of_edits(chrom, edits)
         at = int(places.boundaries(np.array([place.anchor]))[0])
-        missing_before = place.before - at
-        missing_behind = place.length - place.before - (int(edits.lengths[0]) - at)
-        if missing_before <= 0 and missing_behind <= 0:
+        # What is deleted is made up for from farther out, and records there may touch those that are here.
+        low_wanted = min(first, low - max(place.before - at, 0))
+        high_wanted = max(last, high + max(place.length - place.before - (int(edits.lengths[0]) - at), 0))
+        if (low_wanted, high_wanted) == (low, high):
             letters = np.frombuffer(stretch.sequences(edits)[0].encode("ascii"), dtype=np.uint8)
-            first = at - place.before
-            return PersonWindow(letters[first : first + place.length], Interval(chrom, low, high), -first, places)
-        # What is deleted is made up for from farther out, where more may be deleted.
-        low, high = low - max(missing_before, 0), high + max(missing_behind, 0)
+            begin = at - place.before
+            return PersonWindow(letters[begin : begin + place.length], Interval(chrom, low, high), -begin, places)
+        low, high = low_wanted, high_wanted
         stretch = person.stretch(chrom, low, high)
     return None
 
