@@ -64,6 +64,26 @@ def test_pairs_are_the_values_of_the_part(cohort: SmallCohort, split: Split, pai
     assert pairs.tissue_weights == {TISSUES.index(name): 1 / count for name, count in counts.items()}
 
 
+def test_a_pair_is_of_its_donors_part_and_of_its_genes(cohort: SmallCohort, split: Split) -> None:
+    table, tissues = cohort.world.predictor.gene_table, cohort.world.predictor.tissue_names
+    first, second = (gene.gene_id for gene in table.genes[:2])
+    whole = expression_pairs(cohort.expression, split, "test", table, tissues)
+    with_genes = split.with_genes({first: "train", second: "test"})
+    of_part = {
+        name: expression_pairs(cohort.expression, with_genes, "test", table, tissues, gene_part=name)
+        for name in ("train", "test")
+    }
+    assert {len(pairs) for pairs in of_part.values()} == {len(whole) // 2}
+    for name, pairs in of_part.items():
+        assert {pairs.genes[gene] for gene in pairs.gene} == {first if name == "train" else second}
+        assert {split.donors["LAB"][pairs.donors[donor]] for donor in pairs.donor} == {"test"}
+        assert pairs.n_without_gene_part == 0
+    only = expression_pairs(cohort.expression, split.with_genes({first: "train"}), "test", table, tissues)
+    assert only.n_without_gene_part == len(whole.tissue) - len(only.tissue) > 0
+    with pytest.raises(InputError, match="the part test has no value of genes of the part validation"):
+        expression_pairs(cohort.expression, with_genes, "test", table, tissues, gene_part="validation")
+
+
 def test_tissues_are_drawn_with_their_weights(pairs: ExpressionPairs) -> None:
     pair = next(pair for pair in range(len(pairs)) if len(pairs.values(pair)[0]) == 3)
     uneven = ExpressionPairs(

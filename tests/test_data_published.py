@@ -42,6 +42,16 @@ def test_values_in_another_unit_are_not_called_tpm(cohort: SmallCohort, split: S
     assert "tpm" not in card
 
 
+def test_parts_of_genes_are_a_column(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:
+    table = cohort.world.predictor.gene_table
+    first = table.genes[0].gene_id
+    with_genes = split.with_genes({first: "train", "ENSG09999999999": "test"})
+    found = read_dataset(write_dataset(cohort.expression, with_genes, table, tmp_path / "set", title="T", licence="o"))
+    assert len(found) == len(cohort.expression)
+    parts = zip(found["gene_id"].to_pylist(), found["gene_part"].to_pylist(), strict=True)
+    assert all(part == ("train" if gene == first else None) for gene, part in parts)
+
+
 def test_donors_can_be_renamed(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:
     table = cohort.world.predictor.gene_table
     names = {donor: f"P{number:03d}" for number, donor in enumerate(reversed(DONORS))}

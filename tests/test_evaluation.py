@@ -46,6 +46,22 @@ def test_rows_equal_scipy(seed: int) -> None:
     assert found.n_constant == n_constant
 
 
+def test_over_donors_genes_that_have_no_number_are_counted() -> None:
+    rng = np.random.default_rng(2)
+    observed, predicted = rng.normal(size=(5, 9)), rng.normal(size=(5, 9))
+    predicted[1] = 0.5  # constant: R2 below 0, and no r
+    observed[2] = 1.0  # constant: neither
+    observed[3, 2:] = np.nan  # two values: neither
+    found = gene_correlation(observed, predicted).across_donors()
+    r = [stats.pearsonr(observed[row], predicted[row]).statistic for row in (0, 4)]
+    r2 = [r2_score(observed[row], predicted[row]) for row in (0, 1, 4)]
+    wanted = {"pearson": np.mean(r), "r2": np.mean(r2), "genes": 2, "genes_without_r": 3, "genes_without_r2": 2}
+    assert found == pytest.approx(wanted)
+    none = gene_correlation(observed[2:3], predicted[2:3]).across_donors()
+    assert np.isnan(none["pearson"])
+    assert (none["genes"], none["genes_without_r"]) == (0, 1)
+
+
 def test_genes_and_subjects_are_rows_and_columns() -> None:
     rng = np.random.default_rng(1)
     observed, predicted = rng.normal(size=(6, 9)), rng.normal(size=(6, 9))

@@ -24,6 +24,8 @@ class ExpressionPairs:
         tissue: (V,) int32, the model's tissue ids.
         log1p_tpm: (V,) float32.
         tissue_weights: tissue id -> 1 / n, n being the tissue's samples in this part.
+        n_without_gene_part: values of the donors' part that are in no part of genes, as the split leaves their genes
+            out.
     """
 
     donors: tuple[str, ...]
@@ -35,6 +37,7 @@ class ExpressionPairs:
     tissue: np.ndarray
     log1p_tpm: np.ndarray
     tissue_weights: Mapping[int, float]
+    n_without_gene_part: int = 0
 
     def __len__(self) -> int:
         return len(self.donor)
@@ -64,16 +67,23 @@ class ExpressionPairs:
 
 
 def expression_pairs(
-    expression: Expression, split: Split, part: str, gene_table: GeneTable, tissues: TissueNames
+    expression: Expression,
+    split: Split,
+    part: str,
+    gene_table: GeneTable,
+    tissues: TissueNames,
+    *,
+    gene_part: str = "train",
 ) -> ExpressionPairs:
-    """Pairs of one part of a split.
+    """Pairs of one part of a split's donors and one of its genes.
 
     Args:
         expression: the values.
-        split: who is held out.
-        part: ``train``, ``validation`` or ``test``.
+        split: who, and which genes, are held out; without parts of genes, all are of ``train``.
+        part: of the donors: ``train``, ``validation`` or ``test``.
         gene_table: the model's genes; the same as the values were made for.
         tissues: the model's tissues.
+        gene_part: of the genes.
 
     Raises:
         InputError: the part has no value; the genes or tissues are others; a donor that the split does not know.
@@ -98,9 +108,13 @@ def expression_pairs(
     person = np.array([person_of[each] for each in zip(cohorts, donors, strict=True)], dtype=np.int32)
     tissue_id = np.array([known[name] for name in names], dtype=np.int32)
     sample, gene = np.asarray(expression.sample), np.asarray(expression.gene)
+    of_gene = gene_parts(split, gene_table)
     kept = np.flatnonzero(value_parts(expression, split, gene_table) == PARTS.index(part))
+    n_without = int((of_gene[gene[kept]] < 0).sum())
+    kept = kept[of_gene[gene[kept]] == PARTS.index(gene_part)]
     if not len(kept):
-        raise InputError(f"the part {part} has no value", remedy="Hold out more, or other donors.")
+        of = f" of genes of the part {gene_part}" if split.genes else ""
+        raise InputError(f"the part {part} has no value{of}", remedy="Hold out more, or other donors or genes.")
     sample, gene = sample[kept], gene[kept]
     order = np.lexsort((tissue_id[sample], gene, person[sample]))
     sample, gene, kept = sample[order], gene[order], kept[order]
@@ -117,11 +131,12 @@ def expression_pairs(
         tissue=tissue_id[sample],
         log1p_tpm=np.asarray(expression.log1p_tpm)[kept],
         tissue_weights={int(tissue): 1 / int(count) for tissue, count in zip(used, counts, strict=True)},
+        n_without_gene_part=n_without,
     )
 
 
 def value_parts(expression: Expression, split: Split, gene_table: GeneTable) -> np.ndarray:
-    """(N,) int8, place in ``PARTS`` of each value.
+    """(N,) int8, place in ``PARTS`` of each value's donor (or chromosome); that of its gene: :func:`gene_parts`.
 
     Raises:
         InputError: a donor that the split does not know.
@@ -141,3 +156,9 @@ def value_parts(expression: Expression, split: Split, gene_table: GeneTable) -> 
         rows = np.isin(sample, places)
         found[rows] = of_gene[gene[rows]]
     return found
+
+
+def gene_parts(split: Split, gene_table: GeneTable) -> np.ndarray:
+    """(genes,) int8, place in ``PARTS`` of each gene; -1 = the split leaves it out."""
+    parts = [split.gene_part(gene.gene_id) for gene in gene_table.genes]
+    return np.array([-1 if part is None else PARTS.index(part) for part in parts], dtype=np.int8)

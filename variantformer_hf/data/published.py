@@ -17,7 +17,7 @@ from ..genome.genes import GeneTable
 from ..genome.table_files import write_parquet_pieces
 from ..zoo.units import unit_named
 from .expression import Expression
-from .expression_pairs import value_parts
+from .expression_pairs import gene_parts, value_parts
 from .splits import PARTS, Split, summary
 
 COLUMNS = ("sample", "donor", "cohort", "tissue", "gene_id")
@@ -41,7 +41,8 @@ def write_dataset(
 
     Args:
         expression: from ``harmonize``.
-        split: who is held out; a part without values has no file.
+        split: who is held out; a part without values has no file. Where it has parts of genes, they are a column
+            ``gene_part``, null for genes that it leaves out.
         gene_table: that the expression was prepared for.
         folder: made; may not exist.
         title: of the card.
@@ -60,6 +61,7 @@ def write_dataset(
     if [gene.gene_id for gene in gene_table.genes] != list(expression.genes):
         raise InputError("the expression was prepared for another gene table", remedy="Give that one.")
     samples = _published_samples(expression, rename_donor)
+    of_gene = gene_parts(split, gene_table) if split.genes else None
     part_of = value_parts(expression, split, gene_table)
     (folder / "data").mkdir(parents=True)
     counts = {}
@@ -67,7 +69,7 @@ def write_dataset(
         rows = np.flatnonzero(part_of == PARTS.index(part))
         if len(rows):
             counts[part] = len(rows)
-            _write_part(expression, samples, rows, folder / "data" / f"{part}.parquet")
+            _write_part(expression, samples, of_gene, rows, folder / "data" / f"{part}.parquet")
     report = {"preparation": dict(expression.report), "split": summary(split), "values": counts}
     (folder / _REPORT).write_text(json.dumps(report, indent=2) + "\n")
     (folder / "README.md").write_text(_card(title, licence, counts, samples, expression))
@@ -137,17 +139,28 @@ def _published_samples(expression: Expression, rename: Callable[[str], str] | No
     return columns
 
 
-def _write_part(expression: Expression, samples: Mapping[str, np.ndarray], rows: np.ndarray, path: Path) -> None:
+def _write_part(
+    expression: Expression,
+    samples: Mapping[str, np.ndarray],
+    of_gene: np.ndarray | None,
+    rows: np.ndarray,
+    path: Path,
+) -> None:
     genes = np.asarray(expression.genes, dtype=object)
+    columns_of_gene = {"gene_id": genes}
+    if of_gene is not None:
+        columns_of_gene["gene_part"] = np.array([None if part < 0 else PARTS[part] for part in of_gene], dtype=object)
     value = unit_named(expression.unit).column
-    schema = pa.schema([*((name, pa.string()) for name in COLUMNS), (value, pa.float32())])
+    names = [*samples, *columns_of_gene]
+    schema = pa.schema([*((name, pa.string()) for name in names), (value, pa.float32())])
 
     def pieces() -> Iterator[pa.Table]:
         for first in range(0, len(rows), _ROWS_IN_A_GROUP):
             chosen = rows[first : first + _ROWS_IN_A_GROUP]
             sample = np.asarray(expression.sample)[chosen]
             columns = {name: pa.array(values[sample], pa.string()) for name, values in samples.items()}
-            columns["gene_id"] = pa.array(genes[np.asarray(expression.gene)[chosen]], pa.string())
+            gene = np.asarray(expression.gene)[chosen]
+            columns |= {name: pa.array(values[gene], pa.string()) for name, values in columns_of_gene.items()}
             columns[value] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
             yield pa.table(columns, schema=schema)
 

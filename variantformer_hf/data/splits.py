@@ -1,9 +1,13 @@
-"""Who, and what, is held out: the papers' splits and a lab's own, kept as a file and checked for leakage."""
+"""Who, and what, is held out: the papers' splits and a lab's own, kept as a file and checked for leakage.
+
+A value is of a donor and of a gene, and each has a part of its own: {train, validation, test} donors by {train,
+validation, test} genes. A split that names no genes has them all to train on. Folds are in ``folds``.
+"""
 
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import UNREADABLE, InputError, unreadable
+from ..genome.genes import stable_id
 
 PARTS = ("train", "validation", "test")
 # Chromosomes that the papers hold out: of cell lines' expression, and of cCREs' activity.
@@ -25,20 +30,46 @@ class Split:
         donors: cohort -> donor -> ``train``, ``validation`` or ``test``.
         chromosomes: cohort -> chromosome -> part, for cohorts that are split by chromosomes, not donors.
         seed: of the draw.
+        genes: stable id -> part, of all genes that are used; empty = all genes, to train on.
     """
 
     donors: Mapping[str, Mapping[str, str]]
     chromosomes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seed: int = 0
+    genes: Mapping[str, str] = field(default_factory=dict)
+
+    def gene_part(self, gene_id: str) -> str | None:
+        """The part of a gene, whatever the version of its id; None = the split leaves it out."""
+        return self.genes.get(stable_id(gene_id)) if self.genes else "train"
+
+    def with_genes(self, parts: Mapping[str, str]) -> "Split":
+        """The same donors, with the parts of genes.
+
+        Args:
+            parts: gene id -> ``train``, ``validation`` or ``test``; versions of ids do not count.
+
+        Raises:
+            InputError: an unknown part, a gene in two parts, no gene to train on.
+        """
+        genes: dict[str, str] = {}
+        for gene_id, part in parts.items():
+            known = genes.setdefault(stable_id(gene_id), part)
+            if known != part:
+                raise InputError(
+                    f"{gene_id} is in {known} and in {part}", remedy="A gene belongs to one part, whatever its version."
+                )
+        split = replace(self, genes=dict(sorted(genes.items())))
+        split.check()
+        return split
 
     def part(self, cohort: str, donor: str, chrom: str) -> str:
-        """The part of one donor's value on a chromosome.
+        """The part of one donor's values on a chromosome; that of the gene, :meth:`gene_part`, comes beside it.
 
         Raises:
             InputError: the split does not know the cohort or the donor.
         """
         if cohort in self.chromosomes:
-            return self.chromosomes[cohort].get(_with_chr(chrom), "train")
+            return self.chromosomes[cohort].get(with_chr(chrom), "train")
         found = self.donors.get(cohort, {}).get(donor)
         if found is None:
             raise InputError(
@@ -69,12 +100,21 @@ class Split:
         for cohort, donors in self.donors.items():
             if donors and "train" not in donors.values():
                 raise InputError(f"all donors of {cohort} are held out", remedy="Leave the cohort out, or some in.")
+        for gene_id, part in self.genes.items():
+            if part not in PARTS:
+                raise InputError(f"there is no part {part!r}", record=gene_id, remedy=f"Use {', '.join(PARTS)}.")
+        if self.genes and "train" not in self.genes.values():
+            raise InputError("no gene is left to train on", remedy="Hold out fewer.")
 
     def save(self, path: str | Path) -> None:
         """Write the split as JSON."""
         path = Path(path)
         partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+        content = asdict(self)
+        if not self.genes:
+            # As such a split was always written: a run is told by its text.
+            del content["genes"]
+        partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
         partial.replace(path)
 
     @classmethod
@@ -87,15 +127,16 @@ class Split:
         try:
             content = json.loads(Path(path).read_text())
             split = cls(content["donors"], content.get("chromosomes", {}), int(content.get("seed", 0)))
+            genes = dict(content.get("genes", {}))
         except UNREADABLE as error:
             raise unreadable(path, error) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError("is no split", file=path, remedy="Make one with `split_donors`.") from error
         try:
             split.check()
+            return split.with_genes(genes) if genes else split
         except InputError as error:
-            raise InputError(error.problem, file=path, remedy=error.remedy) from None
-        return split
+            raise InputError(error.problem, file=path, record=error.record, remedy=error.remedy) from None
 
 
 def split_donors(
@@ -143,8 +184,7 @@ def split_donors(
             groups.setdefault((strata or {}).get(donor, ""), []).append(donor)
         parts: dict[str, str] = {}
         for name, group in sorted(groups.items()):
-            rng = np.random.default_rng([seed, zlib.crc32(f"{cohort}|{name}".encode())])
-            order = [group[index] for index in rng.permutation(len(group))]
+            order = in_random_order(group, seed, f"{cohort}|{name}")
             n_test, n_validation = (_held_out(share, len(group)) for share in (test, validation))
             for place, donor in enumerate(order):
                 part = "test" if place < n_test else "validation" if place < n_test + n_validation else "train"
@@ -155,11 +195,39 @@ def split_donors(
     return split
 
 
+def split_genes(
+    split: Split, gene_ids: Iterable[str], *, test: float = 0.20, validation: float = 0.20, seed: int = 0
+) -> Split:
+    """Draw genes to hold out, beside a split's donors; the draw depends on the ids and the seed only.
+
+    Args:
+        split: of the donors.
+        gene_ids: that are used; all others are left out.
+        test, validation: share of the genes; rounded, but at least one where the share is not 0.
+        seed: another seed, another draw.
+
+    Raises:
+        InputError: shares that leave nothing to train on.
+    """
+    order = in_random_order({stable_id(gene_id) for gene_id in gene_ids}, seed, "genes")
+    n_test, n_validation = (_held_out(share, len(order)) for share in (test, validation))
+    parts = ["test"] * n_test + ["validation"] * n_validation
+    parts += ["train"] * (len(order) - len(parts))
+    return split.with_genes(dict(zip(order, parts, strict=False)))
+
+
+def in_random_order(names: Iterable[str], seed: int, of: str) -> list[str]:
+    """Names in an order that depends on them, on the seed and on what they are of, not on how they come."""
+    ordered = sorted(names)
+    rng = np.random.default_rng([seed, zlib.crc32(of.encode())])
+    return [ordered[index] for index in rng.permutation(len(ordered))]
+
+
 def split_cres(cohort: str, *, test: Sequence[str] = (ENCODER_CHROMOSOME,), validation: Sequence[str] = ()) -> Split:
     """Hold out chromosomes of cCREs' activity, as the encoder's pre-training does."""
     chromosomes = {
-        **dict.fromkeys(map(_with_chr, validation), "validation"),
-        **dict.fromkeys(map(_with_chr, test), "test"),
+        **dict.fromkeys(map(with_chr, validation), "validation"),
+        **dict.fromkeys(map(with_chr, test), "test"),
     }
     return Split({}, {cohort: chromosomes})
 
@@ -182,12 +250,14 @@ def check_donors(split: Split, cohort: str, available: Iterable[str], *, file: s
 
 
 def summary(split: Split) -> dict[str, Any]:
-    """How many donors each part has, by cohort, and which chromosomes are held out."""
-    counts = {
-        cohort: {part: sum(each == part for each in donors.values()) for part in PARTS}
-        for cohort, donors in split.donors.items()
-    }
-    return {"donors": counts, "chromosomes": {cohort: dict(each) for cohort, each in split.chromosomes.items()}}
+    """How many donors each part has, by cohort, which chromosomes are held out, and how many genes, where genes are."""
+    counts = {cohort: _counts(donors) for cohort, donors in split.donors.items()}
+    found = {"donors": counts, "chromosomes": {cohort: dict(each) for cohort, each in split.chromosomes.items()}}
+    return found | ({"genes": _counts(split.genes)} if split.genes else {})
+
+
+def _counts(parts: Mapping[str, str]) -> dict[str, int]:
+    return {part: sum(each == part for each in parts.values()) for part in PARTS}
 
 
 def _held_out(share: float, n: int) -> int:
@@ -196,5 +266,6 @@ def _held_out(share: float, n: int) -> int:
     return max(1, round(share * n))
 
 
-def _with_chr(chrom: str) -> str:
+def with_chr(chrom: str) -> str:
+    """A chromosome as splits name it."""
     return chrom if chrom.startswith("chr") else f"chr{chrom}"

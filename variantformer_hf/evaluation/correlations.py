@@ -49,6 +49,22 @@ class Correlations:
             "rows_constant": float(self.n_constant),
         }
 
+    def across_donors(self) -> dict[str, float]:
+        """Means over genes of what :func:`gene_correlation` found over donors, as Variformer's paper has them.
+
+        Returns:
+            pearson and r2 (1 - SSE / SST), the means over the genes (in a tissue each) that have one, NaN where none
+            has; genes, of how many the mean r is; genes_without_r, which have under 3 values or whose observed or
+            predicted values are all the same; genes_without_r2, a constant prediction not among them.
+        """
+        known = {name: values[~np.isnan(values)] for name, values in (("pearson", self.pearson), ("r2", self.r2))}
+        means = {name: float(values.mean()) if len(values) else float("nan") for name, values in known.items()}
+        return means | {
+            "genes": float(len(known["pearson"])),
+            "genes_without_r": float(len(self.pearson) - len(known["pearson"])),
+            "genes_without_r2": float(len(self.r2) - len(known["r2"])),
+        }
+
     @property
     def _constant(self) -> np.ndarray:
         return np.isnan(self.spearman) & np.isfinite(self.r2)

@@ -235,11 +235,16 @@ class GeneTable:
         return (gene.gene_name for gene in self.genes)
 
 
+def stable_id(gene_id: str) -> str:
+    """A gene's id without its version."""
+    return _VERSION.sub("", gene_id)
+
+
 def _keys_of_name(name: str) -> Iterator[tuple[str, str]]:
     """What a name may stand for, the most literal reading first."""
     yield "id", name.casefold()
     if _ENSEMBL_ID.fullmatch(name):
-        yield "unversioned id", _VERSION.sub("", name).casefold()
+        yield "unversioned id", stable_id(name).casefold()
     yield "symbol", name
     yield "symbol, any case", name.casefold()
 
@@ -253,7 +258,7 @@ def _by_key(genes: Sequence[Gene]) -> dict[tuple[str, str], list[int]]:
             ("symbol, any case", gene.gene_name.casefold()),
         }
         if _ENSEMBL_ID.fullmatch(gene.gene_id):
-            keys.add(("unversioned id", _VERSION.sub("", gene.gene_id).casefold()))
+            keys.add(("unversioned id", stable_id(gene.gene_id).casefold()))
         for key in keys:
             index.setdefault(key, []).append(number)
     return index
