@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..errors import UNREADABLE, CheckpointError, unreadable
+from .inert_checkpoint import Inert, read_tensors_alone
 from .torch_files import read_torch_file
 
 _LONGEST_NAME = 100
@@ -57,6 +58,27 @@ class PublishedTensors:
             dropped = {f"{entry} of the training run": 1 for entry in content if entry != "state_dict"}
             content = content["state_dict"]
         return cls(path, _checked(content, path), dropped)
+
+    @classmethod
+    def read_alone(cls, path: str | Path, entry: str = "state_dict") -> "PublishedTensors":
+        """Read the weights of a training run's file whose other entries may be anything, and are inert.
+
+        Args:
+            path: the file.
+            entry: which holds the weights; a file without it is a table of tensors itself.
+
+        Raises:
+            CheckpointError: as for :meth:`read`; of the weights, an object that is no tensor.
+        """
+        path = Path(path)
+        if _is_safetensors(path):
+            return cls.read(path)
+        content = read_tensors_alone(path, _REMEDY)
+        if not isinstance(content, Mapping) or entry not in content:
+            return cls(path, _checked(content, path))
+        others = len(content) - 1
+        dropped = {"entries of the training run beside its weights, which were not read": others} if others else {}
+        return cls(path, _checked(content[entry], path), dropped)
 
     def below(self, anchor: str, prefixes: Iterable[str]) -> "PublishedTensors":
         """Without what stands before all names: the first of ``prefixes`` under which there is ``anchor``.
@@ -131,6 +153,11 @@ def shown(name: str) -> str:
     return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
 
 
+def _kind(value: Any) -> str:
+    """Name of a value's class."""
+    return shown(value.__name__ if isinstance(value, Inert) else type(value).__name__)
+
+
 def _checked(content: Any, path: Path) -> dict[str, torch.Tensor]:
     """A table of tensors that are whole and can be read as numbers.
 
@@ -138,13 +165,14 @@ def _checked(content: Any, path: Path) -> dict[str, torch.Tensor]:
         CheckpointError: it is none, or one is none.
     """
     if not isinstance(content, Mapping) or not content:
-        what = "no tensor" if isinstance(content, Mapping) else f"a {type(content).__name__}, no table of tensors"
+        what = "no tensor" if isinstance(content, Mapping) else f"a {_kind(content)}, no table of tensors"
         raise CheckpointError(f"holds {what}", file=path, remedy=_REMEDY)
     for name, value in content.items():
         if not isinstance(name, str):
-            raise CheckpointError(f"holds the key {name!r:.60}, no name of a tensor", file=path, remedy=_REMEDY)
+            key = _kind(name) if isinstance(name, Inert) else f"{name!r:.60}"
+            raise CheckpointError(f"holds the key {key}, no name of a tensor", file=path, remedy=_REMEDY)
         if not isinstance(value, torch.Tensor):
-            raise CheckpointError(f"{shown(name)} is no tensor but a {type(value).__name__}", file=path, remedy=_REMEDY)
+            raise CheckpointError(f"{shown(name)} is no tensor but a {_kind(value)}", file=path, remedy=_REMEDY)
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
             kind = "quantized" if value.is_quantized else "without its numbers" if value.is_meta else "sparse"
             raise CheckpointError(

@@ -47,11 +47,16 @@ def read_torch_file(path: Path, remedy: str) -> Any:
                 remedy="Only files that load without running code are read: "
                 "save state_dict and hyper_parameters alone where you trust the file.",
             ) from error
-        raise CheckpointError(
-            "cannot be read as a PyTorch file: it is incomplete or something else",
-            file=path,
-            remedy="Compare its size with the source and fetch it again.",
-        ) from error
+        raise damaged_torch_file(path) from error
+
+
+def damaged_torch_file(path: Path) -> CheckpointError:
+    """The error of a file that is no whole PyTorch file."""
+    return CheckpointError(
+        "cannot be read as a PyTorch file: it is incomplete or something else",
+        file=path,
+        remedy="Compare its size with the source and fetch it again.",
+    )
 
 
 def _allowed_globals() -> list[Any]:

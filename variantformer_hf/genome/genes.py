@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..errors import InputError
 from .intervals import SortedIntervals
 from .names import MOST_SUGGESTED, Rejected, similar_names
 from .table_files import read_parquet, text_lines, write_parquet
+from .tss_rows import gene_rows, is_tss_header
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ class GeneTable:
 
         CSV and TSV have the columns gene_id, gene_name, chromosome, start, end, strand and maybe gene_type and tss
         (0-based), in any order; other columns are ignored. Of a GTF or GFF3 the gene features are read, and their
-        1-based start is kept as it stands (see ``Gene``).
+        1-based start is kept as it stands (see ``Gene``). Variformer's CSV of TSSs is read too (``tss_rows``).
 
         Raises:
             InputError: a column is missing, or a record is no gene; names the file, the record and what is wrong.
@@ -314,11 +315,17 @@ def _gene_of(row: Mapping[str, str | None], record: str, path: Path) -> Gene:
 def _delimited_rows(path: Path, delimiter: str) -> Iterator[tuple[str, Mapping[str, str | None]]]:
     reader = csv.reader(text_lines(path), delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
+    if is_tss_header(header):
+        return gene_rows(_rows_below(header, reader, path), path)
     missing = [column for column in _REQUIRED if column not in header]
     if missing:
         raise InputError(
             f"has no column {', '.join(missing)}; its first line has {', '.join(header)}", file=path, remedy=_REMEDY
         )
+    return _rows_below(header, reader, path)
+
+
+def _rows_below(header: list[str], reader: Any, path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
     try:
         for fields in reader:
             if not fields:
