@@ -14,6 +14,7 @@ from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
+from .ukbioformer import UkBioFormerConfig, UkBioFormerForExpression
 from .variantformer import (
     CreContexts,
     VariantFormerConfig,
@@ -39,6 +40,8 @@ __all__ = [
     "UkBioBertConfig",
     "UkBioBertForMaskedLM",
     "UkBioBertModel",
+    "UkBioFormerConfig",
+    "UkBioFormerForExpression",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",
@@ -67,6 +70,7 @@ for _trunk_config, _trunk in (
     (EnformerConfig, EnformerModel),
     (BorzoiConfig, BorzoiModel),
     (UkBioBertConfig, UkBioBertModel),
+    (UkBioFormerConfig, UkBioFormerForExpression),
 ):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)
