@@ -27,6 +27,8 @@ CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
         ({"loop": {"epocs": 3}}, "there is no option loop.epocs"),
         ({"loop": {"epochs": "three"}}, "loop.epochs is 'three'"),
         ({"loop": {"epochs": 0}}, "epochs is 0"),
+        ({"loop": {"patience": 0}}, "patience is 0"),
+        ({"loop": {"monitor_mode": "most"}}, "monitor_mode is 'most'"),
         ({"loop": {"precision": "float16"}}, "precision is 'float16'"),
         ({"loop": {"optimizer": {"learning_rate": "fast"}}}, "loop.optimizer.learning_rate is 'fast'"),
         ({"vcfs": "cohort.vcf.gz"}, "vcfs is 'cohort.vcf.gz'"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers import get_linear_schedule_with_warmup
 
 from variantformer_hf.training.options import OptimizerOptions
 from variantformer_hf.training.schedules import LearningRate, make_optimizer
@@ -27,3 +28,19 @@ def test_learning_rates_by_hand() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
     assert isinstance(optimizer, torch.optim.Adam)
     assert not isinstance(optimizer, torch.optim.AdamW)
+
+
+def test_a_line_is_that_of_transformers() -> None:
+    """Without a warm-up the rate of step s is (total - s) / total of the first one."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    options = OptimizerOptions(learning_rate=0.5, min_learning_rate=0.0, warmup=0.0, schedule="linear")
+    optimizer = make_optimizer([parameter], options)
+    theirs = get_linear_schedule_with_warmup(torch.optim.SGD([parameter], lr=0.5), 0, 7)
+    rate = LearningRate(optimizer, options, 7)
+    for step in range(7):
+        assert rate.at(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12), step
+        theirs.optimizer.step()
+        theirs.step()
+    floor = OptimizerOptions(learning_rate=1.0, min_learning_rate=0.2, warmup=0.2, schedule="linear")
+    rate = LearningRate(optimizer, floor, 10)
+    np.testing.assert_allclose([rate.at(step) for step in (0, 1, 2, 6, 9)], [0.5, 1.0, 1.0, 0.6, 0.3])

@@ -22,11 +22,14 @@ from ..evaluation.correlations import as_matrix, gene_correlation, subject_corre
 from ..genome.options import GenotypeOptions
 from ..run_key import run_key
 from ..zoo.gene_model import GeneModel
-from .loop import HELD_OUT_LOSS, TRAINING_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from .loop import TRAINING_LOSS, TrainingLoop, gathered_scores, held_out_number, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, check_writable, run_description
 from .recipes import Recipe, recipe_of
 
 logger = logging.getLogger(__name__)
+
+# What :func:`held_out_scores` gives that may choose ``best``.
+NUMBERS = ("loss", "gene_correlation", "subject_correlation")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class ExpressionSetup:
         recipe: how the model is trained, and the model as it begins.
         train, held_out: examples; held_out is None where the split has no such part.
         held_out_part: ``validation``, or ``test`` where there is none; None where there is neither.
+        best_by: what ``best`` is chosen by: donors of the test part choose nothing.
         plan: what the run will do, for people.
     """
 
@@ -44,6 +48,7 @@ class ExpressionSetup:
     train: ExpressionExamples
     held_out: ExpressionExamples | None
     held_out_part: str | None
+    best_by: str
     plan: dict[str, Any]
 
     @property
@@ -51,22 +56,18 @@ class ExpressionSetup:
         """The model as it begins."""
         return self.recipe.model
 
-    @property
-    def best_by(self) -> str:
-        """What ``best`` is chosen by: donors of the test part choose nothing."""
-        return HELD_OUT_LOSS if self.held_out_part == "validation" else TRAINING_LOSS
-
 
 def set_up(options: ExpressionOptions) -> ExpressionSetup:
     """Open and check everything that a run needs, without training.
 
     Raises:
         InputError: anything that would stop the run later: an option, a file, a donor without genotypes, a tissue, gene
-            table or unit that does not fit, an empty part.
+            table or unit that does not fit, an empty part, a number to monitor that there is none of.
     """
     check_writable(options.loop.output)
     recipe = recipe_of(options)
     model = recipe.model
+    monitored = held_out_number(options.loop, NUMBERS)
     expression, split = Expression.load(options.expression), Split.load(options.split)
     if expression.unit != model.unit.name:
         raise InputError(
@@ -105,10 +106,9 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "pairs_in_a_step_and_process": effective,
         "steps_in_an_epoch_of_one_process": math.ceil(len(train) / effective),
         "epochs": options.loop.epochs,
+        "best_by": monitored if held_out_part == "validation" else TRAINING_LOSS,
     }
-    setup = ExpressionSetup(recipe, parts["train"], parts.get("held_out"), held_out_part, plan)
-    plan["best_by"] = setup.best_by
-    return setup
+    return ExpressionSetup(recipe, parts["train"], parts.get("held_out"), held_out_part, plan["best_by"], plan)
 
 
 def _check_genotypes(pairs: dict[str, ExpressionPairs], genomes: DonorGenomes, examples: ExpressionExamples) -> None:

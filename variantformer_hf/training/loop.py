@@ -31,8 +31,8 @@ from .schedules import LearningRate, make_optimizer
 logger = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
-# What ``best`` is chosen by.
-HELD_OUT_LOSS, TRAINING_LOSS = "held-out loss", "training loss"
+# What ``best`` is chosen by where no donors may choose it.
+TRAINING_LOSS = "training loss"
 Batch = dict[str, torch.Tensor]
 
 
@@ -76,6 +76,25 @@ def gathered_scores(
     return [row for part in parts for row in part[0]], sum(part[1] for part in parts), sum(part[2] for part in parts)
 
 
+def held_out_number(options: LoopOptions, numbers: Sequence[str]) -> str:
+    """What ``best`` is chosen by, of the numbers of an evaluation.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if options.monitor not in numbers:
+        raise InputError(
+            f"there is no held-out number {options.monitor!r} to monitor",
+            remedy=f"Choose one of {', '.join(numbers)}.",
+        )
+    return f"held-out {options.monitor}"
+
+
+def label_count(batch: Batch) -> int:
+    """How many labels a batch has."""
+    return int((~batch["labels"].isnan()).sum())
+
+
 class TrainingLoop:
     """Trains a model.
 
@@ -87,11 +106,13 @@ class TrainingLoop:
         examples: (epoch, (process, of)) -> that process's examples: those at process, process + of, ... of the order.
         n_examples: of an epoch, over all processes; the last step takes what is left.
         collate: examples -> a batch of the model.
-        evaluate: model -> held-out numbers, ``loss`` among them, the same in every process; None = none.
-        best_by: ``best``, and a schedule that looks at losses, go by the evaluation (``HELD_OUT_LOSS``), or by the mean
-            of the epoch's steps (``TRAINING_LOSS``), where the evaluation is only written down.
+        evaluate: model -> held-out numbers, the same in every process; None = none.
+        best_by: what ``best``, patience and a schedule that looks at evaluations go by: the evaluation's number that
+            the options monitor (:func:`held_out_number`), or the mean loss of the epoch's steps (``TRAINING_LOSS``),
+            where the evaluation is only written down.
         save_model: (model's state, folder) -> writes a ``from_pretrained`` folder.
         loss_is_sum: the model's loss of a batch is a sum over its labels, not their mean.
+        weigh: batch -> what its loss weighs beside the others of its step, from 0.
         before_step: called with the model after it was set to training; to set frozen parts to evaluation.
         after_step: called with the model after its parameters moved; to put back what may not.
         on_step: called with (done, total, loss, examples a second).
@@ -111,6 +132,7 @@ class TrainingLoop:
         best_by: str,
         save_model: Callable[[PreTrainedModel, Path], None],
         loss_is_sum: bool = False,
+        weigh: Callable[[Batch], int] = label_count,
         before_step: Callable[[PreTrainedModel], None] | None = None,
         after_step: Callable[[PreTrainedModel], None] | None = None,
         on_step: Callable[[int, int, float, float], None] | None = None,
@@ -119,7 +141,9 @@ class TrainingLoop:
         self._examples, self._collate, self._evaluate = examples, collate, evaluate
         self._save_model, self._on_step = save_model, on_step
         self._before_step, self._after_step = before_step, after_step
-        self._n_examples, self._loss_is_sum, self._best_by = n_examples, loss_is_sum, best_by
+        self._n_examples, self._loss_is_sum, self._weigh, self._best_by = n_examples, loss_is_sum, weigh, best_by
+        # Of what best is chosen by: lower is better of it times this.
+        self._sign = -1.0 if best_by != TRAINING_LOSS and options.monitor_mode == "max" else 1.0
         self.accelerator = accelerator
         if options.gradient_checkpointing:
             model.gradient_checkpointing_enable()
@@ -138,14 +162,14 @@ class TrainingLoop:
         self._rate = LearningRate(self._parallel.optimizer, options.optimizer, self.total_steps)
         self._checkpoints = Checkpoints(options.output / STATES, options_hash, options.keep_checkpoints)
         self.step = 0
-        self._best = math.inf
+        self._best, self._waited = self._sign * math.inf, 0
         self._epoch_loss, self._epoch_steps = 0.0, 0
 
     def run(self) -> dict[str, float]:
         """Train to the end; from the last state where there is one.
 
         Returns:
-            The last evaluation.
+            The last evaluation; empty where nothing was left to do.
 
         Raises:
             InputError: the folder's state is of another run; a loss that is no number.
@@ -155,10 +179,12 @@ class TrainingLoop:
         resumed = self._resume()
         result: dict[str, float] = {}
         for epoch in range(self.step // self.steps_per_epoch, self.options.epochs):
-            if self.step >= self.total_steps:
+            if self.step >= self.total_steps or self._is_out_of_patience():
                 break
             result = self._epoch(epoch, resumed)
             resumed = None
+        if not math.isfinite(self._best):
+            logger.warning("no evaluation gave a number for the %s: there is no best", self._best_by)
         self._export("last")
         self.accelerator.end_training()
         return result
@@ -195,6 +221,7 @@ class TrainingLoop:
             )
         self._parallel.load(folder / "state")
         self.step, self._best = progress["step"], progress["best"]
+        self._waited = progress.get("waited", 0)
         self._epoch_loss, self._epoch_steps = progress["epoch_loss"], progress["epoch_steps"]
         self._rate.load(progress["rate"])
         logger.info("going on from step %d", self.step)
@@ -231,9 +258,9 @@ class TrainingLoop:
         return min(step * self._per_step, self._n_examples)
 
     def _batches(self, examples: Iterator[Any], epoch: int) -> list[tuple[Batch, int]]:
-        """A step's batches of this process, as many as any other has, and how many labels each brings.
+        """A step's batches of this process, as many as any other has, and what each weighs.
 
-        One whose examples have ended takes part with an example whose labels count nothing: gradients are exchanged by
+        One whose examples have ended takes part with an example that weighs nothing: gradients are exchanged by
         all processes, or by none.
         """
         step = self.step - epoch * self.steps_per_epoch
@@ -243,15 +270,15 @@ class TrainingLoop:
         for _ in range(math.ceil(of_the_first / self.options.batch_size)):
             found = list(islice(examples, self.options.batch_size))
             batch = self._collate(found or [next(iter(self._examples(epoch, self._share)))])
-            batches.append((batch, int((~batch["labels"].isnan()).sum()) if found else 0))
+            batches.append((batch, self._weigh(batch) if found else 0))
         return batches
 
     def _one_step(self, batches: Sequence[tuple[Batch, int]]) -> tuple[float, float]:
-        """One optimizer step: mean loss over the labels of all processes and batches, norm of the gradient before it is
+        """One optimizer step: mean loss of all processes and batches, as they weigh; norm of the gradient before it is
         scaled.
 
-        Each label weighs the same, in whichever batch of whichever process it is. A loss that is a sum keeps the size
-        that it has for one batch.
+        By default each label weighs the same, in whichever batch of whichever process it is. A loss that is a sum keeps
+        the size that it has for one batch.
         """
         model, parallel = self._parallel.model, self._parallel
         model.train()
@@ -259,11 +286,11 @@ class TrainingLoop:
             self._before_step(self._plain_model)
         self._rate.set(self.step)
         device, processes = self.accelerator.device, self.accelerator.num_processes
-        mine = torch.tensor(sum(n_labels for _, n_labels in batches), device=device)
-        n_labels_in_step = max(1, int(self.accelerator.reduce(mine, "sum")))
+        mine = torch.tensor(sum(weight for _, weight in batches), device=device)
+        of_step = max(1, int(self.accelerator.reduce(mine, "sum")))
         total = torch.zeros((), device=device)
-        for number, (batch, n_labels) in enumerate(batches):
-            weight = (self.options.batch_size * (n_labels > 0) if self._loss_is_sum else n_labels) / n_labels_in_step
+        for number, (batch, own) in enumerate(batches):
+            weight = (self.options.batch_size * (own > 0) if self._loss_is_sum else own) / of_step
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             with parallel.last_batch(number + 1 == len(batches)):
                 # Processes' gradients are averaged.
@@ -294,17 +321,23 @@ class TrainingLoop:
             with torch.no_grad():
                 result = self._evaluate(model)
         training_loss = self._epoch_loss / max(1, self._epoch_steps)
-        loss = result["loss"] if self._best_by == HELD_OUT_LOSS else training_loss
-        row = {"training_loss": training_loss, **{f"held_out_{name}": value for name, value in result.items()}}
-        is_best = loss < self._best
+        value = training_loss if self._best_by == TRAINING_LOSS else result[self.options.monitor]
+        row = {"training_loss": training_loss, **{f"held_out_{name}": number for name, number in result.items()}}
+        is_best = self._sign * value < self._sign * self._best
+        self._waited = 0 if is_best else self._waited + 1
         self._write({"step": self.step, "epoch": epoch, **row, "best_by": self._best_by, "is_best": is_best})
         if self.options.trackers:
             self.accelerator.log(row, step=self.step)
-        self._rate.after_evaluation(loss)
+        self._rate.after_evaluation(self._sign * value)
         if is_best:
-            self._best = loss
+            self._best = value
             self._export("best")
+        if self._is_out_of_patience():
+            logger.info("the %s has not been better for %d evaluations: stopping", self._best_by, self._waited)
         return result
+
+    def _is_out_of_patience(self) -> bool:
+        return self.options.patience is not None and self._waited >= self.options.patience
 
     def _export(self, name: str) -> None:
         """Write the model as a folder for ``from_pretrained``."""
@@ -327,6 +360,7 @@ class TrainingLoop:
                 progress = {
                     "best": self._best,
                     "best_by": self._best_by,
+                    "waited": self._waited,
                     "epoch_loss": self._epoch_loss,
                     "epoch_steps": self._epoch_steps,
                     "rate": self._rate.state(),

@@ -19,9 +19,10 @@ Options = TypeVar("Options")
 # Of the loop: another number where the same options and data give other steps than before.
 _RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
-_OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps")
+_OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps", "patience")
 # Options that earlier versions did not have, and what they did: no other run.
 _SINCE = {"min_probability": 0.9}
+_SINCE_OF_LOOP = {"monitor": "loss", "monitor_mode": "min"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class OptimizerOptions:
         name: ``adamw`` or ``adam`` (whose weight decay is an L2 penalty).
         learning_rate, weight_decay: as usual.
         schedule: ``cosine`` (linear warm-up, then a half cosine down to ``min_learning_rate`` at the last step),
-            ``plateau`` (times ``plateau_factor`` after ``plateau_patience`` evaluations without a better loss) or
-            ``constant``.
+            ``linear`` (the same warm-up, then a straight line that would reach ``min_learning_rate`` one step behind
+            the last), ``plateau`` (times ``plateau_factor`` after ``plateau_patience`` evaluations without a better
+            one) or ``constant``.
         warmup: share of all steps.
         min_learning_rate: the schedule's floor.
         plateau_patience, plateau_factor: of ``plateau``.
@@ -69,6 +71,10 @@ class LoopOptions:
         log_every: steps between lines of ``log.jsonl``.
         keep_checkpoints: how many states are kept.
         trackers: names that Accelerate knows, such as ``tensorboard``.
+        monitor: the held-out number that ``best`` is chosen by, and a ``plateau`` schedule looks at.
+        monitor_mode: which is better of it: ``min`` or ``max``.
+        patience: stop after so many evaluations in a row of which none is better than the best; None = after the
+            epochs.
         parallel: ``ddp`` (each process holds the model) or ``fsdp`` (parameters and optimizer are shared out).
         optimizer: see there.
     """
@@ -85,6 +91,9 @@ class LoopOptions:
     log_every: int = 10
     keep_checkpoints: int = 2
     trackers: tuple[str, ...] = ()
+    monitor: str = "loss"
+    monitor_mode: str = "min"
+    patience: int | None = None
     parallel: str = "ddp"
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
 
@@ -96,14 +105,15 @@ class LoopOptions:
         """
         counts = ("epochs", "batch_size", "gradient_accumulation", "checkpoint_every", "log_every", "keep_checkpoints")
         positive = {name: getattr(self, name) for name in counts}
-        for name, value in positive.items():
-            if value < 1:
+        for name, value in {**positive, "patience": self.patience}.items():
+            if value is not None and value < 1:
                 raise InputError(f"{name} is {value}", file=file, remedy="It must be 1 or more.")
         choices = {
             "precision": (self.precision, ("float32", "bfloat16")),
             "parallel": (self.parallel, ("ddp", "fsdp")),
+            "monitor_mode": (self.monitor_mode, ("min", "max")),
             "optimizer.name": (self.optimizer.name, ("adam", "adamw")),
-            "optimizer.schedule": (self.optimizer.schedule, ("cosine", "plateau", "constant")),
+            "optimizer.schedule": (self.optimizer.schedule, ("cosine", "linear", "plateau", "constant")),
         }
         for name, (chosen, allowed) in choices.items():
             if chosen not in allowed:
@@ -233,9 +243,10 @@ def run_description(options: Any) -> dict[str, Any]:
     plain: dict[str, Any] = as_plain(options)
     for name in _OF_KEEPING:
         plain["loop"].pop(name)
-    for name, default in _SINCE.items():
-        if plain[name] == default:
-            del plain[name]
+    for place, since in ((plain, _SINCE), (plain["loop"], _SINCE_OF_LOOP)):
+        for name, default in since.items():
+            if place.get(name) == default:
+                del place[name]
     return {**plain, "version": __version__, "rules": _RULES}
 
 

@@ -39,8 +39,10 @@ class LearningRate:
         warmup = math.ceil(options.warmup * self._total)
         if step < warmup:
             return options.learning_rate * (step + 1) / warmup
-        passed = min(1.0, (step - warmup) / max(1, self._total - 1 - warmup))
         span = options.learning_rate - options.min_learning_rate
+        if options.schedule == "linear":
+            return options.min_learning_rate + span * (self._total - step) / max(1, self._total - warmup)
+        passed = min(1.0, (step - warmup) / max(1, self._total - 1 - warmup))
         return options.min_learning_rate + span * (1 + math.cos(math.pi * passed)) / 2
 
     def set(self, step: int) -> None:
@@ -49,7 +51,7 @@ class LearningRate:
             group["lr"] = self.at(step)
 
     def after_evaluation(self, loss: float) -> None:
-        """Tell the schedule a held-out loss; a plateau lowers the rate."""
+        """Tell the schedule what ``best`` is chosen by, lower being better; a plateau lowers the rate."""
         if loss < self._best:
             self._best, self._waited = loss, 0
             return

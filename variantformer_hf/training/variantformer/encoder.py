@@ -31,7 +31,7 @@ from ...zoo.companions import check_companions, write_companions
 from ...zoo.model_files import model_file
 from ...zoo.variantformer.companions import companion_digests
 from ...zoo.variantformer.loading import load_activity_model, load_processor
-from ..loop import HELD_OUT_LOSS, TrainingLoop, gathered_scores, run_time, seconds_a_batch, start
+from ..loop import TrainingLoop, gathered_scores, held_out_number, run_time, seconds_a_batch, start
 from ..options import EncoderOptions, check_writable, run_description
 from .activity_examples import ActivityCollator, ActivityExamples, activity_dataset, activity_rows
 from .geometry import without_geometry
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 COHORT = "activity"
 ALL_DONORS = "*"
+# Of :func:`held_out_scores`, those that may choose ``best``.
+NUMBERS = ("loss", "f1", "auroc", "auprc")
 # cCREs that a new tokenizer is trained on.
 _TOKENIZER_CRES = 200_000
 
@@ -71,6 +73,7 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
         InputError: anything that would stop the run later.
     """
     check_writable(options.loop.output)
+    best_by = held_out_number(options.loop, NUMBERS)
     cres = CreTable.read(options.cres)
     files = tuple(_activity_file(number, entry) for number, entry in enumerate(options.activity))
     activity = read_activity(files, cres)
@@ -93,6 +96,7 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
         "donors": donors,
         "tissues": list(activity.tissues),
         "epochs": options.loop.epochs,
+        "best_by": best_by,
         "files": dict(activity.report),
     }
     return EncoderSetup(model, processor, activity, train, held_out, plan)
@@ -136,7 +140,7 @@ def train_encoder(
         n_examples=len(setup.train.rows),
         collate=collate,
         evaluate=evaluate,
-        best_by=HELD_OUT_LOSS,
+        best_by=setup.plan["best_by"],
         save_model=lambda trained, folder: _save(trained, setup, folder),
         loss_is_sum=setup.model.config.loss_reduction == "sum",
         on_step=on_step,
