@@ -13,6 +13,7 @@ from transformers import (
 from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
+from .epinformer import EPInformerConfig, EPInformerModel
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
 from .ukbioformer import UkBioFormerConfig, UkBioFormerForExpression
 from .variantformer import (
@@ -34,6 +35,8 @@ __all__ = [
     "BorzoiForTracks",
     "BorzoiModel",
     "CreContexts",
+    "EPInformerConfig",
+    "EPInformerModel",
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
@@ -69,6 +72,7 @@ AutoModelForSequenceClassification.register(
 for _trunk_config, _trunk in (
     (EnformerConfig, EnformerModel),
     (BorzoiConfig, BorzoiModel),
+    (EPInformerConfig, EPInformerModel),
     (UkBioBertConfig, UkBioBertModel),
     (UkBioFormerConfig, UkBioFormerForExpression),
 ):
