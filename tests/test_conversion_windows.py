@@ -18,7 +18,7 @@ from variantformer_hf.genome import GeneTable
 from variantformer_hf.genome.exons import ExonTable
 from variantformer_hf.hub.folder_check import check_folder
 from variantformer_hf.zoo.families import load_gene_model
-from variantformer_hf.zoo.window.gene_model import WindowGeneModel
+from variantformer_hf.zoo.window.track_model import TrackGeneModel
 from variantformer_hf.zoo.window.tracks import read_targets, track_names
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -85,7 +85,7 @@ def test_a_public_checkpoint_scores_a_persons_variants_by_the_commands_of_varian
     with pytest.raises(InputError, match="asks for 99 bins, a window of 2,048 bases has 16"):
         load_gene_model(folder, device="cpu", window=2_048, read_out="centre:99")
     exons = load_gene_model(folder, device="cpu", window=2_048, read_out="exons")
-    assert isinstance(exons, WindowGeneModel)
+    assert isinstance(exons, TrackGeneModel)
     assert exons.description()["read_out"] == "exons"
 
 

@@ -16,7 +16,7 @@ from variantformer_hf.genome.exons import ExonTable
 from variantformer_hf.modeling import BorzoiConfig, BorzoiForTracks, EnformerConfig, EnformerForTracks
 from variantformer_hf.zoo.borzoi.gene_model import BorzoiGeneModel
 from variantformer_hf.zoo.enformer.gene_model import EnformerGeneModel
-from variantformer_hf.zoo.window.gene_model import WindowGeneModel
+from variantformer_hf.zoo.window.track_model import TrackGeneModel
 from variantformer_hf.zoo.window.tracks import Track
 
 LENGTH, WINDOW = 5_000, 1_024
@@ -79,7 +79,7 @@ def exon_table() -> ExonTable:
     return ExonTable({gene.gene_id: np.array(GENES[gene.gene_name][3]) for gene in gene_table()})
 
 
-def gene_model(kind: str, **changes: Any) -> WindowGeneModel:
+def gene_model(kind: str, **changes: Any) -> TrackGeneModel:
     """A small model of a family; nothing of it is on disk."""
     if kind == "enformer":
         return EnformerGeneModel(tiny_enformer(**changes), gene_table(), TRACKS, exon_table(), device="cpu")
@@ -99,15 +99,25 @@ def plain_windows(person: PersonalGenome, tss: int, length: int) -> list[str]:
     return found
 
 
-def plain(model: WindowGeneModel, person: PersonalGenome, gene: str, outputs: Sequence[int]) -> np.ndarray:
+def plain_dna(sequence: str) -> torch.Tensor:
+    """(L, 4) shares of the bases."""
+    shares = {"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"}
+    return torch.tensor(
+        [[(base in (held := shares.get(letter, letter))) / len(held) for base in "ACGT"] for letter in sequence]
+    )
+
+
+def plain_inputs(person: PersonalGenome, tss: int, length: int) -> torch.Tensor:
+    """(readings, L, 4): what is read of each haplotype; in the mode diploid their mean, twice."""
+    dna = torch.stack([plain_dna(each) for each in plain_windows(person, tss, length)])
+    return dna.mean(dim=0, keepdim=True).expand_as(dna) if person.options.mode == "diploid" else dna
+
+
+def plain(model: TrackGeneModel, person: PersonalGenome, gene: str, outputs: Sequence[int]) -> np.ndarray:
     """Predictions by the definition: every bin of every track of each haplotype, those of the read-out added up."""
     tss, length, size = model.gene_table.get(gene).tss, model.form.length, model.form.bin_size
-    shares = {"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"}
     values = []
-    for reading, sequence in zip(person.readings(), plain_windows(person, tss, length), strict=True):
-        dna = torch.tensor(
-            [[(base in (held := shares.get(letter, letter))) / len(held) for base in "ACGT"] for letter in sequence]
-        )
+    for reading, dna in zip(person.readings(), plain_inputs(person, tss, length), strict=True):
         with torch.inference_mode():
             tracks = model.network(dna[None]).tracks["human"][0]
         if str(model.form.read_out) == "exons":

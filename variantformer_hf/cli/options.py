@@ -165,10 +165,11 @@ AllowUnusedOption = Annotated[
 
 # How a person's records become sequence.
 ModeOption = Annotated[
-    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2", "haplotypes"] | None,
+    Literal["iupac", "alt", "ref", "haplotype1", "haplotype2", "haplotypes", "diploid"] | None,
     typer.Option(
         "--mode",
-        help="How genotypes become sequence; haplotypes = both, averaged. Default: as the model was trained.",
+        help="How genotypes become sequence; haplotypes = both, averaged; diploid = both as one input, SNPs alone. "
+        "Default: as the model was trained.",
         rich_help_panel=GENOTYPES,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import InputError
 from ..genome.exons import ExonTable
 from ..genome.genes import GeneTable
-from ..zoo.window.gene_model import write_tables
+from ..zoo.window.track_model import write_tables
 from ..zoo.window.tracks import Track, read_targets, targets_rows
 from .planned import ConversionRequest
 

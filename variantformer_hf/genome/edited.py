@@ -14,7 +14,7 @@ from .consensus import Edit
 from .edit_conflicts import EditJudge
 from .edited_records import EditedRecords
 from .genotype_edits import GenotypeEdit, PlacedEdit, same_alleles
-from .options import HAPLOTYPES, GenotypeOptions
+from .options import BOTH, GenotypeOptions
 from .personal import PersonalGenome
 from .record_columns import Record
 from .variant import Variant, VariantNormalizer
@@ -58,7 +58,7 @@ class EditedGenome(PersonalGenome):
         _check_once(edits, self.genotypes)
         self._on_conflict = on_conflict
         self._readings: tuple[EditedGenome, ...] = ()
-        if person.options.mode == HAPLOTYPES:
+        if person.options.mode in BOTH:
             self._join([EditedGenome(each, self.genotypes, on_conflict=on_conflict) for each in person.readings()])
             return
         placed = [PlacedEdit.of(edit, normalizer) for edit in self.genotypes]

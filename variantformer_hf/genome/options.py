@@ -5,10 +5,12 @@ from typing import Any
 
 from ..errors import InputError, check_number
 
-HAPLOTYPE_MODES, HAPLOTYPES = ("haplotype1", "haplotype2"), "haplotypes"
+HAPLOTYPE_MODES, HAPLOTYPES, DIPLOID = ("haplotype1", "haplotype2"), "haplotypes", "diploid"
+# Modes that read both haplotypes.
+BOTH = (HAPLOTYPES, DIPLOID)
 # Modes in which a genome is one sequence, by their numbers in compiled code; and all.
 SEQUENCE_MODES = ("iupac", "alt", "ref", *HAPLOTYPE_MODES)
-MODES = (*SEQUENCE_MODES, HAPLOTYPES)
+MODES = (*SEQUENCE_MODES, *BOTH)
 SYMBOLIC = ("exclude_record", "apply", "ignore_allele")
 ON_REF_MISMATCH = ("error", "skip-record")
 
@@ -20,11 +22,12 @@ class GenotypeOptions:
     Attributes:
         mode: ``iupac`` (heterozygous SNPs as ambiguity letters; ``bcftools consensus -H I``), ``alt`` (``-H A``),
             ``ref`` (``-H R``), ``haplotype1`` and ``haplotype2`` (``-H 1``, ``-H 2``), ``haplotypes`` (both of these,
-            each by itself: two sequences, see ``PersonalGenome.readings``).
+            each by itself: two sequences, see ``PersonalGenome.readings``), ``diploid`` (both as one input, the mean of
+            their one-hot DNA, see ``zoo.diploid_dna``: SNPs only, and phase does not matter).
         symbolic: ``exclude_record`` leaves out records with any symbolic allele (``-e 'ALT~"<.*>"'``, the released
             pipeline's choice); ``apply`` applies ``<DEL>`` and refuses others; ``ignore_allele`` drops only the
             ``<NON_REF>`` or ``<*>`` of a gVCF's records, and leaves out records with another symbolic allele.
-        snps_only: use only records whose every ALT is a SNP.
+        snps_only: use only records whose every ALT is a SNP; the mode ``diploid`` does so whatever is asked for.
         pass_only: use only records whose FILTER is PASS or missing.
         min_gq, min_dp: use only records with at least this GQ or DP; a record without the value is left out. None = no
             such filter.
@@ -46,6 +49,8 @@ class GenotypeOptions:
     min_probability: float = 0.9
 
     def __post_init__(self) -> None:
+        if self.mode == DIPLOID:
+            object.__setattr__(self, "snps_only", True)
         for name, value, allowed in (
             ("mode", self.mode, MODES),
             ("symbolic", self.symbolic, SYMBOLIC),

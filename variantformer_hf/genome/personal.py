@@ -20,7 +20,7 @@ from .haplotype_stretch import HaplotypeStretch
 from .held_records import HeldRecords
 from .interval import Interval
 from .intervals import union
-from .options import HAPLOTYPE_MODES, HAPLOTYPES, GenotypeOptions
+from .options import BOTH, HAPLOTYPE_MODES, GenotypeOptions
 from .person_records import PersonRecords
 from .record_columns import RecordColumns, RecordSource
 from .record_rules import RecordRules
@@ -124,9 +124,9 @@ class PersonalGenome:
     def readings(self) -> "tuple[PersonalGenome, ...]":
         """The genomes of one sequence each that this one is read as.
 
-        In the mode ``haplotypes`` these are haplotype 1 and 2; in all others the genome itself.
+        In the modes ``haplotypes`` and ``diploid`` these are haplotype 1 and 2; in all others the genome itself.
         """
-        if self.options.mode != HAPLOTYPES:
+        if self.options.mode not in BOTH:
             return (self,)
         return tuple(self.read_by(replace(self.options, mode=mode)) for mode in HAPLOTYPE_MODES)
 
@@ -196,13 +196,13 @@ class PersonalGenome:
             within: (U, 2) sorted intervals without overlap, the only ones that will be asked for; None = all.
 
         Returns:
-            The stretch; in the mode ``haplotypes`` a ``HaplotypeStretch``.
+            The stretch; in the modes ``haplotypes`` and ``diploid`` a ``HaplotypeStretch``.
 
         Raises:
             ContigError, SymbolicAlleleError, InputError: as for :meth:`sequences`.
         """
         end = min(end, self._contig_length(chrom))
-        if self.options.mode == HAPLOTYPES:
+        if self.options.mode in BOTH:
             held = self.holding(chrom, start, end)
             return HaplotypeStretch([each.stretch(chrom, start, end, within) for each in held.readings()])
         parts: Iterable[RecordColumns] = ()

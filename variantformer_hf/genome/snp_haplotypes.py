@@ -14,7 +14,7 @@ from .cohort_rows import Reading
 from .consensus import Outcome, is_snp_record
 from .haplotype_stretch import HaplotypeStretch
 from .interval import Interval
-from .options import HAPLOTYPES, GenotypeOptions
+from .options import DIPLOID, GenotypeOptions
 from .personal import PersonalGenome
 from .reference import ReferenceGenome
 from .region_sites import RecordsLeft, RegionSites
@@ -47,7 +47,7 @@ def snp_haplotypes(person: PersonalGenome, interval: Interval, tally: VariantTal
         InputError: as for ``PersonalGenome.sequences``; an edit is no SNP.
     """
     _check_within(person.reference, interval)
-    snps = person.read_by(replace(person.options, mode=HAPLOTYPES, snps_only=True))
+    snps = person.read_by(replace(person.options, mode=DIPLOID))
     stretch = snps.stretch(interval.chrom, interval.start, interval.end)
     assert isinstance(stretch, HaplotypeStretch)
     first, last = np.array([interval.start]), np.array([interval.end])

@@ -18,10 +18,12 @@ OK, NO_VARIANTS = "ok", "no_variants"
 NOT_IN_VCF, ALL_SKIPPED = "not_in_vcf", "all_skipped"
 NO_CRES, GENE_DELETED, NOT_FINITE = "no_cres", "gene_deleted", "not_finite"
 WINDOW_OFF_CONTIG = "window_off_contig"
+# Of a variant alone: no SNV, and the person is read by SNPs alone.
+NOT_SNP = "not_snp"
 # All of them; their places are written into files, so that new ones come last.
 STATUSES = (OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG)
 # Of a prediction without a number, whatever the person's file says.
-WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_FINITE)
+WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_SNP, NOT_FINITE)
 
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 # What a record with one of these says of the person was read: there is an ALT, or there is none.

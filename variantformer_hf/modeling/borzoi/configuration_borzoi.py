@@ -41,7 +41,7 @@ class BorzoiConfig(PreTrainedConfig):
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks; published are 7,611 of human and 2,608 of mouse.
         track_activation: of the heads, ``softplus`` as published or ``none``.
-        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see ``WindowSettings``.
+        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see ``TrackSettings``.
     """
 
     model_type = "borzoi_trunk"

@@ -31,7 +31,7 @@ class EnformerConfig(PreTrainedConfig):
         final_dropout: on the embedding, before its activation.
         tracks: name of a head -> its tracks.
         track_activation: of the heads, ``softplus`` as published or ``none``.
-        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see :class:`WindowSettings`.
+        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see :class:`TrackSettings`.
     """
 
     model_type = "enformer_trunk"
@@ -131,27 +131,37 @@ class WindowSettings(Protocol):
 
     Attributes:
         input_length: bases of the window, half of them before the TSS.
-        read_out: whose bins' values are added up to a gene's value: ``tss:3`` (so many around the TSS), ``centre:10``
-            (so many in the middle of the window), ``exons`` (those that hold a base of one).
         n_share: what N writes into each of the four channels.
-        gene_head: name of the head whose tracks are predicted.
         unit: of a gene's values.
-        assembly: of the genome that the tracks were measured on; None = any.
+        assembly: of the genome that the values were measured on; None = any.
         bin_size: bases of a bin.
     """
 
-    input_length: int
-    read_out: str
     n_share: float | int
-    gene_head: str
     unit: str
     assembly: str | None
+
+    @property
+    def input_length(self) -> int: ...
 
     @property
     def bin_size(self) -> int: ...
 
     def check_length(self, length: int) -> None:
         """Refuse a number of bases that cannot be read: ValueError."""
+
+
+class TrackSettings(WindowSettings, Protocol):
+    """What it says beside of heads of tracks.
+
+    Attributes:
+        read_out: whose bins' values are added up to a gene's value: ``tss:3`` (so many around the TSS), ``centre:10``
+            (so many in the middle of the window), ``exons`` (those that hold a base of one).
+        gene_head: name of the head whose tracks are predicted.
+    """
+
+    read_out: str
+    gene_head: str
 
 
 def check_window(config: Any) -> None:

@@ -5,11 +5,11 @@ from typing import ClassVar
 from transformers import PreTrainedModel
 
 from ...modeling import BorzoiForTracks
-from ..window.gene_model import WindowGeneModel
+from ..window.track_model import TrackGeneModel
 
 
-class BorzoiGeneModel(WindowGeneModel):
-    """Borzoi with its tracks and genes; see :class:`WindowGeneModel`."""
+class BorzoiGeneModel(TrackGeneModel):
+    """Borzoi with its tracks and genes; see :class:`TrackGeneModel`."""
 
     model_type: ClassVar[str] = "borzoi_trunk"
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 from transformers import PreTrainedModel
 
 from ...modeling import EnformerForTracks
-from ..window.gene_model import WindowGeneModel
+from ..window.track_model import TrackGeneModel
 
 
-class EnformerGeneModel(WindowGeneModel):
-    """Enformer with its tracks and genes; see :class:`WindowGeneModel`."""
+class EnformerGeneModel(TrackGeneModel):
+    """Enformer with its tracks and genes; see :class:`TrackGeneModel`."""
 
     model_type: ClassVar[str] = "enformer_trunk"
 

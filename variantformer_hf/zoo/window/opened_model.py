@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ...genome.options import HAPLOTYPES
 from ...genome.personal import PersonalGenome
 from ...genome.reference import ReferenceGenome
 from ...genome.stretch import PersonalStretch
@@ -26,11 +27,11 @@ class WindowOpened(OpenedModel):
 
     def __init__(self, model: "WindowGeneModel", reference: ReferenceGenome) -> None:
         super().__init__(model, reference)
-        self.form, self.exons = model.form, model.exons
+        self.form = model.form
 
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> WindowReader:
         """Reads windows, see :class:`OpenedModel`."""
-        return WindowReader(person, stretch, self.form, self.exons)
+        return WindowReader(person, stretch, self.form)
 
     def read(self, person: PersonalGenome, regions: GeneRegions) -> WindowInput:
         """One person's gene by itself, see :class:`OpenedModel`."""
@@ -45,14 +46,14 @@ class WindowOpened(OpenedModel):
         return WindowStates(self, person, regions, outputs)
 
     def trial_input(self, regions: GeneRegions, *, with_variants: bool) -> WindowInput:
-        """Both haplotypes of a person, see :class:`OpenedModel`."""
+        """Both haplotypes of a person, where each is read by itself; see :class:`OpenedModel`."""
         found = self.stand_in(regions)
-        return replace(found, windows=found.windows * (1 + with_variants))
+        return replace(found, windows=found.windows * (1 + (with_variants and self.model.modes[0] == HAPLOTYPES)))
 
     def stand_in(self, regions: GeneRegions) -> WindowInput:
         """A window of N, of which one bin is read, see :class:`OpenedModel`."""
         nothing = np.zeros(0, dtype=np.int64)
         length = self.form.length
         bins = np.arange(-(-length // self.form.bin_size)) == 0
-        window = ReadWindow(np.full(length, ord("N"), dtype=np.uint8), bins)
+        window = ReadWindow(np.full((1, length), ord("N"), dtype=np.uint8), bins)
         return WindowInput(regions, RecordUse(OK), nothing, nothing, "", (window,))

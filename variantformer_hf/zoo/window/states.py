@@ -1,8 +1,9 @@
 """A gene's windows as a person has them, and as they would be: only sequences that are new are predicted.
 
-A state is a few windows, each the letters of one sequence and the bins that are read of it. What an SNV changes is put
-into a copy of the person's letters; where an insertion or deletion moves bases, the window is read anew. A window that
-was predicted before, such as the haplotype that a heterozygous variant leaves as it is, is not predicted again.
+A state is a few windows, each the letters of one sequence, or in the mode ``diploid`` of both, and the bins that are
+read of it. What an SNV changes is put into a copy of the person's letters; where an insertion or deletion moves bases,
+the window is read anew. A window that was predicted before, such as the haplotype that a heterozygous variant leaves as
+it is, is not predicted again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,9 @@ from ..exactness import exact_products
 from ..gene_input import GeneOutput
 from ..gene_regions import GeneRegions
 from ..gene_states import GradientStates
-from ..statuses import WINDOW_OFF_CONTIG
+from ..statuses import NOT_SNP, WINDOW_OFF_CONTIG
 from .person_window import PersonWindow, read_each
-from .window_input import ReadWindow, WindowInput
+from .window_input import ReadWindow, WindowInput, reads_edits
 
 if TYPE_CHECKING:
     from .opened_model import WindowOpened
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """A gene's windows, one a reading; none where ``missing`` says why the gene is not there."""
+    """A gene's windows, one a reading, or one of both; none where ``missing`` says why the gene is not there."""
 
     windows: tuple[ReadWindow, ...]
     missing: str = ""
@@ -52,32 +53,38 @@ class WindowStates(GradientStates):
     def _read(self) -> None:
         """Read the gene as the person has it, each haplotype by itself."""
         form, window = self.opened.form, self.regions.window
-        self._of_gene = form.of_gene(self.regions, self.opened.exons.of(self.regions.gene))
+        self._of_gene = form.of_gene(self.regions)
         stretch = self.person.stretch(window.chrom, window.start, window.end)
         self._input: WindowInput = self.opened.reader(self.person, stretch, [self.regions]).gene(self.regions)
         self.use = self._input.use
         self._stretches = stretch.haplotypes if isinstance(stretch, HaplotypeStretch) else (stretch,)
         self._each = read_each(self.person, self._of_gene.place, stretch) or ()
-        self.base = self._state(self._each)
+        self.base = self._state(self.person, self._each)
 
-    def _state(self, windows: Sequence[PersonWindow]) -> WindowState:
-        read, missing = self.opened.form.read(windows, self._of_gene)
-        missing = missing if windows else WINDOW_OFF_CONTIG
-        return WindowState(() if missing else read, missing)
+    def _state(self, person: PersonalGenome, windows: Sequence[PersonWindow]) -> WindowState:
+        if not windows:
+            return WindowState((), WINDOW_OFF_CONTIG)
+        return WindowState(*self.opened.form.read(person, windows, self._of_gene))
 
     def of(self, edited: EditedGenome) -> WindowState:
         """The gene in an edited genome of this person, see :class:`GeneStates`."""
-        parts = zip(edited.readings(), self._stretches, self._each, self.base.windows, strict=False)
-        windows = [self._substituted(*each) for each in parts]
-        if not windows or any(each is None for each in windows):
-            return self._state(read_each(edited, self._of_gene.place) or ())
-        return WindowState(tuple(each for each in windows if each is not None))
+        if not reads_edits(edited):
+            return WindowState((), NOT_SNP)
+        parts = zip(edited.readings(), self._stretches, self._each, strict=False)
+        found = [self._substituted(*each) for each in parts] if self.base.windows else []
+        letters = [each for each in found if each is not None]
+        if not found or len(letters) < len(found):
+            return self._state(edited, read_each(edited, self._of_gene.place) or ())
+        is_new = [new is not each.letters for new, each in zip(letters, self._each, strict=True)]
+        if len(self.base.windows) < len(letters):  # one of both
+            base = self.base.windows[0]
+            return WindowState((replace(base, letters=np.stack(letters)) if any(is_new) else base,))
+        rows = zip(self.base.windows, letters, is_new, strict=True)
+        return WindowState(tuple(replace(base, letters=new[None]) if edit else base for base, new, edit in rows))
 
-    def _substituted(
-        self, edited: EditedGenome, stretch: PersonalStretch, base: PersonWindow, read: ReadWindow
-    ) -> ReadWindow | None:
-        """A window after edits that move nothing, itself where all letters stay; None = it must be read anew."""
-        window, letters = self._of_gene.place.interval, read.letters
+    def _substituted(self, edited: EditedGenome, stretch: PersonalStretch, base: PersonWindow) -> np.ndarray | None:
+        """A window's letters after edits that move nothing, themselves where all stay; None = it must be read anew."""
+        window, letters = self._of_gene.place.interval, base.letters
         if any(len(each.variant.ref) != len(each.variant.alt) for each in edited.genotypes):
             return None
         for low, high in edited.edited_spans(window.chrom):
@@ -91,9 +98,9 @@ class WindowStates(GradientStates):
                 return None
             first = int(base.places_of([start])[0])
             part = np.frombuffer(text, dtype=np.uint8)[max(0, -first) : max(0, len(letters) - first)]
-            letters = letters.copy() if letters is read.letters else letters
+            letters = letters.copy() if letters is base.letters else letters
             letters[max(0, first) : max(0, first) + len(part)] = part
-        return read if letters is read.letters else replace(read, letters=letters)
+        return letters
 
     @exact_products()
     def predict(self, states: Sequence[WindowState]) -> list[GeneOutput]:
@@ -140,13 +147,14 @@ class WindowStates(GradientStates):
             return found, shares
         window = self._of_gene.place.interval
         positions = np.arange(max(interval.start, window.start), min(interval.end, window.end))
-        for each, read in zip(self._each, self.base.windows, strict=True):
+        windows = self.base.windows
+        for each, read in zip(self._each, windows, strict=False):  # places are those of both where one is of both
             dna, gradient = self._backward(read)
             first, behind = each.places_of(positions), each.places_of(positions + 1)
-            kept = (behind > first) & (first >= 0) & (first < len(read.letters))
+            kept = (behind > first) & (first >= 0) & (first < len(each.letters))
             rows, places = positions[kept] - interval.start, first[kept]
             for total, part in ((found, gradient), (shares, dna)):
-                total[rows] = np.where(np.isnan(total[rows]), 0, total[rows]) + part[places] / len(self._each)
+                total[rows] = np.where(np.isnan(total[rows]), 0, total[rows]) + part[places] / len(windows)
         return found, shares
 
     def _backward(self, window: ReadWindow) -> tuple[np.ndarray, np.ndarray]:
