@@ -43,15 +43,15 @@ def one_batch_run(
         [source], gene_model.gene_table, gene_model.tissue_names, folder / "expression", least_nonzero=1
     )
     unit = unit or gene_model.unit.name
-    if unit != expression.unit:
-        expression.with_values(folder / unit, expression.log1p_tpm, unit)
+    if unit != expression.scale:
+        expression.with_values(folder / unit, expression.value, unit)
     Split({"LAB": {donor: "train"}}).save(folder / "split.json")
     optimizer = {"learning_rate": 0.02, "schedule": "constant", "weight_decay": 0.0, "max_grad_norm": None}
     options = {
         "loop": {"output": "run", "epochs": epochs, "batch_size": 2, "log_every": 1, "optimizer": optimizer},
         "fasta": str(case.fasta),
         "vcfs": {"LAB": str(case.vcf)},
-        "expression": "expression" if unit == expression.unit else unit,
+        "expression": "expression" if unit == expression.scale else unit,
         "split": "split.json",
         "model": str(case.model),
         **changes,

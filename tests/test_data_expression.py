@@ -1,7 +1,9 @@
 """Cohorts' expression files, and what is kept of them for training: by hand."""
 
 import gzip
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from variantformer_hf.data import (
     read_gct,
     read_mage,
     read_microarray,
+    read_normalized,
     read_tidy,
 )
 from variantformer_hf.data.expression import Expression
@@ -163,9 +166,7 @@ def test_replicates_become_one_sample_on_the_scale_that_is_stored(
     assert names == ["s0", "s1", "s3", "s4"]
     values = {
         (names[sample], genes[gene]): value
-        for sample, gene, value in zip(
-            found.sample.tolist(), found.gene.tolist(), found.log1p_tpm.tolist(), strict=True
-        )
+        for sample, gene, value in zip(found.sample.tolist(), found.gene.tolist(), found.value.tolist(), strict=True)
     }
     expected = {
         ("s0", genes[0]): np.mean(np.log1p([3, 0, 9])),
@@ -339,7 +340,7 @@ def test_what_is_dropped_and_why(tmp_path: Path) -> None:
     names = list(zip(found.samples["sample"].to_pylist(), found.samples["cohort"].to_pylist(), strict=True))
     values = {
         (*names[sample], found.genes[gene]): value
-        for sample, gene, value in zip(found.sample, found.gene, found.log1p_tpm, strict=True)
+        for sample, gene, value in zip(found.sample, found.gene, found.value, strict=True)
     }
     expected = {
         ("s0", "C", "ENSG00000000000.1"): 1,
@@ -367,7 +368,7 @@ def test_what_is_dropped_and_why(tmp_path: Path) -> None:
     assert (found.report["values"], found.report["genes"], len(found)) == (8, 2, 8)
     assert found.samples["tissue"].to_pylist() == ["whole blood", "whole blood", "liver", "liver", "K562"]
     again = Expression.load(tmp_path / "out")
-    np.testing.assert_array_equal(again.log1p_tpm, found.log1p_tpm)
+    np.testing.assert_array_equal(again.value, found.value)
     assert again.donors == ["d0", "d1", "d2", "d3"]
 
 
@@ -393,6 +394,102 @@ def test_what_cannot_be_harmonised(tmp_path: Path, sources, problem: str) -> Non
         harmonize(sources(), gene_table(), TISSUES, tmp_path / "out")
     with pytest.raises(InputError, match="is no prepared expression"):
         Expression.load(tmp_path / "out")
+
+
+NORMALIZED = """#chr\tstart\tend\tgene_id\tGTEX-A1\tGTEX-B2\tGTEX-C3
+chr1\t10\t11\tENSG00000000000.7\t-1.5\t0.0\t1.25
+chr1\t20\t21\tENSG00000000002.1\t0.5\t-0.25\tnan
+chr1\t30\t31\tENSG00000000009.1\t1\t2\t3
+chr1\t40\t41\tENSG00000000000.9\t3\t3\t3
+"""
+
+
+def normalized(folder: Path, tissue: str = "Whole_Blood", text: str = NORMALIZED) -> Path:
+    path = folder / f"{tissue}.v8.normalized_expression.bed.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    return path
+
+
+def test_gtex_normalized_expression_is_not_filtered_as_tpm_is(tmp_path: Path) -> None:
+    """A zero, negative values, a gene of two values and a low one of a non-coding gene stay; the rest is counted."""
+    source = read_normalized(normalized(tmp_path))
+    assert [(each.sample, each.donor, each.tissue) for each in source.samples] == [
+        (f"{donor}|Whole_Blood", donor, "Whole_Blood") for donor in ("GTEX-A1", "GTEX-B2", "GTEX-C3")
+    ]
+    other = read_normalized(normalized(tmp_path, "Liver"))
+    found = harmonize([source, other], gene_table(4, noncoding=[2]), TISSUES, tmp_path / "out")
+    assert found.scale == Expression.load(tmp_path / "out").scale == "inverse_normal"
+    assert set(found.samples["tissue"].to_pylist()) == {"whole blood", "liver"}
+    assert sorted(found.value.tolist()) == sorted([-1.5, 0.0, 1.25, 0.5, -0.25] * 2)
+    report = found.report["cohorts"]["GTEx (Whole_Blood.v8.normalized_expression.bed.gz)"]
+    assert report["values_dropped"] == {"gene not in the table": 3, "gene twice in the file": 3, "not measured": 1}
+    assert (found.report["values"], found.report["genes"], found.report["genes_with_few_values"]) == (10, 2, 0)
+    table = pa.Table.from_batches(source.batches(), schema=source.schema).to_pandas()
+    assert table["value"].tolist()[:3] == [-1.5, 0.0, 1.25]
+    assert len(read_normalized(normalized(tmp_path), tissue="liver").samples) == 3
+
+
+def test_replicates_of_z_scores_become_their_mean(tmp_path: Path) -> None:
+    text = NORMALIZED.splitlines()
+    twice = normalized(tmp_path, text="\n".join(text[:2]) + "\n")
+    first = read_normalized(twice, tissue="liver")
+    second = read_normalized(normalized(tmp_path, "Other", "\n".join([text[0], "c\t1\t2\tENSG00000000000\t1\t1\t1"])))
+    second = replace(second, samples=tuple(replace(each, tissue="Liver") for each in second.samples))
+    found = harmonize([first, second], gene_table(), TISSUES, tmp_path / "out")
+    assert found.value.tolist() == [-0.25, 0.5, 1.125]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda text: text.replace("gene_id", "gene"), "is no normalized expression of GTEx"),
+        (lambda text: "", "is no normalized expression of GTEx"),
+        (lambda text: text.replace("GTEX-B2", "GTEX-A1"), "has a sample twice"),
+        (lambda text: text.replace("\t1.25", ""), r"line 2 \(ENSG00000000000.7\): has 2 values where the header has 3"),
+        (lambda text: text.replace("1.25", "high"), r"line 2 \(ENSG00000000000.7\): has a value that is no number"),
+        (lambda text: text.replace("1.25", "inf"), "has an infinite value"),
+    ],
+)
+def test_broken_normalized_expression(tmp_path: Path, change, problem: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=problem):
+        harmonize(
+            [read_normalized(normalized(tmp_path, text=change(NORMALIZED)))], gene_table(), TISSUES, tmp_path / "o"
+        )
+
+
+def test_normalized_expression_of_a_tissue_that_nothing_names(tmp_path: Path) -> None:
+    path = normalized(tmp_path).rename(tmp_path / "mine.bed.gz")
+    with pytest.raises(InputError, match="nothing says of which tissue it is"):
+        read_normalized(path)
+    assert read_normalized(path, tissue="liver").samples[0].tissue == "liver"
+
+
+def test_scales_are_not_mixed(tmp_path: Path) -> None:
+    sources = [source_of({"ENSG00000000000": [1.0]}, ["liver"]), read_normalized(normalized(tmp_path))]
+    with pytest.raises(InputError, match=r"its values are inverse_normal, and those of .* are log1p_tpm"):
+        harmonize(sources, gene_table(), TISSUES, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("unit", [None, "inverse_normal"])
+def test_folders_from_before_scales_are_read(tmp_path: Path, unit: str | None) -> None:
+    """The values' file was called by the one scale that there was, and another unit was in the report."""
+    made = harmonize(
+        [source_of({"ENSG00000000000": [1.0, 2.0]}, ["liver", "lcl"])],
+        gene_table(),
+        TISSUES,
+        tmp_path / "x",
+        least_nonzero=1,
+    )
+    content = json.loads((tmp_path / "x" / "expression.json").read_text())
+    del content["scale"]
+    content["report"] |= {} if unit is None else {"unit": unit}
+    (tmp_path / "x" / "expression.json").write_text(json.dumps(content))
+    (tmp_path / "x" / "value.bin").rename(tmp_path / "x" / "log1p_tpm.bin")
+    found = Expression.load(tmp_path / "x")
+    assert found.scale == (unit or "log1p_tpm")
+    np.testing.assert_array_equal(found.value, made.value)
+    assert found.with_values(tmp_path / "y", -found.value, "inverse_normal").scale == "inverse_normal"
 
 
 def test_a_folder_that_is_taken(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_every_value_is_there_in_its_part(cohort: SmallCohort, split: Split, tmp
     for name, part in found.items():
         assert {split.donors["LAB"][donor] for donor in part["donor"]} == {name}
     whole = read_dataset(folder)
-    assert sorted(whole["log1p_tpm"].to_pylist()) == sorted(cohort.expression.log1p_tpm.tolist())
+    assert sorted(whole["log1p_tpm"].to_pylist()) == sorted(cohort.expression.value.tolist())
     card = (folder / "README.md").read_text()
     assert "license: other" in card
     assert "No genotypes" in card
@@ -31,12 +31,12 @@ def test_every_value_is_there_in_its_part(cohort: SmallCohort, split: Split, tmp
 
 
 def test_values_in_another_unit_are_not_called_tpm(cohort: SmallCohort, split: Split, tmp_path: Path) -> None:
-    other = cohort.expression.with_values(tmp_path / "z", -np.asarray(cohort.expression.log1p_tpm), "inverse_normal")
+    other = cohort.expression.with_values(tmp_path / "z", -np.asarray(cohort.expression.value), "inverse_normal")
     table = cohort.world.predictor.gene_table
     folder = write_dataset(other, split, table, tmp_path / "set", title="T", licence="other")
     found = read_dataset(folder)
     assert "log1p_tpm" not in found.column_names
-    assert sorted(found["expression"].to_pylist()) == sorted(other.log1p_tpm.tolist())
+    assert sorted(found["expression"].to_pylist()) == sorted(other.value.tolist())
     card = (folder / "README.md").read_text()
     assert "`expression` in the unit inverse_normal" in card
     assert "tpm" not in card
@@ -98,4 +98,4 @@ def test_what_is_no_data_set(cohort: SmallCohort, split: Split, tmp_path: Path) 
     table = cohort.world.predictor.gene_table
     with pytest.raises(InputError, match="already exists"):
         write_dataset(cohort.expression, split, table, tmp_path, title="T", licence="other")
-    assert np.isfinite(np.asarray(cohort.expression.log1p_tpm)).all()
+    assert np.isfinite(np.asarray(cohort.expression.value)).all()

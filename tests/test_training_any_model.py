@@ -187,13 +187,13 @@ def test_values_of_a_prepared_expression_in_another_unit(case: Case, model: ToyG
     one_batch_run(case, model, tmp_path)
     first = prepared.Expression.load(tmp_path / "expression")
     second = prepared.Expression.load(tmp_path / "inverse_normal")
-    assert (first.unit, second.unit) == ("log1p_tpm", "inverse_normal")
+    assert (first.scale, second.scale) == ("log1p_tpm", "inverse_normal")
     assert second.samples.equals(first.samples)
-    np.testing.assert_array_equal(second.log1p_tpm, first.log1p_tpm)
-    other = first.with_values(tmp_path / "z", -first.log1p_tpm, "inverse_normal")
-    np.testing.assert_array_equal(other.log1p_tpm, -first.log1p_tpm)
+    np.testing.assert_array_equal(second.value, first.value)
+    other = first.with_values(tmp_path / "z", -first.value, "inverse_normal")
+    np.testing.assert_array_equal(other.value, -first.value)
     assert other.report != second.report  # a run that goes on sees that they are others
-    for values in (first.log1p_tpm[1:], np.full(len(first), np.nan)):
+    for values in (first.value[1:], np.full(len(first), np.nan)):
         with pytest.raises(InputError, match=f"{len(first)} numbers are wanted"):
             first.with_values(tmp_path / "bad", values, "inverse_normal")
     assert not (tmp_path / "bad").exists()

@@ -12,6 +12,7 @@ _MODULE_OF_NAME = {
     "read_gct": ".expression_sources",
     "read_mage": ".expression_sources",
     "read_microarray": ".expression_sources",
+    "read_normalized": ".expression_sources",
     "read_tidy": ".expression_sources",
     "harmonize": ".harmonization",
 }
@@ -25,6 +26,7 @@ __all__ = [
     "read_gct",
     "read_mage",
     "read_microarray",
+    "read_normalized",
     "read_tidy",
 ]
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         read_gct,
         read_mage,
         read_microarray,
+        read_normalized,
         read_tidy,
     )
     from .harmonization import harmonize

@@ -13,9 +13,12 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, unreadable
 from ..files import writing
+from ..zoo.units import LOG1P_TPM
 
 CONTENT = "expression.json"
-COLUMNS = {"sample": np.int32, "gene": np.int32, "log1p_tpm": np.float32}
+COLUMNS = {"sample": np.int32, "gene": np.int32, "value": np.float32}
+# What the file of the values was called before there were other scales.
+_OLDER_VALUES = "log1p_tpm"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,9 @@ class Expression:
         samples: sample, donor, cohort, tissue (the model's name), is_cell_line, a row each.
         genes: ids of the gene table's genes, in its order.
         sample, gene: (N,) int32, of each value: row of ``samples``, place in ``genes``.
-        log1p_tpm: (N,) float32, greater than 0; or what :meth:`with_values` was given.
+        value: (N,) float32.
+        scale: what the values are, as models name their unit: ``log1p_tpm``, all greater than 0, or another, such as
+            ``inverse_normal``.
         report: what was read and dropped, by cohort and reason.
     """
 
@@ -34,7 +39,8 @@ class Expression:
     genes: tuple[str, ...]
     sample: np.ndarray
     gene: np.ndarray
-    log1p_tpm: np.ndarray
+    value: np.ndarray
+    scale: str = LOG1P_TPM.name
     report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -42,17 +48,12 @@ class Expression:
         """Names of the donors, each once, in the order of the samples."""
         return list(dict.fromkeys(self.samples["donor"].to_pylist()))
 
-    @property
-    def unit(self) -> str:
-        """Of the values, as models name theirs."""
-        return str(self.report.get("unit", "log1p_tpm"))
-
     def __len__(self) -> int:
-        return len(self.log1p_tpm)
+        return len(self.value)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Expression":
-        """What :func:`~variantformer_hf.data.harmonize` wrote; the values stay on disk.
+        """What :func:`~variantformer_hf.data.harmonize` or :meth:`with_values` wrote; the values stay on disk.
 
         Raises:
             InputError: the folder is not one, or was not finished.
@@ -61,25 +62,30 @@ class Expression:
         try:
             content = json.loads((folder / CONTENT).read_text())
             samples = pq.read_table(folder / "samples.parquet")
+            report, names = content["report"], {name: name for name in COLUMNS}
+            if "scale" not in content:
+                names["value"] = _OLDER_VALUES
             columns = {
-                name: np.memmap(folder / f"{name}.bin", dtype, "r", shape=(content["report"]["values"],))
+                name: np.memmap(folder / f"{names[name]}.bin", dtype, "r", shape=(report["values"],))
                 for name, dtype in COLUMNS.items()
             }
+            # Folders without a scale had it in their report, where it was another one.
+            scale = str(content.get("scale") or report.get("unit") or LOG1P_TPM.name)
         except PermissionError as error:
             raise unreadable(folder, error) from None
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 "is no prepared expression, or was not finished", file=folder, remedy="Prepare it again."
             ) from error
-        return cls(samples, tuple(content["genes"]), report=content["report"], **columns)
+        return cls(samples, tuple(content["genes"]), scale=scale, report=report, **columns)
 
-    def with_values(self, folder: str | Path, values: np.ndarray, unit: str) -> "Expression":
+    def with_values(self, folder: str | Path, values: np.ndarray, scale: str) -> "Expression":
         """Write the same samples and genes with other values, such as z-scores, as a folder of their own.
 
         Args:
             folder: to write; a new one.
-            values: (N,) in the place of ``log1p_tpm``.
-            unit: of the values, as the model names it.
+            values: (N,) in the place of ``value``.
+            scale: of these, as the model names its unit.
 
         Raises:
             InputError: there are more or fewer values, or one is no number.
@@ -95,9 +101,10 @@ class Expression:
         with writing(folder):
             folder.mkdir(parents=True)
             pq.write_table(self.samples, folder / "samples.parquet")
-            for name, column in {"sample": self.sample, "gene": self.gene, "log1p_tpm": values}.items():
+            for name, column in {"sample": self.sample, "gene": self.gene, "value": values}.items():
                 np.asarray(column, dtype=COLUMNS[name]).tofile(folder / f"{name}.bin")
-            of_values = {"unit": unit, "sha256_of_values": hashlib.sha256(values.tobytes()).hexdigest()}
-            content = {"genes": list(self.genes), "report": {**self.report, **of_values}}
+            of_values = {"sha256_of_values": hashlib.sha256(values.tobytes()).hexdigest()}
+            report = {name: entry for name, entry in self.report.items() if name != "unit"}
+            content = {"genes": list(self.genes), "scale": scale, "report": report | of_values}
             (folder / CONTENT).write_text(json.dumps(content, indent=2))
         return type(self).load(folder)

@@ -22,7 +22,7 @@ class ExpressionPairs:
         donor, gene: (P,) int32, indices into these.
         first: (P + 1,) int64, values of pair p are ``first[p]`` to ``first[p + 1]``.
         tissue: (V,) int32, the model's tissue ids.
-        log1p_tpm: (V,) float32.
+        value: (V,) float32, on the expression's scale.
         tissue_weights: tissue id -> 1 / n, n being the tissue's samples in this part.
         n_without_gene_part: values of the donors' part that are in no part of genes, as the split leaves their genes
             out.
@@ -35,7 +35,7 @@ class ExpressionPairs:
     gene: np.ndarray
     first: np.ndarray
     tissue: np.ndarray
-    log1p_tpm: np.ndarray
+    value: np.ndarray
     tissue_weights: Mapping[int, float]
     n_without_gene_part: int = 0
 
@@ -43,12 +43,12 @@ class ExpressionPairs:
         return len(self.donor)
 
     def values(self, pair: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tissue ids and log1p TPM of a pair."""
+        """Tissue ids and values of a pair."""
         rows = slice(int(self.first[pair]), int(self.first[pair + 1]))
-        return self.tissue[rows], self.log1p_tpm[rows]
+        return self.tissue[rows], self.value[rows]
 
     def drawn(self, pair: int, n_tissues: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Tissue ids and log1p TPM of ``n_tissues`` values of a pair, drawn with weights 1 / n of the tissue.
+        """Tissue ids and labels of ``n_tissues`` values of a pair, drawn with weights 1 / n of the tissue.
 
         Without putting back; where there are fewer the rest is tissue 0 with the label NaN. The draw depends on the
         seed and the pair's names only, not on the place in the table.
@@ -129,7 +129,7 @@ def expression_pairs(
         gene=gene[starts],
         first=np.append(starts, len(sample)),
         tissue=tissue_id[sample],
-        log1p_tpm=np.asarray(expression.log1p_tpm)[kept],
+        value=np.asarray(expression.value)[kept],
         tissue_weights={int(tissue): 1 / int(count) for tissue, count in zip(used, counts, strict=True)},
         n_without_gene_part=n_without,
     )

@@ -16,14 +16,14 @@ VALUES_SCHEMA = pa.schema(
     [
         ("sample", pa.int32()),
         ("gene", pa.int32()),
-        ("log1p_tpm", pa.float32()),
+        ("value", pa.float32()),
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class GeneValues:
-    """Values of one gene: its row in the table, samples (numbered over all sources), TPM."""
+    """Values of one gene: its row in the table, samples (numbered over all sources), as the source gives them."""
 
     gene: int
     samples: np.ndarray
@@ -33,13 +33,13 @@ class GeneValues:
         """Those of some samples."""
         return GeneValues(self.gene, self.samples[which], self.values[which])
 
-    def table(self) -> pa.Table:
-        """Rows in :data:`VALUES_SCHEMA`."""
+    def table(self, is_tpm: bool) -> pa.Table:
+        """Rows in :data:`VALUES_SCHEMA`, of TPM the log1p."""
         return pa.table(
             {
                 "sample": self.samples.astype(np.int32),
                 "gene": np.full(len(self.samples), self.gene, dtype=np.int32),
-                "log1p_tpm": np.log1p(self.values),
+                "value": np.log1p(self.values) if is_tpm else self.values,
             },
             schema=VALUES_SCHEMA,
         )
@@ -64,7 +64,7 @@ def map_genes(source: ExpressionSource, finder: GeneFinder, first: int, dropped:
     """Values of a source's genes that the table has, samples numbered from ``first`` on; what is dropped is counted.
 
     Raises:
-        InputError: a value is negative or infinite.
+        InputError: a value is infinite, or negative where it is to be TPM.
     """
     seen: set[int] = set()
     for name, values in source.values():
@@ -76,9 +76,12 @@ def map_genes(source: ExpressionSource, finder: GeneFinder, first: int, dropped:
             dropped["gene twice in the file"] += int((~np.isnan(values)).sum())
             continue
         seen.add(gene)
-        if (values < 0).any() or np.isinf(values).any():
+        if np.isinf(values).any() or (source.is_tpm and (values < 0).any()):
             problem = "has an infinite value" if np.isinf(values).any() else "has a negative value"
-            raise InputError(problem, file=source.path, record=name, remedy="Give TPM, not logarithms.")
+            remedy = (
+                "Give TPM, not logarithms." if source.is_tpm else "Give numbers, and NaN where nothing was measured."
+            )
+            raise InputError(problem, file=source.path, record=name, remedy=remedy)
         there = ~np.isnan(values)
         dropped["not measured"] += int((~there).sum())
         yield GeneValues(gene, np.flatnonzero(there) + first, values[there].astype(np.float32))

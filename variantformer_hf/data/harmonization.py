@@ -1,4 +1,4 @@
-"""Several cohorts' expression as one table of training values: the model's genes and tissues, log1p TPM.
+"""Several cohorts' expression as one table of training values: the model's genes and tissues, on one scale.
 
 Two passes, neither of which holds a matrix: the first maps genes and tissues and counts, the second filters by what was
 counted. Every value that is not kept is counted, with the reason.
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from ..errors import InputError
 from ..genome.genes import GeneTable
 from ..zoo.outputs import TissueNames
+from ..zoo.units import LOG1P_TPM, unit_named
 from .expression import COLUMNS, CONTENT, Expression
 from .expression_sources import ExpressionSource
 from .gene_values import VALUES_SCHEMA, GeneFinder, GeneValues, TissueValues, map_genes
@@ -46,30 +47,34 @@ def harmonize(
     """Bring sources to the model's genes and tissues, and drop what is not trained on.
 
     Replicates, samples of one donor and tissue of a cohort, become one sample, called as the first: of each gene the
-    mean over those that measured it, on the scale that is stored, log1p TPM, zeros among them.
+    mean over those that measured it, on the scale that is stored, zeros among them.
 
     Then, in this order: genes that the table does not have (stable Ensembl id, version ignored), genes that a source
-    has twice (all but the first), zeros, genes with fewer than ``least_nonzero`` values above 0 in all sources
-    together, and of non-coding genes the values under the percentile of their tissue's values above 0 (of non-coding
-    genes; cell lines are left alone).
+    has twice (all but the first); and of TPM zeros, genes with fewer than ``least_nonzero`` values above 0 in all
+    sources together, and of non-coding genes the values under the percentile of their tissue's values above 0 (of
+    non-coding genes; cell lines are left alone). TPM is stored as log1p TPM; values of another scale, such as z-scores,
+    are stored as they are, and none is left out for its size.
 
     Args:
-        sources: the cohorts.
+        sources: the cohorts, all of one scale.
         gene_table: the model's genes.
         tissues: the model's tissues.
         output: folder for the result; made, and may not hold another.
         least_nonzero, noncoding_percentile: see above.
 
     Raises:
-        InputError: a tissue that the model does not have, a sample in two sources, nothing is left; a taken folder.
+        InputError: sources of two scales, a tissue that the model does not have, a sample in two sources, nothing is
+            left; a taken folder.
     """
+    scale, is_tpm = _scale(sources)
+    fewest = least_nonzero if is_tpm else 0
     output = Path(output)
     if (output / CONTENT).exists():
         raise InputError("already holds prepared expression", file=output, remedy="Name another folder.")
     output.mkdir(parents=True, exist_ok=True)
     tissue_of = _tissues(sources, tissues)
     _check_samples(sources)
-    replicates = Replicates(samples_kept(sources, tissue_of))
+    replicates = Replicates(samples_kept(sources, tissue_of), is_tpm)
     finder = GeneFinder(gene_table)
     coding = np.array([gene.gene_type in (None, _CODING) for gene in gene_table.genes])
     counts = np.zeros(len(gene_table), dtype=np.int64)
@@ -80,17 +85,17 @@ def harmonize(
         noncoding = TissueValues(folder)
 
         def taken(number: int, measured: Iterator[GeneValues], dropped: Counter[str], file: Path) -> None:
-            """Count values above 0 and write them for the second pass."""
+            """Count values, of TPM those above 0, and write them for the second pass."""
             first, source = int(first_sample[number]), sources[number]
             names = [tissue_of[source.cohort, each.tissue] for each in source.samples]
             with pq.ParquetWriter(file, VALUES_SCHEMA, compression="zstd") as writer:
                 for of_gene in measured:
-                    batch = of_gene.chosen(of_gene.values > 0)
+                    batch = of_gene.chosen(of_gene.values > 0) if is_tpm else of_gene
                     dropped["zero"] += len(of_gene.values) - len(batch.values)
                     counts[batch.gene] += len(batch.values)
-                    if not coding[batch.gene] and not source.is_cell_line:
+                    if is_tpm and not coding[batch.gene] and not source.is_cell_line:
                         noncoding.add([names[at] for at in batch.samples - first], batch.values)
-                    writer.write_table(batch.table())
+                    writer.write_table(batch.table(is_tpm))
 
         dropped_of: list[Counter[str]] = [Counter() for _ in sources]
         for number, source in enumerate(sources):
@@ -110,8 +115,9 @@ def harmonize(
             }
         if replicates.n_fewer_samples:
             logger.warning(
-                "%d samples are replicates of others, of one donor and tissue: the mean of their log1p TPM is taken",
+                "%d samples are replicates of others, of one donor and tissue: the mean of their %s is taken",
                 replicates.n_fewer_samples,
+                unit_named(scale).label,
             )
         thresholds = noncoding.percentiles(noncoding_percentile)
         n_values = _filtered(
@@ -119,7 +125,7 @@ def harmonize(
             folder,
             output,
             counts,
-            least_nonzero,
+            fewest,
             coding,
             thresholds,
             tissue_of,
@@ -135,12 +141,12 @@ def harmonize(
         )
     report |= {
         "values": n_values,
-        "genes_with_few_values": int(((counts > 0) & (counts < least_nonzero)).sum()),
+        "genes_with_few_values": int(((counts > 0) & (counts < fewest)).sum()),
         "noncoding_thresholds": {name: float(value) for name, value in thresholds.items()},
     }
     samples = _sample_table(sources, tissue_of).filter(pa.array(replicates.is_kept))
     pq.write_table(samples, output / "samples.parquet")
-    content = {"genes": [gene.gene_id for gene in gene_table.genes], "report": report}
+    content = {"genes": [gene.gene_id for gene in gene_table.genes], "scale": scale, "report": report}
     partial = output / f".{CONTENT}.partial"
     partial.write_text(json.dumps(content, indent=2))
     partial.replace(output / CONTENT)
@@ -152,7 +158,7 @@ def _filtered(
     folder: Path,
     output: Path,
     counts: np.ndarray,
-    least_nonzero: int,
+    fewest: int,
     coding: np.ndarray,
     thresholds: Mapping[str, float],
     tissue_of: Mapping[tuple[str, str], str],
@@ -177,9 +183,11 @@ def _filtered(
             files_of = [folder / f"{number}.parquet", folder / f"{number}.replicates.parquet"]
             for batch in chain.from_iterable(pq.ParquetFile(file).iter_batches(_ROWS_IN_A_GROUP) for file in files_of):
                 sample, gene = batch["sample"].to_numpy(), batch["gene"].to_numpy()
-                values = batch["log1p_tpm"].to_numpy()
-                few = counts[gene] < least_nonzero
-                low = ~few & ~coding[gene] & (values < np.log1p(floor[sample - first_sample[number]]))
+                values = batch["value"].to_numpy()
+                few = counts[gene] < fewest
+                low = np.zeros_like(few)
+                if thresholds:  # which only TPM has
+                    low = ~few & ~coding[gene] & (values < np.log1p(floor[sample - first_sample[number]]))
                 keep = ~(few | low)
                 dropped["gene with few values"] += int(few.sum())
                 dropped["non-coding, low for its tissue"] += int(low.sum())
@@ -191,6 +199,22 @@ def _filtered(
             entry["values"] = n_values - before
     report["genes"] = int((kept_of_gene > 0).sum())
     return n_values
+
+
+def _scale(sources: Sequence[ExpressionSource]) -> tuple[str, bool]:
+    """The scale of all sources, and whether their values are TPM.
+
+    Raises:
+        InputError: they have two.
+    """
+    for source in sources:
+        if source.scale != sources[0].scale:
+            raise InputError(
+                f"its values are {source.scale}, and those of {sources[0].path} are {sources[0].scale}",
+                file=source.path,
+                remedy="Prepare each scale by itself.",
+            )
+    return (sources[0].scale, sources[0].is_tpm) if sources else (LOG1P_TPM.name, True)
 
 
 def _tissues(sources: Sequence[ExpressionSource], known: TissueNames) -> dict[tuple[str, str], str]:

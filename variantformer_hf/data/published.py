@@ -150,7 +150,7 @@ def _write_part(
     columns_of_gene = {"gene_id": genes}
     if of_gene is not None:
         columns_of_gene["gene_part"] = np.array([None if part < 0 else PARTS[part] for part in of_gene], dtype=object)
-    value = unit_named(expression.unit).column
+    value = unit_named(expression.scale).column
     names = [*samples, *columns_of_gene]
     schema = pa.schema([*((name, pa.string()) for name in names), (value, pa.float32())])
 
@@ -161,7 +161,7 @@ def _write_part(
             columns = {name: pa.array(values[sample], pa.string()) for name, values in samples.items()}
             gene = np.asarray(expression.gene)[chosen]
             columns |= {name: pa.array(values[gene], pa.string()) for name, values in columns_of_gene.items()}
-            columns[value] = pa.array(np.asarray(expression.log1p_tpm)[chosen])
+            columns[value] = pa.array(np.asarray(expression.value)[chosen])
             yield pa.table(columns, schema=schema)
 
     write_parquet_pieces(path, pieces())
@@ -173,7 +173,7 @@ def _card(
     files = "\n".join(f"      - split: {part}\n        path: data/{part}.parquet" for part in counts)
     cohorts = ", ".join(dict.fromkeys(samples["cohort"].tolist()))
     tissues = ", ".join(sorted(set(samples["tissue"].tolist())))
-    unit = unit_named(expression.unit)
+    unit = unit_named(expression.scale)
     of_unit = "above 0" if unit.is_log1p_tpm else f"in the unit {unit.name}"
     rows = "\n".join(f"| {part} | {count:,} |" for part, count in counts.items())
     return f"""---

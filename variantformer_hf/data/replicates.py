@@ -25,9 +25,11 @@ class Replicates:
     Args:
         kept_as: (S,) of each sample, numbered over all sources, the one that it becomes: itself, where it is the only
             one or the first of its donor and tissue.
+        is_tpm: whether the values are TPM, of which the mean is taken of the log1p.
     """
 
-    def __init__(self, kept_as: np.ndarray) -> None:
+    def __init__(self, kept_as: np.ndarray, is_tpm: bool) -> None:
+        self._is_tpm = is_tpm
         self._kept_as = kept_as
         self._is_replicated = np.bincount(kept_as, minlength=len(kept_as))[kept_as] > 1
         self._held: dict[int, list[GeneValues]] = {}
@@ -46,9 +48,10 @@ class Replicates:
         """Gene by gene the means of samples that become one of ``first`` to ``last``."""
         for gene in sorted(self._held):
             samples = self._kept_as[np.concatenate([batch.samples for batch in self._held[gene]])]
-            values = np.log1p(np.concatenate([batch.values for batch in self._held[gene]]).astype(np.float64))
+            values = np.concatenate([batch.values for batch in self._held[gene]]).astype(np.float64)
             found, place, n = np.unique(samples, return_inverse=True, return_counts=True)
-            means = np.expm1(np.bincount(place, weights=values) / n).astype(np.float32)
+            means = np.bincount(place, weights=np.log1p(values) if self._is_tpm else values) / n
+            means = (np.expm1(means) if self._is_tpm else means).astype(np.float32)
             yield GeneValues(gene, found, means).chosen((found >= first) & (found < last))
 
     def summary(self, first: int, last: int) -> tuple[int, int, int]:

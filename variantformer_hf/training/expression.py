@@ -69,9 +69,9 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     model = recipe.model
     monitored = held_out_number(options.loop, NUMBERS)
     expression, split = Expression.load(options.expression), Split.load(options.split)
-    if expression.unit != model.unit.name:
+    if expression.scale != model.unit.name:
         raise InputError(
-            f"its values are {expression.unit}, and the model's are {model.unit.name}",
+            f"its values are {expression.scale}, and the model's are {model.unit.name}",
             file=options.expression,
             remedy="Give values in the model's unit (see `Expression.with_values`), or another model.",
         )
@@ -99,7 +99,7 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "parameters": sum(each.numel() for each in parameters),
         "parameters_that_learn": sum(each.numel() for each in parameters if each.requires_grad),
         "pairs": len(train),
-        "values": len(train.log1p_tpm),
+        "values": len(train.value),
         "held_out_part": held_out_part,
         "held_out_pairs": 0 if held_out is None else len(held_out),
         "split": summary(split),

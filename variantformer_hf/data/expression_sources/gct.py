@@ -8,7 +8,7 @@ import numpy as np
 from ...errors import InputError
 from ...genome.table_files import text_lines
 from .source import ExpressionSource, Sample, check_once, with_rin
-from .text_tables import read_text_table
+from .text_tables import read_text_table, row_numbers
 
 # GTEx names samples GTEX-DONOR-SITE-...: the donor is the first two parts.
 _GTEX_DONOR_PARTS = 2
@@ -70,18 +70,7 @@ def read_gct(
             fields = line.split("\t", n_names)
             name = fields[n_names - 2] if len(fields) > n_names - 2 else ""
             texts = fields[n_names].split("\t") if len(fields) > n_names else []
-            if len(texts) != len(header):
-                raise _broken_row(path, number, name, len(texts), len(header))
-            try:
-                row = np.array(texts, dtype=np.float32)
-            except ValueError as error:
-                raise InputError(
-                    f"has a value that is no number ({error})",
-                    file=path,
-                    record=f"line {number} ({name})",
-                    remedy="Give TPM; a value that was not measured as NaN.",
-                ) from None
-            yield name, row[columns]
+            yield name, row_numbers(texts, len(header), path, f"line {number} ({name})", "TPM")[columns]
 
     return ExpressionSource(path, cohort, tuple(samples[index] for index in kept), values, left_out)
 
@@ -105,12 +94,3 @@ def _gct_header(path: Path) -> tuple[int, list[str]]:
     if not first.startswith("#1.") or names[before - 2 : before] != ["Name", "Description"]:
         raise InputError("is no GCT", file=path, remedy="Give gene TPM as GTEx has it: #1.2, then sizes, then Name ...")
     return before, names[before:]
-
-
-def _broken_row(path: Path, number: int, name: str, found: int, wanted: int) -> InputError:
-    return InputError(
-        f"has {found} values where the header has {wanted} samples",
-        file=path,
-        record=f"line {number} ({name})",
-        remedy="Download it again.",
-    )

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import InputError
+from ...zoo.units import LOG1P_TPM, unit_named
 
 EXPRESSION_SCHEMA = pa.schema(
     [
@@ -44,10 +45,13 @@ class ExpressionSource:
         path: the file.
         cohort: its name.
         samples: in the file's order.
-        values: gives (gene id or symbol, (samples,) float32 TPM) pairs; NaN = not measured. May be called again.
+        values: gives (gene id or symbol, (samples,) float32) pairs, TPM or what ``scale`` says; NaN = not measured. May
+            be called again.
         left_out: samples of the file that are not in ``samples``, by reason.
         is_cell_line: whether the samples are cell lines, which quality thresholds of tissues leave alone.
         gene_names: ``gene_id`` or ``symbol``.
+        scale: what is trained on, as models name their unit. Values of ``log1p_tpm`` are given as TPM, of any other
+            scale as they are.
     """
 
     path: Path
@@ -57,6 +61,18 @@ class ExpressionSource:
     left_out: Mapping[str, int]
     is_cell_line: bool = False
     gene_names: str = "gene_id"
+    scale: str = LOG1P_TPM.name
+
+    @property
+    def is_tpm(self) -> bool:
+        """Whether the values are TPM, of which the logarithm is trained on, and which are filtered as such."""
+        return unit_named(self.scale).is_log1p_tpm
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of :meth:`batches`: :data:`EXPRESSION_SCHEMA`, the values called ``value`` where they are no TPM."""
+        place = EXPRESSION_SCHEMA.get_field_index("tpm")
+        return EXPRESSION_SCHEMA if self.is_tpm else EXPRESSION_SCHEMA.set(place, pa.field("value", pa.float32()))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The source in the tidy schema, a batch a gene, values that were not measured left out."""
@@ -70,7 +86,7 @@ class ExpressionSource:
             there = ~np.isnan(values)
             arrays = [pa.array(column[there], pa.string()) for column in columns.values()]
             arrays += [pa.array([gene] * int(there.sum()), pa.string()), pa.array(values[there], pa.float32())]
-            yield pa.RecordBatch.from_arrays(arrays, schema=EXPRESSION_SCHEMA)
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
 def with_rin(samples: Sequence[Sample], least: float | None) -> tuple[list[int], dict[str, int]]:

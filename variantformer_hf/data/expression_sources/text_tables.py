@@ -63,6 +63,30 @@ def read_text_table(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     return table
 
 
+def row_numbers(texts: Sequence[str], wanted: int, path: Path, record: str, what: str) -> np.ndarray:
+    """(wanted,) float32 of a row of a matrix.
+
+    Raises:
+        InputError: the row has more or fewer values, or one is no number.
+    """
+    if len(texts) != wanted:
+        raise InputError(
+            f"has {len(texts)} values where the header has {wanted} samples",
+            file=path,
+            record=record,
+            remedy="Download it again.",
+        )
+    try:
+        return np.array(texts, dtype=np.float32)
+    except ValueError as error:
+        raise InputError(
+            f"has a value that is no number ({error})",
+            file=path,
+            record=record,
+            remedy=f"Give {what}; a value that was not measured as NaN.",
+        ) from None
+
+
 def tpm_numbers(column: Any, path: Path, name: str) -> np.ndarray:
     """(rows,) float32 of a column of text; NaN where it says that nothing was measured.
 
