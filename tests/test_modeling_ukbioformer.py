@@ -235,7 +235,7 @@ def test_saved_and_loaded_it_gives_the_same_and_the_auto_classes_know_it(backbon
 
 def test_a_trunk_of_16_bits_has_heads_and_a_loss_of_float32(tmp_path: Path) -> None:
     tiny().save_pretrained(tmp_path)
-    half = UkBioFormerForExpression.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    half = UkBioFormerForExpression.from_pretrained(tmp_path, dtype=torch.bfloat16).to(torch.bfloat16)
     assert half.dtype == half.trunk.layers[0].up.weight.dtype == torch.bfloat16
     others = [half.dna_head.weight, half.embedding_head[0].weight, half.embedding_head[2].bias, half.gate]
     assert {each.dtype for each in others} == {torch.float32}
@@ -244,6 +244,7 @@ def test_a_trunk_of_16_bits_has_heads_and_a_loss_of_float32(tmp_path: Path) -> N
         whole, found = tiny()(**given, labels=labels), half(**given, labels=labels)
         with torch.autocast("cpu", torch.bfloat16):
             mixed = tiny()(**given, labels=labels)
+    assert half.to(torch.float64).gate.dtype == torch.float64
     for each in (found, mixed):
         assert {part.dtype for part in each.values()} == {torch.float32}
         assert torch.equal(each.embedding_logits, whole.embedding_logits)

@@ -21,13 +21,34 @@ class BatchNorm(nn.BatchNorm1d):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "BatchNorm":
         """Moved or turned into another type with the network, but into none of 16 bits."""
-
-        def kept(tensor: torch.Tensor) -> torch.Tensor:
-            moved = fn(tensor)
-            return tensor.to(moved.device) if moved.dtype in (torch.bfloat16, torch.float16) else moved
-
-        super()._apply(kept, recurse)
+        super()._apply(in_float32(fn), recurse)
         return self
+
+
+class Float32Linear(nn.Linear):
+    """A linear map whose weights are float32, and which is computed in it, whatever the network around it is in."""
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "Float32Linear":
+        """Moved or turned into another type with the network, but into none of 16 bits."""
+        super()._apply(in_float32(fn), recurse)
+        return self
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        # Copied: in what order a product with one row of weights is summed up depends on where they lie in memory,
+        # which is not the same in a model that was loaded.
+        weight, bias = self.weight.clone(), self.bias.clone()
+        with torch.autocast(states.device.type, enabled=False):
+            return nn.functional.linear(states.float(), weight, bias)
+
+
+def in_float32(fn: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The same move of a module's tensors, which turns none into a type of 16 bits."""
+
+    def kept(tensor: torch.Tensor) -> torch.Tensor:
+        moved = fn(tensor)
+        return tensor.to(moved.device) if moved.dtype in (torch.bfloat16, torch.float16) else moved
+
+    return kept
 
 
 class Recomputed(nn.Module):

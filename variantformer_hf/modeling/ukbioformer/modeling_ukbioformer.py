@@ -7,13 +7,13 @@ What is unusual here:
 - The embedding is an input by itself. UKBioBERT, which makes it, is no part of the network and learns nothing here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from transformers import AutoConfig
 from transformers import initialization as init
 from transformers.utils import ModelOutput
@@ -23,7 +23,7 @@ from ..borzoi.configuration_borzoi import BorzoiConfig
 from ..borzoi.modeling_borzoi import BorzoiModel
 from ..enformer.configuration_enformer import EnformerConfig
 from ..enformer.modeling_enformer import EnformerModel
-from ..enformer.trunk_enformer import TrunkPreTrainedModel
+from ..enformer.trunk_enformer import Float32Linear, TrunkPreTrainedModel, in_float32
 from .configuration_ukbioformer import UkBioFormerConfig, of_trunk
 
 _TRUNKS: dict[str, type[EnformerModel] | type[BorzoiModel]] = {"enformer": EnformerModel, "borzoi": BorzoiModel}
@@ -68,11 +68,11 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
         trunk = config.trunk_config
         trunk._attn_implementation = config._attn_implementation
         self.trunk = _TRUNKS[config.backbone](trunk)
-        self.dna_head = nn.Linear(trunk.embedding_size, config.n_outputs)
+        self.dna_head = Float32Linear(trunk.embedding_size, config.n_outputs)
         self.embedding_head = nn.Sequential(
-            nn.Linear(config.embedding_size, config.mlp_hidden),
+            Float32Linear(config.embedding_size, config.mlp_hidden),
             nn.ReLU(),
-            nn.Linear(config.mlp_hidden, config.n_outputs),
+            Float32Linear(config.mlp_hidden, config.n_outputs),
         )
         self.gate = nn.Parameter(torch.zeros(()))
         self.post_init()
@@ -114,6 +114,14 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
         model.trunk.load_state_dict(trunk.state_dict())
         return model.eval()
 
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "UkBioFormerForExpression":
+        """Moved or turned into another type; the gate into none of 16 bits."""
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        super()._apply(in_float32(fn), recurse=False)
+        return self
+
     @property
     def dtype(self) -> torch.dtype:
         """Of the trunk: what reads it is float32."""
@@ -152,7 +160,7 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
             of_dna = self._dna_logits(sequence, branch)
         if branch != "dna":
             of_embedding = self._embedding_logits(variant_embedding, branch)
-        gate = torch.sigmoid(self.gate.float())
+        gate = torch.sigmoid(self.gate)
         if of_dna is not None and of_embedding is not None:
             if len(of_dna) != len(of_embedding):
                 raise ValueError(f"sequence is of {len(of_dna)} people, variant_embedding of {len(of_embedding)}")
@@ -175,7 +183,8 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
         if sequence is None:
             raise ValueError(f"branch={branch!r} needs sequence")
         states = self.trunk(sequence, return_dict=True).last_hidden_state
-        return linear(self.dna_head, states.mean(dim=1, dtype=torch.float32))
+        found: torch.Tensor = self.dna_head(states.mean(dim=1, dtype=torch.float32))
+        return found
 
     def _embedding_logits(self, embedding: torch.Tensor | None, branch: str) -> torch.Tensor:
         if embedding is None:
@@ -189,8 +198,8 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
             raise ValueError(
                 f"variant_embedding is {str(embedding.dtype).removeprefix('torch.')}, floating point is expected"
             )
-        first, _, last = self.embedding_head
-        return linear(last, F.relu(linear(first, embedding)))
+        found: torch.Tensor = self.embedding_head(embedding)
+        return found
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -198,12 +207,3 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
         if module is self:
             drawn = torch.randn((), generator=torch.Generator("cpu").manual_seed(self.config.gate_seed), device="cpu")
             init.constant_(self.gate, float(drawn))
-
-
-def linear(layer: nn.Module, states: torch.Tensor) -> torch.Tensor:
-    """A linear map in float32, whatever its weights are and whatever products around it are computed in."""
-    # Copied: in what order a product with one row of weights is summed up depends on where they lie in memory, which
-    # is not the same in a model that was loaded.
-    weight, bias = (layer.get_parameter(name).to(torch.float32, copy=True) for name in ("weight", "bias"))
-    with torch.autocast(states.device.type, enabled=False):
-        return F.linear(states.float(), weight, bias)
