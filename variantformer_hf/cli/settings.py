@@ -1,5 +1,6 @@
 """What a command was asked, as values that open models and genomes."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ def quiet_libraries() -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    # That tied weights are written once, with each state of a run.
+    logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
     pysam.set_verbosity(0)
 
 

@@ -4,6 +4,7 @@ Accelerate's own FSDP plugin falls back to DDP on a CPU without a word, so that 
 ``fully_shard`` of torch does what it says on any device.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
@@ -120,8 +121,11 @@ class Sharded:
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16 if bfloat16 else None)
         self.model = model.to(device)
         layers = model._no_split_modules or ()
+        # Those that a layer has in common with what is no part of it go with the whole model.
+        uses = Counter(id(each) for _, each in model.named_parameters(remove_duplicate=False))
         for module in model.modules():
-            if type(module).__name__ in layers:
+            own = Counter(id(each) for _, each in module.named_parameters(remove_duplicate=False))
+            if type(module).__name__ in layers and all(uses[each] == count for each, count in own.items()):
                 fully_shard(module, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
         self.optimizer = make_optimizer(model.parameters())

@@ -93,6 +93,7 @@ _FAMILIES = {
             None,
             "variantformer_hf.zoo.ukbiobert.folder:TOKENS",
             embedder="variantformer_hf.zoo.ukbiobert.embedder:UkBioBertEmbedder",
+            stages={"ukbiobert": "variantformer_hf.training.ukbiobert.masked_tokens:STAGE"},
             converters={"dnabert2": "variantformer_hf.conversion.dnabert2.conversion:planned_conversions"},
         ),
     )

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer
 
 from ...errors import InputError
 from ...genome.haplotype_stretch import HaplotypeStretch
@@ -17,9 +16,10 @@ from ...modeling import UkBioBertModel
 from ..companions import check_companions
 from ..device import choose_device, choose_dtype
 from ..embedder import Embedder, Pool, ReadSequences, in_mode, personal
-from ..model_files import MODEL_REMEDY, load_strictly
+from ..model_files import load_strictly
 from ..statuses import GENE_DELETED, WINDOW_OFF_CONTIG
 from ..window.person_window import WindowPlace
+from .tokenizer import load_tokenizer
 
 # Beginnings of the weights of its head, which vectors are made without.
 _HEAD = ("head.",)
@@ -72,10 +72,7 @@ class UkBioBertEmbedder(Embedder):
         weights = load_strictly(
             UkBioBertModel, model, dtype=choose_dtype(precision, where), revision=revision, unused=_HEAD
         )
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(model, revision=revision or "main")
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError("its tokenizer cannot be loaded", file=model, remedy=MODEL_REMEDY) from error
+        tokenizer = load_tokenizer(model, revision=revision)
         return cls(cast(UkBioBertModel, weights).to(where), tokenizer, chunk_bases=chunk_bases)
 
     def shape(self, window: int, pool: Pool) -> tuple[int, ...]:
