@@ -29,6 +29,7 @@ from .variantformer import (
     config_digest,
     record_written,
 )
+from .variformer import VariformerConfig, VariformerForExpression
 
 __all__ = [
     "BorzoiConfig",
@@ -52,6 +53,8 @@ __all__ = [
     "VariantFormerForExpression",
     "VariantFormerModel",
     "VariantFormerProcessor",
+    "VariformerConfig",
+    "VariformerForExpression",
     "choose_attention",
     "config_digest",
     "record_written",
@@ -75,6 +78,7 @@ for _trunk_config, _trunk in (
     (EPInformerConfig, EPInformerModel),
     (UkBioBertConfig, UkBioBertModel),
     (UkBioFormerConfig, UkBioFormerForExpression),
+    (VariformerConfig, VariformerForExpression),
 ):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)

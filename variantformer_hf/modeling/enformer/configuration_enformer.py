@@ -11,11 +11,12 @@ _AT_LEAST_ONE = ("hidden_size", "num_hidden_layers", "num_attention_heads", "key
 _DROPOUTS = ("hidden_dropout", "attention_dropout", "position_dropout", "final_dropout")
 # Position features come in three classes, each also with the sign of the distance.
 _FEATURE_CLASSES = 6
+PUBLISHED_TRACKS = {"human": 5313, "mouse": 1643}
 
 
 @strict
-class EnformerConfig(PreTrainedConfig):
-    """Configuration of Enformer. Defaults are the published model's.
+class EnformerTrunkConfig(PreTrainedConfig):
+    """What configures an Enformer trunk, whatever reads it. Defaults are the published model's.
 
     Attributes:
         hidden_size: width of the transformer; the stem has half of it, the embedding twice.
@@ -29,12 +30,7 @@ class EnformerConfig(PreTrainedConfig):
         hidden_dropout: in the transformer's residual branches.
         attention_dropout, position_dropout: on attention weights, and on position features.
         final_dropout: on the embedding, before its activation.
-        tracks: name of a head -> its tracks.
-        track_activation: of the heads, ``softplus`` as published or ``none``.
-        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see :class:`TrackSettings`.
     """
-
-    model_type = "enformer_trunk"
 
     hidden_size: int = 1536
     num_hidden_layers: int = 11
@@ -51,19 +47,9 @@ class EnformerConfig(PreTrainedConfig):
     layer_norm_eps: float = 1e-5
     batch_norm_eps: float = 1e-5
     initializer_range: float = 0.02
-    tracks: dict[str, int] | None = None
-    track_activation: str = "softplus"
-    input_length: int = 196_608
-    read_out: str = "tss:3"
-    n_share: float | int = 0.0
-    gene_head: str = "human"
-    unit: str = "track"
-    assembly: str | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         refuse_misspelled(self, kwargs)
-        if self.tracks is None:
-            self.tracks = {"human": 5313, "mouse": 1643}
         self.validate_architecture()
         super().__post_init__(**kwargs)
 
@@ -103,8 +89,6 @@ class EnformerConfig(PreTrainedConfig):
                 f"hidden_size / num_attention_heads = {self.value_size} position features, which is not a multiple of "
                 f"{_FEATURE_CLASSES}"
             )
-        check_heads(self)
-        check_window(self)
 
     def check_length(self, length: int) -> None:
         """Refuse a number of bases that cannot be read.
@@ -114,6 +98,40 @@ class EnformerConfig(PreTrainedConfig):
         """
         if length < 1:
             raise ValueError("dna has no base")
+
+
+@strict
+class EnformerConfig(EnformerTrunkConfig):
+    """Configuration of Enformer. Defaults are the published model's.
+
+    Attributes:
+        hidden_size, ..., initializer_range: of the trunk, see :class:`EnformerTrunkConfig`.
+        tracks: name of a head -> its tracks.
+        track_activation: of the heads, ``softplus`` as published or ``none``.
+        input_length, read_out, n_share, gene_head, unit, assembly: of a gene, see :class:`TrackSettings`.
+    """
+
+    model_type = "enformer_trunk"
+
+    tracks: dict[str, int] | None = None
+    track_activation: str = "softplus"
+    input_length: int = 196_608
+    read_out: str = "tss:3"
+    n_share: float | int = 0.0
+    gene_head: str = "human"
+    unit: str = "track"
+    assembly: str | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.tracks is None:
+            self.tracks = dict(PUBLISHED_TRACKS)
+        super().__post_init__(**kwargs)
+
+    def validate_architecture(self) -> None:
+        """Refuse values that the model does not implement."""
+        super().validate_architecture()
+        check_heads(self)
+        check_window(self)
 
 
 def check_sizes(config: PreTrainedConfig, sizes: tuple[str, ...], dropouts: tuple[str, ...]) -> None:

@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .configuration_enformer import EnformerConfig
+from .configuration_enformer import EnformerConfig, EnformerTrunkConfig
 from .positions_enformer import PositionFeatures, enformer_positions
 from .trunk_enformer import (
     N_BASES,
@@ -92,7 +92,7 @@ class EnformerStage(Recomputed):
         channels: what ``first`` gives.
     """
 
-    def __init__(self, first: nn.Module, config: EnformerConfig, channels: int) -> None:
+    def __init__(self, first: nn.Module, config: EnformerTrunkConfig, channels: int) -> None:
         super().__init__()
         self.first = first
         self.residual = PlainConvBlock(channels, channels, 1, config.batch_norm_eps, EnformerGelu())
@@ -114,14 +114,14 @@ class EnformerModel(TrunkPreTrainedModel):
     """DNA -> an embedding a bin.
 
     Args:
-        config: the model's configuration.
+        config: the model's configuration, or that of a model whose trunk it is.
     """
 
-    config: EnformerConfig
+    config: EnformerTrunkConfig
     config_class = EnformerConfig
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^heads\."]
 
-    def __init__(self, config: EnformerConfig) -> None:
+    def __init__(self, config: EnformerTrunkConfig) -> None:
         super().__init__(config)
         widths = channels(config)
         eps = config.batch_norm_eps
@@ -211,7 +211,7 @@ class EnformerForTracks(TrunkPreTrainedModel):
         return EnformerTracksOutput(loss=loss, logits=logits, last_hidden_state=embeddings)
 
 
-def channels(config: EnformerConfig) -> list[int]:
+def channels(config: EnformerTrunkConfig) -> list[int]:
     """Channels that each stage gives: from half the width to all of it, evenly spaced in their logarithm, rounded."""
     first, steps = config.hidden_size // 2, config.num_downsamples - 1
     ratio = math.exp(math.log(config.hidden_size / first) / (steps - 1))
