@@ -38,7 +38,7 @@ class Float32Linear(nn.Linear):
         # which is not the same in a model that was loaded.
         weight, bias = self.weight.clone(), self.bias.clone()
         with torch.autocast(states.device.type, enabled=False):
-            return nn.functional.linear(states.float(), weight, bias)
+            return nn.functional.linear(states.to(weight.dtype), weight, bias)
 
 
 def in_float32(fn: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
