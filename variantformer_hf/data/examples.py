@@ -32,7 +32,7 @@ class ExpressionExamples:
         pairs: the values, in the model's unit.
         genomes: of the donors.
         model: reads the genes.
-        n_tissues: values that are drawn of a pair.
+        n_tissues: values that are drawn of a pair; None = all outputs of the model, in its order.
         seed: of the draw.
 
     Attributes:
@@ -40,7 +40,13 @@ class ExpressionExamples:
     """
 
     def __init__(
-        self, pairs: ExpressionPairs, genomes: DonorGenomes, model: GeneModel, *, n_tissues: int = 2, seed: int = 0
+        self,
+        pairs: ExpressionPairs,
+        genomes: DonorGenomes,
+        model: GeneModel,
+        *,
+        n_tissues: int | None = 2,
+        seed: int = 0,
     ) -> None:
         self.pairs = pairs
         self._genomes, self._model = genomes, model.without_network()
@@ -56,7 +62,11 @@ class ExpressionExamples:
             the model's unit, NaN where the pair has fewer values.
         """
         pair = int(key["pair"])
-        outputs, labels = self.pairs.drawn(pair, self._n_tissues, (self._seed, int(key["epoch"])))
+        if self._n_tissues is None:
+            outputs = np.array([each.id for each in self._model.tissue_names.named], dtype=np.int64)
+            labels = self.pairs.in_tissues(pair, outputs)
+        else:
+            outputs, labels = self.pairs.drawn(pair, self._n_tissues, (self._seed, int(key["epoch"])))
         gene = self.gene(pair)
         if gene is None:
             # Without it this process would be a step ahead of the others; a label that is not there counts nothing.

@@ -47,6 +47,12 @@ class ExpressionPairs:
         rows = slice(int(self.first[pair]), int(self.first[pair + 1]))
         return self.tissue[rows], self.value[rows]
 
+    def in_tissues(self, pair: int, wanted: np.ndarray) -> np.ndarray:
+        """(T,) float32, values of a pair in tissues of these ids; NaN where it has none."""
+        tissues, values = self.values(pair)
+        of_tissue = dict(zip(tissues.tolist(), values.tolist(), strict=True))
+        return np.array([of_tissue.get(tissue, np.nan) for tissue in wanted.tolist()], dtype=np.float32)
+
     def drawn(self, pair: int, n_tissues: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Tissue ids and labels of ``n_tissues`` values of a pair, drawn with weights 1 / n of the tissue.
 

@@ -2,34 +2,29 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import PreTrainedModel
 
 from ..data.donors import DonorGenomes
-from ..data.epochs import ALL, Share
-from ..data.examples import ExpressionExamples, expression_dataset
+from ..data.epochs import ALL
+from ..data.examples import ExpressionExamples
 from ..data.expression import Expression
 from ..data.expression_pairs import ExpressionPairs, expression_pairs
 from ..data.splits import Split, summary
 from ..errors import InputError
-from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
 from ..genome.options import GenotypeOptions
 from ..run_key import run_key
 from ..zoo.gene_model import GeneModel
-from .loop import TRAINING_LOSS, TrainingLoop, gathered_scores, held_out_number, run_time, seconds_a_batch, start
+from .loop import TRAINING_LOSS, TrainingLoop, held_out_number, run_time, seconds_a_batch, start
 from .options import ExpressionOptions, check_writable, run_description
 from .recipes import Recipe, recipe_of
 
 logger = logging.getLogger(__name__)
-
-# What :func:`held_out_scores` gives that may choose ``best``.
-NUMBERS = ("loss", "gene_correlation", "subject_correlation")
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,9 @@ class ExpressionSetup:
 
     Attributes:
         recipe: how the model is trained, and the model as it begins.
-        train, held_out: examples; held_out is None where the split has no such part.
+        train: examples to learn from.
+        held_out: part of the genes -> examples of held-out donors, of the parts that the recipe evaluates and that have
+            values; empty where no donor is held out.
         held_out_part: ``validation``, or ``test`` where there is none; None where there is neither.
         best_by: what ``best`` is chosen by: donors of the test part choose nothing.
         plan: what the run will do, for people.
@@ -46,7 +43,7 @@ class ExpressionSetup:
 
     recipe: Recipe
     train: ExpressionExamples
-    held_out: ExpressionExamples | None
+    held_out: Mapping[str, ExpressionExamples]
     held_out_part: str | None
     best_by: str
     plan: dict[str, Any]
@@ -67,7 +64,6 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
     check_writable(options.loop.output)
     recipe = recipe_of(options)
     model = recipe.model
-    monitored = held_out_number(options.loop, NUMBERS)
     expression, split = Expression.load(options.expression), Split.load(options.split)
     if expression.scale != model.unit.name:
         raise InputError(
@@ -82,17 +78,20 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         (part for part in ("validation", "test") if any(part in donors.values() for donors in split.donors.values())),
         None,
     )
-    pairs = {
-        name: expression_pairs(expression, split, part, model.gene_table, model.tissue_names)
-        for name, part in (("train", "train"), ("held_out", held_out_part))
-        if part is not None
+    train = expression_pairs(expression, split, "train", model.gene_table, model.tissue_names)
+    held_out = {
+        genes: expression_pairs(expression, split, held_out_part, model.gene_table, model.tissue_names, gene_part=genes)
+        for genes in recipe.evaluated_genes
+        if held_out_part is not None and (genes == "train" or genes in split.genes.values())
     }
-    parts = {
-        name: ExpressionExamples(each, genomes, model, n_tissues=options.n_tissues, seed=options.loop.seed)
-        for name, each in pairs.items()
-    }
-    _check_genotypes(pairs, genomes, parts["train"])
-    train, held_out = pairs["train"], pairs.get("held_out")
+    n_tissues, seed = options.n_tissues, options.loop.seed
+    examples, *others = (
+        ExpressionExamples(each, genomes, model, n_tissues=n_tissues, seed=seed) for each in (train, *held_out.values())
+    )
+    _check_genotypes(train, held_out.values(), genomes, examples)
+    evaluated = dict(zip(held_out, others, strict=True))
+    of_recipe = recipe.set_up(examples, evaluated)
+    monitored = held_out_number(options.loop, recipe.numbers(evaluated))
     effective = options.loop.batch_size * options.loop.gradient_accumulation
     parameters = list(recipe.network.parameters())
     plan = {
@@ -101,25 +100,30 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "pairs": len(train),
         "values": len(train.value),
         "held_out_part": held_out_part,
-        "held_out_pairs": 0 if held_out is None else len(held_out),
+        "held_out_pairs": sum(map(len, held_out.values())),
         "split": summary(split),
         "pairs_in_a_step_and_process": effective,
-        "steps_in_an_epoch_of_one_process": math.ceil(len(train) / effective),
+        "steps_in_an_epoch_of_one_process": math.ceil(recipe.n_examples(examples, 1) / effective),
         "epochs": options.loop.epochs,
         "best_by": monitored if held_out_part == "validation" else TRAINING_LOSS,
+        **of_recipe,
     }
-    return ExpressionSetup(recipe, parts["train"], parts.get("held_out"), held_out_part, plan["best_by"], plan)
+    return ExpressionSetup(recipe, examples, evaluated, held_out_part, plan["best_by"], plan)
 
 
-def _check_genotypes(pairs: dict[str, ExpressionPairs], genomes: DonorGenomes, examples: ExpressionExamples) -> None:
-    """Check that the donors of all parts have genotypes, on every chromosome where a gene to train on lies."""
-    train, finder = pairs["train"], examples.opened.finder
+def _check_genotypes(
+    train: ExpressionPairs, held_out: Iterable[ExpressionPairs], genomes: DonorGenomes, examples: ExpressionExamples
+) -> None:
+    """Check that the donors of all parts have genotypes, on every chromosome where a gene of the run lies."""
+    finder = examples.opened.finder
     genes = examples.opened.model.gene_table.genes
-    contigs = dict.fromkeys(finder.reach(genes[gene]).chrom for gene in np.unique(train.gene).tolist())
+    pairs = [train, *held_out]
+    used_genes = dict.fromkeys(gene for each in pairs for gene in np.unique(each.gene).tolist())
+    contigs = dict.fromkeys(finder.reach(genes[gene]).chrom for gene in used_genes)
     for cohort in dict.fromkeys(train.cohorts):
         used = {
             each.donors[donor]
-            for each in pairs.values()
+            for each in pairs
             for donor in np.unique(each.donor).tolist()
             if each.cohorts[donor] == cohort
         }
@@ -133,12 +137,10 @@ def estimate(options: ExpressionOptions, setup: ExpressionSetup) -> dict[str, fl
     Returns:
         seconds_a_step, hours.
     """
-    pairs = range(min(options.loop.batch_size, len(setup.train.pairs)))
-    seconds = seconds_a_batch(
-        setup.recipe.network,
-        lambda: setup.recipe.trial_batch([setup.train({"epoch": 0, "pair": pair}) for pair in pairs]),
-    )
-    return run_time(seconds, options.loop, len(setup.train.pairs))
+    recipe = setup.recipe
+    examples = list(islice(recipe.epoch(setup.train, 0, ALL), options.loop.batch_size))
+    seconds = seconds_a_batch(recipe.network, lambda: recipe.trial_batch(examples))
+    return run_time(seconds, options.loop, recipe.n_examples(setup.train, 1))
 
 
 def train_expression(
@@ -168,90 +170,31 @@ def train_expression(
     if setup.best_by == TRAINING_LOSS and accelerator.is_main_process:
         logger.warning(
             "the split has no validation part: best is chosen by the training loss%s",
-            "" if setup.held_out is None else ", and nothing by the test donors, whose numbers are only written down",
+            "" if not setup.held_out else ", and nothing by the test donors, whose numbers are only written down",
         )
-    recipe.prepare([each for each in (setup.train, setup.held_out) if each is not None], accelerator, on_donor)
+    recipe.prepare([setup.train, *setup.held_out.values()], accelerator, on_donor)
 
     def evaluate(trained: Any) -> dict[str, float]:
-        assert setup.held_out is not None
         share = accelerator.process_index, accelerator.num_processes
-        return held_out_scores(
-            trained, setup.held_out, recipe, options.evaluate_pairs, share=share, device=accelerator.device
-        )
+        return recipe.evaluate(trained, setup.held_out, share, accelerator.device)
 
     loop = TrainingLoop(
         accelerator,
         recipe.network,
         options.loop,
         run_key(_description(setup)),
-        examples=lambda epoch, share: expression_dataset(setup.train, epoch=epoch, seed=options.loop.seed, share=share),
-        n_examples=len(setup.train.pairs),
+        examples=lambda epoch, share: recipe.epoch(setup.train, epoch, share),
+        n_examples=recipe.n_examples(setup.train, accelerator.num_processes),
         collate=recipe.collate,
-        evaluate=None if setup.held_out is None else evaluate,
+        evaluate=evaluate if setup.held_out else None,
         best_by=setup.best_by,
         save_model=recipe.save,
+        weigh=recipe.weigh,
         before_step=recipe.before_step,
         after_step=recipe.after_step,
         on_step=on_step,
     )
     return loop.run()
-
-
-def held_out_scores(
-    network: PreTrainedModel,
-    examples: ExpressionExamples,
-    recipe: Recipe,
-    most: int,
-    *,
-    share: Share = ALL,
-    device: torch.device | str = "cpu",
-) -> dict[str, float]:
-    """Loss and correlations on held-out pairs, all tissues of each.
-
-    Args:
-        network: in evaluation mode.
-        examples: of the held-out part.
-        recipe: makes batches of examples.
-        most: pairs that are predicted; the same ones each time.
-        share: (number, of): which of several processes this is; all get the whole result.
-        device: of the network.
-
-    Returns:
-        loss (mean over values), gene_correlation (within each tissue, over donors; constant predictions count as 0),
-        subject_correlation (over genes), and how many values.
-    """
-    pairs = examples.pairs
-    chosen = np.random.default_rng(0).permutation(len(pairs))[:most]
-    rows: list[tuple[str, str, float, float]] = []
-    total, count = 0.0, 0
-    for pair in chosen[share[0] :: share[1]].tolist():
-        gene = examples.gene(pair)
-        if gene is None:
-            continue
-        outputs, labels = pairs.values(pair)
-        batch = recipe.collate([{"gene": gene, "outputs": outputs, "labels": labels}])
-        with torch.inference_mode():
-            output = network(**{name: tensor.to(device) for name, tensor in batch.items()}, return_dict=True)
-        predicted = output.logits[0].float().cpu().numpy()
-        total += float(output.loss) * len(labels)
-        count += len(labels)
-        gene_id, donor = pairs.genes[pairs.gene[pair]], pairs.donors[pairs.donor[pair]]
-        rows += [
-            (f"{gene_id}|{tissue}", donor, float(observed), float(value))
-            for tissue, observed, value in zip(outputs.tolist(), labels.tolist(), predicted.tolist(), strict=True)
-        ]
-    rows, total, count = gathered_scores(rows, total, count, share[1])
-    if not count:
-        return {"loss": math.nan, "gene_correlation": math.nan, "subject_correlation": math.nan, "values": 0.0}
-    names, donors = [row[0] for row in rows], [row[1] for row in rows]
-    observed, *_ = as_matrix(names, donors, [row[2] for row in rows])
-    predicted, *_ = as_matrix(names, donors, [row[3] for row in rows])
-    return {
-        "loss": total / count,
-        "gene_correlation": gene_correlation(observed, predicted).summary(constant_as_zero=True)["spearman"],
-        "subject_correlation": subject_correlation(observed, predicted).summary()["spearman"],
-        "values": float(count),
-    }
 
 
 def _description(setup: ExpressionSetup) -> dict[str, Any]:

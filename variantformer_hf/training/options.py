@@ -175,12 +175,12 @@ class ExpressionOptions:
         config: fields of the config of a new one.
         genes, cres: tables for a new one.
         tissues: names for a new one, in the order of the model's ids.
-        n_tissues: values drawn of each pair.
+        n_tissues: values drawn of each pair; None = all outputs of the model, in its order.
         new_tissues: tissues that ``model`` does not have -> the tissue that each begins as.
         freeze: what does not learn: ``none``, or what else the model's recipe has; None = the recipe's first choice.
             VariantFormer's: ``encoder`` (the cCRE encoder, as in the paper), ``none``, ``all_but_tissues`` (only the
             registry's rows of tissues learn), ``all_but_new_tissues`` (only the rows of ``new_tissues``).
-        evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch.
+        evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch; None = all.
         element_store: folder for vectors of the frozen encoder; None = memory only.
         min_probability: of a BGEN, see ``GenotypeOptions``.
         force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
@@ -199,10 +199,10 @@ class ExpressionOptions:
     genes: Path | None = None
     cres: Path | None = None
     tissues: tuple[str, ...] = ()
-    n_tissues: int = 2
+    n_tissues: int | None = 2
     new_tissues: Mapping[str, str] = field(default_factory=dict)
     freeze: str | None = None
-    evaluate_pairs: int = 2_000
+    evaluate_pairs: int | None = 2_000
     element_store: Path | None = None
     min_probability: float = 0.9
     force_companions: bool = False

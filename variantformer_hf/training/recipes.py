@@ -9,15 +9,19 @@ from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
+import datasets
 import torch
 from accelerate import Accelerator
 from transformers import PreTrainedModel
 
 from ..data.collators import ExpressionCollator
-from ..data.examples import ExpressionExamples
+from ..data.epochs import Share
+from ..data.examples import ExpressionExamples, expression_dataset
 from ..errors import InputError
 from ..zoo.families import load_gene_model, recipe_class
 from ..zoo.gene_model import GeneModel
+from .held_out import NUMBERS, held_out_scores
+from .loop import label_count
 from .options import ExpressionOptions
 
 # Options that some recipes take, and the plain one does not.
@@ -35,6 +39,7 @@ class Recipe:
         options_class: of the options of its stage. A run with plainer ones, as of ``train expression``, has the plain
             recipe.
         takes: options of a run that it takes beside those of every model.
+        evaluated_genes: parts of the genes in which held-out donors are predicted.
         freezes: choices of what does not learn, the one first that is meant where the run names none.
         options: with the choice of ``freeze``.
         model: as it begins, in float32 on the CPU.
@@ -45,6 +50,7 @@ class Recipe:
 
     options_class: ClassVar[type[ExpressionOptions]] = ExpressionOptions
     takes: ClassVar[tuple[str, ...]] = ()
+    evaluated_genes: ClassVar[tuple[str, ...]] = ("train",)
     freezes: ClassVar[tuple[str, ...]] = ("none",)
 
     def __init__(self, options: ExpressionOptions) -> None:
@@ -62,6 +68,55 @@ class Recipe:
         """What learns."""
         network: PreTrainedModel = self.model.network
         return network
+
+    def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
+        """Look at the run's examples, before anything is computed.
+
+        Args:
+            train: to learn from.
+            held_out: part of the genes -> examples of held-out donors.
+
+        Returns:
+            What the run's plan says beside that of every run.
+
+        Raises:
+            InputError: it cannot be trained on these.
+        """
+        return {}
+
+    def n_examples(self, train: ExpressionExamples, processes: int) -> int:
+        """Examples of an epoch, over all processes."""
+        return len(train.pairs)
+
+    def epoch(self, train: ExpressionExamples, epoch: int, share: Share) -> datasets.IterableDataset:
+        """A process's examples of an epoch, in order; as many as any other's, or one more or less."""
+        return expression_dataset(train, epoch=epoch, seed=self.options.loop.seed, share=share)
+
+    def weigh(self, batch: dict[str, torch.Tensor]) -> int:
+        """What a batch's loss weighs beside the others of its step: by default each label weighs the same."""
+        return label_count(batch)
+
+    def numbers(self, held_out: Mapping[str, ExpressionExamples]) -> Sequence[str]:
+        """Names of what :meth:`evaluate` gives that ``best`` may be chosen by."""
+        return NUMBERS
+
+    def evaluate(
+        self,
+        network: PreTrainedModel,
+        held_out: Mapping[str, ExpressionExamples],
+        share: Share,
+        device: torch.device | str,
+    ) -> dict[str, float]:
+        """Numbers of held-out donors.
+
+        Args:
+            network: in evaluation mode.
+            held_out: part of the genes -> examples.
+            share: (number, of): which of several processes this is; all get the whole result.
+            device: of the network.
+        """
+        most = self.options.evaluate_pairs
+        return held_out_scores(network, held_out["train"], self.collate, most, share=share, device=device)
 
     def collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Examples -> a batch."""
