@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
+from scipy import stats
 
 from variantformer_hf import CreTable, GeneTable, PersonalGenome, ReferenceGenome
-from variantformer_hf.data import read_tidy
+from variantformer_hf.data import read_normalized, read_tidy
 from variantformer_hf.data.activity import ActivityFile, read_activity
 from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.options import GenotypeOptions
@@ -104,3 +105,77 @@ def test_the_same_seed_the_same_cohort(cohort: SimulatedCohort, tmp_path: Path) 
     pd.testing.assert_frame_equal(pd.read_parquet(again.oracle), pd.read_parquet(cohort.oracle))
     other = simulate_cohort(tmp_path / "other", donors=60, genes=5, other_cres=100, seed=4)
     assert other.truth.read_bytes() != cohort.truth.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> SimulatedCohort:
+    folder = tmp_path_factory.mktemp("two")
+    return simulate_cohort(folder, donors=60, genes=5, other_cres=100, seed=3, populations=2, normalized=True)
+
+
+def dosages_of(cohort: SimulatedCohort) -> tuple[list[tuple[str, int, str, str]], np.ndarray]:
+    with pysam.VariantFile(str(cohort.vcf)) as file:
+        records = [(each, [sum(call["GT"]) for call in each.samples.values()]) for each in file]
+    return [(each.contig, each.pos, each.ref, each.alts[0]) for each, _ in records], np.array(
+        [each for _, each in records]
+    )
+
+
+def test_a_second_population_changes_nothing_of_the_first(cohort: SimulatedCohort, two: SimulatedCohort) -> None:
+    assert two.populations == (cohort.donors, tuple(f"OTHER{number:04d}" for number in range(60)))
+    assert two.donors == two.populations[0] + two.populations[1]
+    assert two.fasta.read_bytes() == cohort.fasta.read_bytes()
+    names, dosages = dosages_of(two)
+    known, of_first = dosages_of(cohort)
+    rows = {name: row for row, name in enumerate(names)}
+    np.testing.assert_array_equal(dosages[[rows[name] for name in known], :60], of_first)
+    private = [row for name, row in rows.items() if name not in set(known)]
+    assert len(private) > 0.1 * len(known)
+    assert not dosages[private, :60].any()
+    assert dosages[private, 60:].any(axis=1).all()
+
+
+def test_frequencies_of_the_second_population_have_drifted(two: SimulatedCohort) -> None:
+    _, dosages = dosages_of(two)
+    first, second = dosages[:, :60].mean(axis=1) / 2, dosages[:, 60:].mean(axis=1) / 2
+    common = (first > 0.1) & (first < 0.9)
+    middle = (first + second)[common] / 2
+    fst = np.mean((first - second)[common] ** 2 / 2) / np.mean(middle * (1 - middle))
+    assert 0.03 < fst < 0.15
+    causal = json.loads(two.truth.read_text())["causal"]
+    private = [each for each in causal if each["frequency"] == 0]
+    assert private
+    assert all(each["frequency_of_second"] > 0 for each in private)
+
+
+def test_expression_of_both_populations_follows_from_their_genomes(two: SimulatedCohort, tmp_path: Path) -> None:
+    truth = pd.read_parquet(two.oracle).merge(pd.read_csv(two.expression), on=["donor", "tissue", "gene_id"])
+    truth["observed"] = np.log1p(truth["tpm"])
+    truth["second"] = truth["donor"].str.startswith("OTHER")
+    explained = {
+        second: np.mean([np.corrcoef(group["log1p_tpm"], group["observed"])[0, 1] ** 2 for _, group in groups])
+        for second, part in truth.groupby("second")
+        for groups in [list(part[part["log1p_tpm"] > 0].groupby(["gene_id", "tissue"]))]
+    }
+    assert explained[False] == pytest.approx(0.5, abs=0.08)
+    assert explained[True] > 0.2
+    again = simulate_cohort(tmp_path, donors=60, genes=5, other_cres=100, seed=3, populations=2, normalized=True)
+    assert again.truth.read_bytes() == two.truth.read_bytes()
+    assert [path.read_bytes() for path in again.normalized] == [path.read_bytes() for path in two.normalized]
+
+
+def test_normalized_expression_is_read_as_gtexs_is(two: SimulatedCohort) -> None:
+    assert [path.name.partition(".")[0] for path in two.normalized] == ["Whole_Blood", "Liver", "Thyroid"]
+    source = read_normalized(two.normalized[1])
+    assert [each.donor for each in source.samples] == list(two.donors)
+    observed = (
+        pd.read_csv(two.expression).query("tissue == 'liver'").pivot(index="gene_id", columns="donor", values="tpm")
+    )
+    for gene, values in source.values():
+        ranks = observed.loc[gene.split(".")[0], list(two.donors)].rank().to_numpy()
+        np.testing.assert_allclose(values, stats.norm.ppf(ranks / (len(ranks) + 1)), atol=1e-5)
+
+
+def test_there_are_one_or_two_populations(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="populations=3 must be 1 or 2"):
+        simulate_cohort(tmp_path, populations=3)

@@ -17,6 +17,8 @@ from ..genome.genes import Gene
 from .cohort_variants import CohortVariant, simulate_variants
 from .motif_counts import motif_counts, region_counts
 from .motifs import MotifWorld, Region, motif_effects, random_motifs
+from .normalized import write_normalized
+from .second_population import with_second_population
 from .writers import GENOTYPES, contig_lines, cre_line, write_fasta, write_genes, write_vcf
 
 # Labels that say the opposite, as any assay's do.
@@ -33,6 +35,8 @@ class SimulatedCohort:
         truth: JSON: motifs, their effects by tissue, causal variants with effects, and h2.
         oracle: tidy table of the genetic part of each value.
         tissues, donors: names.
+        populations: the donors of each; the second, where there is one, is called OTHER0000 and so on.
+        normalized: expression again, inverse-normal over all donors, a BED a tissue; empty where it was not asked for.
     """
 
     folder: Path
@@ -46,6 +50,8 @@ class SimulatedCohort:
     oracle: Path
     tissues: tuple[str, ...]
     donors: tuple[str, ...]
+    populations: tuple[tuple[str, ...], ...]
+    normalized: tuple[Path, ...] = ()
 
 
 def simulate_cohort(
@@ -58,18 +64,29 @@ def simulate_cohort(
     activity_donors: int = 4,
     other_cres: int = 3_000,
     seed: int = 0,
+    populations: int = 1,
+    normalized: bool = False,
 ) -> SimulatedCohort:
     """Write a cohort.
 
     Args:
         folder: where; made.
-        donors, genes: how many.
+        donors: how many, of each population.
+        genes: how many.
         tissues: names that a model knows; each has a motif of its own, and all share one.
-        heritability: of every gene in every tissue, among the donors.
+        heritability: of every gene in every tissue, among the donors of the first population.
         activity_donors: donors with BEDs of active cCREs.
         other_cres: cCREs away from genes, a tenth of them on chr21, which the encoder's training holds out.
         seed: of everything.
+        populations: 1, or 2: the second has drifted frequencies, another linkage and private variants; what is noise is
+            of the same size in both. Genomes of the first are the same with and without it.
+        normalized: whether expression is also written inverse-normal, as ``read_normalized`` reads it.
+
+    Raises:
+        ValueError: neither one nor two populations.
     """
+    if populations not in (1, 2):
+        raise ValueError(f"populations={populations} must be 1 or 2")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -78,6 +95,11 @@ def simulate_cohort(
     world = MotifWorld(rng, motifs, genes, other_cres)
     names = tuple(f"DONOR{number:04d}" for number in range(donors))
     variants, causal = simulate_variants(rng, world, motifs, donors)
+    members = (names,)
+    if populations == 2:
+        variants, causal = with_second_population(np.random.default_rng([seed, 2]), world, variants, causal, donors)
+        members = (names, tuple(f"OTHER{number:04d}" for number in range(donors)))
+    first, names = names, tuple(name for group in members for name in group)
     paths = {name: folder / name for name in ("genome.fa", "genes.csv", "cres.bed", "truth.json")}
     write_fasta(paths["genome.fa"], world.contigs)
     _write_tables(paths["genes.csv"], paths["cres.bed"], world)
@@ -87,11 +109,11 @@ def simulate_cohort(
     by_contig: dict[str, list[CohortVariant]] = {}
     for variant in variants:
         by_contig.setdefault(variant.contig, []).append(variant)
-    counts = motif_counts(world, by_contig, motifs, donors)
-    expression, oracle = _expression(rng, world, counts, effects, tissues, names, heritability)
+    counts = motif_counts(world, by_contig, motifs, len(names))
+    expression, oracle = _expression(rng, world, counts, effects, tissues, names, heritability, len(first))
     expression.to_csv(folder / "expression.csv.gz", index=False, float_format="%.6g")
     oracle.to_parquet(folder / "oracle.parquet")
-    activity = _write_activity(rng, folder, world, by_contig, motifs, tissues, names[:activity_donors])
+    activity = _write_activity(rng, folder, world, by_contig, motifs, tissues, first[:activity_donors])
     truth = {
         "motifs": motifs,
         "effects": {tissue: effects[:, place].tolist() for place, tissue in enumerate(tissues)},
@@ -120,6 +142,8 @@ def simulate_cohort(
         oracle=folder / "oracle.parquet",
         tissues=tuple(tissues),
         donors=names,
+        populations=members,
+        normalized=write_normalized(folder, expression, _genes(world), names) if normalized else (),
     )
 
 
@@ -131,14 +155,15 @@ def _expression(
     tissues: Sequence[str],
     names: Sequence[str],
     heritability: float,
+    n_first: int,
 ) -> tuple[Any, Any]:
-    """Tidy expression, and the genetic part of each value."""
+    """Tidy expression, and the genetic part of each value; levels and noise are those of the first donors."""
     import pandas as pd
 
     genetic = counts @ effects  # (genes, donors, tissues)
     base = rng.uniform(1.5, 3.0, (len(world.genes), 1, len(tissues)))
-    genetic = base + genetic - genetic.mean(axis=1, keepdims=True)
-    spread = genetic.std(axis=1, keepdims=True)
+    genetic = base + genetic - genetic[:, :n_first].mean(axis=1, keepdims=True)
+    spread = genetic[:, :n_first].std(axis=1, keepdims=True)
     noise = rng.normal(size=genetic.shape) * spread * np.sqrt((1 - heritability) / heritability)
     observed = np.maximum(genetic + noise, 0.01)
     gene, donor, tissue = np.meshgrid(*(range(size) for size in genetic.shape), indexing="ij")
@@ -158,17 +183,18 @@ def gene_id(number: int) -> str:
 
 
 def _write_tables(genes: Path, cres: Path, world: MotifWorld) -> None:
-    write_genes(
-        genes,
-        (
-            Gene(f"{gene_id(number)}.1", f"SIM{number}", contig, start, end, strand, "protein_coding")
-            for number, (contig, start, end, strand) in enumerate(world.genes)
-        ),
-    )
+    write_genes(genes, _genes(world))
     regions = enumerate(each for each in world.regions if each.is_cre)
     cres.write_text(
         "".join(_bed_line(region, number, CRE_CLASSES[number % len(CRE_CLASSES)]) for number, region in regions)
     )
+
+
+def _genes(world: MotifWorld) -> list[Gene]:
+    return [
+        Gene(f"{gene_id(number)}.1", f"SIM{number}", contig, start, end, strand, "protein_coding")
+        for number, (contig, start, end, strand) in enumerate(world.genes)
+    ]
 
 
 def _vcf_line(variant: CohortVariant) -> str:

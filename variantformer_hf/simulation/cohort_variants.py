@@ -9,19 +9,28 @@ from .genealogy import FOUNDERS, Genealogy, Mosaic
 from .motifs import MOTIF_LENGTH, MotifWorld, letters_of
 
 # Founders have one genealogy from one hotspot of recombination to the next: variants there are linked.
-_HOTSPOT_STEP = 4_000
+HOTSPOT_STEP = 4_000
 # Mutations younger than the founders' copies: one to three haplotypes have them.
-_RECENT = 0.4
-_VARIANT_STEP = 150
+RECENT = 0.4
+VARIANT_STEP = 150
 
 
 @dataclass(frozen=True, slots=True)
 class CohortVariant:
+    """A variant, and who has it.
+
+    Attributes:
+        contig, position, ref, alt: 0-based position.
+        carriers: (donors, 2) bool, of each haplotype.
+        founders: (founders,) bool, from whom the carriers have it; None = it is younger than they.
+    """
+
     contig: str
     position: int
     ref: str
     alt: str
-    carriers: np.ndarray  # (donors, 2) bool
+    carriers: np.ndarray
+    founders: np.ndarray | None = None
 
 
 def simulate_variants(
@@ -51,7 +60,7 @@ def simulate_variants(
     named = {(each["contig"], each["position"] - 1): each for each in causal}
     for contig, text in world.contigs.items():
         mosaic = Mosaic(rng, len(text), donors)
-        genealogies = [Genealogy(rng, FOUNDERS) for _ in range(1 + len(text) // _HOTSPOT_STEP)]
+        genealogies = [Genealogy(rng, FOUNDERS) for _ in range(1 + len(text) // HOTSPOT_STEP)]
         places = set(of_contig.get(contig, set()))
         near = {place + shift for place in places for shift in range(-12, 13)}
         protected = {
@@ -61,7 +70,7 @@ def simulate_variants(
             for _, at in region.motifs
             for shift in range(-2, MOTIF_LENGTH + 2)
         }
-        count = len(text) // _VARIANT_STEP
+        count = len(text) // VARIANT_STEP
         for place in rng.integers(20, len(text) - 40, count).tolist():
             if place not in near and place not in protected:
                 places.add(place)
@@ -71,11 +80,12 @@ def simulate_variants(
             if place - last < 8 and key not in named:
                 continue
             common = place in of_contig.get(contig, set())
-            if not common and rng.random() < _RECENT:
-                carriers = np.zeros((donors, 2), dtype=bool)
-                carriers.flat[rng.integers(0, 2 * donors, int(rng.integers(1, 4)))] = True
+            founders = None
+            if not common and rng.random() < RECENT:
+                carriers = recent_carriers(rng, donors)
             else:
-                carriers = mosaic.carriers(place, genealogies[place // _HOTSPOT_STEP].mutation(rng, common))
+                founders = genealogies[place // HOTSPOT_STEP].mutation(rng, common)
+                carriers = mosaic.carriers(place, founders)
             if not carriers.any() or carriers.all():
                 continue
             ref = text[place]
@@ -86,9 +96,16 @@ def simulate_variants(
                 else:
                     ref = text[place : place + int(rng.integers(2, 6))]
                     alt = ref[0]
-            variants.append(CohortVariant(contig, place, ref, alt, carriers))
+            variants.append(CohortVariant(contig, place, ref, alt, carriers, founders))
             last = place + len(ref) - 1
             if key in named:
                 named[key] |= {"ref": ref, "alt": alt, "frequency": float(carriers.mean())}
     kept = [each for each in causal if "ref" in each]
     return variants, kept
+
+
+def recent_carriers(rng: np.random.Generator, donors: int) -> np.ndarray:
+    """(donors, 2) who has a recent mutation: one to three haplotypes."""
+    carriers = np.zeros((donors, 2), dtype=bool)
+    carriers.flat[rng.integers(0, 2 * donors, int(rng.integers(1, 4)))] = True
+    return carriers
