@@ -19,6 +19,8 @@ _PRELOADED = (
     "pyarrow.parquet",
     "pytest",
     "rich.logging",
+    "smart_open",
+    "snakemake.cli",
     "torch.distributed.fsdp",
     "typer.rich_utils",
     "variantformer_hf.analysis.effects",
@@ -30,8 +32,8 @@ _PRELOADED = (
 )
 # Between the signal that asks the others to end and the one that ends them.
 _GRACE_SECONDS = 5.0
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([*_PRELOADED])
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([*_PRELOADED])
 
 
 class Forked:
@@ -46,7 +48,7 @@ class Forked:
     def __init__(self, words: list[object], log: Path, **environment: str) -> None:
         self.log = log
         arguments = [str(word) for word in words], str(log), {**os.environ, **environment}
-        self._process = _CONTEXT.Process(target=_run, args=arguments)
+        self._process = CONTEXT.Process(target=_run, args=arguments)
         self._process.start()
 
     @property

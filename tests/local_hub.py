@@ -9,18 +9,26 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from forked_processes import Forked
 
 TOKEN = "hf_local"
 LARGE = (".safetensors", ".parquet")
+# The client reads the environment when it is imported, which was before the process was forked.
+_CLIENT_OF_THIS_HUB = """
+import importlib
+from huggingface_hub import constants
+importlib.reload(constants)
+"""
 
 
 @dataclass
@@ -74,7 +82,7 @@ class LocalHub:
         repository.commit(files)
         return repository
 
-    def environment(self, home: str | os.PathLike[str], **more: str) -> dict[str, str]:
+    def environment(self, home: Path, **more: str) -> dict[str, str]:
         """Environment of a process that has this Hub and a cache of its own."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
         return {
@@ -87,19 +95,21 @@ class LocalHub:
             **more,
         }
 
-    def python(self, home: str | os.PathLike[str], code: str, *arguments: object, **environment: str) -> Any:
+    def run(self, home: Path, code: str, *arguments: object, **environment: str) -> Forked:
+        """Run code in a process that has this Hub, to its end."""
+        home.mkdir(parents=True, exist_ok=True)
+        script = home / "asked.py"
+        script.write_text(_CLIENT_OF_THIS_HUB + code)
+        with mock.patch.dict(os.environ, self.environment(home, **environment), clear=True):
+            process = Forked([script, *arguments], home / "said")
+        process.wait(300)
+        return process
+
+    def python(self, home: Path, code: str, *arguments: object, **environment: str) -> Any:
         """Run code in a process that has this Hub; the JSON in the last line that it prints."""
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environment(home, **environment),
-            stdin=subprocess.DEVNULL,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr[-3_000:]
-        return json.loads(done.stdout.splitlines()[-1])
+        done = self.run(home, code, *arguments, **environment)
+        assert done.code == 0, done.said[-3_000:]
+        return json.loads(done.said.splitlines()[-1])
 
 
 def blob_id(content: bytes) -> str:

@@ -4,14 +4,13 @@ import hashlib
 import json
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from forked_processes import Forked
 from local_hub import TOKEN, LocalHub, local_hub
 from small_model import SmallWorld, small_world
 
@@ -28,16 +27,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def run(hub: LocalHub, home: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=hub.environment(home, **environment),
-        stdin=subprocess.DEVNULL,
-        timeout=300,
-    )
+COMMAND = """
+from variantformer_hf.cli import main
+main()
+"""
 
 
 def test_predict_by_name_then_offline(hub: LocalHub, world: SmallWorld, tmp_path: Path) -> None:
@@ -46,35 +39,22 @@ def test_predict_by_name_then_offline(hub: LocalHub, world: SmallWorld, tmp_path
     hub.add("me/sharded", files_of(folder))
     expected = world.predictor.predict(world.reference)
 
-    def predict(output: str, home: str = "home", **environment: str) -> subprocess.CompletedProcess[str]:
-        return run(
-            hub,
-            tmp_path / home,
-            "-m",
-            "variantformer_hf",
-            "predict",
-            "me/sharded",
-            "--device",
-            "cpu",
-            "--fasta",
-            str(world.reference.path),
-            "--output",
-            str(tmp_path / output),
-            **environment,
-        )
+    def predict(output: str, home: str = "home", **environment: str) -> Forked:
+        words = ["predict", "me/sharded", "--device", "cpu", "--fasta", world.reference.path]
+        return hub.run(tmp_path / home, COMMAND, *words, "--output", tmp_path / output, **environment)
 
     for output, environment in (("online.parquet", {}), ("offline.parquet", {"HF_HUB_OFFLINE": "1"})):
         before = len(hub.requests)
         done = predict(output, **environment)
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.said
         assert (len(hub.requests) > before) == (not environment)
         found = pd.read_parquet(tmp_path / output)
         np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], atol=1e-5)
         report = json.loads((tmp_path / f"{output}.report.json").read_text())
         assert report["model"]["name"] == "me/sharded"
     cold = predict("never.parquet", home="other", HF_HUB_OFFLINE="1")
-    assert cold.returncode == 1
-    assert "not in the cache" in cold.stderr
+    assert cold.code == 1
+    assert "not in the cache" in cold.said
     assert not (tmp_path / "never.parquet").exists()
 
 

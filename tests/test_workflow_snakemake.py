@@ -5,8 +5,8 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from forked_commands import forked_commands
+from forked_processes import Forked
 from split_files import split_vcf
 
 from variantformer_hf import ExpressionPredictor
@@ -40,28 +42,25 @@ CONFIG = {
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which the workflow runs."""
+    """A folder in which the workflow runs, and one with the commands that it starts."""
 
     folder: Path
+    commands: Path
 
     def snakemake(self, *arguments: str, config: dict[str, object] | None = None, code: int = 0) -> str:
         """Run it; what it said."""
         (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG if config is None else config))
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(FOLDER / "workflow/Snakefile")]
-        place = ["--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml"), "--cores", "2"]
-        done = subprocess.run(
-            [*command, *place],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            env={**os.environ, "PATH": path, "XDG_CACHE_HOME": str(self.folder / "home"), "NO_COLOR": "1"},
-            stdin=subprocess.DEVNULL,
-        )
+        path = f"{self.commands}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        script = self.folder / "run.py"
+        script.write_text("from snakemake.cli import main\nmain()\n")
+        place = ["--directory", self.folder, "--configfile", self.folder / "config.yaml", "--cores", 2]
+        changes = {"PATH": path, "XDG_CACHE_HOME": str(self.folder / "home"), "NO_COLOR": "1"}
+        words = [script, *arguments, "--snakefile", FOLDER / "workflow/Snakefile", *place]
+        done = Forked(words, self.folder / "said", **changes)
+        done.wait(600)
         logs = "".join(path.read_text() for path in sorted(self.folder.glob("results/logs/*.log")))
-        assert done.returncode == code, done.stdout[-3_000:] + done.stderr[-3_000:] + logs
-        return done.stdout + done.stderr
+        assert done.code == code, done.said[-6_000:] + logs
+        return done.said
 
     @property
     def results(self) -> Path:
@@ -75,14 +74,15 @@ def jobs(said: str) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A model, a genome, and five people's genotypes and expression; nothing is predicted yet."""
     folder = tmp_path_factory.mktemp("workflow")
     cohort = simulate_cohort(folder, donors=len(DONORS), genes=4, other_cres=100)
     write_demo_model(SimulatedFiles(cohort.fasta, cohort.vcf, cohort.genes, cohort.cres), folder / "model")
     split_vcf(cohort.vcf, folder, random.Random(0), suffix=".vcf.gz")
     (folder / "samples.tsv").write_text("\n".join(["sample", *DONORS, ""]))
-    return Place(folder)
+    with forked_commands() as commands:
+        yield Place(folder, commands)
 
 
 @pytest.fixture(scope="module")
