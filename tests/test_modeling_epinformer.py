@@ -296,6 +296,14 @@ def test_outputs_are_read_by_their_ids() -> None:
     torch.testing.assert_close(chosen, torch.stack([logits[0, 1:], logits[1, :1]]))
 
 
+def test_two_readings_of_a_gene_are_averaged() -> None:
+    model = tiny(tissues=["K562", "GM12878"])
+    given = inputs(model.config, batch=3)
+    logits, _ = predict(model, given)
+    found, _ = predict(model, {**given, "gene": torch.tensor([0, 1, 0])})
+    torch.testing.assert_close(found, torch.stack([(logits[0] + logits[2]) / 2, logits[1]]))
+
+
 # A transformers model
 
 

@@ -8,6 +8,8 @@ GENES_FILE = "genes.parquet"
 CRES_FILE = "cres.parquet"
 TRACKS_FILE = "tracks.parquet"
 EXONS_FILE = "exons.parquet"
+ELEMENTS_FILE = "elements.parquet"
+GENE_FEATURES_FILE = "gene_features.parquet"
 
 
 def cache_folder() -> Path:

@@ -7,7 +7,6 @@ import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.cres import CRE_CLASSES
-from ..genome.interval import reverse_complement
 from ..genome.personal import PersonalGenome
 from ..zoo.gene_input import GeneOutput
 from ..zoo.gene_states import CreStates
@@ -106,7 +105,7 @@ def knockout(
     return pd.DataFrame(
         {
             "cre_id": of_cres(scorer.model.cre_names(regions)),
-            "cre_class": of_cres([CRE_CLASSES[number] for number in regions.cre_class_ids]),
+            "cre_class": of_cres([None if number < 0 else CRE_CLASSES[number] for number in regions.cre_class_ids]),
             "chrom": window.chrom,
             "start": of_cres(starts),
             "end": of_cres(ends),
@@ -147,13 +146,8 @@ def _statuses(in_gene: GeneScorer, states: CreStates, base: GeneOutput, effects:
 
 def _shuffled(gene: CreStates, cres: Sequence[int], repeats: int, rng: np.random.Generator) -> list[Any]:
     """States in which one cCRE's bases, flanks and all, stand in random order."""
-    regions = gene.regions
-    intervals = regions.cres
-    sequences = gene.person.sequences([intervals[index] for index in cres])
-    if regions.gene.strand == "-":
-        sequences = [reverse_complement(sequence) for sequence in sequences]
     states = []
-    for index, sequence in zip(cres, sequences, strict=True):
+    for index, sequence in zip(cres, gene.cre_sequences(cres), strict=True):
         letters = np.array(list(sequence))
         texts = ["".join(letters[rng.permutation(len(letters))]) for _ in range(repeats)]
         states += gene.with_cre(index, texts)

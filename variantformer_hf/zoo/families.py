@@ -96,6 +96,11 @@ _FAMILIES = {
             stages={"ukbiobert": "variantformer_hf.training.ukbiobert.masked_tokens:STAGE"},
             converters={"dnabert2": "variantformer_hf.conversion.dnabert2.conversion:planned_conversions"},
         ),
+        Family(
+            "epinformer",
+            "variantformer_hf.zoo.epinformer.gene_model:EPInformerGeneModel",
+            "variantformer_hf.zoo.epinformer.folder:ELEMENTS",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.

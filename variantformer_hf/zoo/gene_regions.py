@@ -27,8 +27,8 @@ class GeneRegions:
         window: the gene's window, e.g. its promoter and body, or a stretch around its TSS.
         starts, ends: (N,) int64, its cCREs, each widened by the flank; for a '-' gene from right to left. N = 0 for a
             model without.
-        cre_class_ids: (N,) class id of each.
-        cre_rows: (N,) int64, row of each in the cCRE table.
+        cre_class_ids: (N,) class id of each; -1 = it has none.
+        cre_rows: (N,) int64, row of each in the cCRE table, or in that of the model's elements.
         cre_flank: bases that each is widened by, where its contig has them.
     """
 

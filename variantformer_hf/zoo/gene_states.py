@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..genome.edited import EditedGenome
-from ..genome.interval import Interval
+from ..genome.interval import Interval, reverse_complement
 from ..genome.personal import PersonalGenome
 from .exactness import exact_products
 from .gene_input import GeneInput, GeneOutput
@@ -140,11 +140,23 @@ class CreStates(GeneStates, ABC):
     def without_cre(self, index: int) -> Any:
         """The gene without one of its cCREs; where it lies in the window, that stays as it is."""
 
+    def cre_sequences(self, cres: Sequence[int]) -> list[str]:
+        """What the model reads of cCREs that the person has, in the gene's orientation, flanks and all.
+
+        Args:
+            cres: indices.
+        """
+        intervals = self.regions.cres
+        sequences = self.person.sequences([intervals[index] for index in cres])
+        if self.regions.gene.strand == "-":
+            return [reverse_complement(sequence) for sequence in sequences]
+        return sequences
+
     @abstractmethod
     def with_cre(self, index: int, sequences: Sequence[str]) -> list[Any]:
         """The gene with other sequences in the place of one of its cCREs, a state each.
 
         Args:
             index: of the cCRE.
-            sequences: in the gene's orientation, flanks and all.
+            sequences: as of :meth:`cre_sequences`.
         """

@@ -79,6 +79,7 @@ class EPInformerModel(PreTrainedModel):
         gene_features: torch.Tensor,
         embeddings: torch.Tensor | None = None,
         *,
+        gene: torch.Tensor | None = None,
         outputs: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         **kwargs: Any,
@@ -86,12 +87,14 @@ class EPInformerModel(PreTrainedModel):
         """Read genes.
 
         Args:
-            dna: (B, 1 + N, L, 4), floating point: shares of A, C, G and T at each base of the promoter, then of each
+            dna: (R, 1 + N, L, 4), floating point: shares of A, C, G and T at each base of the promoter, then of each
                 element; 0 of an empty one. N up to ``num_enhancers``.
-            element_features: (B, 1 + N, F), what is known of each, 0 of the promoter and of an empty one; see
+            element_features: (R, 1 + N, F), what is known of each, 0 of the promoter and of an empty one; see
                 ``ELEMENT_FEATURES``.
-            gene_features: (B, G), what is known of the gene.
-            embeddings: (B, E), the gene's vector of another model; None where none is read.
+            gene_features: (R, G), what is known of the gene.
+            embeddings: (R, E), the gene's vector of another model; None where none is read.
+            gene: (R,) int64, the row of B that each reading is of, as of two haplotypes, whose numbers are averaged;
+                None = one reading a gene.
             outputs: (B, T) int64, ids of the outputs of each; None = all.
             labels: (B, T) in the config's unit, NaN where there is none; None = no loss is wanted.
 
@@ -101,26 +104,53 @@ class EPInformerModel(PreTrainedModel):
         self._check(dna, element_features, gene_features, embeddings)
         present = (dna != 0).flatten(2).any(dim=2)
         present[:, 0] = True
-        states = self._encoded(dna, present)
-        features = torch.cat([states, element_features.to(states.dtype)], dim=-1)
+        there = self.encode(dna[present])
+        vectors = there.new_zeros(*present.shape, there.shape[-1]).masked_scatter(present[..., None], there)
+        states = self.together(vectors, present, element_features)
+        logits = self.read(states, gene_features, embeddings, gene=gene, outputs=outputs)
+        loss = None if labels is None else smooth_l1(logits, labels)
+        return EPInformerOutput(loss=loss, logits=logits, last_hidden_state=states)
+
+    def encode(self, dna: torch.Tensor) -> torch.Tensor:
+        """Promoters and elements by themselves: (M, L, 4) -> (M, hidden_size) in the type of the weights."""
+        if self.training or torch.is_grad_enabled():
+            return self.encoder(dna)
+        return torch.cat([self.encoder(part) for part in dna.split(_ELEMENTS_AT_ONCE)])
+
+    def together(self, vectors: torch.Tensor, present: torch.Tensor, element_features: torch.Tensor) -> torch.Tensor:
+        """Promoters and elements that have looked at each other.
+
+        Args:
+            vectors: (R, 1 + N, hidden_size) of :meth:`encode`; of an empty element any.
+            present: (R, 1 + N) bool, which are there; the promoter always is.
+            element_features: (R, 1 + N, F).
+
+        Returns:
+            (R, 1 + N, hidden_size).
+        """
+        features = torch.cat([vectors, element_features.to(vectors.dtype)], dim=-1)
         states = self.mixed(self.with_features(features).relu()).relu()
         bias = ScoreBias(lambda: star_bias(present, states.dtype), is_other=True)
         for layer in self.layers:
             states = layer(states, bias)
+        return states
+
+    def read(
+        self,
+        states: torch.Tensor,
+        gene_features: torch.Tensor,
+        embeddings: torch.Tensor | None,
+        *,
+        gene: torch.Tensor | None = None,
+        outputs: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """What the promoters of :meth:`together` say: (B, T) float32; arguments as of :meth:`forward`."""
         known = [states[:, 0], gene_features] if embeddings is None else [states[:, 0], gene_features, embeddings]
         logits = self.head(torch.cat([each.float() for each in known], dim=-1))
-        if outputs is not None:
-            logits = logits.gather(1, outputs)
-        loss = None if labels is None else smooth_l1(logits, labels)
-        return EPInformerOutput(loss=loss, logits=logits, last_hidden_state=states)
-
-    def _encoded(self, dna: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """(B, 1 + N, D), 0 of an empty element."""
-        there = dna[present]
-        keeps = self.training or torch.is_grad_enabled()
-        parts = (there,) if keeps else there.split(_ELEMENTS_AT_ONCE)
-        vectors = torch.cat([self.encoder(part) for part in parts])
-        return vectors.new_zeros(*present.shape, vectors.shape[-1]).masked_scatter(present[..., None], vectors)
+        if gene is not None:
+            count = torch.bincount(gene)[:, None]
+            logits = logits.new_zeros(len(count), logits.shape[1]).index_add(0, gene, logits) / count
+        return logits if outputs is None else logits.gather(1, outputs)
 
     def _check(
         self,

@@ -1,0 +1,1 @@
+"""EPInformer: a person's promoter and elements, and what its folders hold."""
