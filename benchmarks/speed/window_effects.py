@@ -1,11 +1,12 @@
 """Effects of SNVs by a network of windows: what the network takes, and what all else does.
 
-Run: python -m benchmarks.speed.window_effects [--window 16384] [--variants 20] [--pairs 20] [--read 1000] [--device cpu]
+Run: python -m benchmarks.speed.window_effects [--window 16384] [--variants 20] [--pairs 20] [--read 1000]
 
 A full-size Enformer of random weights, a person with a record every 401 bases, one gene and two tracks. ``--variants``
 homozygous SNVs of a window of ``--window`` bases go through the network, as ``effects`` scores them; beside it pairs of
-whole predictions of ``--pairs`` of them, for each of which both genomes are read and predicted. Of ``--read`` SNVs of a window of
-196,608 bases states are made, without the network: letters of the person's window, edited. CPU time of the process.
+whole predictions of ``--pairs`` of them, for each of which both genomes are read and predicted. Of ``--read`` SNVs of a
+window of 196,608 bases states are made, without the network: letters of the person's window, edited. CPU time of the
+process; ``--device`` for another one.
 """
 
 import argparse
