@@ -95,7 +95,7 @@ def simulate_cohort(
     world = MotifWorld(rng, motifs, genes, other_cres)
     names = tuple(f"DONOR{number:04d}" for number in range(donors))
     variants, causal = simulate_variants(rng, world, motifs, donors)
-    members = (names,)
+    members: tuple[tuple[str, ...], ...] = (names,)
     if populations == 2:
         variants, causal = with_second_population(np.random.default_rng([seed, 2]), world, variants, causal, donors)
         members = (names, tuple(f"OTHER{number:04d}" for number in range(donors)))
