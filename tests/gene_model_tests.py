@@ -187,7 +187,8 @@ class GeneModelTests:
         from variantformer_hf.genome import EditedGenome, GenotypeEdit, Variant
 
         outputs, column = self.outputs(case, gene_model), gene_model.unit.column
-        for person in (self.person(case, gene_model.modes[0]), PersonalGenome(ReferenceGenome(case.fasta))):
+        carrier = self.person(case, gene_model.modes[0])
+        for person in (carrier, PersonalGenome(carrier.reference, options=carrier.options)):
             table = VariantScorer(gene_model).score(
                 list(case.variants), person, genes=case.genes[0], tissues=case.tissues, zygosity=["hom"]
             )

@@ -206,6 +206,7 @@ def test_inputs_that_do_not_fit_are_refused(changes: dict[str, Any], told: str) 
         ({"trunk": {"gelu": "erf"}}, "trunk: gelu is not a field of EnformerConfig"),
         ({"trunk": {"hidden_size": 50}}, "hidden_size=50 is not a multiple"),
         ({"tissues": []}, "must name at least one"),
+        ({"embedding_length": 50_000}, "embedding_length=50000 is more than input_length=49152"),
         ({"embedding_chunk_bases": 0}, "embedding_chunk_bases=0 must be at least 1, or None"),
     ],
     ids=str,

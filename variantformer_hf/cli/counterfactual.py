@@ -11,6 +11,7 @@ from .options import (
     INPUTS,
     AllowUnusedOption,
     DeviceOption,
+    EmbeddingModelOption,
     FastaOption,
     ForceCompanionsOption,
     GenotypeOption,
@@ -61,6 +62,7 @@ def counterfactual(
     allow_unused: AllowUnusedOption = False,
     read_out: ReadOutOption = None,
     window: WindowOption = None,
+    embedding_model: EmbeddingModelOption = None,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Set genotypes in everybody whose genome that changes, and predict both ways.
@@ -87,7 +89,14 @@ def counterfactual(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
-    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
+    of_model = ModelSettings(
+        model,
+        device=device,
+        force_companions=force_companions,
+        read_out=read_out,
+        window=window,
+        embedding_model=embedding_model,
+    )
     options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model.kind())
     reference = ReferenceGenome(fasta)
     table = read_variants(edits, VariantNormalizer(reference))

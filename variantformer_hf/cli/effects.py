@@ -15,6 +15,7 @@ from .options import (
     AddressOption,
     AllowUnusedOption,
     DeviceOption,
+    EmbeddingModelOption,
     EmbeddingsOption,
     EngineOption,
     FastaOption,
@@ -133,6 +134,7 @@ def effects(
     allow_unused: AllowUnusedOption = False,
     read_out: ReadOutOption = None,
     window: WindowOption = None,
+    embedding_model: EmbeddingModelOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -169,6 +171,7 @@ def effects(
         force_companions=force_companions,
         read_out=read_out,
         window=window,
+        embedding_model=embedding_model,
         store=store,
     )
     second = None if second_model is None else replace(first, model=second_model)

@@ -202,16 +202,15 @@ def embed(
 
 
 def _write(result: "EmbeddingResult", out: Output) -> list[Path]:
+    from ..genome.provenance import file_sha256
     from ..inference.query import rejected_table
     from ..report.embedding_files import write_rows, write_vectors
     from ..report.tables import write_json, write_table
 
     report = {**result.report, "shape": list(result.shape)}
     metadata = {key: report[key] for key in ("package", "model", "embedding", "assembly", "inputs", "settings")}
-    written = [
-        write_vectors(result, out.path, metadata),
-        write_rows(result.rows(), out.path.with_suffix(".tsv")),
-    ]
+    table = write_rows(result.rows(), out.path.with_suffix(".tsv"))
+    written = [write_vectors(result, out.path, {**metadata, "rows_sha256": file_sha256(table)}), table]
     if result.rejected:
         written.append(write_table(rejected_table(result.rejected), out.beside("rejected.tsv"), {}))
     written.append(write_json(report, out.beside("report.json")))

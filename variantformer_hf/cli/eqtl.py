@@ -11,6 +11,7 @@ from .options import (
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
+    EmbeddingModelOption,
     FastaOption,
     ForceCompanionsOption,
     MinProbabilityOption,
@@ -79,6 +80,7 @@ def eqtl(
     allow_unused: AllowUnusedOption = False,
     read_out: ReadOutOption = None,
     window: WindowOption = None,
+    embedding_model: EmbeddingModelOption = None,
     force_companions: ForceCompanionsOption = False,
 ) -> None:
     """Rank correlation of predicted effects and observed eQTL slopes, by tissue and data set.
@@ -100,7 +102,14 @@ def eqtl(
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
-    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
+    of_model = ModelSettings(
+        model,
+        device=device,
+        force_companions=force_companions,
+        read_out=read_out,
+        window=window,
+        embedding_model=embedding_model,
+    )
     genomes = GenomeSettings(
         fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
     )

@@ -12,6 +12,7 @@ from .options import (
     AllowUnusedOption,
     BackgroundOption,
     DeviceOption,
+    EmbeddingModelOption,
     EngineOption,
     FastaOption,
     ForceCompanionsOption,
@@ -96,6 +97,7 @@ def mutagenesis(
     allow_unused: AllowUnusedOption = False,
     read_out: ReadOutOption = None,
     window: WindowOption = None,
+    embedding_model: EmbeddingModelOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -131,7 +133,14 @@ def mutagenesis(
 
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
-    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
+    of_model = ModelSettings(
+        model,
+        device=device,
+        force_companions=force_companions,
+        read_out=read_out,
+        window=window,
+        embedding_model=embedding_model,
+    )
     kind = of_model.kind()
     if cre:
         kind.require("cres", "--cre")

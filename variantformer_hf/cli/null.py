@@ -13,6 +13,7 @@ from .options import (
     AddressOption,
     AllowUnusedOption,
     DeviceOption,
+    EmbeddingModelOption,
     EngineOption,
     FastaOption,
     ForceCompanionsOption,
@@ -72,6 +73,7 @@ def null(
     allow_unused: AllowUnusedOption = False,
     read_out: ReadOutOption = None,
     window: WindowOption = None,
+    embedding_model: EmbeddingModelOption = None,
     force_companions: ForceCompanionsOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -100,7 +102,14 @@ def null(
     quiet_libraries()
     units_on = chosen_engine(engine, address, workers, device)
     genotypes = GenotypeSettings(min_probability=min_probability)
-    of_model = ModelSettings(model, device=device, force_companions=force_companions, read_out=read_out, window=window)
+    of_model = ModelSettings(
+        model,
+        device=device,
+        force_companions=force_companions,
+        read_out=read_out,
+        window=window,
+        embedding_model=embedding_model,
+    )
     backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(of_model.kind())
     scorer = of_model.scorer()
     records: Counter[str] = Counter()

@@ -85,7 +85,26 @@ WindowOption = Annotated[
     int | None,
     typer.Option(
         "--window",
-        help="Of Enformer and Borzoi: bases that are read around the TSS. Default: the model's.",
+        help="Of networks of windows: bases that are read around the TSS. Default: the model's.",
+        rich_help_panel=INPUTS,
+    ),
+]
+EmbeddingModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embedding-model",
+        metavar="PATH",
+        help="Of UKBioFormer and UKBioZoi: their UKBioBERT, a folder or a Hub id. Default: where the model says.",
+        rich_help_panel=INPUTS,
+    ),
+]
+VariantEmbeddingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--embedding",
+        parser=given_file,
+        metavar="PATH",
+        help="Of UKBioFormer and UKBioZoi: people's embeddings as `embed` writes them, instead of their UKBioBERT.",
         rich_help_panel=INPUTS,
     ),
 ]

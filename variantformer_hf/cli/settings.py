@@ -85,7 +85,8 @@ class ModelSettings:
         model: folder or Hub id.
         precision: see ``GeneModel``; effects need ``float32``.
         device, force_companions: see ``GeneModel.load``.
-        store, attention, compile_layers, read_out, window: options of some families, see theirs; ``none`` is no store.
+        store, attention, compile_layers, read_out, window, embedding_model, variant_embeddings: options of some
+            families, see theirs; ``none`` is no store.
     """
 
     model: str
@@ -97,6 +98,8 @@ class ModelSettings:
     compile_layers: bool = False
     read_out: str | None = None
     window: int | None = None
+    embedding_model: str | None = None
+    variant_embeddings: Path | None = None
 
     def kind(self) -> "type[GeneModel]":
         """The class of the model, which says what it can do; no weights are loaded.
@@ -143,6 +146,8 @@ class ModelSettings:
             "compile_layers": self.compile_layers,
             "read_out": self.read_out,
             "window": self.window,
+            "embedding_model": self.embedding_model,
+            "variant_embeddings": self.variant_embeddings,
         }
 
 

@@ -101,6 +101,11 @@ _FAMILIES = {
             "variantformer_hf.zoo.epinformer.gene_model:EPInformerGeneModel",
             "variantformer_hf.zoo.epinformer.folder:ELEMENTS",
         ),
+        Family(
+            "ukbioformer",
+            "variantformer_hf.zoo.ukbioformer.gene_model:UkBioFormerGeneModel",
+            "variantformer_hf.zoo.ukbioformer.folder:EXPRESSION",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.

@@ -47,7 +47,7 @@ class UkBioFormerConfig(PreTrainedConfig):
         n_share: what N writes into each of the four channels.
         embedding_model: the UKBioBERT that makes the embeddings: a folder or a Hub id.
         embedding_sha256: of that one's weights.
-        embedding_length: bases around the TSS that it reads.
+        embedding_length: bases around the TSS that it reads, at most ``input_length``.
         embedding_chunk_bases: longer sequences are cut into such pieces; None = a haplotype is one input.
     """
 
@@ -102,6 +102,8 @@ class UkBioFormerConfig(PreTrainedConfig):
         check_choices(self, {"backbone": tuple(_KINDS)})
         check_sizes(self, _AT_LEAST_ONE, ())
         check_window(self)
+        if self.embedding_length > self.input_length:
+            raise ValueError(f"embedding_length={self.embedding_length} is more than input_length={self.input_length}")
         if self.tissues is not None and not self.tissues:
             raise ValueError("tissues=[] must name at least one, or be None")
         if self.embedding_chunk_bases is not None and self.embedding_chunk_bases < 1:

@@ -183,7 +183,7 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
         if sequence is None:
             raise ValueError(f"branch={branch!r} needs sequence")
         states = self.trunk(sequence, return_dict=True).last_hidden_state
-        found: torch.Tensor = self.dna_head(states.mean(dim=1, dtype=torch.float32))
+        found: torch.Tensor = self.dna_head(states.mean(dim=1, dtype=self.dna_head.weight.dtype))
         return found
 
     def _embedding_logits(self, embedding: torch.Tensor | None, branch: str) -> torch.Tensor:

@@ -162,7 +162,7 @@ class WindowStates(GradientStates):
         model = self.opened.model
         batch = model.batch([replace(self._input, missing="", windows=(window,))], np.array([self.outputs]))
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        dna = batch["dna"].requires_grad_()
+        dna = batch[model.network.main_input_name].requires_grad_()
         with _of_inputs_alone(model.network):
             logits = model.network(**batch, return_dict=True).logits[0]
             last = len(logits) - 1

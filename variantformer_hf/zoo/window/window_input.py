@@ -66,12 +66,14 @@ class WindowForm:
         bin_size: bases of a bin.
         read_out: which bins are read; a person without any base of them lacks the gene.
         exons: of the genes, for the read-out of that name.
+        is_phased: on which haplotype a letter stands matters, though both are one input.
     """
 
     length: int
     bin_size: int
     read_out: ReadOut
     exons: ExonTable = field(default_factory=lambda: ExonTable({}))
+    is_phased: bool = False
 
     def of_gene(self, regions: GeneRegions) -> GeneWindow:
         """A gene's window on the reference; it may reach beyond the contig."""
@@ -91,7 +93,7 @@ class WindowForm:
             return (), NOT_SNP
         each_read = [self.read_out.bins(each, of_gene.stretches, self.bin_size) for each in windows]
         if person.options.mode == DIPLOID:
-            found = [ReadWindow(np.stack([each.letters for each in windows]), each_read[0])]
+            found = [ReadWindow(np.stack([each.letters for each in windows]), each_read[0], self.is_phased)]
         else:
             found = [ReadWindow(each.letters[None], bins) for each, bins in zip(windows, each_read, strict=True)]
         is_there = all(bins.any() for bins in each_read)
@@ -113,16 +115,20 @@ class ReadWindow:
     Attributes:
         letters: (H, L) uint8 ASCII codes, of one sequence, or of two haplotypes whose mean is read.
         bins: (bins,) bool.
+        is_phased: on which of two haplotypes a letter stands matters.
     """
 
     letters: np.ndarray
     bins: np.ndarray
+    is_phased: bool = False
 
     @property
     def key(self) -> bytes:
-        """Of its content as a whole: on which of two haplotypes a letter stands does not matter."""
+        """Of its content as a whole."""
         first, last = self.letters[0], self.letters[-1]
-        if first is not last and not np.array_equal(first, last):
+        if self.is_phased:
+            parts = [first, last]
+        elif first is not last and not np.array_equal(first, last):
             parts = [np.minimum(first, last), np.maximum(first, last)]
         else:
             parts = [first]
