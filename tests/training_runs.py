@@ -17,25 +17,23 @@ from small_cohort import DONORS, SmallCohort
 from small_model import TISSUES
 
 from variantformer_hf.data.splits import split_donors
-from variantformer_hf.training import encoder, expression, parallel
-from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
+from variantformer_hf.training import parallel
+from variantformer_hf.training.options import read_options
+from variantformer_hf.training.stages import stage_named
 
 DRIVER = """
 import os, signal, sys, torch
 torch.set_num_threads(1)
 from variantformer_hf.modeling.variantformer.layers_variantformer import VariantFormerLayer
-from variantformer_hf.training import encoder, expression
-from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
-stage, path, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+from variantformer_hf.training.options import read_options
+from variantformer_hf.training.stages import stage_named
+stage, path, last = stage_named(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 def on_step(done, *_):
     if done == last:
         os.kill(os.getpid(), signal.SIGKILL)
 
-if stage == "expression":
-    expression.train_expression(read_options(path, ExpressionOptions), on_step=on_step)
-else:
-    encoder.train_encoder(read_options(path, EncoderOptions), on_step=on_step)
+stage.train(read_options(path, stage.options), on_step=on_step)
 """
 
 
@@ -149,10 +147,8 @@ def finished(process: Forked | Together) -> None:
 def in_process(stage: str, config: Path) -> None:
     """The same without the start of a process."""
     AcceleratorState._reset_state(reset_partial_state=True)
-    if stage == "expression":
-        expression.train_expression(read_options(config, ExpressionOptions))
-    else:
-        encoder.train_encoder(read_options(config, EncoderOptions))
+    way = stage_named(stage)
+    way.train(read_options(config, way.options))
 
 
 def killed(process: Forked | Together, output: Path) -> None:

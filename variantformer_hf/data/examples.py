@@ -63,10 +63,16 @@ class ExpressionExamples:
         """
         pair = int(key["pair"])
         if self._n_tissues is None:
-            outputs = np.array([each.id for each in self._model.tissue_names.named], dtype=np.int64)
-            labels = self.pairs.in_tissues(pair, outputs)
-        else:
-            outputs, labels = self.pairs.drawn(pair, self._n_tissues, (self._seed, int(key["epoch"])))
+            return self.in_all_tissues(pair)
+        outputs, labels = self.pairs.drawn(pair, self._n_tissues, (self._seed, int(key["epoch"])))
+        return self._example(pair, outputs, labels)
+
+    def in_all_tissues(self, pair: int) -> dict[str, Any]:
+        """The example of a pair in all outputs of the model, in its order; as that of a key."""
+        outputs = np.array([each.id for each in self._model.tissue_names.named], dtype=np.int64)
+        return self._example(pair, outputs, self.pairs.in_tissues(pair, outputs))
+
+    def _example(self, pair: int, outputs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         gene = self.gene(pair)
         if gene is None:
             # Without it this process would be a step ahead of the others; a label that is not there counts nothing.

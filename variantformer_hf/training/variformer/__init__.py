@@ -1,0 +1,1 @@
+"""Training of Variformer: options, and its recipe."""

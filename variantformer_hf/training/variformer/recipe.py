@@ -1,0 +1,192 @@
+"""Variformer's recipe: blocks of donors of one gene, and correlations over donors to choose the best by."""
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import datasets
+import numpy as np
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from transformers import PreTrainedModel
+
+from ...data.epochs import Share
+from ...data.examples import ExpressionExamples
+from ...data.expression_pairs import ExpressionPairs
+from ...data.gene_blocks import GeneBlocks, block_dataset, gene_blocks
+from ...errors import InputError
+from ...evaluation.correlations import LEAST_VALUES
+from ...genome.genes import GeneTable
+from ...modeling import VariformerConfig, VariformerForExpression
+from ...zoo.variformer.gene_model import VariformerGeneModel
+from ..held_out import ACROSS_DONORS, scores_across_donors
+from ..loop import label_count
+from ..options import ExpressionOptions
+from ..recipes import Recipe
+from ..stages import on_expression
+from .options import VariformerOptions
+
+logger = logging.getLogger(__name__)
+
+
+class VariformerRecipe(Recipe):
+    """An epoch is whole blocks of one gene; each batch weighs the same, as its loss is of all its pairs of people.
+
+    Also makes a new model, on an Enformer's trunk or from nothing. A trained model's config names its genes.
+    """
+
+    options_class: ClassVar[type[ExpressionOptions]] = VariformerOptions
+    takes: ClassVar[tuple[str, ...]] = ("config", "genes", "tissues")
+    evaluated_genes: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
+    freezes: ClassVar[tuple[str, ...]] = ("none", "trunk")
+    options: VariformerOptions
+    model: VariformerGeneModel
+    blocks: GeneBlocks
+
+    def begin(self) -> VariformerGeneModel:
+        """See :class:`Recipe`."""
+        options = self.options
+        if options.n_tissues is not None:
+            raise InputError(
+                f"n_tissues is {options.n_tissues}",
+                remedy="Leave it out: the loss compares all donors of a block in each tissue.",
+            )
+        of_new = [name for name in ("enformer", *self.takes) if getattr(options, name)]
+        if options.model is None:
+            model = _new_model(options)
+        elif of_new:
+            raise InputError(
+                f"{of_new[0]} is of a new model", file=options.model, remedy=f"Leave out {of_new[0]} or model."
+            )
+        else:
+            model = cast(VariformerGeneModel, super().begin())
+        if options.freeze == "trunk":
+            model.network.trunk.requires_grad_(False)
+        return model
+
+    def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
+        """Make the blocks, and name their genes in the model's config, see :class:`Recipe`.
+
+        Raises:
+            InputError: no gene has donors enough; a block is not whole batches; no gene has held-out donors enough for
+                a correlation.
+        """
+        size, batch = self.options.people_per_block, self.options.loop.batch_size
+        if size < 1 or size % batch:
+            raise InputError(
+                f"people_per_block is {size}", remedy=f"It must be a multiple of batch_size, which is {batch}."
+            )
+        self.blocks, too_few = gene_blocks(train.pairs, size, self.options.loop.seed)
+        if not self.blocks.genes:
+            raise InputError(
+                f"none of the {len(too_few)} genes has {size} donors to train on, the most have "
+                f"{max(too_few.values())}",
+                file=self.options.expression,
+                remedy="Choose fewer people_per_block, or give more donors.",
+            )
+        if too_few:
+            n_genes = len(too_few) + len(self.blocks.genes)
+            logger.warning("%d of %d genes have fewer than %d donors and are left out", len(too_few), n_genes, size)
+        if "train" in held_out:
+            _check_held_out(held_out["train"].pairs, self.blocks.genes)
+        config = self.model.network.config
+        config.genes = list(dict.fromkeys([*(config.genes or ()), *_names(self.model.gene_table, self.blocks.genes)]))
+        return {
+            "genes": len(self.blocks.genes),
+            "genes_with_too_few_donors": len(too_few),
+            "blocks_in_an_epoch_of_one_process": self.blocks.of_epoch(),
+        }
+
+    def n_examples(self, train: ExpressionExamples, processes: int) -> int:
+        """See :class:`Recipe`."""
+        return self.blocks.of_epoch(processes) * self.blocks.size
+
+    def epoch(self, train: ExpressionExamples, epoch: int, share: Share) -> datasets.IterableDataset:
+        """See :class:`Recipe`."""
+        return block_dataset(train, self.blocks, epoch=epoch, share=share)
+
+    def weigh(self, batch: dict[str, torch.Tensor]) -> int:
+        """See :class:`Recipe`."""
+        return int(label_count(batch) > 0)
+
+    def collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """See :class:`Recipe`; with ``gene_index`` (B,), which gene each row is of."""
+        genes = [each["gene"].regions.gene.gene_id for each in examples]
+        _, index = np.unique(genes, return_inverse=True)
+        return {**super().collate(examples), "gene_index": torch.from_numpy(index)}
+
+    def numbers(self, held_out: Mapping[str, ExpressionExamples]) -> Sequence[str]:
+        """See :class:`Recipe`."""
+        return [f"{part}_genes.{name}" for part in held_out or ("train",) for name in ACROSS_DONORS]
+
+    def evaluate(
+        self,
+        network: PreTrainedModel,
+        held_out: Mapping[str, ExpressionExamples],
+        share: Share,
+        device: torch.device | str,
+    ) -> dict[str, float]:
+        """r and R2 over donors, means over the genes of each part, see :class:`Recipe`."""
+        found = {}
+        for part, examples in held_out.items():
+            scores = scores_across_donors(
+                network,
+                examples,
+                self.collate,
+                batch_size=self.options.loop.batch_size,
+                genes=self.blocks.genes if part == "train" else None,
+                most=self.options.evaluate_pairs,
+                share=share,
+                device=device,
+            )
+            found |= {f"{part}_genes.{name}": value for name, value in scores.items()}
+        return found
+
+
+def _new_model(options: VariformerOptions) -> VariformerGeneModel:
+    """A model on an Enformer's trunk, or of drawn weights."""
+    missing = [name for name in ("genes", "tissues") if not getattr(options, name)]
+    if missing:
+        raise InputError(f"a new Variformer needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+    assert options.genes is not None
+    known = [each.name for each in dataclasses.fields(VariformerConfig)]
+    unknown = [name for name in options.config if name not in known]
+    if unknown:
+        raise InputError(f"there is no option config.{unknown[0]}", remedy=f"Choose of {', '.join(known)}.")
+    given = {**options.config, "tissues": list(options.tissues)}
+    genes = GeneTable.read(options.genes)
+    torch.manual_seed(options.loop.seed)
+    try:
+        if options.enformer is None:
+            network = VariformerForExpression(VariformerConfig(**given))
+        else:
+            network = VariformerForExpression.from_enformer(options.enformer, **given)
+    except (OSError, TypeError, ValueError, StrictDataclassError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(
+            f"no Variformer can be made: {problem}", file=options.enformer, remedy="Correct `config` or `enformer`."
+        ) from error
+    return VariformerGeneModel(network, genes, device="cpu", precision="float32")
+
+
+def _check_held_out(pairs: ExpressionPairs, genes: Sequence[str]) -> None:
+    """Refuse held-out donors over whom no gene that is trained has a correlation."""
+    of_gene = Counter(pairs.genes[gene] for gene in pairs.gene.tolist())
+    most = max(of_gene[gene] for gene in genes)
+    if most < LEAST_VALUES:
+        raise InputError(
+            f"no gene to train on has {LEAST_VALUES} held-out donors, the most have {most}",
+            remedy="Hold out more donors for validation, or none.",
+        )
+
+
+def _names(table: GeneTable, gene_ids: Sequence[str]) -> list[str]:
+    """Names of genes; the id of one whose name is another's too."""
+    count = Counter(gene.gene_name for gene in table)
+    name_of = {gene.gene_id: gene.gene_name for gene in table}
+    return [name_of[each] if count[name_of[each]] == 1 else each for each in gene_ids]
+
+
+STAGE = on_expression(VariformerOptions)
