@@ -105,6 +105,8 @@ _FAMILIES = {
             "ukbioformer",
             "variantformer_hf.zoo.ukbioformer.gene_model:UkBioFormerGeneModel",
             "variantformer_hf.zoo.ukbioformer.folder:EXPRESSION",
+            recipe="variantformer_hf.training.ukbioformer.recipe:UkBioFormerRecipe",
+            stages={"ukbioformer": "variantformer_hf.training.ukbioformer.recipe:STAGE"},
         ),
     )
 }

@@ -40,6 +40,7 @@ class UkBioFormerConfig(PreTrainedConfig):
         mlp_hidden: width of the middle of what reads it.
         gate_seed: of the gate's first value, drawn from N(0, 1) by a generator of its own.
         tissues: names of the outputs; None = one without a name.
+        genes: names or ids of the genes that it was trained on; None = not known.
         unit: of the outputs.
         assembly: of the genome that it was trained on; None = any.
         input_length: bases around the TSS that the trunk reads. The public code has 100,000 and 49,000, of which a
@@ -62,6 +63,7 @@ class UkBioFormerConfig(PreTrainedConfig):
     gate_seed: int = 0
     initializer_range: float = 0.02
     tissues: list[str] | None = None
+    genes: list[str] | None = None
     unit: str = "inverse_normal"
     assembly: str | None = None
     input_length: int = 49_152

@@ -59,6 +59,15 @@ class HaplotypeVectors:
         return self.identity.sha256
 
     @property
+    def ukbiobert_sha256(self) -> str:
+        """The same, as a file of embeddings has it."""
+        return self.identity.sha256
+
+    def to(self, device: torch.device | str) -> None:
+        """Compute there."""
+        self._embedder.network.to(device)
+
+    @property
     def key(self) -> str:
         """Of all that a vector depends on beside the letters."""
         return run_key({"sha256": self.identity.sha256, **self._embedder.options()})

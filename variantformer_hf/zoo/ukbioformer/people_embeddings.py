@@ -25,12 +25,14 @@ class PeopleEmbeddings:
     Args:
         path: the tensor ``embedding`` (rows, width) as safetensors; beside it a TSV of the same name with the columns
             sample, gene_id and maybe status.
-        width: that is wanted.
+        width: that is wanted; None = any.
         wanted: window and chunk_bases that they are made with, where the file says it.
         sha256: of the UKBioBERT that has made them, where the file says it; None = any.
 
     Attributes:
+        width: numbers of a vector.
         sha256: of the file.
+        ukbiobert_sha256: of the UKBioBERT that has made them, where the file says it.
 
     Raises:
         InputError: a file is missing or damaged; a width, window, mode or UKBioBERT that is another than the model's;
@@ -38,13 +40,15 @@ class PeopleEmbeddings:
     """
 
     def __init__(
-        self, path: str | Path, width: int, wanted: Mapping[str, Any] | None = None, sha256: str | None = None
+        self, path: str | Path, width: int | None, wanted: Mapping[str, Any] | None = None, sha256: str | None = None
     ) -> None:
         self.path, table = Path(path), Path(path).with_suffix(".tsv")
         self.vectors, described = _tensor(self.path)
-        if self.vectors.ndim != 2 or self.vectors.shape[1] != width:
+        if self.vectors.ndim != 2 or self.vectors.shape[1] != (width or self.vectors.shape[1]):
             shape = " x ".join(map(str, self.vectors.shape[1:]))
-            raise self._other(f"embeddings of {shape} numbers", f"{width}")
+            raise self._other(f"embeddings of {shape} numbers", f"{width or 'one vector a row'}")
+        self.width = int(self.vectors.shape[1])
+        self.ukbiobert_sha256: str | None = described.get("model", {}).get("sha256")
         self._check_made(described, wanted or {}, sha256)
         self.sha256 = remembered_sha256(self.path)
         rows = _rows(table)
@@ -77,7 +81,7 @@ class PeopleEmbeddings:
 
     def _vector(self, sample: str, gene_id: str) -> np.ndarray:
         if not sample:
-            return np.zeros(self.vectors.shape[1], dtype=np.float32)
+            return np.zeros(self.width, dtype=np.float32)
         row, status = self._row.get((sample, stable_id(gene_id)), (None, ""))
         if row is None or status not in _WITH_VECTOR or not np.isfinite(self.vectors[row]).all():
             why = "has no embedding of it" if row is None else f"has no numbers of it ({status or 'not finite'})"

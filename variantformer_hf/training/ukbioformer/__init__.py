@@ -1,0 +1,1 @@
+"""Training of UKBioFormer and UKBioZoi."""
