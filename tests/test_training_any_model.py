@@ -81,6 +81,19 @@ def test_what_the_plain_recipe_refuses(
     assert not (tmp_path / "run").exists()
 
 
+def test_values_of_genes_that_the_split_leaves_out_are_counted(case: Case, model: ToyGeneModel, tmp_path: Path) -> None:
+    config = one_batch_run(case, model, tmp_path)
+    options = read_options(config, ExpressionOptions)
+    whole = expression.set_up(options).plan
+    assert "values_of_genes_without_part" not in whole
+    split = Split.load(options.split)
+    split.with_genes({model.gene_table.genes[0].gene_id: "train"}).save(options.split)
+    plan = expression.set_up(options).plan
+    assert plan["values"] + plan["values_of_genes_without_part"] == whole["values"]
+    assert plan["split"]["genes"] == {"train": 1, "validation": 0, "test": 0}
+    assert 0 < plan["values"] < whole["values"]
+
+
 @dataclass(frozen=True)
 class ToyLoop(LoopOptions):
     epochs: int = 3

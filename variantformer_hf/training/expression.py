@@ -99,6 +99,7 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         "parameters_that_learn": sum(each.numel() for each in parameters if each.requires_grad),
         "pairs": len(train),
         "values": len(train.value),
+        **({"values_of_genes_without_part": train.n_without_gene_part} if split.genes else {}),
         "held_out_part": held_out_part,
         "held_out_pairs": sum(map(len, held_out.values())),
         "split": summary(split),
