@@ -271,7 +271,7 @@ def test_it_equals_the_way_written_out(attention: str, embedding_size: int) -> N
 
 
 def test_the_loss_is_smooth_l1_over_the_labels_that_are_there() -> None:
-    logits = torch.tensor([[0.5, 3.0], [1.0, -1.0]], dtype=torch.bfloat16)
+    logits = torch.tensor([[0.5, 3.0], [1.0, -1.0]])
     labels = torch.tensor([[0.0, 1.0], [float("nan"), -1.25]])
     loss = smooth_l1(logits, labels)
     assert loss.dtype == torch.float32
@@ -327,6 +327,7 @@ def test_weights_of_16_bits_give_numbers_of_float32_and_keep_batch_norm(tmp_path
     for rounded in (EPInformerModel.from_pretrained(tmp_path, dtype=torch.bfloat16).eval(), tiny().to(torch.bfloat16)):
         assert rounded.encoder.stem.weight.dtype == torch.bfloat16
         assert rounded.encoder.blocks[0].batch_norm.running_var.dtype == torch.float32
+        assert torch.equal(rounded.head.first.weight, model.head.first.weight)
         logits, states = predict(rounded, given)
         assert (logits.dtype, states.dtype) == (torch.float32, torch.bfloat16)
         assert logits.bfloat16().float().ne(logits).any()

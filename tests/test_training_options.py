@@ -110,7 +110,7 @@ def test_every_path_that_is_wrong_is_one_line_before_anything_is_computed(
         assert not (tmp_path / "run").exists(), name
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("e*.yaml")))
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIGS.glob("e[nx]*.yaml")))
 def test_the_configurations_of_the_docs_are_options(name: str) -> None:
     kind = EncoderOptions if name.startswith("encoder") else ExpressionOptions
     options = read_options(CONFIGS / name, kind)

@@ -1,7 +1,7 @@
 """Donors' genomes, opened when they are needed, in whichever process needs them."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,10 @@ class DonorGenomes:
         vcfs: cohort -> a VCF or BCF of all its donors, or donor -> file. A file of one sample is the donor's whatever
             the sample is called. Instead of a file there may be several, see ``PersonalGenome``.
         options: how records become sequence.
+        of_reference: cohorts, such as cell lines, whose donors are read as the reference genome.
+
+    Raises:
+        InputError: a cohort that is to be read as the reference genome has a VCF.
     """
 
     def __init__(
@@ -34,9 +38,17 @@ class DonorGenomes:
         fasta: str | Path,
         vcfs: Mapping[str, GivenGenotypes | Mapping[str, GivenGenotypes]],
         options: GenotypeOptions | None = None,
+        *,
+        of_reference: Collection[str] = (),
     ) -> None:
         self._fasta, self._options = Path(fasta), options or GenotypeOptions()
-        self._vcfs = dict(vcfs)
+        self._vcfs, self._of_reference = dict(vcfs), frozenset(of_reference)
+        both = sorted(self._of_reference & set(self._vcfs))
+        if both:
+            raise InputError(
+                f"the cohort {both[0]} has genotypes, and is to be read as the reference genome",
+                remedy="Name it in one of the two alone.",
+            )
         self._sources: dict[tuple[str, str | None], Genotypes] = {}
         self._reference: ReferenceGenome | None = None
         self._open: OrderedDict[tuple[str, str], PersonalGenome] = OrderedDict()
@@ -54,10 +66,12 @@ class DonorGenomes:
         Raises:
             InputError: a donor or a cohort without; a file that cannot be read.
         """
+        if cohort in self._of_reference:
+            return
         if cohort not in self._vcfs:
             raise InputError(
                 f"no genotypes are given for the cohort {cohort}",
-                remedy=f"Give them; there are those of {', '.join(self._vcfs)}.",
+                remedy=f"Give them (there are those of {', '.join(self._vcfs)}), or name it in reference_cohorts.",
             )
         entry = self._vcfs[cohort]
         where: Genotypes | None = None
@@ -89,6 +103,8 @@ class DonorGenomes:
         Raises:
             InputError: one has none.
         """
+        if cohort in self._of_reference:
+            return
         checked: set[tuple[str, str]] = set()
         for donor, names in contigs.items():
             source = self._source(cohort, donor)
@@ -110,6 +126,8 @@ class DonorGenomes:
     def genome(self, cohort: str, donor: str) -> PersonalGenome:
         """A donor's genome; the last few stay open."""
         key = cohort, donor
+        if cohort in self._of_reference:
+            return PersonalGenome(self.reference)
         if key not in self._open:
             source = self._source(cohort, donor)
             sample: str | None = donor

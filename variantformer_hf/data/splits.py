@@ -77,6 +77,12 @@ class Split:
             )
         return found
 
+    @property
+    def parts(self) -> set[str]:
+        """The parts that donors are in; of a split without donors, those of its chromosomes."""
+        of_donors = list(self.donors.values())
+        return {part for parts in of_donors or self.chromosomes.values() for part in parts.values()}
+
     def check(self) -> None:
         """Refuse what would leak.
 

@@ -72,12 +72,12 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
             remedy="Give values in the model's unit (see `Expression.with_values`), or another model.",
         )
     genomes = DonorGenomes(
-        options.fasta, options.vcfs, GenotypeOptions(mode=model.modes[0], min_probability=options.min_probability)
+        options.fasta,
+        options.vcfs,
+        GenotypeOptions(mode=model.modes[0], min_probability=options.min_probability),
+        of_reference=options.reference_cohorts,
     )
-    held_out_part = next(
-        (part for part in ("validation", "test") if any(part in donors.values() for donors in split.donors.values())),
-        None,
-    )
+    held_out_part = next((part for part in ("validation", "test") if part in split.parts), None)
     train = expression_pairs(expression, split, "train", model.gene_table, model.tissue_names)
     held_out = {
         genes: expression_pairs(expression, split, held_out_part, model.gene_table, model.tissue_names, gene_part=genes)

@@ -21,7 +21,7 @@ _RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
 _OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps", "patience")
 # Options that earlier versions did not have, and what they did: no other run.
-_SINCE = {"min_probability": 0.9}
+_SINCE: Mapping[str, Any] = {"min_probability": 0.9, "reference_cohorts": []}
 _SINCE_OF_LOOP = {"monitor": "loss", "monitor_mode": "min"}
 
 
@@ -183,6 +183,7 @@ class ExpressionOptions:
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch; None = all.
         element_store: folder for vectors of the frozen encoder; None = memory only.
         min_probability: of a BGEN, see ``GenotypeOptions``.
+        reference_cohorts: cohorts, such as cell lines, that are read as the reference genome and have no VCF.
         force_companions: go on where tokenizer, lengths or tables of ``model`` or ``encoder`` are another model's.
     """
 
@@ -205,6 +206,7 @@ class ExpressionOptions:
     evaluate_pairs: int | None = 2_000
     element_store: Path | None = None
     min_probability: float = 0.9
+    reference_cohorts: tuple[str, ...] = ()
     force_companions: bool = False
 
 

@@ -100,6 +100,8 @@ _FAMILIES = {
             "epinformer",
             "variantformer_hf.zoo.epinformer.gene_model:EPInformerGeneModel",
             "variantformer_hf.zoo.epinformer.folder:ELEMENTS",
+            recipe="variantformer_hf.training.epinformer.recipe:EPInformerRecipe",
+            stages={"epinformer": "variantformer_hf.training.epinformer.recipe:STAGE"},
         ),
         Family(
             "ukbioformer",

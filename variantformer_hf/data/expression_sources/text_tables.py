@@ -93,6 +93,19 @@ def tpm_numbers(column: Any, path: Path, name: str) -> np.ndarray:
     Raises:
         InputError: a value is no number, or negative.
     """
+    values = numbers(column, path, name)
+    if (values < 0).any():
+        row = int(np.flatnonzero(values < 0)[0])
+        raise InputError(f"{name} is negative", file=path, record=f"row {row + 2}", remedy="Give TPM, not logarithms.")
+    return values
+
+
+def numbers(column: Any, path: Path, name: str) -> np.ndarray:
+    """The same, whatever their sign.
+
+    Raises:
+        InputError: a value is no number.
+    """
     import pandas as pd
 
     text = column.astype(str)
@@ -101,7 +114,4 @@ def tpm_numbers(column: Any, path: Path, name: str) -> np.ndarray:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"{name} is {text.iloc[row]!r}, no number", file=path, record=f"row {row + 2}")
-    if (values < 0).any():
-        row = int(np.flatnonzero(values < 0)[0])
-        raise InputError(f"{name} is negative", file=path, record=f"row {row + 2}", remedy="Give TPM, not logarithms.")
     return values

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..enformer.trunk_enformer import N_BASES, BatchNorm
+from ..enformer.trunk_enformer import N_BASES, BatchNorm, Float32Linear
 from ..variantformer.attention_variantformer import ScoreBias, attend
 from .configuration_epinformer import DILATIONS, EPInformerConfig
 
@@ -96,23 +96,17 @@ class EPInformerLayer(nn.Module):
 
 
 class ExpressionHead(nn.Module):
-    """Three linear maps with ReLU between, computed in float32 whatever the weights are."""
+    """Three linear maps with ReLU between, in float32 whatever the network around them is in."""
 
     def __init__(self, config: EPInformerConfig) -> None:
         super().__init__()
         width = config.hidden_size + len(config.gene_features or ()) + config.embedding_size
-        self.first = nn.Linear(width, config.head_size)
-        self.second = nn.Linear(config.head_size, config.head_size)
-        self.last = nn.Linear(config.head_size, config.num_outputs)
+        self.first = Float32Linear(width, config.head_size)
+        self.second = Float32Linear(config.head_size, config.head_size)
+        self.last = Float32Linear(config.head_size, config.num_outputs)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        for linear in (self.first, self.second):
-            states = _exact(linear, states).relu()
-        return _exact(self.last, states)
-
-
-def _exact(linear: nn.Linear, states: torch.Tensor) -> torch.Tensor:
-    return F.linear(states.float(), linear.weight.float(), linear.bias.float())
+        return self.last(self.second(self.first(states).relu()).relu())
 
 
 def star_bias(present: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

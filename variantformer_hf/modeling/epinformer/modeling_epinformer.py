@@ -56,7 +56,7 @@ class EPInformerModel(PreTrainedModel):
     config_class = EPInformerConfig
     base_model_prefix = "model"
     main_input_name = "dna"
-    _keep_in_fp32_modules_strict: ClassVar[list[str]] = ["batch_norm"]
+    _keep_in_fp32_modules_strict: ClassVar[list[str]] = ["batch_norm", "head"]
     _supports_sdpa = True
     _supports_flash_attn = False
     _supports_flex_attn = False
@@ -146,7 +146,7 @@ class EPInformerModel(PreTrainedModel):
     ) -> torch.Tensor:
         """What the promoters of :meth:`together` say: (B, T) float32; arguments as of :meth:`forward`."""
         known = [states[:, 0], gene_features] if embeddings is None else [states[:, 0], gene_features, embeddings]
-        logits = self.head(torch.cat([each.float() for each in known], dim=-1))
+        logits = self.head(torch.cat([each.to(self.head.last.weight.dtype) for each in known], dim=-1))
         if gene is not None:
             count = torch.bincount(gene)[:, None]
             logits = logits.new_zeros(len(count), logits.shape[1]).index_add(0, gene, logits) / count
@@ -208,5 +208,5 @@ class EPInformerModel(PreTrainedModel):
 def smooth_l1(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean of d ** 2 / 2 up to a distance d of 1, then of d - 1 / 2, over labels that are no NaN; 0 without any."""
     known = ~labels.isnan()
-    total = F.smooth_l1_loss(logits.float()[known], labels.float()[known], reduction="sum")
+    total = F.smooth_l1_loss(logits[known], labels[known].to(logits.dtype), reduction="sum")
     return total / known.sum().clamp(min=1)

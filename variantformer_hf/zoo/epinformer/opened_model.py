@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .gene_model import EPInformerGeneModel
 
 # Letters that stand for bases.
-_IS_BASE: np.ndarray = (letter_table(n=0.0, iupac=True) > 0).any(axis=1)
+_IS_BASE = np.any(letter_table(n=0.0, iupac=True) > 0, axis=1)
 
 
 class EPInformerOpened(OpenedModel):
