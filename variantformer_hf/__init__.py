@@ -25,6 +25,7 @@ _MODULE_OF_NAME = {
     "VariantFormerProcessor": "variantformer_hf.modeling",
     "ExpressionPredictor": "variantformer_hf.inference",
     "PredictionDataset": "variantformer_hf.inference",
+    "EmbeddingStore": "variantformer_hf.inference",
 }
 
 __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
@@ -44,6 +45,7 @@ __all__ = [  # noqa: RUF022 -- in the order in which data goes through them
     "VariantFormerProcessor",
     "ExpressionPredictor",
     "PredictionDataset",
+    "EmbeddingStore",
     "__version__",
 ]
 
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
         ReferenceGenome,
         Variant,
     )
-    from variantformer_hf.inference import ExpressionPredictor, PredictionDataset
+    from variantformer_hf.inference import EmbeddingStore, ExpressionPredictor, PredictionDataset
     from variantformer_hf.modeling import (
         VariantFormerConfig,
         VariantFormerEncoder,

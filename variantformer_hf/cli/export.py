@@ -30,7 +30,8 @@ def export(
 ) -> None:
     """Make a table of a part of a dataset, in any layout of `predict`.
 
-    Only the files that hold what is asked for are read, one after the other.
+    Only the files that hold what is asked for are read, one after the other. Of a store of embeddings (`predict
+    --embedding-store`) the format h5ad has the embeddings, of one gene or of one sample; all others its predictions.
     """
     from ..report.tables import check_format, output_paths
 
@@ -39,6 +40,8 @@ def export(
 
     from ..genome.gene_lists import read_gene_names
     from ..inference.dataset import PredictionDataset
+    from ..inference.embedding_store import EmbeddingStore
+    from ..report.embedding_files import write_embedding_data
     from ..report.tables import write_predictions
 
     found = PredictionDataset(dataset)
@@ -50,7 +53,10 @@ def export(
     )
     if layout == "predixcan":
         out.add(output_paths(out.path, layout, list(part.tissues)))
-    written = write_predictions(part.table(), part.gene_table(), out.path, layout, found.metadata, part.unit)
+    if layout == "h5ad" and found.layout == "embeddings":
+        written = [write_embedding_data(EmbeddingStore(dataset), part, out.path, found.metadata)]
+    else:
+        written = write_predictions(part.table(), part.gene_table(), out.path, layout, found.metadata, part.unit)
     people, genes, tissues = part.predictions.values.shape
     typer.echo(f"{people:,} sample(s) x {genes:,} gene(s) x {tissues} tissue(s)", err=True)
     out.deliver(written)

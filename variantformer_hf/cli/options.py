@@ -284,4 +284,14 @@ EmbeddingsOption = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+EmbeddingStoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embedding-store",
+        metavar="DIR",
+        help="Also write a store of the embeddings: a file a gene, of all people and tissues. It is kept, and the same "
+        "command goes on from it.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help=OVERWRITE, rich_help_panel=OUTPUT)]

@@ -21,6 +21,7 @@ from .options import (
     DeviceOption,
     EmbeddingModelOption,
     EmbeddingsOption,
+    EmbeddingStoreOption,
     EngineOption,
     FastaOption,
     ForceCompanionsOption,
@@ -110,9 +111,10 @@ def predict(
     ] = "tidy",
     dtype: Annotated[
         Literal["float32", "float16"],
-        typer.Option("--dtype", help="Numbers of --format zarr.", rich_help_panel=OUTPUT),
+        typer.Option("--dtype", help="Numbers of --format zarr and of --embedding-store.", rich_help_panel=OUTPUT),
     ] = "float32",
     embeddings: EmbeddingsOption = None,
+    embedding_store: EmbeddingStoreOption = None,
     overwrite: OverwriteOption = False,
     checksum: Annotated[
         bool,
@@ -146,7 +148,8 @@ def predict(
     An OUTPUT that ends in / is a dataset: a folder of Parquet files (--format zarr: an array), each written when it is
     done, with report and manifest in it. `variantformer export` makes tables of its parts.
     """
-    out = _claimed(output, layout, dtype, embeddings, overwrite=overwrite)
+    store_of = None if embedding_store is None else embedding_store.rstrip("/") or embedding_store
+    out = _claimed(output, layout, dtype, embeddings, store_of, overwrite=overwrite)
 
     from ..genome.gene_lists import read_gene_names
     from ..inference.processes import is_first_process
@@ -182,6 +185,8 @@ def predict(
     kind = of_model.kind()
     if embeddings is not None:
         kind.require("embeddings", "--embeddings")
+    if store_of is not None:
+        kind.require("embeddings", "--embedding-store")
     request = PredictionRequest(
         samples=asked_samples(sample, samples_file, all_samples=all_samples),
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
@@ -205,13 +210,14 @@ def predict(
         if is_first_process():
             typer.echo(str(estimate), err=True)
 
-    if not isinstance(out, Output):
+    folder = store_of if isinstance(out, Output) else out
+    if folder is not None:
         with progress("predicting", "genes") as on_gene:
             dataset = predictor.write_dataset(
-                out,
+                folder,
                 fasta,
                 vcf or None,
-                layout="zarr" if layout == "zarr" else "parquet",
+                layout="embeddings" if folder == store_of else "zarr" if layout == "zarr" else "parquet",
                 dtype=dtype,
                 overwrite=overwrite,
                 on_plan=on_plan,
@@ -221,8 +227,11 @@ def predict(
             )
         if is_first_process():
             _say_of_dataset(dataset)
-            typer.echo(out)
+            if isinstance(out, Output):
+                out.deliver(_write_of_store(dataset, out, layout))
+            typer.echo(folder)
         return
+    assert isinstance(out, Output)
     with progress("predicting", "genes") as on_gene:
         result = predictor.run(
             fasta,
@@ -241,17 +250,19 @@ def predict(
         check_finite(result.genes["gene_name"], result.genes["status"])
 
 
-def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, overwrite: bool) -> Output | str:
-    """The output, checked and this run's own: a file, or the name of a dataset's folder.
+def _claimed(
+    output: str, layout: str, dtype: str, embeddings: Path | None, store: str | None, *, overwrite: bool
+) -> Output | str:
+    """The output, checked and this run's own, as is the store: a file, or the name of a dataset's folder.
 
     Raises:
         InputError: an output of another kind is asked for in the same breath; see ``claim`` and ``claim_folder``.
     """
-    from ..inference.run_folder import UNITS_FOLDER, forget_empty, is_run_folder
+    from ..inference.run_folder import is_run_folder
     from ..report.tables import check_format
 
-    if dtype != "float32" and layout != "zarr":
-        raise InputError(f"--dtype {dtype} is of arrays", remedy="Add --format zarr.")
+    if dtype != "float32" and layout != "zarr" and store is None:
+        raise InputError(f"--dtype {dtype} is of arrays and stores", remedy="Add --format zarr or --embedding-store.")
     if layout in ("dataset", "zarr") or output.endswith("/") or is_run_folder(output):
         folder = output.rstrip("/") or output
         if layout not in ("tidy", "dataset", "zarr"):
@@ -264,17 +275,11 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
             raise InputError(
                 "--embeddings are written beside one table", file=output, remedy="Name a file as the output."
             )
-
-        if is_address(folder):  # what lies there is asked for when the run begins
-            named_files(folder)
-            say_what_is_kept(lambda: f"{folder} keeps what is done: the same command goes on from there.")
-            return folder
-
-        def kept() -> str:
-            some = any((Path(folder) / UNITS_FOLDER).glob("*"))
-            return f"{folder} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
-
-        claim_folder(Path(folder), kept=kept, forget_empty=forget_empty)
+        if store is not None:
+            raise InputError(
+                "--embedding-store is written beside one table", file=output, remedy="Name a file as the output."
+            )
+        _claim_dataset(folder)
         return folder
     if Path(output).is_dir():
         raise InputError(
@@ -284,7 +289,27 @@ def _claimed(output: str, layout: str, dtype: str, embeddings: Path | None, *, o
     check_format(path, layout)
     out = claim(path, overwrite=overwrite, parts=["parts"], stdout=True)
     out.add([out.beside("report.json"), out.beside("rejected.tsv"), embeddings])
+    if store is not None:
+        if embeddings is not None:
+            raise InputError("both --embeddings and --embedding-store are given", remedy="Give one of them.")
+        _claim_dataset(store)
     return out
+
+
+def _claim_dataset(folder: str) -> None:
+    """Make a dataset's folder this run's own."""
+    from ..inference.run_folder import UNITS_FOLDER, forget_empty
+
+    if is_address(folder):  # what lies there is asked for when the run begins
+        named_files(folder)
+        say_what_is_kept(lambda: f"{folder} keeps what is done: the same command goes on from there.")
+        return
+
+    def kept() -> str:
+        some = any((Path(folder) / UNITS_FOLDER).glob("*"))
+        return f"{folder} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
+
+    claim_folder(Path(folder), kept=kept, forget_empty=forget_empty)
 
 
 def _say_of_dataset(dataset: "PredictionDataset") -> None:
@@ -302,6 +327,20 @@ def _say_of_dataset(dataset: "PredictionDataset") -> None:
     others = status_text(report["genes"]["status"])
     if others:
         typer.echo(f"of {people * genes:,} samples' genes {others} (column status; docs/outputs.md)", err=True)
+
+
+def _write_of_store(dataset: "PredictionDataset", out: Output, layout: str) -> list[Path]:
+    """The table of a store's predictions, and what lies beside it."""
+    from ..files import whole_file
+    from ..report.tables import write_json, write_predictions
+
+    part = dataset.part(layout=layout)
+    written = write_predictions(part.table(), part.gene_table(), out.path, layout, dataset.metadata, part.unit)
+    if dataset.rejected:
+        with whole_file(out.beside("rejected.tsv")) as partial:
+            partial.write_text(dataset.rejected, encoding="utf-8")
+        written.append(out.beside("rejected.tsv"))
+    return [*written, write_json(dataset.report, out.beside("report.json"))]
 
 
 def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None, unit: "Unit") -> list[Path]:

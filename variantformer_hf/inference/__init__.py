@@ -7,16 +7,25 @@ from ..lazy_names import lazy_names
 _MODULE_OF_NAME = {
     "ExpressionPredictor": ".predictor",
     "PredictionDataset": ".dataset",
+    "EmbeddingStore": ".embedding_store",
     "PredictionResult": ".prediction",
     "RejectedQueryError": ".query",
     "TissueNames": "..zoo.outputs",
 }
 
-__all__ = ["ExpressionPredictor", "PredictionDataset", "PredictionResult", "RejectedQueryError", "TissueNames"]
+__all__ = [
+    "EmbeddingStore",
+    "ExpressionPredictor",
+    "PredictionDataset",
+    "PredictionResult",
+    "RejectedQueryError",
+    "TissueNames",
+]
 
 if TYPE_CHECKING:
     from ..zoo.outputs import TissueNames
     from .dataset import PredictionDataset
+    from .embedding_store import EmbeddingStore
     from .prediction import PredictionResult
     from .predictor import ExpressionPredictor
     from .query import RejectedQueryError

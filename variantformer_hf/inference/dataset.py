@@ -16,7 +16,7 @@ from ..zoo.units import Unit
 from .predicted import PredictedGenes
 from .prediction import check_table_memory, gene_table, tidy_table
 from .query import RejectedQueryError, rejected_names
-from .run_folder import MANIFEST_FILE, REPORT_FILE, RunFolder
+from .run_folder import MANIFEST_FILE, REJECTED_FILE, REPORT_FILE, RunFolder
 from .run_limits import RunLimits
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class PredictionDataset:
     Attributes:
         samples, genes, tissues: what it holds predictions of, in the order of the run.
         unit: of the predictions.
+        layout: how it lies on disk, see ``write_dataset``.
 
     Raises:
         InputError: there is none, or it is not finished or damaged.
@@ -70,7 +71,7 @@ class PredictionDataset:
         self._folder = RunFolder.at(place)
         contents = self._folder.contents
         self.samples, self.genes, self.tissues = contents.samples, contents.gene_table, contents.tissues
-        self.unit = contents.unit
+        self.unit, self.layout = contents.unit, contents.layout
         self._manifest = self._read_manifest()
 
     def __len__(self) -> int:
@@ -81,6 +82,12 @@ class PredictionDataset:
     def report(self) -> dict[str, Any]:
         """The match report and the run's provenance."""
         return dict(json.loads(self._folder.files.read(REPORT_FILE)))
+
+    @property
+    def rejected(self) -> str:
+        """Names that were asked for and not predicted, as TSV; "" where there are none."""
+        files = self._folder.files
+        return files.read(REJECTED_FILE).decode() if files.has(REJECTED_FILE) else ""
 
     @property
     def metadata(self) -> dict[str, Any]:

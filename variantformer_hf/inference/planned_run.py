@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..genome.cohort_files import GivenGenotypes, contents_of
 from ..genome.doctor import Agreement
 from ..genome.interval import Interval
@@ -19,6 +20,9 @@ from .request import OpenedRequest, PredictionRequest, open_request
 from .run_contents import Layout, RunContents
 from .run_limits import RunLimits
 from .run_plan import Cut, stretches_of, units_of
+
+# Of a gene's embeddings while they are written: as found, as kept, and twice as the bytes of a file.
+_BYTES_A_NUMBER = 4 * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class PlannedRun:
             genes_along=[gene for stretch in stretches_of(self.reaches) for gene in stretch.genes],
             layout=layout,
             dtype=dtype,
-            with_embeddings=self.request.with_embeddings,
+            embedding_width=model.embedding_width if self.request.with_embeddings else 0,
         )
 
     def _description(self) -> dict[str, Any]:
@@ -136,3 +140,24 @@ def estimate_of(asked: OpenedRequest, n_processes: int) -> RunEstimate:
         with_variants=not asked.people.first.is_reference,
         n_processes=n_processes,
     )
+
+
+def check_gene_memory(planned: PlannedRun, limit: int) -> None:
+    """Refuse a store of embeddings of which one gene's would take more memory than a run may have.
+
+    Args:
+        planned: the run.
+        limit: bytes.
+
+    Raises:
+        InputError: it says how many bytes that would be.
+    """
+    n_people, n_tissues = len(planned.asked.people), len(planned.tissues)
+    width = planned.asked.opened.model.embedding_width
+    needed = n_people * n_tissues * width * _BYTES_A_NUMBER
+    if needed > limit:
+        raise InputError(
+            f"a gene's embeddings of {n_people:,} people x {n_tissues:,} tissues x {width:,} numbers take about "
+            f"{needed / 2**30:,.3g} GB of memory (at most: {limit / 2**30:,.3g} GB)",
+            remedy="Ask for fewer tissues, or make a store of some of the people.",
+        )

@@ -1,6 +1,7 @@
 """Predicting expression: people x genes x tissues in, one table out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ..zoo.gene_model import GeneModel
 from ..zoo.outputs import TissueNames
 from .dataset import PredictionDataset
 from .finished_run import UnitsInMemory, finish_dataset, table_result
-from .planned_run import PlannedRun, estimate_of
+from .planned_run import PlannedRun, check_gene_memory, estimate_of
 from .prediction import PredictionResult, check_table_memory
 from .request import PredictionRequest, open_request
 from .run_contents import Layout, check_dtype
@@ -180,9 +181,10 @@ class ExpressionPredictor:
         Args:
             dataset: the folder; made where it is not there.
             fasta, vcf, on_plan, on_gene: as for :meth:`run`.
-            layout: ``parquet`` (rows of the tidy table, in files by contig and batch of people) or ``zarr`` (an array
-                of sample x gene x tissue).
-            dtype: of the values of ``zarr``: ``float32`` or ``float16``.
+            layout: ``parquet`` (rows of the tidy table, in files by contig and batch of people), ``zarr`` (an array
+                of sample x gene x tissue) or ``embeddings`` (embeddings and predictions, a file a gene, see
+                :class:`EmbeddingStore`).
+            dtype: of the values of ``zarr``, and of the embeddings of ``embeddings``: ``float32`` or ``float16``.
             overwrite: remove the dataset of another run instead of refusing it.
             engine: where units are done, e.g. ``RayEngine("auto")``; None = in this process.
             **request: as for :meth:`run`, without ``with_embeddings``.
@@ -191,17 +193,23 @@ class ExpressionPredictor:
             RejectedQueryError, InputError: as for :meth:`run`; the folder holds something else.
             OutputError: it cannot be written; what is done is kept.
         """
-        planned = PlannedRun.of(self.model, fasta, vcf, PredictionRequest(**request))
-        if planned.request.with_embeddings:
+        asked = PredictionRequest(**request)
+        if asked.with_embeddings:
             raise InputError(
-                "a dataset has no embeddings", remedy="Write them of some genes, with one table: -o FILE.parquet."
+                "a dataset has no embeddings beside it", remedy="Make a store of them: layout='embeddings'."
             )
+        is_store = layout == "embeddings"
+        planned = PlannedRun.of(self.model, fasta, vcf, replace(asked, with_embeddings=is_store))
         check_dtype(layout, dtype)
         runner, engine = UnitRunner(self.model, self.limits), engine or InProcess()
         group = runner.group
         n_workers = group.count * engine.workers
         estimate = planned.estimate(n_workers)
-        cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers, by_contig=layout == "parquet")
+        if is_store:
+            check_gene_memory(planned, self.limits.table_memory)
+            cut = Cut(len(planned.asked.people), 1)
+        else:
+            cut = planned.cut(self.limits, estimate.seconds * n_workers, n_workers, by_contig=layout == "parquet")
         folder = runner.begun(dataset, planned.contents(cut, layout, dtype), overwrite=overwrite)
         if on_plan is not None:
             on_plan(estimate)

@@ -15,8 +15,9 @@ RUN_FILE = "_run.json"
 _FORMAT = 1
 _OF_A_GENE = ("gene_id", "gene_name", "chrom", "start", "end", "strand")
 
-Layout = Literal["parquet", "zarr"]
-_DTYPES = {"parquet": ("float32",), "zarr": ("float32", "float16")}
+Layout = Literal["parquet", "zarr", "embeddings"]
+_BOTH = ("float32", "float16")
+_DTYPES = {"parquet": ("float32",), "zarr": _BOTH, "embeddings": _BOTH}
 
 
 def check_dtype(layout: Layout, dtype: str) -> None:
@@ -42,9 +43,9 @@ class RunContents:
         description: all that the predictions depend on.
         cut: the run's units.
         genes_along: places of the genes, along the genome.
-        layout: files of rows, or chunks of arrays.
-        dtype: of the values, ``float32`` or ``float16``.
-        with_embeddings: embeddings are kept too.
+        layout: files of rows, chunks of arrays, or a store of embeddings.
+        dtype: of the values, in a store of the embeddings: ``float32`` or ``float16``.
+        embedding_width: numbers in an embedding; 0 = none are kept.
     """
 
     samples: Sequence[str]
@@ -56,7 +57,7 @@ class RunContents:
     genes_along: Sequence[int]
     layout: Layout = "parquet"
     dtype: str = "float32"
-    with_embeddings: bool = False
+    embedding_width: int = 0
 
     @property
     def key(self) -> str:
@@ -80,7 +81,7 @@ class RunContents:
             "layout": self.layout,
             "dtype": self.dtype,
             "unit": self.unit.name,
-            "with_embeddings": self.with_embeddings,
+            "embedding_width": self.embedding_width,
             "cut": asdict(self.cut),
             "genes_along": list(self.genes_along),
             "tissues": list(self.tissues),
@@ -105,7 +106,7 @@ class RunContents:
                 genes_along=found["genes_along"],
                 layout=found["layout"],
                 dtype=found["dtype"],
-                with_embeddings=found["with_embeddings"],
+                embedding_width=found.get("embedding_width", 0),  # a dataset of before the stores has none
             )
         except (ValueError, KeyError, TypeError):
             return None

@@ -18,8 +18,9 @@ from ..errors import InputError
 from ..named_files import NamedFiles, named_files
 from ..work.units import Unit
 from .predicted import PredictedGenes, PredictedUnit
-from .run_contents import RUN_FILE, RunContents
+from .run_contents import RUN_FILE, Layout, RunContents
 from .unit_arrays import UnitArrays
+from .unit_embeddings import UnitEmbeddings
 from .unit_notes import UnitNotes, WrittenFile, content_hash, packed, unpacked
 from .unit_rows import UnitRows
 
@@ -30,6 +31,11 @@ UNITS_FOLDER, SAMPLES_FOLDER = "_units", "_samples"
 _EMBEDDINGS_FOLDER = "_embeddings"
 _LOCK = ".lock"
 _OURS = (RUN_FILE, MANIFEST_FILE, REPORT_FILE, REJECTED_FILE)
+_FORMS: dict[Layout, type[UnitRows | UnitArrays | UnitEmbeddings]] = {
+    "parquet": UnitRows,
+    "zarr": UnitArrays,
+    "embeddings": UnitEmbeddings,
+}
 
 
 class RunFolder:
@@ -42,7 +48,7 @@ class RunFolder:
 
     def __init__(self, files: NamedFiles, contents: RunContents) -> None:
         self.files, self.contents = files, contents
-        self._form = (UnitRows if contents.layout == "parquet" else UnitArrays)(contents)
+        self._form = _FORMS[contents.layout](contents)
         self._key = contents.key
         self._asked: set[str] = set()
 
@@ -68,7 +74,7 @@ class RunFolder:
         if found is not None and found.key == contents.key:
             return cls(files, contents.cut_as(found.cut))._with_files_of_run()
         there = [name for name in files.names() if name != _LOCK]
-        begun = [name for name in there if name not in (RUN_FILE, *UnitArrays.of_any_run())]
+        begun = [name for name in there if name not in _of_any_run()]
         foreign = [] if is_ours else [name for name in there if not _is_ours(name)]
         if foreign or (begun and not (files.has(RUN_FILE) or is_ours)):
             raise InputError(
@@ -135,7 +141,7 @@ class RunFolder:
             OutputError: it cannot be written.
         """
         contents = self._form.of_unit(unit, done.predictions)
-        if done.predictions.embeddings is not None:
+        if done.predictions.embeddings is not None and self.contents.layout != "embeddings":
             sink = io.BytesIO()
             np.save(sink, done.predictions.embeddings)
             contents[f"{_EMBEDDINGS_FOLDER}/{unit.name}.npy"] = sink.getvalue(), 0
@@ -251,7 +257,7 @@ def is_run_folder(place: str | Path) -> bool:
 def forget_empty(folder: Path) -> None:
     """Remove what a run wrote into a local folder before its first unit, so that it stands in the way of no other."""
     names = list(named_files(folder).names())
-    if all(name in (RUN_FILE, *UnitArrays.of_any_run()) for name in names):
+    if all(name in _of_any_run() for name in names):
         for name in names:
             (folder / name).unlink()
         for inner in {folder / name.partition("/")[0] for name in names if "/" in name}:
@@ -265,13 +271,17 @@ def _contents_at(files: NamedFiles) -> RunContents | None:
         return None
 
 
+def _of_any_run() -> tuple[str, ...]:
+    """Files that say nothing of what is done."""
+    return (RUN_FILE, *(name for form in _FORMS.values() for name in form.of_any_run()))
+
+
 def _is_ours(name: str) -> bool:
     folder = name.partition("/")[0]
     return (
         name in _OURS
         or folder in (UNITS_FOLDER, SAMPLES_FOLDER, _EMBEDDINGS_FOLDER)
-        or UnitRows.is_of_a_unit(name)
-        or UnitArrays.is_of_a_run(name)
+        or any(form.is_of_a_run(name) for form in _FORMS.values())
     )
 
 

@@ -62,6 +62,11 @@ class UnitRows:
     def __init__(self, contents: RunContents) -> None:
         self._contents = contents
 
+    @staticmethod
+    def of_any_run() -> tuple[str, ...]:
+        """Files that say nothing of what is done: none."""
+        return ()
+
     def of_run(self) -> dict[str, bytes]:
         """Files that belong to no unit: none."""
         return {}
@@ -80,13 +85,13 @@ class UnitRows:
 
     def values(self, read: Callable[[str], bytes], notes: UnitNotes) -> np.ndarray:
         """(P, G, T) float32 of a unit that is done; ``read`` gives its files."""
-        name = next(file.name for file in notes.files if self.is_of_a_unit(file.name))
+        name = next(file.name for file in notes.files if self.is_of_a_run(file.name))
         table = pq.read_table(pa.BufferReader(read(name)), columns=[self._contents.unit.column])
         shape = (*notes.predictions.status.shape, len(self._contents.tissues))
         return table.column(0).to_numpy().reshape(shape)
 
     @staticmethod
-    def is_of_a_unit(name: str) -> bool:
+    def is_of_a_run(name: str) -> bool:
         """Whether a file is of some unit of some run."""
         return _PART.fullmatch(name) is not None
 

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..files import whole_file
+from ..inference.dataset import DatasetPart
 from ..inference.embedding import EmbeddingResult, VectorRow
+from ..inference.embedding_store import EmbeddingStore
+from .tables import annotated_data_module
 
 _ALIGNED = 8
 
@@ -56,6 +60,59 @@ def write_rows(rows: Iterable[VectorRow], path: Path) -> Path:
         table = csv.DictWriter(file, names, delimiter="\t", lineterminator="\n")
         table.writeheader()
         table.writerows(map(asdict, rows))
+    return path
+
+
+def write_embedding_data(store: EmbeddingStore, part: DatasetPart, path: Path, metadata: Mapping[str, Any]) -> Path:
+    """Write embeddings of a part of a store as AnnData, a variable a number of them.
+
+    Of one gene an observation is a sample and tissue; of one sample, a gene and tissue.
+
+    Args:
+        store: the store.
+        part: of it, of one gene or one sample.
+        path: the output.
+        metadata: of the file.
+
+    Raises:
+        InputError: the part has several genes and several samples; anndata is not installed; a file is damaged.
+        OutputError: it cannot be written.
+    """
+    import pandas as pd
+
+    n_people, n_genes, n_tissues = part.predictions.values.shape
+    if n_people > 1 and n_genes > 1:
+        raise InputError(
+            f"embeddings of {n_people:,} samples and {n_genes:,} genes are no one table of numbers",
+            file=path,
+            remedy="Ask for one gene (--gene) or one sample (--sample).",
+        )
+    place_of = {name: place for place, name in enumerate(store.samples)}
+    people = [place_of[name] for name in part.samples]
+    tissue_of = {name: place for place, name in enumerate(store.tissues)}
+    tissues = [tissue_of[name] for name in part.tissues]
+    vectors = np.concatenate([store[gene.gene_id][np.ix_(people, tissues)] for gene in part.genes], axis=0)
+    # (samples of the one gene, or genes of the one sample) x tissues
+    of_one_gene = n_genes == 1
+    names = list(part.samples) if of_one_gene else [gene.gene_id for gene in part.genes]
+    status = part.predictions.status[:, 0] if of_one_gene else part.predictions.status[0]
+    observations = pd.DataFrame(
+        {
+            "sample" if of_one_gene else "gene_id": np.repeat(np.array(names, dtype=object), n_tissues),
+            "tissue": np.tile(np.array(part.tissues, dtype=object), len(names)),
+            "status": np.repeat(np.array(status, dtype=object), n_tissues),
+        }
+    )
+    observations.index = pd.Index([f"{a}|{b}" for a, b in observations.iloc[:, :2].to_numpy()], dtype=object)
+    about = {"gene_id": part.genes[0].gene_id} if of_one_gene else {"sample": part.samples[0]}
+    data = annotated_data_module().AnnData(
+        X=vectors.reshape(-1, store.width),
+        obs=observations,
+        var=pd.DataFrame(index=pd.Index([str(number) for number in range(store.width)], dtype=object)),
+        uns={"variantformer": json.dumps({**metadata, "embeddings_of": about})},
+    )
+    with whole_file(path) as partial:
+        data.write_h5ad(partial)
     return path
 
 

@@ -1,0 +1,91 @@
+"""A store of embeddings: its size, the memory that writing takes, the time to read a gene of it.
+
+Run: python -m benchmarks.memory.embedding_store [--people 370] [--genes 100] [--tissues 13] [--width 1536]
+
+Random numbers in float16, written unit by unit as a run does it and without a model; then each gene is opened by memory
+map and all of it copied, with its pages in memory, as right after writing.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import show, timed
+from variantformer_hf.genome.genes import Gene
+from variantformer_hf.genome.interval import Interval
+from variantformer_hf.inference.embedding_store import EmbeddingStore
+from variantformer_hf.inference.predicted import PredictedGenes, PredictedUnit
+from variantformer_hf.inference.run_contents import RunContents
+from variantformer_hf.inference.run_folder import MANIFEST_FILE, RunFolder
+from variantformer_hf.inference.run_plan import Cut, units_of
+from variantformer_hf.zoo.units import LOG1P_TPM
+
+
+def main() -> None:
+    """Print the numbers and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, size in (("people", 370), ("genes", 100), ("tissues", 13), ("width", 1536)):
+        parser.add_argument(f"--{name}", type=int, default=size)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        show(measure(Path(folder) / "store", asked))
+
+
+def measure(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
+    """The numbers, by name."""
+    starts = range(1, 1 + 10_000 * asked.genes, 10_000)
+    names = [f"G{place:05d}" for place in range(asked.genes)]
+    genes = [Gene(name, name, "chr1", start, start + 999, "+") for name, start in zip(names, starts, strict=True)]
+    contents = RunContents(
+        samples=[f"P{number}" for number in range(asked.people)],
+        genes=genes,
+        tissues=[f"T{number}" for number in range(asked.tissues)],
+        unit=LOG1P_TPM,
+        description={},
+        cut=Cut(asked.people, 1),
+        genes_along=range(asked.genes),
+        layout="embeddings",
+        dtype="float16",
+        embedding_width=asked.width,
+    )
+    run = RunFolder.begin(folder, contents)
+    reaches = [Interval("chr1", start - 1, start + 999) for start in starts]
+    units = units_of(reaches, [1.0] * asked.genes, asked.people, contents.cut)
+    rng, before = np.random.default_rng(0), peak()
+
+    def write() -> None:
+        for unit in units:
+            found = PredictedGenes.empty(range(asked.people), unit.content.genes, asked.tissues, asked.width)
+            assert found.embeddings is not None
+            rng.standard_normal(out=found.embeddings[:, 0], dtype=np.float32)
+            found.status[:] = "ok"
+            run.write(unit, PredictedUnit(found, ()))
+
+    (seconds,), _ = timed(write)
+    written = peak()
+    listed = [{"name": unit.name, "files": [asdict(file) for file in run.done_notes(unit).files]} for unit in units]
+    run.files.put(MANIFEST_FILE, json.dumps({"key": contents.key, "rows": 0, "listed": listed}).encode())
+    store = EmbeddingStore.open(folder)
+    reads = [timed(lambda name=gene.gene_id: np.array(store[name]))[0][0] for gene in genes]
+    return {
+        "gigabytes on disk": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9,
+        "megabytes of memory to write, beyond what was there": (written - before) / 1e6,
+        "seconds a gene, written": seconds / asked.genes,
+        "milliseconds to read a gene, median": 1e3 * statistics.median(reads),
+        "milliseconds to read a gene, longest": 1e3 * max(reads),
+    }
+
+
+def peak() -> float:
+    """Bytes of this process at its peak."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+if __name__ == "__main__":
+    main()
