@@ -13,9 +13,18 @@ from random_variants import random_bases
 
 from variantformer_hf.genome import GeneTable, PersonalGenome
 from variantformer_hf.genome.exons import ExonTable
-from variantformer_hf.modeling import BorzoiConfig, BorzoiForTracks, EnformerConfig, EnformerForTracks
+from variantformer_hf.modeling import (
+    BorzoiConfig,
+    BorzoiForTracks,
+    EnformerConfig,
+    EnformerForTracks,
+    VariformerConfig,
+    VariformerForExpression,
+)
 from variantformer_hf.zoo.borzoi.gene_model import BorzoiGeneModel
 from variantformer_hf.zoo.enformer.gene_model import EnformerGeneModel
+from variantformer_hf.zoo.variformer.gene_model import VariformerGeneModel
+from variantformer_hf.zoo.window.gene_model import WindowGeneModel
 from variantformer_hf.zoo.window.track_model import TrackGeneModel
 from variantformer_hf.zoo.window.tracks import Track
 
@@ -32,18 +41,35 @@ GENES = {
     "MINUS": (2_800, 3_300, "-", [(2_799, 2_900), (3_190, 3_300)]),
     "EDGE": (301, 900, "+", [(300, 400)]),
 }
+TISSUES = {
+    "variformer": ("blood", "skin"),
+    **dict.fromkeys(("enformer", "borzoi"), ("CAGE:liver", "CAGE:lung (CNhs3)")),
+}
 NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "position_dropout", "final_dropout"), 0.0)
 
 
+ENFORMER_SIZES = {
+    **{"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 1, "key_size": 4, "channel_multiple": 2}
+}
+
+
 def tiny_enformer(**changes: Any) -> EnformerForTracks:
-    sizes = {"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 1, "key_size": 4, "channel_multiple": 2}
-    return _network(EnformerForTracks, EnformerConfig(**{**sizes, **_common("tss:3", 0.2), **changes}), 0.02)
+    return _network(EnformerForTracks, EnformerConfig(**{**ENFORMER_SIZES, **_common("tss:3", 0.2), **changes}), 0.02)
 
 
 def tiny_borzoi(**changes: Any) -> BorzoiForTracks:
     sizes = {"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "key_size": 4, "value_size": 6}
     widths = {"num_position_features": 4, "tower_sizes": [4, 4, 6, 6, 8, 8], "embedding_size": 10}
     return _network(BorzoiForTracks, BorzoiConfig(**{**sizes, **widths, **_common("exons", 0.4), **changes}), 0.003)
+
+
+def tiny_variformer(**changes: Any) -> VariformerForExpression:
+    """Of random weights, whose predictions are about 1."""
+    torch.manual_seed(0)
+    fields = {"sequence_length": WINDOW, "tissues": ["blood", "cortex", "skin"], "initializer_range": 0.3}
+    config = VariformerConfig(**{**ENFORMER_SIZES, **NO_DROPOUT, **fields, **changes})
+    network = VariformerForExpression(config).eval()
+    return network
 
 
 def _common(read_out: str, spread: float) -> dict[str, Any]:
@@ -79,8 +105,13 @@ def exon_table() -> ExonTable:
     return ExonTable({gene.gene_id: np.array(GENES[gene.gene_name][3]) for gene in gene_table()})
 
 
+def variformer(**changes: Any) -> VariformerGeneModel:
+    """A small Variformer; nothing of it is on disk."""
+    return VariformerGeneModel(tiny_variformer(**changes), gene_table(), device="cpu")
+
+
 def gene_model(kind: str, **changes: Any) -> TrackGeneModel:
-    """A small model of a family; nothing of it is on disk."""
+    """A small model of a family with tracks; nothing of it is on disk."""
     if kind == "enformer":
         return EnformerGeneModel(tiny_enformer(**changes), gene_table(), TRACKS, exon_table(), device="cpu")
     return BorzoiGeneModel(tiny_borzoi(**changes), gene_table(), TRACKS, exon_table(), device="cpu")
@@ -136,11 +167,22 @@ def plain(model: TrackGeneModel, person: PersonalGenome, gene: str, outputs: Seq
     return np.mean(values, axis=0)
 
 
+def plain_variformer(model: WindowGeneModel, person: PersonalGenome, gene: str, outputs: Sequence[int]) -> np.ndarray:
+    """Predictions by the definition: the head's at the bin of the TSS, of the mean of both haplotypes."""
+    network = model.network
+    dna = plain_inputs(person, model.gene_table.get(gene).tss, model.form.length)[:1]
+    with torch.inference_mode():
+        states = network.trunk(dna).last_hidden_state[0, model.form.length // 2 // model.form.bin_size]
+        values = network.head.weight @ states + network.head.bias
+    return np.asarray(values.numpy()[list(outputs)])
+
+
 def window_case(folder: Path, kind: str) -> Case:
     """Write a small model's files: a person with SNVs, an insertion and a deletion in both windows."""
     genome = random_bases(random.Random(0), LENGTH)
     fasta = write_fasta(folder / "genome.fa", {"chr1": genome}, width=60)
-    gene_model(kind).save(folder / "model")
+    model: WindowGeneModel = variformer() if kind == "variformer" else gene_model(kind)
+    model.save(folder / "model")
 
     def snv(position: int) -> tuple[int, str, str]:
         return position, genome[position - 1], OTHER[genome[position - 1]]
@@ -173,5 +215,5 @@ def window_case(folder: Path, kind: str) -> Case:
     ]
     eqtls.write_text("\n".join(["chrom\tpos\tref\talt\tgene_id\tslope", *rows]) + "\n")
     variants = tuple(f"chr1:{place}:{ref}>{alt}" for place, ref, alt in asked)
-    tracks = ("CAGE:liver", "CAGE:lung (CNhs3)")
-    return Case(folder / "model", fasta, vcf, ("PLUS", "MINUS"), tracks, variants, panel, eqtls, plain)
+    by_definition = plain_variformer if kind == "variformer" else plain
+    return Case(folder / "model", fasta, vcf, ("PLUS", "MINUS"), TISSUES[kind], variants, panel, eqtls, by_definition)

@@ -12,7 +12,7 @@ from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
-from ..zoo.statuses import OK, WITHOUT_NUMBER, check_used
+from ..zoo.statuses import OK, WITH_NUMBER, check_used, ending_of
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .genome_scorer import GenomeScorer
@@ -141,9 +141,9 @@ def _edited_gene(
     before, after = states.predict([states.base, states.of(edited)])
     left, right = before.values, after.values
     shift = cosine = np.full(len(names), np.nan, dtype=np.float32)
-    endings = {before.status, after.status}
-    status = next((each for each in WITHOUT_NUMBER if each in endings), in_gene.use.status)
-    if endings == {OK} and before.embeddings is not None and after.embeddings is not None:
+    ending = ending_of((before.status, after.status))
+    status = in_gene.use.status if ending == OK else ending
+    if ending in WITH_NUMBER and before.embeddings is not None and after.embeddings is not None:
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)
         cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError, check_number
 from ..genome.variant import VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, first_reason, read_variants
+from ..zoo.statuses import WITH_NUMBER
 from .backgrounds import Background
 from .effects import EffectResult, VariantScorer
 
@@ -106,7 +107,7 @@ def eqtl_benchmark(
         parts=parts,
         overwrite_parts=overwrite_parts,
     )
-    found = result.table[result.table["status"] == "ok"].drop_duplicates(["variant", "gene_id", "tissue"])
+    found = result.table[result.table["status"].isin(WITH_NUMBER)].drop_duplicates(["variant", "gene_id", "tissue"])
     by_key: dict[tuple[str, str], pd.DataFrame] = {}
     for (variant, gene), of_pair in found.groupby(["variant", "gene_id"]):
         by_key[str(variant), str(gene).split(".")[0]] = of_pair

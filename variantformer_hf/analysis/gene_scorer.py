@@ -8,7 +8,7 @@ from ..genome.edited import observed_genotype
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..zoo.gene_input import GeneOutput
 from ..zoo.gene_states import GeneStates
-from ..zoo.statuses import NOT_FINITE, OK, WITHOUT_NUMBER
+from ..zoo.statuses import NOT_FINITE, OK, WITH_NUMBER, ending_of
 from .variant_genes import overlap
 from .variant_states import ScoredVariant, VariantStates, states_of, with_flag
 
@@ -93,11 +93,10 @@ class GeneScorer:
                 found.observed, "conflict", found.conflict, where, np.nan, flags, nothing[0], nothing[1:]
             )
         values = np.stack([each.values for each in outputs])
-        endings = {each.status for each in outputs}
-        status = next((each for each in WITHOUT_NUMBER if each in endings), OK)
+        status = ending_of(each.status for each in outputs)
         if status == NOT_FINITE:
             values = np.full_like(values, np.nan)
-        elif status == OK and where.label == "none":
+        elif status in WITH_NUMBER and where.label == "none":
             status = "no_overlap"
         flags = tuple(";".join([*gene.flags(found.states[0], alt, where.cres), *edge]) for alt in found.states[1:])
         if variant.is_indel and gene.person.options.mode == "iupac":

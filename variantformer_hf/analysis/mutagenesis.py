@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.interval import Interval
+from ..genome.options import DIPLOID
 from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
 from ..genome.variant import Variant
@@ -157,6 +158,12 @@ def mutagenesis(
     check_number("the shuffled window", shuffle_window, 2)
     check_number("the number of shuffles", n_shuffles, 1)
     check_number("the seed", seed, 0)
+    others = [name for name in mutations if name != "substitutions"]
+    if others and person.options.mode == DIPLOID:
+        raise InputError(
+            f"{' and '.join(others)} are no SNVs, and the mode {DIPLOID} reads SNPs alone",
+            remedy="Ask for substitutions, or for another mode, such as --mode haplotype1.",
+        )
     opened = scorer.open(person.reference)
     wanted = opened.gene(gene, tissues)
     regions, names = wanted.regions, wanted.tissues

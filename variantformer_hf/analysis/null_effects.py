@@ -20,7 +20,7 @@ from ..inference.parts import Parts, PartsInMemory, open_parts
 from ..inference.query import RejectedQueryError, rejected_names
 from ..work import InProcess, Unit, check_all_done, run_units, unit_of
 from ..work.units import Engine
-from ..zoo.statuses import check_finite
+from ..zoo.statuses import WITH_NUMBER, check_finite
 from .backgrounds import Background
 from .common_variants import distance_class, drawn_variants
 from .effects import VariantScorer, check_backgrounds_used, score_variants
@@ -178,7 +178,7 @@ class NullWorker:
             ).table
             endings = table.drop_duplicates(["gene_id", "background"])[list(_ENDINGS)].fillna("").to_numpy().tolist()
             check_finite(table["gene_name"], table["status"])
-            table = table[table["status"] == "ok"]
+            table = table[table["status"].isin(WITH_NUMBER)]
             rows = table.assign(
                 distance_class=distance_class(table["tss_distance"].to_numpy()),
                 maf=[drawn[Variant.parse(name)] for name in table["variant"]],

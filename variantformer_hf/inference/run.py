@@ -17,7 +17,7 @@ from ..zoo.gene_input import GeneInput, GeneOutput
 from ..zoo.gene_reader import GeneReader
 from ..zoo.gene_regions import covered
 from ..zoo.opened_model import OpenedModel
-from ..zoo.statuses import OK
+from ..zoo.statuses import OK, WITH_NUMBER
 from .people import People
 from .predicted import PersonRecordsMet, PredictedGenes, PredictedUnit
 from .processes import ahead
@@ -126,7 +126,7 @@ class PredictionRun:
         found.n_cres[place] = len(given.regions.starts)
         found.records_in_windows[place] = len(given.keys)
         found.records_applied[place] = int((given.outcomes == _APPLIED).sum())
-        if found.embeddings is not None and output.status == OK and output.embeddings is not None:
+        if found.embeddings is not None and output.status in WITH_NUMBER and output.embeddings is not None:
             found.embeddings[place] = output.embeddings
 
     def _prepared(self) -> Iterator[_Prepared | _Ended]:

@@ -29,7 +29,7 @@ from .variantformer import (
     config_digest,
     record_written,
 )
-from .variformer import VariformerConfig, VariformerForExpression
+from .variformer import VariformerConfig, VariformerForExpression, VariformerProcessor
 
 __all__ = [
     "BorzoiConfig",
@@ -55,6 +55,7 @@ __all__ = [
     "VariantFormerProcessor",
     "VariformerConfig",
     "VariformerForExpression",
+    "VariformerProcessor",
     "choose_attention",
     "config_digest",
     "record_written",
@@ -82,5 +83,6 @@ for _trunk_config, _trunk in (
 ):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)
+AutoProcessor.register(VariformerConfig, VariformerProcessor, exist_ok=True)
 AutoTokenizer.register(UkBioBertConfig, tokenizer_class=PreTrainedTokenizerFast, exist_ok=True)
 AutoModelForMaskedLM.register(UkBioBertConfig, UkBioBertForMaskedLM, exist_ok=True)

@@ -89,6 +89,11 @@ _FAMILIES = {
             },
         ),
         Family(
+            "variformer",
+            "variantformer_hf.zoo.variformer.gene_model:VariformerGeneModel",
+            "variantformer_hf.zoo.variformer.folder:EXPRESSION",
+        ),
+        Family(
             "ukbiobert",
             None,
             "variantformer_hf.zoo.ukbiobert.folder:TOKENS",

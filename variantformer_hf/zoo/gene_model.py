@@ -69,6 +69,8 @@ class GeneModel(ABC):
         unit: of its predictions.
         assembly: that it was made for; None = any.
         chromosomes: that it was made for, without ``chr``; None = any.
+        trained_genes: names and ids of the genes that it was trained on, the only ones that it can be trusted with;
+            None = any, or not known.
         embedding_width: numbers in an embedding; 0 for a model without.
         loaded_from: by what :meth:`load` made it, in this process; None = it was made in memory, or changed since.
             Another process is sent this, and not the weights.
@@ -80,6 +82,7 @@ class GeneModel(ABC):
     abilities: ClassVar[Abilities] = Abilities()
     genes_at_once: int = 8
     embedding_width: int = 0
+    trained_genes: frozenset[str] | None = None
     loaded_from: "LoadedFrom | None" = None
 
     def __init__(
@@ -104,6 +107,8 @@ class GeneModel(ABC):
         self.assembly: str | None = getattr(config, "assembly", None)
         chromosomes = getattr(config, "chromosomes", None)
         self.chromosomes: tuple[str, ...] | None = None if chromosomes is None else tuple(chromosomes)
+        genes = getattr(config, "genes", None)
+        self.trained_genes = None if genes is None else frozenset(genes)
 
     # Each model's own.
 
@@ -195,6 +200,12 @@ class GeneModel(ABC):
     def settings(self) -> dict[str, Any]:
         """What was chosen of how it reads and predicts, beside genotypes and precision; for reports."""
         return {}
+
+    def is_unseen(self, gene: Gene) -> bool:
+        """Whether a gene is none of those that it was trained on, see ``trained_genes``."""
+        if self.trained_genes is None:
+            return False
+        return self.trained_genes.isdisjoint((gene.gene_name, gene.gene_id, gene.gene_id.partition(".")[0]))
 
     def companions(self) -> dict[str, str]:
         """Name -> hash of what predictions depend on beside the weights: tables, tokenizer, lengths."""

@@ -1,5 +1,6 @@
 """A model opened for one reference genome: its genes read and predicted."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..genome.genes import Gene
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.stretch import PersonalStretch
@@ -17,10 +19,12 @@ from .gene_reader import GeneReader, stretch_of
 from .gene_regions import GeneRegions
 from .gene_states import GeneStates
 from .memory import run_in_halves
-from .statuses import NOT_FINITE
+from .statuses import NOT_FINITE, UNSEEN_GENE
 
 if TYPE_CHECKING:
     from .gene_model import GeneModel
+
+logger = logging.getLogger(__name__)
 
 
 class OpenedModel:
@@ -39,6 +43,7 @@ class OpenedModel:
         self.model, self.reference = model, reference
         self.finder = model.region_finder(reference)
         self._at_once = model.genes_at_once
+        self._said_unseen = False
 
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> "GeneReader":
         """Reads one person's genes in a stretch.
@@ -74,7 +79,9 @@ class OpenedModel:
         able = [each for each in inputs if each.ending is None]
         found = iter(self.predict_able(able, outputs) if able else [])
         return [
-            self.checked(next(found)) if each.ending is None else GeneOutput.nothing(each.ending, len(outputs))
+            self.checked(next(found), each.regions.gene)
+            if each.ending is None
+            else GeneOutput.nothing(each.ending, len(outputs))
             for each in inputs
         ]
 
@@ -96,11 +103,22 @@ class OpenedModel:
                 halvings.clear()
         return found
 
-    def checked(self, output: GeneOutput) -> GeneOutput:
-        """A prediction; without numbers, and ``not_finite``, where one is none."""
-        if self.model.unit.is_finite(output.values):
+    def checked(self, output: GeneOutput, gene: Gene) -> GeneOutput:
+        """A prediction; without numbers, and ``not_finite``, where one is none; ``unseen_gene`` of a gene unseen."""
+        if not self.model.unit.is_finite(output.values):
+            return replace(output, values=np.full_like(output.values, np.nan), status=NOT_FINITE)
+        if not self.model.is_unseen(gene):
             return output
-        return replace(output, values=np.full_like(output.values, np.nan), status=NOT_FINITE)
+        if not self._said_unseen:
+            self._said_unseen = True
+            logger.warning(
+                "%s was not trained on %s, and maybe on others: its predictions of such genes (status %s) are not "
+                "known to tell people apart",
+                self.model.identity.name,
+                gene.gene_name,
+                UNSEEN_GENE,
+            )
+        return replace(output, status=UNSEEN_GENE)
 
     def states(
         self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0

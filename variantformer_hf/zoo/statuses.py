@@ -20,8 +20,12 @@ NO_CRES, GENE_DELETED, NOT_FINITE = "no_cres", "gene_deleted", "not_finite"
 WINDOW_OFF_CONTIG = "window_off_contig"
 # Of a variant alone: no SNV, and the person is read by SNPs alone.
 NOT_SNP = "not_snp"
+# Predicted, by a model that was trained on other genes alone.
+UNSEEN_GENE = "unseen_gene"
 # All of them; their places are written into files, so that new ones come last.
-STATUSES = (OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG)
+STATUSES = (OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, UNSEEN_GENE)
+# Of a prediction with a number, whatever the person's file says.
+WITH_NUMBER = (OK, UNSEEN_GENE)
 # Of a prediction without a number, whatever the person's file says.
 WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_SNP, NOT_FINITE)
 
@@ -136,6 +140,12 @@ def check_finite(genes: Iterable[str], statuses: Iterable[str]) -> None:
             remedy="They are NaN in the output (status not_finite), the rest is whole. "
             "Check the model's weights, or predict in float32.",
         )
+
+
+def ending_of(statuses: Iterable[str]) -> str:
+    """Status of what several predictions say together: why one is without a number; else that all are there."""
+    found = set(statuses)
+    return next((each for each in (*WITHOUT_NUMBER, UNSEEN_GENE) if each in found), OK)
 
 
 def status_text(counts: Mapping[str, int]) -> str:

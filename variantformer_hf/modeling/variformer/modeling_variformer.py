@@ -141,10 +141,11 @@ class VariformerForExpression(TrunkPreTrainedModel):
         return VariformerOutput(loss=loss, logits=logits, pooler_output=pooled)
 
     def _pooled(self, states: torch.Tensor) -> torch.Tensor:
-        """(B, N, D) -> (B, D) float32: the bin of the TSS, or the ones around it, weighed."""
+        """(B, N, D) -> (B, D) float32 or float64: the bin of the TSS, or the ones around it, weighed."""
+        dtype = torch.promote_types(states.dtype, torch.float32)
         if self.config.readout == "center_bin":
-            return states[:, states.shape[1] // 2].float()
-        around = centre(states, ATTENTION_BINS).float()
+            return states[:, states.shape[1] // 2].to(dtype)
+        around = centre(states, ATTENTION_BINS).to(dtype)
         return (self.bin_weight(around).softmax(dim=1) * around).sum(dim=1)
 
     @torch.no_grad()

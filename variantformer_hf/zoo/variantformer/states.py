@@ -131,7 +131,7 @@ class VariantFormerStates(CreStates):
         if output is None:
             gone = self._window_of(state) is None
             return GeneOutput.nothing(GENE_DELETED if gone else NO_CRES, len(self.outputs))
-        return self.opened.checked(as_gene_output(output))
+        return self.opened.checked(as_gene_output(output), self.regions.gene)
 
     def _changed(self, states: Sequence[TokenState]) -> Places:
         """The first element, and the row of the window, that a variant changes."""

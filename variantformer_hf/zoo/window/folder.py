@@ -7,11 +7,12 @@ from ...folder import EXONS_FILE, GENES_FILE, TRACKS_FILE
 from ..model_folder import ModelFolder, check_twice
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from ..gene_model import GeneModel
 
-_BASES = 1024
+_BASES = 2048
 
 
 class WindowFolder(ModelFolder):
@@ -23,6 +24,11 @@ class WindowFolder(ModelFolder):
     def architecture(self) -> "type[PreTrainedModel]":
         """The class that is loaded."""
         raise NotImplementedError
+
+    def numbers(self, network: "PreTrainedModel", dna: "torch.Tensor") -> "torch.Tensor":
+        """What it gives of DNA, (1, L, 4), to be computed twice; plain: embeddings of bins."""
+        found: torch.Tensor = network(dna).last_hidden_state
+        return found
 
     def check(self, folder: Path, kind: "type[GeneModel] | None") -> None:
         """Read random DNA twice, in float32, or where there are genes predict one of them; see :class:`ModelFolder`."""
@@ -36,4 +42,4 @@ class WindowFolder(ModelFolder):
         model = load_strictly(self.architecture(), folder, dtype=torch.float32).eval()
         generator = torch.Generator().manual_seed(0)
         dna = torch.nn.functional.one_hot(torch.randint(4, (1, _BASES), generator=generator), 4).float()
-        check_twice(folder, lambda: model(dna).last_hidden_state)
+        check_twice(folder, lambda: self.numbers(model, dna))

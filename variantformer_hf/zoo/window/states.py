@@ -121,7 +121,7 @@ class WindowStates(GradientStates):
     def _mean(self, state: WindowState, values: Sequence[np.ndarray]) -> GeneOutput:
         if state.missing:
             return GeneOutput.nothing(state.missing, len(self.outputs))
-        return self.opened.checked(GeneOutput(np.asarray(np.mean(values, axis=0, dtype=np.float32))))
+        return self.opened.checked(GeneOutput(np.asarray(np.mean(values, axis=0, dtype=np.float32))), self.regions.gene)
 
     @exact_products()
     def noise(self) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Variformer: people's genes as it reads them, and what its folders hold."""
