@@ -195,6 +195,9 @@ def test_scores_of_a_model_that_always_says_one_token(dnabert2: Path, lab: Path)
 
     found = masked_tokens.masked_scores(says(most, 1.0), examples, MaskedCollator(3), 2, 100)
     assert found["accuracy"] == found["constant_accuracy"] == often / n and found["masked"] == n
+    ids = [each for row in range(5) for each in examples({"epoch": [0], "row": [row]})["input_ids"][0].tolist()]
+    hidden = [label for label, each in zip(labels, ids, strict=True) if each == MASK]
+    assert 0 < len(hidden) < n and found["mask_accuracy"] == hidden.count(most) / len(hidden)
     never = masked_tokens.masked_scores(says(MASK, 0.0), examples, MaskedCollator(3), 2, 100)
     assert never["accuracy"] == 0 and never["constant_accuracy"] == often / n
     assert never["loss"] == pytest.approx(math.log(64)) and never["perplexity"] == pytest.approx(64)

@@ -25,12 +25,16 @@ class MaskedTexts:
         tokenizer: of the model.
         share: of the tokens that are masked; special ones, [UNK] among them, never are.
         seed: of the draw; None = the same draw in every run and epoch.
+
+    Attributes:
+        mask_token_id: of [MASK].
     """
 
     def __init__(self, texts: Texts, tokenizer: Any, *, share: float = 0.15, seed: int | None = 0) -> None:
         self.texts = texts
         self._tokenizer, self._share, self._seed = tokenizer, share, seed
         self._special = np.array(tokenizer.all_special_ids)
+        self.mask_token_id = int(tokenizer.mask_token_id)
 
     def __call__(self, keys: Mapping[str, Sequence[int]]) -> dict[str, list[np.ndarray]]:
         """Examples of keys ``{"epoch", "row"}``.
@@ -48,9 +52,7 @@ class MaskedTexts:
         drawn, way = rng.random((2, len(ids)))
         other = rng.integers(len(self._tokenizer), size=len(ids))
         is_masked = (drawn < self._share) & ~np.isin(ids, self._special)
-        becomes = np.where(
-            way < _AS_MASK, self._tokenizer.mask_token_id, np.where(way < _AS_MASK + _AS_ANY, other, ids)
-        )
+        becomes = np.where(way < _AS_MASK, self.mask_token_id, np.where(way < _AS_MASK + _AS_ANY, other, ids))
         return np.where(is_masked, becomes, ids), np.where(is_masked, ids, NO_LABEL)
 
 

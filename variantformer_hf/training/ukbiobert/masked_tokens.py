@@ -31,7 +31,7 @@ from .options import MaskedTokensOptions
 logger = logging.getLogger(__name__)
 
 # Of :func:`masked_scores`, those that may choose ``best``.
-NUMBERS = ("loss", "perplexity", "accuracy")
+NUMBERS = ("loss", "perplexity", "accuracy", "mask_accuracy")
 _SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
 
 
@@ -179,11 +179,13 @@ def masked_scores(
         device: of the model.
 
     Returns:
-        loss (mean cross-entropy over masked tokens, in nats), perplexity, accuracy, constant_accuracy (of always saying
-        the token that is masked most often in these sequences) and how many masked tokens.
+        loss (mean cross-entropy over masked tokens, in nats), perplexity, accuracy, mask_accuracy (where [MASK] stands:
+        half of the others are told by saying what stands there), constant_accuracy (of always saying the token that is
+        masked most often in these sequences) and how many masked tokens.
     """
     chosen = np.random.default_rng(0).permutation(len(examples.texts))[:most][share[0] :: share[1]]
-    total, correct = 0.0, 0
+    mask = examples.mask_token_id
+    total, correct = 0.0, np.zeros(3, dtype=np.int64)
     counts = np.zeros(model.config.vocab_size, dtype=np.int64)
     for first in range(0, len(chosen), batch_size):
         rows = chosen[first : first + batch_size].tolist()
@@ -194,26 +196,27 @@ def masked_scores(
         with torch.inference_mode():
             logits = model(**batch, return_dict=True).logits
         is_masked = labels != NO_LABEL
-        logits, labels = logits[is_masked].float(), labels[is_masked]
+        logits, labels, is_hidden = logits[is_masked].float(), labels[is_masked], batch["input_ids"][is_masked] == mask
         total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
-        correct += int((logits.argmax(-1) == labels).sum())
+        is_right = logits.argmax(-1) == labels
+        correct += [int(each.sum()) for each in (is_right, is_right & is_hidden, is_hidden)]
         counts += np.bincount(labels.cpu().numpy(), minlength=len(counts))
     of_processes, total, count = gathered_scores([(correct, counts)], total, int(counts.sum()), share[1])
-    if not count:
-        return {
-            "loss": math.nan,
-            "perplexity": math.nan,
-            "accuracy": math.nan,
-            "constant_accuracy": math.nan,
-            "masked": 0,
-        }
+    right, right_of_mask, hidden = np.sum([row[0] for row in of_processes], axis=0).tolist()
+    most_often = int(np.sum([row[1] for row in of_processes], axis=0).max())
+    loss = total / count if count else math.nan
     return {
-        "loss": total / count,
-        "perplexity": math.exp(min(total / count, 700)),
-        "accuracy": sum(row[0] for row in of_processes) / count,
-        "constant_accuracy": float(np.sum([row[1] for row in of_processes], axis=0).max()) / count,
+        "loss": loss,
+        "perplexity": math.exp(min(loss, 700.0)),
+        "accuracy": _share(right, count),
+        "mask_accuracy": _share(right_of_mask, hidden),
+        "constant_accuracy": _share(most_often, count),
         "masked": float(count),
     }
+
+
+def _share(some: int, of: int) -> float:
+    return some / of if of else math.nan
 
 
 def _begin(options: MaskedTokensOptions) -> tuple[UkBioBertForMaskedLM, Any]:
