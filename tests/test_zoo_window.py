@@ -275,8 +275,8 @@ def test_gradients_by_the_command(borzoi: Case, tmp_path: Path) -> None:
 
     output, track = tmp_path / "gradients.safetensors", tmp_path / "gradients.bedGraph"
     words = ["mutagenesis", borzoi.model, "--fasta", borzoi.fasta, "--vcf", borzoi.vcf, "--gene", "PLUS"]
-    words += ["--region", "chr1:1491-1510", "--tissue", "CNhs1", "--gradient", "-o", output, "--device", "cpu"]
-    done = run(*words, "--track", track)
+    words += ["--region", "chr1:1491-1510", "--tissue", "CNhs1", "-o", output, "--device", "cpu"]
+    done = run(*words, "--mutation", "gradient", "--track", track)
     assert done.returncode == 0, done.stderr
     with safe_open(output, "np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
@@ -288,8 +288,10 @@ def test_gradients_by_the_command(borzoi: Case, tmp_path: Path) -> None:
     values = {int(row.split("\t")[1]): float(row.split("\t")[3]) for row in rows[1:]}
     total = arrays["0.input_x_gradient"][:, :, 0].sum(axis=1)
     assert {1_490 + place: pytest.approx(value, rel=1e-4) for place, value in enumerate(total)} == values
-    done = run(*words, "--mutation", "deletions", "--overwrite")
-    assert "--gradient mutates nothing" in done.stderr
+    for gradient in (["--gradient"], ["--mutation", "gradient"]):
+        done = run(*words, *gradient, "--mutation", "deletions", "--overwrite")
+        assert done.returncode == 1
+        assert "mutates nothing, and deletions are asked for too" in done.stderr
 
 
 def test_too_many_gradients_and_models_without_are_refused(world: SmallWorld, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from .convert import convert
 from .counterfactual import counterfactual
 from .demo import demo
 from .doctor import doctor
+from .drivers import drivers
 from .edit import edit
 from .effects import effects
 from .embed import embed
@@ -50,6 +51,7 @@ for command in (
     knockout,
     counterfactual,
     eqtl,
+    drivers,
     export,
     null,
     edit,

@@ -33,6 +33,9 @@ from .outputs import claim
 from .progress import progress
 from .settings import GenomeSettings, GenotypeSettings, ModelSettings, chosen_engine, quiet_libraries
 
+# Of --mutation, what is none.
+GRADIENT = "gradient"
+
 
 def mutagenesis(
     model: ModelArgument,
@@ -61,7 +64,8 @@ def mutagenesis(
     mutation: Annotated[
         list[str] | None,
         typer.Option(
-            help="substitutions, deletions (1 bp), shuffles (of windows); repeat. Default: substitutions.",
+            help="substitutions, deletions (1 bp), shuffles (of windows); repeat. Default: substitutions. "
+            "gradient: by itself, input x gradient, a backward pass a window; for models that give it.",
             rich_help_panel=INPUTS,
         ),
     ] = None,
@@ -69,7 +73,7 @@ def mutagenesis(
         bool,
         typer.Option(
             "--gradient",
-            help="Instead of mutating: input x gradient, a backward pass a window; for models that give it.",
+            help="The same as --mutation gradient.",
             rich_help_panel=INPUTS,
         ),
     ] = False,
@@ -107,7 +111,7 @@ def mutagenesis(
 
     Until it is done, OUTPUT.parts holds what is: the same command started again goes on with the rest.
 
-    With --gradient each base's contribution to first order instead, all bases at once.
+    With --mutation gradient each base's contribution to first order instead, all bases at once.
     """
     from ..errors import InputError
     from ..report.mutagenesis_files import check_tracks, track_paths, write_gradients, write_mutagenesis, write_tracks
@@ -117,8 +121,13 @@ def mutagenesis(
         raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
     if not region and not cre:
         raise InputError("no stretch is named", remedy="Give --region or --cre.")
-    if gradient and mutation:
-        raise InputError("--gradient mutates nothing, and a --mutation is named", remedy="Give one of the two.")
+    others = [each for each in mutation or () if each != GRADIENT]
+    gradient = gradient or len(others) < len(mutation or ())
+    if gradient and others:
+        raise InputError(
+            f"the gradient (--gradient, --mutation gradient) mutates nothing, and {others[0]} are asked for too",
+            remedy="Give one of the two.",
+        )
     out = claim(output, beside=[plot], overwrite=overwrite, parts=["parts"])
     if track is not None:
         check_tracks(track)
@@ -154,7 +163,7 @@ def mutagenesis(
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
     if cre:
         intervals += cre_intervals(scorer, person, gene, cre)
-    kinds = mutation or ["substitutions"]
+    kinds = others or ["substitutions"]
     has_bases = gradient or "substitutions" in kinds
     if track is not None and has_bases:
         tissues = scorer.open(person.reference).gene(gene, tissue).tissues

@@ -16,6 +16,7 @@ class Abilities:
         phase_shifts: its sequences can begin some bases later, which moves its tokens.
         store: vectors of the reference's cCREs can be kept on disk.
         gradients: how its predictions change with each base can be had by a backward pass.
+        window: it reads one window of DNA base by base, in which each SNP can be placed by itself.
     """
 
     cres: bool = False
@@ -24,6 +25,7 @@ class Abilities:
     phase_shifts: bool = False
     store: bool = False
     gradients: bool = False
+    window: bool = False
 
 
 _WHAT = {
@@ -33,6 +35,7 @@ _WHAT = {
     "phase_shifts": "reads tokens whose phase can be shifted",
     "store": "keeps vectors of cCREs on disk",
     "gradients": "gives gradients of bases",
+    "window": "reads a window of DNA base by base",
 }
 assert set(_WHAT) == {each.name for each in fields(Abilities)}
 

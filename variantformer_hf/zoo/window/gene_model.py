@@ -53,7 +53,7 @@ class WindowGeneModel(GeneModel):
         remedy: what to do about a folder without.
     """
 
-    abilities: ClassVar[Abilities] = Abilities(gradients=True)
+    abilities: ClassVar[Abilities] = Abilities(gradients=True, window=True)
     modes: ClassVar[tuple[str, ...]] = (HAPLOTYPES, DIPLOID, "haplotype1", "haplotype2", "alt", "ref", "iupac")
     tables: ClassVar[tuple[str, ...]] = (GENES_FILE,)
     remedy: ClassVar[str] = "Write it with its table of genes: the gene model's `save`, or `convert --genes FILE`."
