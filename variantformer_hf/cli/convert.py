@@ -39,7 +39,9 @@ def convert(
         ),
     ] = None,
     tissues: Annotated[Path | None, typer.Option(help="Tissue vocabulary, YAML.")] = None,
-    genes: Annotated[Path | None, typer.Option(help="Gene table: CSV as released, GTF, GFF3 or Parquet.")] = None,
+    genes: Annotated[
+        Path | None, typer.Option(help="Gene table: CSV as released, GTF, GFF3, Parquet, or Variformer's CSV of TSSs.")
+    ] = None,
     cres: Annotated[
         Path | None, typer.Option(help="cCRE BED of the ENCODE registry (V3), .gz too, or Parquet.")
     ] = None,
@@ -62,6 +64,40 @@ def convert(
     head: Annotated[
         str | None, typer.Option(help="Of Enformer and Borzoi: whose tracks --targets names. Default: human.")
     ] = None,
+    tissue: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of models of people's expression: name of an output, in the order of the outputs; may stand several "
+            "times."
+        ),
+    ] = None,
+    trained_genes: Annotated[
+        Path | None, typer.Option(help="Of Variformer: a list of the genes that it was trained on.")
+    ] = None,
+    elements: Annotated[
+        Path | None,
+        typer.Option(help="Of EPInformer: elements of the genes with distance, activity and contact, CSV, TSV or BED."),
+    ] = None,
+    gene_features: Annotated[
+        Path | None, typer.Option(help="Of EPInformer: a table of what is known of each gene, CSV or TSV.")
+    ] = None,
+    gene_embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Of EPInformer: vectors of the genes as `embed` writes them, where it was trained with any."),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(min=1, help="Of Variformer and UKBioFormer: bases around the TSS that it reads.")
+    ] = None,
+    embedding_model: Annotated[
+        str | None,
+        typer.Option(help="Of UKBioFormer: the UKBioBERT that made its embeddings, a folder or a Hub id."),
+    ] = None,
+    embedding_window: Annotated[
+        int | None, typer.Option(min=1, help="Of UKBioFormer: bases around the TSS that its UKBioBERT reads.")
+    ] = None,
+    keep_heads: Annotated[
+        bool, typer.Option("--keep-heads", help="Of Variformer: write the heads of the original Enformer, too.")
+    ] = False,
     dtype: Annotated[
         Literal["as-saved", "float32", "bfloat16", "float16"], typer.Option(help="Type of the written weights.")
     ] = "as-saved",
@@ -83,8 +119,20 @@ def convert(
         "cres": cres,
         "config": config,
         "targets": targets,
+        "trained_genes": trained_genes,
+        "elements": elements,
+        "gene_features": gene_features,
+        "gene_embeddings": gene_embeddings,
     }
-    given = {"gamma_norm": gamma_norm, "head": head}
+    given = {
+        "gamma_norm": gamma_norm,
+        "head": head,
+        "tissue": tuple(tissue or ()) or None,
+        "window": window,
+        "embedding_model": embedding_model,
+        "embedding_window": embedding_window,
+        "keep_heads": keep_heads or None,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     files = {name: path for name, path in named.items() if path is not None}
     for planned in converter_of(kind)(ConversionRequest(source, artifacts, files, output, options)):

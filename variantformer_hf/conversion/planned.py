@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,14 +20,14 @@ class ConversionRequest:
         artifacts: a folder with whatever was released; None = none.
         files: single files, by the names of the command's options.
         output: where the model goes, or with ``artifacts`` the folder for all; None = not said.
-        options: settings, by the names of the command's options.
+        options: settings, by the names of the command's options; of one that may stand several times a tuple.
     """
 
     source: Path | None = None
     artifacts: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     output: Path | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def check_used(self, kind: str, files: tuple[str, ...], options: tuple[str, ...] = ()) -> None:
         """Refuse what conversions of a kind do not read.

@@ -16,8 +16,6 @@ from .summary import ConversionSummary
 
 _SHARD = "1GB"
 _WEIGHT_TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-# What stays in float32 whatever the weights are, as when a folder is loaded.
-_FLOAT32 = ".batch_norm."
 
 
 def write_published(
@@ -50,7 +48,8 @@ def write_published(
     published = _by_our_names(source, rename, expected)
     config.dtype = dtype or _one_type(source, [published[name] for name in expected])
     config.architectures = [architecture.__name__]
-    kept = {name: tensor.to(_written_type(name, tensor, config.dtype)) for name, tensor in expected.items()}
+    exact = set(getattr(architecture, "_keep_in_fp32_modules_strict", None) or ())
+    kept = {name: tensor.to(_written_type(name, tensor, config.dtype, exact)) for name, tensor in expected.items()}
     named = {name: source.tensors[published[name]].reshape(tensor.shape) for name, tensor in kept.items()}
     shards = write_weights(folder, kept, lambda: named, _SHARD)
     _read_back(shards, named, published, source.path)
@@ -138,10 +137,11 @@ def _one_type(source: PublishedTensors, names: list[str]) -> torch.dtype:
     return wanted
 
 
-def _written_type(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.dtype:
+def _written_type(name: str, tensor: torch.Tensor, dtype: torch.dtype, exact: set[str]) -> torch.dtype:
+    """The type of a tensor's numbers; parts that are loaded in float32 whatever the others are stay exact."""
     if not tensor.is_floating_point():
         return tensor.dtype
-    return torch.float32 if _FLOAT32 in name else dtype
+    return torch.float32 if exact & set(name.split(".")) else dtype
 
 
 def _read_back(shards: list[Path], named: Mapping[str, torch.Tensor], published: Mapping[str, str], path: Path) -> None:

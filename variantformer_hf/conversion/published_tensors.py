@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,8 +119,17 @@ class PublishedTensors:
                     file=self.path,
                     remedy="The file was changed in one place only: fetch it again.",
                 )
-        kept = {name: tensor for name, tensor in self.tensors.items() if name not in copies}
-        dropped = {**self.dropped, **({reason: len(copies)} if copies else {})}
+        return self.without(copies, reason)
+
+    def without(self, names: Collection[str], reason: str) -> "PublishedTensors":
+        """Without tensors of some names.
+
+        Args:
+            names: of tensors that are there.
+            reason: what they are, for the summary.
+        """
+        kept = {name: tensor for name, tensor in self.tensors.items() if name not in names}
+        dropped = {**self.dropped, **({reason: len(names)} if names else {})}
         return PublishedTensors(self.path, kept, dropped)
 
     def shape(self, name: str, axes: int) -> tuple[int, ...]:

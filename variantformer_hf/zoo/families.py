@@ -92,6 +92,7 @@ _FAMILIES = {
             "variformer",
             "variantformer_hf.zoo.variformer.gene_model:VariformerGeneModel",
             "variantformer_hf.zoo.variformer.folder:EXPRESSION",
+            converters={"variformer": "variantformer_hf.conversion.variformer.conversion:planned_conversions"},
         ),
         Family(
             "ukbiobert",
@@ -107,6 +108,7 @@ _FAMILIES = {
             "variantformer_hf.zoo.epinformer.folder:ELEMENTS",
             recipe="variantformer_hf.training.epinformer.recipe:EPInformerRecipe",
             stages={"epinformer": "variantformer_hf.training.epinformer.recipe:STAGE"},
+            converters={"epinformer": "variantformer_hf.conversion.epinformer.conversion:planned_conversions"},
         ),
         Family(
             "ukbioformer",
@@ -114,6 +116,7 @@ _FAMILIES = {
             "variantformer_hf.zoo.ukbioformer.folder:EXPRESSION",
             recipe="variantformer_hf.training.ukbioformer.recipe:UkBioFormerRecipe",
             stages={"ukbioformer": "variantformer_hf.training.ukbioformer.recipe:STAGE"},
+            converters={"ukbioformer": "variantformer_hf.conversion.ukbioformer.conversion:planned_conversions"},
         ),
     )
 }

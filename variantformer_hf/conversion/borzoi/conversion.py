@@ -20,22 +20,12 @@ from ..published_request import PublishedFiles, published_files
 from ..published_tensors import PublishedTensors
 from ..summary import ConversionSummary
 from ..window_tables import FILES, OPTIONS, WindowTables
-from .grelu import grelu_parameter_name
+from .grelu import grelu_parameter_name, grelu_trunk_settings
 from .names import parameter_name
 
 _ANCHOR, _PREFIXES = "conv_dna.conv_layer.weight", ("", "model.")
 _GRELU_ANCHOR, _GRELU_PREFIXES = "embedding.conv_tower.blocks.0.conv.weight", ("", "model.")
 _HUMAN_TRACKS = 7611
-# gReLU 1.0's, see BorzoiConfig; it has no dropout.
-_GRELU_SETTINGS: dict[str, Any] = {
-    "norm_eps": 1e-5,
-    "gelu": "erf",
-    "position_length": None,
-    "hidden_dropout": 0.0,
-    "attention_dropout": 0.0,
-    "position_dropout": 0.0,
-    "final_dropout": 0.0,
-}
 
 
 @dataclass(frozen=True)
@@ -117,20 +107,11 @@ def _read_published(files: PublishedFiles) -> _Read:
 
 def _read_grelu(files: PublishedFiles) -> _Read:
     source = PublishedTensors.read(files.checkpoint).below(_GRELU_ANCHOR, _GRELU_PREFIXES)
-    sizes = grelu_sizes(source)
-    tracks = sizes.pop("n_tracks")
-    first = "embedding.transformer_tower.blocks.0.mha"
-    blocks = {name.split(".")[3] for name in source.tensors if name.startswith("embedding.conv_tower.blocks.")}
-    widths = [source.shape(f"embedding.conv_tower.blocks.{block}.conv.weight", 3)[0] for block in range(len(blocks))]
-    settings: dict[str, Any] = {
-        **_GRELU_SETTINGS,
-        **sizes,
-        "value_size": source.shape(f"{first}.to_v.weight", 2)[0] // sizes["num_attention_heads"],
-        "num_position_features": source.shape(f"{first}.to_pos_k.weight", 2)[1],
-        "tower_sizes": widths[:-1],
-        "embedding_size": source.shape("embedding.pointwise_conv.conv.weight", 3)[0],
+    tracks, trunk = grelu_sizes(source)["n_tracks"], grelu_trunk_settings(source)
+    settings = {
+        **trunk,
         "tracks": {"human": tracks} if tracks else {},
         "track_activation": "softplus" if tracks == _HUMAN_TRACKS else "none",
     }
     config = config_of(BorzoiConfig, settings, files.checkpoint)
-    return _Read(config, source, partial(grelu_parameter_name, n_down=len(widths) - 1))
+    return _Read(config, source, partial(grelu_parameter_name, n_down=len(trunk["tower_sizes"])))

@@ -10,7 +10,6 @@ import torch
 
 from ...errors import CheckpointError
 from ...modeling import EnformerConfig, EnformerForTracks
-from ...modeling.enformer.modeling_enformer import channels
 from ..model_cards import card_of_copy
 from ..model_folder import new_folder
 from ..planned import ConversionRequest, PlannedConversion
@@ -20,7 +19,7 @@ from ..published_request import PublishedFiles, published_files
 from ..published_tensors import PublishedTensors
 from ..summary import ConversionSummary
 from ..window_tables import FILES, OPTIONS, WindowTables
-from .grelu import grelu_parameter_name, grelu_sizes
+from .grelu import grelu_parameter_name, grelu_sizes, grelu_trunk_settings
 from .names import aliased_name, parameter_name
 
 _ANCHOR, _PREFIXES = "stem.0.weight", ("", "enformer.", "model.", "model.enformer.")
@@ -28,7 +27,6 @@ _GRELU_ANCHOR, _GRELU_PREFIXES = "embedding.conv_tower.blocks.0.0.weight", ("", 
 _COPIES = "second names of the trunk's tensors"
 # Of their config's fields; what it leaves out is as in enformer-pytorch.
 _TRACKS = {"human": 5313, "mouse": 1643}
-_MULTIPLES = (128, 64, 32, 16, 8, 4, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -111,22 +109,11 @@ def _read_published(files: PublishedFiles, gamma_norm: str | None) -> _Read:
 
 def _read_grelu(files: PublishedFiles, gamma_norm: str | None) -> _Read:
     source = PublishedTensors.read(files.checkpoint).below(_GRELU_ANCHOR, _GRELU_PREFIXES)
-    sizes = grelu_sizes(source)
-    tracks = sizes.pop("n_tracks")
-    stages = sum(1 for name in source.tensors if name.endswith("pool.layer.to_attn_logits.weight"))
-    settings: dict[str, Any] = {
-        **sizes,
-        "num_downsamples": stages,
+    tracks = grelu_sizes(source)["n_tracks"]
+    settings = {
+        **grelu_trunk_settings(source),
         "gamma_norm": gamma_norm or "feature",
-        "final_dropout": 0.0,
         "tracks": {"human": tracks} if tracks else {},
         "track_activation": "softplus" if tracks == _TRACKS["human"] else "none",
     }
-    widths = [source.shape(f"embedding.conv_tower.blocks.{stage}.1.conv.weight", 3)[0] for stage in range(stages)]
-    for multiple in _MULTIPLES:
-        config = config_of(EnformerConfig, {**settings, "channel_multiple": multiple}, files.checkpoint)
-        if channels(config) == widths:
-            return _Read(config, source, grelu_parameter_name)
-    raise CheckpointError(
-        f"has {widths} channels from stem to transformer, which are not spaced as Enformer's", file=files.checkpoint
-    )
+    return _Read(config_of(EnformerConfig, settings, files.checkpoint), source, grelu_parameter_name)

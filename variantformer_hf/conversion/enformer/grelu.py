@@ -1,8 +1,10 @@
 """Names and sizes of gReLU's Enformer."""
 
 import re
+from typing import Any
 
 from ..published_tensors import PublishedTensors
+from .sizes import with_multiple
 
 _STAGE_PARTS = {
     "0.norm.layer": "first.batch_norm",
@@ -74,3 +76,11 @@ def grelu_sizes(source: PublishedTensors) -> dict[str, int]:
         "key_size": keys,
         "n_tracks": source.shape(f"{_HEAD}.weight", 3)[0] if f"{_HEAD}.weight" in source.tensors else 0,
     }
+
+
+def grelu_trunk_settings(source: PublishedTensors) -> dict[str, Any]:
+    """Fields of our config that the tensors of the trunk say, and those that gReLU has otherwise than published."""
+    sizes = {name: size for name, size in grelu_sizes(source).items() if name != "n_tracks"}
+    stages = sum(1 for name in source.tensors if name.endswith("pool.layer.to_attn_logits.weight"))
+    widths = [source.shape(f"embedding.conv_tower.blocks.{stage}.1.conv.weight", 3)[0] for stage in range(stages)]
+    return with_multiple({**sizes, "num_downsamples": stages, "final_dropout": 0.0}, widths, source.path)

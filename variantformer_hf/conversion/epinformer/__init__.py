@@ -1,0 +1,1 @@
+"""EPInformer: as its training code writes it."""

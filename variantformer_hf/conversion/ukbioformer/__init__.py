@@ -1,0 +1,1 @@
+"""UKBioFormer and UKBioZoi: as gReLU's Lightning module writes them."""

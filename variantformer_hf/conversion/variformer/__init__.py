@@ -1,0 +1,1 @@
+"""Variformer: as its Lightning module writes it."""
