@@ -634,8 +634,10 @@ def test_what_a_format_does_not_hold_is_said_once(
     path = written("bed", tmp_path / "given")
     for sample in PEOPLE:
         PersonalGenome(reference, path, sample, GenotypeOptions(mode="haplotype1"))
+        PersonalGenome(reference, path, sample, GenotypeOptions(mode="diploid"))  # needs no phase
     said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert sum("is read without: phase" in message for message in said) == 1
+    assert sum("has no phase" in message for message in said) == 1
     assert sum("has no phase: haplotype1 reads heterozygous calls" in message for message in said) == 1
 
 
