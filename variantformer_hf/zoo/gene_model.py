@@ -69,8 +69,8 @@ class GeneModel(ABC):
         unit: of its predictions.
         assembly: that it was made for; None = any.
         chromosomes: that it was made for, without ``chr``; None = any.
-        trained_genes: names and ids of the genes that it was trained on, the only ones that it can be trusted with;
-            None = any, or not known.
+        trained_genes: ids of those of its genes that it was trained on, the only ones that it can be trusted with, as
+            its config names them by ``genes``; None = any, or not known.
         embedding_width: numbers in an embedding; 0 for a model without.
         loaded_from: by what :meth:`load` made it, in this process; None = it was made in memory, or changed since.
             Another process is sent this, and not the weights.
@@ -108,7 +108,9 @@ class GeneModel(ABC):
         chromosomes = getattr(config, "chromosomes", None)
         self.chromosomes: tuple[str, ...] | None = None if chromosomes is None else tuple(chromosomes)
         genes = getattr(config, "genes", None)
-        self.trained_genes = None if genes is None else frozenset(genes)
+        if genes is not None:
+            known, _ = gene_table.resolve(genes, most_suggested=0)
+            self.trained_genes = frozenset(gene.gene_id for gene in known)
 
     # Each model's own.
 
@@ -203,9 +205,7 @@ class GeneModel(ABC):
 
     def is_unseen(self, gene: Gene) -> bool:
         """Whether a gene is none of those that it was trained on, see ``trained_genes``."""
-        if self.trained_genes is None:
-            return False
-        return self.trained_genes.isdisjoint((gene.gene_name, gene.gene_id, gene.gene_id.partition(".")[0]))
+        return self.trained_genes is not None and gene.gene_id not in self.trained_genes
 
     def companions(self) -> dict[str, str]:
         """Name -> hash of what predictions depend on beside the weights: tables, tokenizer, lengths."""
