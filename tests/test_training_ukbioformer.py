@@ -25,11 +25,11 @@ from variantformer_hf.data.expression_sources import Sample
 from variantformer_hf.data.splits import Split
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import GenotypeOptions
-from variantformer_hf.modeling import EnformerConfig, EnformerForTracks
+from variantformer_hf.modeling import EnformerConfig, EnformerForTracks, UkBioFormerConfig
 from variantformer_hf.training import expression
 from variantformer_hf.training.options import read_options
 from variantformer_hf.training.stages import stage_named
-from variantformer_hf.training.ukbioformer.options import UkBioFormerOptions
+from variantformer_hf.training.ukbioformer.options import UkBioFormerOptimizer, UkBioFormerOptions
 from variantformer_hf.zoo.families import load_gene_model
 from variantformer_hf.zoo.outputs import TissueNames
 from variantformer_hf.zoo.ukbioformer.gene_model import UkBioFormerGeneModel
@@ -37,6 +37,7 @@ from variantformer_hf.zoo.ukbioformer.haplotype_vectors import HaplotypeVectors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
 LENGTH, TSS, TISSUE = 2_000, 1_000, TISSUES[0]
 WINDOW, EMBEDDED = 256, 128
 SIZES = {"input_length": WINDOW, "embedding_length": EMBEDDED}
@@ -184,6 +185,16 @@ def test_where_the_dna_alone_has_the_signal_it_is_learned_by_that_branch(lab: La
     assert share < 0.1
     same = [n for n in range(len(DONORS)) if lab.near[n] == "0|0"]
     assert float(of_embedding[same].std()) < 1e-5 and float(of_dna[same].std()) > 0.5
+
+
+@pytest.mark.parametrize("name", ["ukbioformer-paper", "ukbioformer-small"])
+def test_the_configurations_of_the_docs_are_options(name: str) -> None:
+    options = read_options(CONFIGS / f"{name}.yaml", UkBioFormerOptions)
+    given = UkBioFormerConfig(**options.config)
+    assert given.embedding_length <= given.input_length
+    if name == "ukbioformer-paper":
+        assert options.loop.optimizer == UkBioFormerOptimizer()
+        assert (options.loop.epochs, options.loop.batch_size) == (100, 8)
 
 
 class Stopped(Exception):
