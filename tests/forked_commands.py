@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from forked_processes import CONTEXT
+from forked_processes import CONTEXT, start_server
 
 COMMAND = """#!{python} -IS
 import json, os, socket, sys
@@ -35,6 +35,7 @@ with socket.socket(socket.AF_UNIX) as server:
 @contextmanager
 def forked_commands() -> Iterator[Path]:
     """A folder with the commands, which a PATH is to begin with."""
+    start_server()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         address = str(folder / "socket")

@@ -1,6 +1,7 @@
 """Scripts in processes of their own that import nothing anew: forked from one process that has imported all of it.
 
-``multiprocessing``'s fork server is that process, one for each process of tests. A script runs as ``python SCRIPT
+``multiprocessing``'s fork server is that process, one for each process of tests; it has loaded the compiled kernels
+too. A script runs as ``python SCRIPT
 ARGUMENTS`` runs it, with the environment as it is when it is started, and what it says goes to a file.
 """
 
@@ -11,14 +12,19 @@ import signal
 import socket
 import sys
 import time
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
 
 _PRELOADED = (
     "accelerate",
+    "loaded_kernels",
     "numba",
     "pyarrow.parquet",
+    "pydantic.type_adapter",
     "pytest",
     "rich.logging",
+    "rich.progress",
     "smart_open",
     "snakemake.cli",
     "torch.distributed.fsdp",
@@ -27,6 +33,7 @@ _PRELOADED = (
     "variantformer_hf.cli",
     "variantformer_hf.conversion.variantformer",
     "variantformer_hf.inference.predictor",
+    "variantformer_hf.report.tables",
     "variantformer_hf.training.variantformer.encoder",
     "variantformer_hf.training.variantformer.recipe",
 )
@@ -47,6 +54,7 @@ class Forked:
 
     def __init__(self, words: list[object], log: Path, **environment: str) -> None:
         self.log = log
+        start_server()
         arguments = [str(word) for word in words], str(log), {**os.environ, **environment}
         self._process = CONTEXT.Process(target=_run, args=arguments)
         self._process.start()
@@ -117,6 +125,13 @@ class Together:
     def said(self) -> str:
         """What they have said so far."""
         return "".join(each.said for each in self._members)
+
+
+def start_server() -> None:
+    """Start the process that the others are forked from, where it does not run; it finds the modules of this folder."""
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(places)):
+        forkserver.ensure_running()
 
 
 def _run(words: list[str], log: str, environment: dict[str, str]) -> None:

@@ -36,7 +36,7 @@ def answer(folder: Path, question: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("files")
-    files = write_simulation(folder)
+    files = write_simulation(folder, cre_spacing=8_000)
     model = write_demo_model(files, folder / "model")
     inputs = [str(model), "--fasta", str(files.fasta), "--vcf", str(files.vcf), "--device", "cpu"]
     with pysam.VariantFile(str(files.vcf)) as vcf:
