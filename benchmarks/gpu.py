@@ -14,6 +14,7 @@ test this file where there is no GPU, and leaves the documentation alone.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -139,18 +140,19 @@ def config_of(cpu: bool) -> Any:
 
 def tests(cpu: bool) -> dict[str, Any]:
     """Tests that are marked `gpu`; each is skipped without one."""
+    import pytest
+
     files = [path for path in sorted((REPOSITORY / "tests").glob("test_*.py")) if "mark.gpu" in path.read_text()]
     with tempfile.TemporaryDirectory() as name:
         record = Path(name) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-n0", "-m", "gpu", "-p", "no:cacheprovider", f"--junitxml={record}"]
-        done = subprocess.run(
-            [*command, *map(str, files)], cwd=REPOSITORY, check=False, stdout=sys.stderr, stderr=sys.stderr
-        )
+        words = ["-n0", "-m", "gpu", "-p", "no:cacheprovider", f"--rootdir={REPOSITORY}", f"--junitxml={record}"]
+        with contextlib.chdir(REPOSITORY), contextlib.redirect_stdout(sys.stderr):
+            code = pytest.main([*words, *map(str, files)])
         suite = ElementTree.parse(record).getroot()[0].attrib
     count = {name: int(suite[name]) for name in ("tests", "failures", "errors", "skipped")}
     ran = count["tests"] - count["skipped"]
     found: dict[str, Any] = {"passed": ran - count["failures"] - count["errors"], "skipped": count["skipped"]}
-    if done.returncode or (not cpu and not ran):
+    if code or (not cpu and not ran):
         found["problem"] = f"{count['failures'] + count['errors']} failed, {ran} ran"
     return found
 

@@ -107,6 +107,17 @@ def split(cohort: SmallCohort) -> Split:
     return split_donors(cohort.expression.samples, test=0.25)
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder."""
+    from command_line import run
+
+    folder = tmp_path_factory.mktemp("demo")
+    finished = run("demo", "--output", folder)
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
 @pytest.fixture(scope="module")
 def lab(cohort: SmallCohort) -> Path:
     """A folder with everything that a run of training needs, and a model with dropout."""

@@ -39,11 +39,11 @@ def random_variant(rng: random.Random, genome: str) -> Variant:
 
 
 @pytest.mark.parametrize("mode", ["iupac", "haplotype1", "haplotype2", "alt"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
 def test_scores_equal_the_difference_of_two_predictions(
     world: SmallWorld, scorer: VariantScorer, seed: int, mode: str
 ) -> None:
-    """Sixteen runs of some twenty variants, each in both genes and both zygosities."""
+    """Runs of some twenty variants, each in both genes and both zygosities."""
     rng = random.Random(1_000 * seed + len(mode))
     lines = random_person_lines(rng, world.genome)
     person = world.person(lines, f"{mode}{seed}", mode=mode)
@@ -60,14 +60,16 @@ def test_scores_equal_the_difference_of_two_predictions(
             continue
     table = scorer.score(list(wanted.values()), person, genes=["PLUS", "MINUS"])
     assert set(table["tissue"]) == set(TISSUES)
-    compared = 0
+    compared, absent = 0, {}
     for (name, gene, zygosity), rows in table.groupby(["variant", "gene_name", "zygosity"]):
         variant = Variant.parse(name)
         if rows["status"].iloc[0] == "conflict":
             assert rows["effect"].isna().all()
             assert rows["conflict"].str.startswith("chr1:").all()
             continue
-        before = world.prediction(EditedGenome(person, [GenotypeEdit(variant, "absent")]), gene)
+        if (name, gene) not in absent:
+            absent[name, gene] = world.prediction(EditedGenome(person, [GenotypeEdit(variant, "absent")]), gene)
+        before = absent[name, gene]
         after = world.prediction(EditedGenome(person, [GenotypeEdit(variant, zygosity)]), gene)
         np.testing.assert_allclose(rows["log1p_tpm_ref"], before, atol=2e-5, rtol=0)
         np.testing.assert_allclose(rows["log1p_tpm_alt"], after, atol=2e-5, rtol=0)

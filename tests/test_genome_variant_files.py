@@ -75,11 +75,26 @@ def read(person: PersonalGenome, regions: list[tuple[str, int, int]], paths: lis
         return type(error), str(error).replace(error.file, "")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+RANDOM = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+
+
+@settings(max_examples=15, **RANDOM)
 @given(st.integers(min_value=0))
 def test_every_person_reads_as_from_the_whole_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    reads_as_from_the_whole_file(tmp_path_factory, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, **RANDOM)
+@given(st.integers(min_value=0))
+def test_many_people_read_as_from_the_whole_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    reads_as_from_the_whole_file(tmp_path_factory, seed)
+
+
+def reads_as_from_the_whole_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     rng = random.Random(seed)
     folder = tmp_path_factory.mktemp("cohort")
     genomes = {name: random_genome(rng, rng.randint(40, 300)) for name in ("chr1", "chr2", "chr3")}

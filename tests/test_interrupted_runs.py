@@ -35,8 +35,18 @@ def answer(folder: Path, question: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    folder = tmp_path_factory.mktemp("files")
-    files = write_simulation(folder, cre_spacing=8_000)
+    return commands_on(tmp_path_factory.mktemp("files"), cre_spacing=8_000)
+
+
+@pytest.fixture(scope="module")
+def long_commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The same on more elements: most of their time is that of their units."""
+    return commands_on(tmp_path_factory.mktemp("files"), cre_spacing=2_000)
+
+
+def commands_on(folder: Path, cre_spacing: int) -> dict[str, list[str]]:
+    """Command lines on a simulated genome."""
+    files = write_simulation(folder, cre_spacing=cre_spacing)
     model = write_demo_model(files, folder / "model")
     inputs = [str(model), "--fasta", str(files.fasta), "--vcf", str(files.vcf), "--device", "cpu"]
     with pysam.VariantFile(str(files.vcf)) as vcf:
@@ -88,8 +98,8 @@ def test_killed_at_some_moments(tmp_path: Path, commands: dict[str, list[str]]) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "effects"])
-def test_killed_at_fifty_moments(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
-    killed(tmp_path, commands, command, MANY)
+def test_killed_at_fifty_moments(tmp_path: Path, long_commands: dict[str, list[str]], command: str) -> None:
+    killed(tmp_path, long_commands, command, MANY)
 
 
 def stopped(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str, points: int) -> None:
@@ -112,8 +122,8 @@ def test_stopped_at_some_moments(tmp_path: Path, commands: dict[str, list[str]])
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("command", ["predict", "effects"])
-def test_stopped_at_many_moments(tmp_path: Path, commands: dict[str, list[str]], command: str, how: str) -> None:
-    stopped(tmp_path, commands, command, how, 25)
+def test_stopped_at_many_moments(tmp_path: Path, long_commands: dict[str, list[str]], command: str, how: str) -> None:
+    stopped(tmp_path, long_commands, command, how, 25)
 
 
 def out_of_room(tmp_path: Path, commands: dict[str, list[str]], command: str, points: int) -> None:
@@ -133,8 +143,8 @@ def test_out_of_room_in_some_files(tmp_path: Path, commands: dict[str, list[str]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "effects"])
-def test_out_of_room_at_twenty_points(tmp_path: Path, commands: dict[str, list[str]], command: str) -> None:
-    out_of_room(tmp_path, commands, command, 20)
+def test_out_of_room_at_twenty_points(tmp_path: Path, long_commands: dict[str, list[str]], command: str) -> None:
+    out_of_room(tmp_path, long_commands, command, 20)
 
 
 def datasets(
@@ -172,9 +182,9 @@ def test_a_dataset_out_of_room_in_some_files(tmp_path: Path, commands: dict[str,
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "full"])
 @pytest.mark.parametrize("command", ["dataset", "array"])
 def test_a_dataset_disturbed_at_many_moments(
-    tmp_path: Path, commands: dict[str, list[str]], command: str, how: str
+    tmp_path: Path, long_commands: dict[str, list[str]], command: str, how: str
 ) -> None:
-    found = datasets(tmp_path, commands, command, how, 20)
+    found = datasets(tmp_path, long_commands, command, how, 20)
     if how == "SIGKILL":
         assert sum(any("_units/" in path for path in each["left"]) for each in found) > 5
     for each in found:

@@ -6,12 +6,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from accelerate.state import AcceleratorState
 from command_line import invoke
+from forked_commands import forked_commands
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"```(sh|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -24,36 +27,43 @@ def quick_starts() -> list[tuple[str, str, str]]:
     return _BLOCK.findall(section)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where `make demo` was run, and a folder with the commands."""
+
+    folder: Path
+    commands: Path
+
+    def run(self, *command: str | Path, folder: Path | None = None) -> str:
+        """Run a command of this environment there, or in another folder; what it printed."""
+        path = f"{self.commands}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        changes = {"PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(self.folder)}
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=folder or self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, **changes},
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stderr[-3_000:]
+        return done.stdout
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `make demo` was run."""
+def place(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("readme")
-    run([sys.executable, "-m", "variantformer_hf", "demo", "--output", "demo-output"], folder)
-    return folder
-
-
-def run(command: list[str], folder: Path) -> str:
-    # `variantformer` and `python` are those of this environment.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(folder)}
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stderr[-3_000:]
-    return done.stdout
+    shutil.copytree(demo, folder / "demo-output")
+    with forked_commands() as commands:
+        yield Place(folder, commands)
 
 
 @pytest.fixture
-def own_place(place: Path, tmp_path: Path) -> Path:
-    """A copy of it, to train in."""
-    shutil.copytree(place / "demo-output", tmp_path / "demo-output")
+def own_place(demo: Path, tmp_path: Path) -> Path:
+    """Another, to train in."""
+    shutil.copytree(demo, tmp_path / "demo-output")
     return tmp_path
 
 
@@ -76,8 +86,8 @@ def test_publishing_and_training_on_the_demo(own_place: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
-def test_two_minutes_of_training_on_the_demo(own_place: Path) -> None:
-    check_training(run(["bash", "-euc", training_block()], own_place), own_place)
+def test_two_minutes_of_training_on_the_demo(place: Place, own_place: Path) -> None:
+    check_training(place.run("bash", "-euc", training_block(), folder=own_place), own_place)
 
 
 def check_training(printed: str, folder: Path) -> None:
@@ -93,9 +103,15 @@ def test_there_are_four_ways_in() -> None:
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_quick_start(number: int, place: Path) -> None:
+def test_quick_start(number: int, place: Place, tmp_path: Path) -> None:
     language, code, shown = quick_starts()[number]
-    printed = run(["bash", "-euc", code] if language == "sh" else [sys.executable, "-c", code], place)
+    if language == "sh":
+        printed = place.run("bash", "-euc", code)
+    elif "variantformer_hf" in code:
+        (tmp_path / "code.py").write_text(code)
+        printed = place.run("python", tmp_path / "code.py")
+    else:  # in an interpreter that has nothing of the package
+        printed = place.run(sys.executable, "-c", code)
     # Sums of floats differ in their last digits from machine to machine.
     assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", shown).split()
     found, expected = ([float(value) for value in _NUMBER.findall(text)] for text in (printed, shown))
