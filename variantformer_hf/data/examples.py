@@ -4,7 +4,7 @@ A model is asked for its input and for nothing else, so that examples are the sa
 """
 
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +34,7 @@ class ExpressionExamples:
         model: reads the genes.
         n_tissues: values that are drawn of a pair; None = all outputs of the model, in its order.
         seed: of the draw.
+        keep: inputs that are kept in memory once they were read; the oldest go first.
 
     Attributes:
         unused: (cohort, donor, gene id) -> why its values are not used, of those that were asked for so far.
@@ -47,8 +48,10 @@ class ExpressionExamples:
         *,
         n_tissues: int | None = 2,
         seed: int = 0,
+        keep: int = 0,
     ) -> None:
         self.pairs = pairs
+        self._keep, self._kept = keep, OrderedDict[int, GeneInput]()
         self._genomes, self._model = genomes, model.without_network()
         self._n_tissues, self._seed = n_tissues, seed
         self.unused: dict[tuple[str, str, str], str] = {}
@@ -90,7 +93,12 @@ class ExpressionExamples:
         """
         donor = int(self.pairs.donor[pair])
         cohort, name = self.pairs.cohorts[donor], self.pairs.donors[donor]
-        found = self.opened.read(self._genomes.genome(cohort, name), self._regions(pair))
+        found = self._kept.get(pair) or self.opened.read(self._genomes.genome(cohort, name), self._regions(pair))
+        if self._keep:
+            self._kept[pair] = found
+            self._kept.move_to_end(pair)
+            if len(self._kept) > self._keep:
+                self._kept.popitem(last=False)
         if found.ending is None:
             return found
         key = cohort, name, self.pairs.genes[self.pairs.gene[pair]]
@@ -136,7 +144,7 @@ class ExpressionExamples:
         return self.opened.finder.find(self._model.gene_table.genes[int(self.pairs.gene[pair])])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
+        return {**self.__dict__, "_opened": None, "_kept": OrderedDict()}
 
 
 def expression_dataset(

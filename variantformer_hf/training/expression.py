@@ -84,12 +84,14 @@ def set_up(options: ExpressionOptions) -> ExpressionSetup:
         for genes in recipe.evaluated_genes
         if held_out_part is not None and (genes == "train" or genes in split.genes.values())
     }
-    n_tissues, seed = options.n_tissues, options.loop.seed
-    examples, *others = (
-        ExpressionExamples(each, genomes, model, n_tissues=n_tissues, seed=seed) for each in (train, *held_out.values())
-    )
+
+    def examples_of(pairs: ExpressionPairs) -> ExpressionExamples:
+        seed, keep = options.loop.seed, recipe.keep_inputs
+        return ExpressionExamples(pairs, genomes, model, n_tissues=options.n_tissues, seed=seed, keep=keep)
+
+    examples = examples_of(train)
+    evaluated = {genes: examples_of(pairs) for genes, pairs in held_out.items()}
     _check_genotypes(train, held_out.values(), genomes, examples)
-    evaluated = dict(zip(held_out, others, strict=True))
     of_recipe = recipe.set_up(examples, evaluated)
     monitored = held_out_number(options.loop, recipe.numbers(evaluated))
     effective = options.loop.batch_size * options.loop.gradient_accumulation
@@ -202,7 +204,8 @@ def _description(setup: ExpressionSetup) -> dict[str, Any]:
     """All that the losses of a run depend on."""
     options = setup.recipe.options
     described = run_description(options)
-    described.pop("element_store")
+    for name in ("element_store", "keep_inputs"):
+        described.pop(name, None)
     data = Expression.load(options.expression).report
     companions = setup.model.companions()
     return {**described, "data": data, "split": Path(options.split).read_text(), "companions": companions}

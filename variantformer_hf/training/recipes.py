@@ -4,12 +4,14 @@ The plain recipe fits any model of the zoo. A family that needs more has a subcl
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
+import numpy as np
 import torch
 from accelerate import Accelerator
 from transformers import PreTrainedModel
@@ -69,8 +71,13 @@ class Recipe:
         network: PreTrainedModel = self.model.network
         return network
 
+    @property
+    def keep_inputs(self) -> int:
+        """Inputs of each part that are kept in memory between epochs."""
+        return 0
+
     def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
-        """Look at the run's examples, before anything is computed.
+        """Look at the run's examples, before anything is computed; genes to train on are named in the model.
 
         Args:
             train: to learn from.
@@ -82,6 +89,7 @@ class Recipe:
         Raises:
             InputError: it cannot be trained on these.
         """
+        name_trained_genes(self.model, [train.pairs.genes[gene] for gene in np.unique(train.pairs.gene).tolist()])
         return {}
 
     def n_examples(self, train: ExpressionExamples, processes: int) -> int:
@@ -168,6 +176,21 @@ class Recipe:
                 remedy=f"Choose one of {', '.join(self.freezes)}: a model of its type has no other.",
             )
         return dataclasses.replace(options, freeze=chosen)
+
+
+def name_trained_genes(model: GeneModel, gene_ids: Sequence[str]) -> None:
+    """Add genes to those that a model was trained on, where its config has such a field (``genes``).
+
+    They go by their names; one whose name is another's too, by its id.
+    """
+    config = model.network.config
+    if not hasattr(config, "genes"):
+        return
+    count = Counter(gene.gene_name for gene in model.gene_table)
+    name_of = {gene.gene_id: gene.gene_name for gene in model.gene_table}
+    names = [name_of[each] if count[name_of[each]] == 1 else each for each in gene_ids]
+    config.genes = list(dict.fromkeys([*(config.genes or ()), *names]))
+    model.trained_genes = frozenset(config.genes)
 
 
 def recipe_of(options: ExpressionOptions) -> Recipe:

@@ -92,6 +92,8 @@ _FAMILIES = {
             "variformer",
             "variantformer_hf.zoo.variformer.gene_model:VariformerGeneModel",
             "variantformer_hf.zoo.variformer.folder:EXPRESSION",
+            recipe="variantformer_hf.training.variformer.recipe:VariformerRecipe",
+            stages={"variformer": "variantformer_hf.training.variformer.recipe:STAGE"},
             converters={"variformer": "variantformer_hf.conversion.variformer.conversion:planned_conversions"},
         ),
         Family(

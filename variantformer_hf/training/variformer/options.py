@@ -41,6 +41,8 @@ class VariformerOptions(ExpressionOptions):
         n_tissues: None: each donor's values in all tissues of the model.
         evaluate_pairs: at the end of each epoch whole genes are predicted, as many as have so many pairs; None = all.
         people_per_block: donors of one gene that are drawn together. Genes with fewer are left out.
+        keep_inputs: windows of donors that stay in memory once they were read, of the donors to train on and of those
+            held out so many each; one takes twice its bases in bytes.
     """
 
     model_type: ClassVar[str | None] = "variformer"
@@ -50,3 +52,4 @@ class VariformerOptions(ExpressionOptions):
     n_tissues: int | None = None
     evaluate_pairs: int | None = None
     people_per_block: int = 128
+    keep_inputs: int = 10_000

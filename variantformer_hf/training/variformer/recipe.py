@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import datasets
-import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedModel
@@ -24,7 +23,7 @@ from ...zoo.variformer.gene_model import VariformerGeneModel
 from ..held_out import ACROSS_DONORS, scores_across_donors
 from ..loop import label_count
 from ..options import ExpressionOptions
-from ..recipes import Recipe
+from ..recipes import Recipe, name_trained_genes
 from ..stages import on_expression
 from .options import VariformerOptions
 
@@ -66,6 +65,11 @@ class VariformerRecipe(Recipe):
             model.network.trunk.requires_grad_(False)
         return model
 
+    @property
+    def keep_inputs(self) -> int:
+        """See :class:`Recipe`."""
+        return self.options.keep_inputs
+
     def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
         """Make the blocks, and name their genes in the model's config, see :class:`Recipe`.
 
@@ -91,8 +95,7 @@ class VariformerRecipe(Recipe):
             logger.warning("%d of %d genes have fewer than %d donors and are left out", len(too_few), n_genes, size)
         if "train" in held_out:
             _check_held_out(held_out["train"].pairs, self.blocks.genes)
-        config = self.model.network.config
-        config.genes = list(dict.fromkeys([*(config.genes or ()), *_names(self.model.gene_table, self.blocks.genes)]))
+        name_trained_genes(self.model, self.blocks.genes)
         return {
             "genes": len(self.blocks.genes),
             "genes_with_too_few_donors": len(too_few),
@@ -111,12 +114,6 @@ class VariformerRecipe(Recipe):
         """See :class:`Recipe`."""
         return int(label_count(batch) > 0)
 
-    def collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """See :class:`Recipe`; with ``gene_index`` (B,), which gene each row is of."""
-        genes = [each["gene"].regions.gene.gene_id for each in examples]
-        _, index = np.unique(genes, return_inverse=True)
-        return {**super().collate(examples), "gene_index": torch.from_numpy(index)}
-
     def numbers(self, held_out: Mapping[str, ExpressionExamples]) -> Sequence[str]:
         """See :class:`Recipe`."""
         return [f"{part}_genes.{name}" for part in held_out or ("train",) for name in ACROSS_DONORS]
@@ -129,7 +126,7 @@ class VariformerRecipe(Recipe):
         device: torch.device | str,
     ) -> dict[str, float]:
         """r and R2 over donors, means over the genes of each part, see :class:`Recipe`."""
-        found = {}
+        found: dict[str, float] = {}
         for part, examples in held_out.items():
             scores = scores_across_donors(
                 network,
@@ -180,13 +177,6 @@ def _check_held_out(pairs: ExpressionPairs, genes: Sequence[str]) -> None:
             f"no gene to train on has {LEAST_VALUES} held-out donors, the most have {most}",
             remedy="Hold out more donors for validation, or none.",
         )
-
-
-def _names(table: GeneTable, gene_ids: Sequence[str]) -> list[str]:
-    """Names of genes; the id of one whose name is another's too."""
-    count = Counter(gene.gene_name for gene in table)
-    name_of = {gene.gene_id: gene.gene_name for gene in table}
-    return [name_of[each] if count[name_of[each]] == 1 else each for each in gene_ids]
 
 
 STAGE = on_expression(VariformerOptions)
