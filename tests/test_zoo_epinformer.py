@@ -28,9 +28,11 @@ from safetensors.numpy import save_file
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.input_gradients import input_gradients
 from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import GenotypeOptions
+from variantformer_hf.genome.interval import Interval
 from variantformer_hf.modeling.epinformer import GENE_FEATURES
 from variantformer_hf.zoo.epinformer.element_files import read_elements
 from variantformer_hf.zoo.epinformer.element_table import ElementTable
@@ -177,6 +179,52 @@ def test_a_knock_out_is_the_gene_without_the_element(epinformer: Case) -> None:
     assert (table["effect"].abs() > 1e-3).all() and not table["below_noise"].any()
     shuffled = knockout(VariantScorer(model), person, "PLUS", tissues=["K562"], how="shuffle", n_shuffles=2)
     assert (shuffled["effect"].abs() > 1e-3).all() and (shuffled["effect_sd"] > 0).all()
+
+
+# Gradients
+
+
+def test_gradients_are_finite_differences(tmp_path: Path) -> None:
+    """Of shares that are moved a little, in float64, on both haplotypes of a person with indels; PLUS's first element
+    begins in its promoter's last bases, where both are read."""
+    model = gene_model(tmp_path)
+    rows = [("PLUS", 2_300, 2_400, 350.0, 1.0, 1.0)]
+    elements = read_elements(write_elements(tmp_path / "near.tsv", rows), model.gene_table).table
+    model = EPInformerGeneModel(model.network, model.gene_table, elements, gene_features(), device="cpu")
+    text = genome()
+    lines = [
+        record(*snv(2_150), "0|1"),
+        record(2_160, text[2_159], text[2_159] + "ACG", "0|1"),
+        record(2_170, text[2_169:2_172], text[2_169], "1|1"),
+    ]
+    person, stretch = small_genome(tmp_path, *lines), Interval("chr1", 2_135, 2_175)
+    (found,) = input_gradients(VariantScorer(model), person, "PLUS", [stretch], tissues=["GM12878"])
+    assert found.shares[2_149 - 2_135].tolist() in ([0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5])
+    assert np.isnan(found.gradients[[2_170 - 2_135, 2_171 - 2_135]]).all()
+    assert np.isfinite(found.gradients).all(axis=(1, 2)).sum() == 38
+    assert np.nanmax(np.abs(found.gradients)) > 1e-2
+    opened = model.open(person.reference)
+    batch = model.batch([opened.read(person, opened.finder.find(model.gene_table.get("PLUS")))], np.array([[1]]))
+    network, dna = model.network.double(), batch["dna"].double()
+    rest = {name: each.double() if each.is_floating_point() else each for name, each in batch.items() if name != "dna"}
+    assert dna.shape[:2] == (2, 2)
+    step = 1e-4
+    for position in (2_136, 2_143, 2_149, 2_158, 2_163, 2_169, 2_173):
+        # Behind the promoter's middle, 2,000, and before the element's, 2,350, indels move bases.
+        inserted, deleted = (3 if position >= 2_160 else 0), (2 if position >= 2_172 else 0)
+        promoter = [BASES // 2 + position - 2_000 - deleted + moved for moved in (0, inserted)]
+        element = [BASES // 2 + position - 2_350 + 2 - deleted - moved for moved in (0, 3 - inserted)]
+        ends = []
+        for sign in (1, -1):
+            moved_dna = dna.clone()
+            for place, of_haplotypes in enumerate((promoter, element)):
+                for haplotype, at in enumerate(of_haplotypes):
+                    if 0 <= at < BASES:
+                        moved_dna[haplotype, place, at, 2] += sign * step
+            with torch.inference_mode():
+                ends.append(float(network(dna=moved_dna, **rest).logits[0, 0]))
+        expected = (ends[0] - ends[1]) / (2 * step)
+        assert found.gradients[position - 2_135, 2, 0] == pytest.approx(expected, rel=1e-2, abs=1e-5), position
 
 
 # The table of elements

@@ -49,7 +49,7 @@ class EPInformerGeneModel(GeneModel):
     """
 
     model_type: ClassVar[str] = "epinformer"
-    abilities: ClassVar[Abilities] = Abilities(cres=True)
+    abilities: ClassVar[Abilities] = Abilities(cres=True, gradients=True)
     modes: ClassVar[tuple[str, ...]] = (HAPLOTYPES, "haplotype1", "haplotype2", "alt", "ref", "iupac")
 
     def __init__(

@@ -1,6 +1,6 @@
 """EPInformer opened for one reference genome."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +22,9 @@ from .states import EPInformerStates
 if TYPE_CHECKING:
     from .gene_model import EPInformerGeneModel
 
-# Letters that stand for bases.
+# A reading's row, the place of a promoter or an element in it, its letters.
+Found = tuple[int, int, np.ndarray]
+# Letters that stand for bases: an element of N alone is empty.
 _IS_BASE = np.any(letter_table(n=0.0, iupac=True) > 0, axis=1)
 
 
@@ -67,33 +69,40 @@ class EPInformerOpened(OpenedModel):
         self, inputs: Sequence[ElementInput], outputs: Sequence[int], vectors: ElementVectors
     ) -> list[GeneOutput]:
         """Predict genes that are there, with vectors that may be known already."""
+        logits = self.logits(inputs, outputs, lambda found: vectors.of([letters for _, _, letters in found]))
+        return [GeneOutput(values) for values in logits.float().cpu().numpy()]
+
+    def logits(
+        self, inputs: Sequence[ElementInput], outputs: Sequence[int], encode: Callable[[list[Found]], torch.Tensor]
+    ) -> torch.Tensor:
+        """What the network says of genes that are there, (B, T) float32.
+
+        Args:
+            inputs: B genes.
+            outputs: T ids.
+            encode: M promoters and elements -> (M, hidden_size), their vectors on the model's device.
+        """
         ids = np.tile(np.asarray(outputs, dtype=np.int64), (len(inputs), 1))
         device, network = self.model.device, self.model.network
         batch = {name: tensor.to(device) for name, tensor in self.model.batch_without_dna(inputs, ids).items()}
         features = batch.pop("element_features")
         readings = [reading for given in inputs for reading in given.readings]
-        present = torch.zeros(features.shape[:2], dtype=torch.bool)
-        for row, reading in enumerate(readings):
-            present[row, : len(reading)] = torch.tensor([_has_base(each) for each in reading])
-        present[:, 0] = True
-        there = [
-            letters
+        found = [
+            (row, place, letters)
             for row, reading in enumerate(readings)
             for place, letters in enumerate(reading)
-            if letters is not None and present[row, place]
+            if letters is not None and (place == 0 or _IS_BASE[letters].any())
         ]
-        found, present = vectors.of(there), present.to(device)
-        of_all = found.new_zeros(*present.shape, found.shape[-1]).masked_scatter(present[..., None], found)
-        states = network.together(of_all, present, features)
+        present = torch.zeros(features.shape[:2], dtype=torch.bool, device=device)
+        rows, places = (torch.tensor([each[part] for each in found], device=device) for part in (0, 1))
+        present[rows, places] = True
+        encoded = encode(found)
+        vectors = encoded.new_zeros(*present.shape, encoded.shape[-1]).index_put((rows, places), encoded)
+        states = network.together(vectors, present, features)
         gene_features, embeddings = batch.pop("gene_features"), batch.pop("embeddings", None)
-        logits = network.read(states, gene_features, embeddings, **batch)
-        return [GeneOutput(values) for values in logits.float().cpu().numpy()]
+        logits: torch.Tensor = network.read(states, gene_features, embeddings, **batch)
+        return logits
 
     @torch.inference_mode()
     def _through_network(self, inputs: Sequence[GeneInput], outputs: Sequence[int]) -> list[GeneOutput]:
         return self.predict_by([cast(ElementInput, each) for each in inputs], outputs, self._vectors)
-
-
-def _has_base(letters: np.ndarray | None) -> bool:
-    """Whether an element has a base: one of N alone is empty."""
-    return letters is not None and bool(_IS_BASE[letters].any())

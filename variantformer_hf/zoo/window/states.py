@@ -6,8 +6,7 @@ the window is read anew. A window that was predicted before, such as the haploty
 it is, is not predicted again.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from ..exactness import exact_products
 from ..gene_input import GeneOutput
 from ..gene_regions import GeneRegions
 from ..gene_states import GradientStates
+from ..input_gradients import gradients_of_inputs
 from ..statuses import NOT_SNP, WINDOW_OFF_CONTIG
 from .person_window import PersonWindow, read_each
 from .window_input import ReadWindow, WindowInput, reads_edits
@@ -163,7 +163,7 @@ class WindowStates(GradientStates):
         batch = model.batch([replace(self._input, missing="", windows=(window,))], np.array([self.outputs]))
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         dna = batch[model.network.main_input_name].requires_grad_()
-        with _of_inputs_alone(model.network):
+        with gradients_of_inputs(model.network):
             logits = model.network(**batch, return_dict=True).logits[0]
             last = len(logits) - 1
             of_each = [
@@ -171,17 +171,3 @@ class WindowStates(GradientStates):
                 for number, value in enumerate(logits)
             ]
         return dna.detach()[0].cpu().numpy(), np.stack(of_each, axis=-1)
-
-
-@contextmanager
-def _of_inputs_alone(network: torch.nn.Module) -> Iterator[None]:
-    """Gradients of inputs, and none of weights, which would take memory."""
-    learned = [each for each in network.parameters() if each.requires_grad]
-    for each in learned:
-        each.requires_grad_(False)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        for each in learned:
-            each.requires_grad_(True)
