@@ -16,7 +16,9 @@ from toy_case import LENGTH, toy_case, window_of
 from toy_model import TOY, ToyForExpression, ToyGeneModel
 
 from variantformer_hf import ReferenceGenome
-from variantformer_hf.analysis.driver_selection import SELECTIONS, select_drivers
+from variantformer_hf.analysis import DriverRequest, VariantScorer, find_drivers, select_drivers
+from variantformer_hf.analysis.driver_selection import SELECTIONS
+from variantformer_hf.analysis.drivers import Drivers
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import GeneTable
 from variantformer_hf.zoo import families
@@ -178,6 +180,32 @@ def test_what_is_missing_is_counted_and_what_was_measured_is_held_against_it(coh
     assert row["people_measured"] == 40
     assert row["observed_r_predictions"] == pytest.approx(1) and row["observed_r_drivers"] > 0.98
     assert row["observed_r2_all"] < 0
+
+
+def test_what_is_done_is_not_done_again(cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> Drivers:
+        scorer = VariantScorer(WindowToy.load(cohort.folder / "planted", device="cpu"))
+        parts = tmp_path / "predictions", tmp_path / "effects"
+        request = DriverRequest([GENE, "MINUS"], samples=cohort.people[::-4])
+        return find_drivers(scorer, ReferenceGenome(cohort.case.fasta), cohort.vcf, request, parts=parts)
+
+    rows = []
+    forward = ToyForExpression.forward
+
+    def counted(network: ToyForExpression, bases: torch.Tensor, *others: Any, **named: Any) -> Any:
+        rows.append(len(bases))
+        return forward(network, bases, *others, **named)
+
+    monkeypatch.setattr(ToyForExpression, "forward", counted)
+    first = found()
+    assert [row["status"] for row in first.summary] == ["ok", "constant_predictions", "no_snp", "no_snp"]
+    assert first.summary[0]["people"] == 20
+    done = sum(rows)
+    again = found()
+    assert sum(rows) - done <= 2 < done  # a trial, of which the run's time is told
+    pd.testing.assert_frame_equal(again.table, first.table)
+    again.remove_parts()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_models_of_windows_alone_find_drivers(cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:

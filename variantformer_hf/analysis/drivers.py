@@ -185,7 +185,7 @@ def find_drivers(
         overwrite_parts=overwrite_parts,
         engine=engine,
     )
-    values = predicted.table.set_index(["gene_id", "tissue", "sample"])[model.unit.column]
+    values = predicted.table.set_index(["gene_id", "tissue", "sample"])[model.unit.column].sort_index()
     rows = [
         VariantRow(variant, variant, number, {"gene_id": gene_id})
         for number, (gene_id, variant) in enumerate(
