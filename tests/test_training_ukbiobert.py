@@ -305,6 +305,9 @@ def test_the_paper_s_numbers_are_the_defaults_and_those_of_its_config() -> None:
         "adamw", 5e-4, 0.0, "linear", warmup=0.0, min_learning_rate=0.0, max_grad_norm=1.0
     )
     assert (plain.loop.epochs, plain.loop.batch_size, plain.masked_share) == (1, 256, 0.15)
+    small = read_options(CONFIGS / "ukbiobert-small.yaml", MaskedTokensOptions)
+    assert small.model is None and UkBioBertConfig(**small.config).hidden_size == 96
+    assert small.loop.optimizer == MaskedTokensOptimizer(learning_rate=2e-3)
 
 
 def test_letters_that_are_no_base_are_counted(lab: Path, caplog: pytest.LogCaptureFixture) -> None:
