@@ -92,7 +92,7 @@ def counted(model: VariformerGeneModel) -> list[int]:
     return sizes
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(min_value=0))
 def test_the_input_is_the_mean_of_both_haplotypes_with_snps_alone(seed: int) -> None:
     """Of phased and unphased, missing, haploid and multi-allelic calls, with indels between; N is a quarter."""
