@@ -242,7 +242,7 @@ def test_elements_are_read_as_abc_has_them_and_what_is_left_out_is_counted(
     ]
     found = read_elements(write_elements(tmp_path / "abc.tsv", rows), gene_table(), most=4)
     assert found.left_out == {"gene not in the table": 1, "too far": 1, "more than the model reads": 1}
-    assert "6" not in caplog.text and "5 elements are read" in caplog.text
+    assert ": 5 elements are read; not read are 1 (gene not in the table), 1 (too far)" in caplog.text
     plus = found.table.of(gene_table().get("PLUS"))
     # The nearest; of two as near the more active.
     assert found.table.start[plus].tolist() == [2_600, 1_200, 100, 3_000]
