@@ -136,6 +136,8 @@ def test_one_gene_is_learned_by_heart(lab: Lab, tmp_path: Path) -> None:
     wanted = [near.count("1") - far.count("1") for near, far in zip(lab.near[:8], lab.far[:8], strict=True)]
     assert np.corrcoef(table["expression"], wanted)[0, 1] > 0.95
     assert model.config.genes == ["ONE"]
+    other = ExpressionPredictor(model).predict(lab.fasta, lab.vcf, samples=["P00"], genes=["ONE", "TWO"])
+    assert dict(zip(other["gene_name"], other["status"], strict=True)) == {"ONE": "ok", "TWO": "unseen_gene"}
     assert model.config.embedding_sha256 == vectors_of(lab.ukbiobert).sha256
     for name in ("best", "last"):
         text = (tmp_path / "run" / name / "config.json").read_text()
@@ -256,7 +258,7 @@ def test_a_new_model_begins_as_a_trunk(lab: Lab, tmp_path: Path) -> None:
         "config": SIZES,
     }
     setup = stage_named("ukbioformer").set_up(read_options(config(lab, tmp_path / "run", **begun), UkBioFormerOptions))
-    assert setup.plan["genes"] == 1 and setup.plan["pairs"] == 8
+    assert setup.plan["pairs"] == 8 and setup.model.trained_genes == {"ENSG00000000000"}
     assert setup.plan["parameters"] == setup.plan["parameters_that_learn"]
     learned = setup.recipe.network
     assert len(learned.trunk.layers) == 1

@@ -1,6 +1,7 @@
 """UKBioFormer and UKBioZoi as tenants of the zoo: what every model passes, and where embeddings come from."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -246,6 +247,18 @@ def test_embeddings_of_a_file_predict_as_those_that_are_made(small: Case, embedd
         VariantScorer(loaded).score(small.variants[:1], diploid(small), genes="PLUS")
     with pytest.raises(InputError, match="reference, ENSG00000000001: has no embedding of it"):
         ExpressionPredictor(loaded).predict(small.fasta, genes=["PLUS"])
+
+
+def test_a_plan_counts_the_embeddings_that_are_to_be_made(small: Case, embedded: Path, tmp_path: Path) -> None:
+    words = asked("predict", small.model, fasta=small.fasta, vcf=small.vcf, gene="PLUS", output=tmp_path / "out.tsv")
+    made, read = (run(*words, "--plan", *more) for more in ((), ("--embedding", embedded)))
+    flops = []
+    for done in (made, read):
+        assert done.returncode == 0, done.stderr
+        said = done.stdout + done.stderr
+        assert "1 genes x 1 people" in said
+        flops.append(float(re.search(r"([\d.e-]+) TFLOP", said)[1]))
+    assert flops[0] > 1.1 * flops[1]
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def name_trained_genes(model: GeneModel, gene_ids: Sequence[str]) -> None:
     name_of = {gene.gene_id: gene.gene_name for gene in model.gene_table}
     names = [name_of[each] if count[name_of[each]] == 1 else each for each in gene_ids]
     config.genes = list(dict.fromkeys([*(config.genes or ()), *names]))
-    model.trained_genes = frozenset(config.genes)
+    model.trained_genes = (model.trained_genes or frozenset()) | frozenset(gene_ids)
 
 
 def recipe_of(options: ExpressionOptions) -> Recipe:

@@ -40,6 +40,8 @@ class UkBioFormerOptions(ExpressionOptions):
         embeddings: a file of the donors' embeddings instead, as ``variantformer embed`` writes it.
         element_store: folder for the vectors of haplotypes; None = ``embeddings`` in the output.
         n_tissues: None: each donor's values in all outputs of the model.
+        keep_inputs: windows of donors that stay in memory once they were read, of the donors to train on and of those
+            held out so many each; one takes twice its bases in bytes.
     """
 
     model_type: ClassVar[str | None] = "ukbioformer"
@@ -49,3 +51,4 @@ class UkBioFormerOptions(ExpressionOptions):
     embedding_model: Path | None = None
     embeddings: Path | None = None
     n_tissues: int | None = None
+    keep_inputs: int = 10_000

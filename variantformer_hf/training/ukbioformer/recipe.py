@@ -1,7 +1,6 @@
 """UKBioFormer's recipe: every donor's haplotypes go through UKBioBERT once, before the first step."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, cast
@@ -64,14 +63,10 @@ class UkBioFormerRecipe(Recipe):
         )
         return cast(UkBioFormerGeneModel, loaded)
 
-    def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
-        """Name the genes in the model's config, see :class:`Recipe`."""
-        table, config = self.model.gene_table, self.model.network.config
-        genes = [table.genes[gene] for gene in np.unique(train.pairs.gene).tolist()]
-        count = Counter(gene.gene_name for gene in table)
-        names = [gene.gene_name if count[gene.gene_name] == 1 else gene.gene_id for gene in genes]
-        config.genes = list(dict.fromkeys([*(config.genes or ()), *names]))
-        return {"genes": len(genes)}
+    @property
+    def keep_inputs(self) -> int:
+        """See :class:`Recipe`."""
+        return self.options.keep_inputs
 
     def trial_batch(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """See :class:`Recipe`; embeddings of zeros cost what others do."""
