@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from accelerate.state import AcceleratorState
+from command_line import run
 from forked_processes import Together
 from test_conversion_published import converted, dnabert2_files, write_tokenizer
 from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -308,6 +309,19 @@ def test_the_paper_s_numbers_are_the_defaults_and_those_of_its_config() -> None:
     small = read_options(CONFIGS / "ukbiobert-small.yaml", MaskedTokensOptions)
     assert small.model is None and UkBioBertConfig(**small.config).hidden_size == 96
     assert small.loop.optimizer == MaskedTokensOptimizer(learning_rate=2e-3)
+
+
+def test_the_command_says_its_plan_and_trains(lab: Path) -> None:
+    path = config(lab, loop={"epochs": 1})
+    plan = run("train", "ukbiobert", "--config", path, "--dry-run")
+    assert plan.returncode == 0, plan.stderr
+    said = json.loads(plan.stdout)
+    assert (said["texts"], said["test_texts"], said["tokens"]) == (14, 5, 64) and said["on_this_cpu"]["hours"] > 0
+    assert not (lab / "run").exists()
+    AcceleratorState._reset_state(reset_partial_state=True)
+    done = run("train", "ukbiobert", "--config", path)
+    assert done.returncode == 0 and "held-out mask_accuracy: " in done.stderr
+    assert "Generating" not in done.stderr and "shared tensor" not in done.stderr
 
 
 def test_letters_that_are_no_base_are_counted(lab: Path, caplog: pytest.LogCaptureFixture) -> None:

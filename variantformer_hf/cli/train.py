@@ -29,11 +29,14 @@ def train(
     Everything is checked before the first step. The output folder holds `best` and `last`, folders for from_pretrained,
     `log.jsonl`, and states that the run goes on from when it is started again with the same options.
     """
+    import datasets
+
     from ..training.checkpoints import kept_of_run
     from ..training.options import read_options
     from ..training.stages import stage_named
 
     quiet_libraries()
+    datasets.disable_progress_bars()
     way = stage_named(stage)
     options = read_options(config, way.options)
     if dry_run:
