@@ -17,6 +17,7 @@ from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
 from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant
+from ..genome.variant_files import genotype_source
 from ..genome.variant_table import VariantRow, VariantTable
 from ..inference.predictor import ExpressionPredictor
 from ..inference.query import RejectedQueryError
@@ -376,5 +377,8 @@ def _check_any_answer(summary: Sequence[Mapping[str, Any]], vcf: GivenGenotypes)
         CONSTANT: ("the predictions are the same for all people", "Ask for a gene in which people differ"),
     }[first["status"]]
     raise InputError(
-        told[0], file=vcf, record=f"{first['gene_name'] or first['gene_id']}, {first['tissue']}", remedy=f"{told[1]}."
+        told[0],
+        file=genotype_source(vcf),
+        record=f"{first['gene_name'] or first['gene_id']}, {first['tissue']}",
+        remedy=f"{told[1]}.",
     )
