@@ -298,6 +298,15 @@ def test_broken_tidy_tables(tmp_path: Path, text: str, problem: str) -> None:
         read_tidy(tmp_path / "t.csv")
 
 
+def test_a_tidy_table_of_another_scale_has_values_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "k562.csv").write_text("donor,tissue,gene_id,value\nK562,K562,ENSG1,-0.5\nK562,K562,ENSG2,0\n")
+    source = read_tidy(tmp_path / "k562.csv", scale="log10_cage", is_cell_line=True)
+    assert (source.scale, source.is_cell_line, source.is_tpm) == ("log10_cage", True, False)
+    assert {name: values.tolist() for name, values in source.values()} == {"ENSG1": [-0.5], "ENSG2": [0.0]}
+    with pytest.raises(InputError, match="tpm"):
+        read_tidy(tmp_path / "k562.csv")
+
+
 def test_h5ad(tmp_path: Path) -> None:
     anndata = pytest.importorskip("anndata")
     obs = pd.DataFrame({"donor": ["A", "B"], "tissue": ["liver", "lcl"]}, index=["s1", "s2"])

@@ -138,6 +138,12 @@ def test_genes_have_parts_whatever_their_version() -> None:
         split.with_genes({"ENSG1": "test"})
 
 
+def test_chromosomes_are_parts_where_there_are_no_donors() -> None:
+    of_lines = {"ENCODE": {"chr1": "test", "chr2": "validation"}}
+    assert Split({}, of_lines).parts == {"test", "validation"}
+    assert Split({"LAB": {"a": "train"}}, of_lines).parts == {"train"}
+
+
 def test_genes_are_drawn_by_their_ids() -> None:
     split = split_donors(samples({"A": donors("D", 10)}))
     drawn = split_genes(split, genes(501), test=100 / 501, validation=100 / 501, seed=4)

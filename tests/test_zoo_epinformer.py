@@ -36,6 +36,7 @@ from variantformer_hf.genome.interval import Interval
 from variantformer_hf.modeling.epinformer import GENE_FEATURES
 from variantformer_hf.zoo.epinformer.element_files import read_elements
 from variantformer_hf.zoo.epinformer.element_table import ElementTable
+from variantformer_hf.zoo.epinformer.folder import ELEMENTS as FOLDER
 from variantformer_hf.zoo.epinformer.gene_features import GeneFeatures, read_gene_features
 from variantformer_hf.zoo.epinformer.gene_model import EPInformerGeneModel
 from variantformer_hf.zoo.families import load_gene_model
@@ -431,6 +432,19 @@ def test_a_folder_whose_tables_are_missing_or_anothers_is_refused(
     change(tmp_path / "model")
     with pytest.raises(InputError, match=told):
         load_gene_model(tmp_path / "model", device="cpu")
+
+
+def test_a_network_without_tables_is_checked_by_itself(tmp_path: Path) -> None:
+    network = gene_model(tmp_path).network
+    network.save_pretrained(tmp_path / "alone")
+    FOLDER.check(tmp_path / "alone", EPInformerGeneModel)
+    with torch.no_grad():
+        network.head.last.weight.fill_(3e38)
+        network.head.last.bias.fill_(3e38)
+        network.head.second.bias.fill_(3e38)
+    network.save_pretrained(tmp_path / "broken")
+    with pytest.raises(InputError, match="predictions of random sequences are not finite"):
+        FOLDER.check(tmp_path / "broken", EPInformerGeneModel)
 
 
 def test_regions_are_had_without_the_weights(epinformer: Case, tmp_path: Path) -> None:
