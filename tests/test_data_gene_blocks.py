@@ -119,6 +119,7 @@ def test_a_data_set_of_blocks_goes_on_where_it_was() -> None:
     wanted = [{"pair": pair, "epoch": 1} for pair in blocks.epoch(1).ravel().tolist()]
     assert list(make()) == wanted
     assert list(make(shards=2)) == wanted
+    assert {len(list(make(shards=2).shard(2, number))) % blocks.size for number in range(2)} == {0}
     dataset = make()
     examples = iter(dataset)
     first = [next(examples) for _ in range(6)]
