@@ -15,7 +15,7 @@ from command_line import run as command
 from genome_files import record, write_fasta, write_vcf
 from random_variants import random_bases
 from safetensors.numpy import load_file
-from training_runs import log_of
+from training_runs import DRIVER, killed, log_of, run
 from ukbioformer_case import TISSUES, TRUNKS, WIDTH, network, vectors_of, write_ukbiobert
 from window_case import NO_DROPOUT, OTHER
 
@@ -88,6 +88,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     ukbiobert = write_ukbiobert(folder / "ukbiobert")
     model = UkBioFormerGeneModel(network(tissues=[TISSUE], **SIZES), genes, vectors_of(ukbiobert), device="cpu")
     model.save(folder / "model")
+    (folder / "driver.py").write_text(DRIVER)
     return Lab(folder, folder / "model", ukbiobert, fasta, vcf, near, far)
 
 
@@ -199,15 +200,8 @@ def test_the_configurations_of_the_docs_are_options(name: str) -> None:
         assert (options.loop.epochs, options.loop.batch_size) == (100, 8)
 
 
-class Stopped(Exception):
-    """What stops a run in the middle of an epoch."""
-
-
-def test_haplotypes_are_embedded_once_and_a_run_that_was_stopped_takes_the_same_steps(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With dropout and a BatchNorm that moves; the second time no haplotype goes through UKBioBERT."""
-    trunk = {**TRUNKS["borzoi"], "hidden_dropout": 0.1}
+def test_a_killed_run_takes_the_same_steps_and_embeds_no_haplotype_again(lab: Lab, tmp_path: Path) -> None:
+    """With dropout and a BatchNorm that moves."""
     changes = {
         "model": None,
         "embedding_model": str(lab.ukbiobert),
@@ -215,7 +209,7 @@ def test_haplotypes_are_embedded_once_and_a_run_that_was_stopped_takes_the_same_
         "tissues": [TISSUE],
         "config": {
             "backbone": "borzoi",
-            "trunk": trunk,
+            "trunk": {**TRUNKS["borzoi"], "hidden_dropout": 0.1},
             "mlp_hidden": 6,
             **SIZES,
         },
@@ -223,19 +217,14 @@ def test_haplotypes_are_embedded_once_and_a_run_that_was_stopped_takes_the_same_
     loop = {"checkpoint_every": 1, "optimizer": {"learning_rate": 1e-3}}
     whole, cut = (config(lab, tmp_path / name, loop=loop, **changes) for name in ("whole", "cut"))
     train(whole)
-    made: list[int] = []
-    original = HaplotypeVectors._made
-    monkeypatch.setattr(HaplotypeVectors, "_made", lambda self, letters: (made.append(1), original(self, letters))[1])
-
-    def stop(done: int, *_: object) -> None:
-        if done == 3:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        train(cut, on_step=stop)
-    assert len(made) == 2  # near 0 and 1; what is far is outside of the embedding's window
-    train(cut)
-    assert len(made) == 2
+    killed(run(lab.folder, "ukbioformer", cut, killed_at=3), tmp_path / "cut")
+    (kept,) = (tmp_path / "cut/embeddings").iterdir()
+    files = {path.name: path.read_bytes() for path in kept.iterdir()}
+    assert sum(len(load_file(path)["keys"]) for path in kept.iterdir()) == 2  # what is far is outside of the window
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HaplotypeVectors, "_made", lambda *_: pytest.fail("a haplotype is embedded again"))
+        train(cut)
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == files
     losses = [[row["loss"] for row in log_of(tmp_path / name) if "loss" in row] for name in ("whole", "cut")]
     assert losses[0] == losses[1] and len(losses[0]) == 4
     left, right = (load_file(tmp_path / name / "last/model.safetensors") for name in ("whole", "cut"))
