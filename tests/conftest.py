@@ -3,14 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from small_cohort import SmallCohort, small_cohort
-from small_model import SmallWorld, small_world
 
-from variantformer_hf.analysis import VariantScorer
-from variantformer_hf.data.splits import Split, split_donors
+if TYPE_CHECKING:
+    from small_cohort import SmallCohort
+    from small_model import SmallWorld
+
+    from variantformer_hf.analysis import VariantScorer
+    from variantformer_hf.data.splits import Split
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_WORKERS = 8
@@ -18,9 +20,9 @@ MOST_WORKERS = 8
 COSTLY = ("test_workflow_snakemake", "test_work_ray")
 
 # One thread a process, also of those that tests start: as many processes as cores run at once, and threads that wait
-# for each other over tiny matrices turn seconds into minutes.
+# for each other over tiny matrices turn seconds into minutes. Before anything imports torch: what is heavy is imported
+# where it is used, since the process that gives the others their tests has no need of it.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-torch.set_num_threads(1)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -77,6 +79,8 @@ def parity(shared: Path) -> Path:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Threads that wait for each other over tiny matrices turn seconds into minutes on a busy machine."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -84,26 +88,34 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+def world(tmp_path_factory: pytest.TempPathFactory) -> "SmallWorld":
     """A small model with a small genome."""
+    from small_model import small_world
+
     return small_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
-def scorer(world: SmallWorld) -> VariantScorer:
+def scorer(world: "SmallWorld") -> "VariantScorer":
     """Variant effects by the small model."""
+    from variantformer_hf.analysis import VariantScorer
+
     return VariantScorer(world.predictor.model)
 
 
 @pytest.fixture(scope="module")
-def cohort(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> SmallCohort:
+def cohort(world: "SmallWorld", tmp_path_factory: pytest.TempPathFactory) -> "SmallCohort":
     """A small cohort in the small genome."""
+    from small_cohort import small_cohort
+
     return small_cohort(world, tmp_path_factory.mktemp("cohort"))
 
 
 @pytest.fixture(scope="module")
-def split(cohort: SmallCohort) -> Split:
+def split(cohort: "SmallCohort") -> "Split":
     """A quarter of its donors is held out."""
+    from variantformer_hf.data.splits import split_donors
+
     return split_donors(cohort.expression.samples, test=0.25)
 
 
@@ -119,7 +131,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(cohort: SmallCohort) -> Path:
+def lab(cohort: "SmallCohort") -> Path:
     """A folder with everything that a run of training needs, and a model with dropout."""
     from training_runs import write_lab
 
