@@ -1,6 +1,7 @@
 """``bcftools consensus`` in processes of its own, for input on which it stops or aborts.
 
-As a script: reads a JSON list of argument lists from standard input, and writes a list of [exit code, output].
+As a script: of each line of standard input, a JSON list of argument lists, it writes a line: a list of [exit code,
+output]. Each call is a process forked from it.
 """
 
 import json
@@ -8,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 ABORTED = "aborted"
@@ -45,34 +47,46 @@ def _entry(contigs: dict[str, str], window: tuple[str, int, int]) -> str:
     return f">{chrom}:{start + 1}-{end}\n{contigs[chrom][start:end]}\n"
 
 
+@cache
+def _process() -> "subprocess.Popen[str]":
+    """The process that is asked; it ends with this one."""
+    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def _run(calls: Sequence[Sequence[str]]) -> list[tuple[int, str]]:
-    done = subprocess.run(
-        [sys.executable, __file__], input=json.dumps(calls), capture_output=True, text=True, check=True
-    )
-    return [(code, output) for code, output in json.loads(done.stdout)]
+    process = _process()
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(f"{json.dumps(calls)}\n")
+    process.stdin.flush()
+    return [(code, output) for code, output in json.loads(process.stdout.readline())]
 
 
 def _main() -> None:
+    import pysam.bcftools  # noqa: F401 -- once, for all that are forked
+
+    for line in sys.stdin:
+        sys.stdout.write(f"{json.dumps([_called(call) for call in json.loads(line)])}\n")
+        sys.stdout.flush()
+
+
+def _called(call: Sequence[str]) -> tuple[int, str]:
     from pysam import SamtoolsError, bcftools
 
-    results = []
-    for call in json.load(sys.stdin):
-        readable, writable = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            try:
-                output = bcftools.consensus(*call)
-            except SamtoolsError:
-                os._exit(1)
-            with os.fdopen(writable, "w") as pipe:
-                pipe.write(output)
-            os._exit(0)
-        os.close(writable)
-        with os.fdopen(readable) as pipe:
-            output = pipe.read()
-        results.append((os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output))
-    json.dump(results, sys.stdout)
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        try:
+            output = bcftools.consensus(*call)
+        except SamtoolsError:
+            os._exit(1)
+        with os.fdopen(writable, "w") as pipe:
+            pipe.write(output)
+        os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable) as pipe:
+        output = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from variantformer_hf.zoo.variantformer.engine import ExpressionEngine
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedFiles, Path]:
     folder = tmp_path_factory.mktemp("precompute")
-    written = write_simulation(folder)
+    written = write_simulation(folder, cre_spacing=8_000)
     return written, write_demo_model(written, folder / "model")
 
 
