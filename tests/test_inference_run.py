@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from forked_commands import forked_commands
 from forked_processes import Forked, Together
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, PredictionDataset, ReferenceGenome
@@ -184,8 +185,10 @@ def test_two_processes_equal_one_also_when_one_was_killed(driver: list[str], tmp
     assert not (tmp_path / "out.parquet").exists()
     n_done = len(list((tmp_path / "out.parquet.parts").glob("_units/*.arrow")))
     assert 1 <= n_done < 6
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *driver]
-    again = subprocess.run([*command, f"{tmp_path}/out/"], capture_output=True, text=True, timeout=240, check=False)
+    with forked_commands() as commands:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        words = [*torchrun, "--no-python", commands / "python", *driver, f"{tmp_path}/out/"]
+        again = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
     assert again.returncode == 0, again.stderr
     check_output(tmp_path, whole)
     dataset = PredictionDataset(tmp_path / "out")

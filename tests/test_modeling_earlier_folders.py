@@ -21,11 +21,18 @@ from variantformer_hf.zoo.variantformer.loading import load_activity_model, load
 FOLDERS = Path(__file__).parent / "earlier" / "model_folders.zip"
 
 BY_ITS_OWN_CODE = """
-import json, sys
+import json, os, sys
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoProcessor
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin  # once, for both
 
-folder, expected = sys.argv[1], json.load(open(sys.argv[1] + "/expected.json"))
+for folder in sys.argv[1:]:
+    if os.fork() == 0:  # a process for each folder
+        break
+    os.wait()
+else:
+    sys.exit()
+expected = json.load(open(folder + "/expected.json"))
 model = AutoModel.from_pretrained(folder + "/expression", trust_remote_code=True).eval()
 processor = AutoProcessor.from_pretrained(folder + "/expression", trust_remote_code=True)
 activity = AutoModelForSequenceClassification.from_pretrained(folder + "/activity", trust_remote_code=True).eval()
@@ -78,29 +85,32 @@ def test_this_version_reads_them(earlier: Path) -> None:
     check(earlier, *said(earlier, model, activity))
 
 
-def test_their_own_code_reads_them_still(earlier: Path) -> None:
-    check(earlier, *by_its_own_code(earlier))
-
-
-def test_the_code_of_this_version_takes_the_place_of_theirs(earlier: Path) -> None:
-    refresh_model_code(earlier / "expression")
-    VariantFormerForChromatinActivity.from_pretrained(earlier / "activity").save_pretrained(earlier / "activity")
+def test_their_own_code_reads_them_still_and_that_of_this_version_takes_its_place(earlier: Path) -> None:
+    own, refreshed = earlier, earlier / "refreshed"
+    with zipfile.ZipFile(FOLDERS) as archive:
+        archive.extractall(refreshed)
+    refresh_model_code(refreshed / "expression")
+    VariantFormerForChromatinActivity.from_pretrained(refreshed / "activity").save_pretrained(refreshed / "activity")
     for folder, files in (("expression", {*MODEL_FILES, *PROCESSOR_FILES}), ("activity", set(MODEL_FILES))):
-        assert {path.name for path in (earlier / folder).glob("*.py")} == files
-    check(earlier, *by_its_own_code(earlier))
+        assert {path.name for path in (refreshed / folder).glob("*.py")} == files
+    for folder, said_of_it in zip((own, refreshed), by_their_own_code(own, refreshed), strict=True):
+        check(folder, *said_of_it)
 
 
-def by_its_own_code(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
+def by_their_own_code(*folders: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What the models of each folder say in a process of its own that lacks the package."""
+    place = folders[0]
     done = subprocess.run(
-        [sys.executable, "-c", BY_ITS_OWN_CODE, str(folder)],
+        [sys.executable, "-c", BY_ITS_OWN_CODE, *map(str, folders)],
         check=False,
         capture_output=True,
         text=True,
-        cwd=folder,
+        cwd=place,
         stdin=subprocess.DEVNULL,
         timeout=300,
-        env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1", "HOME": str(folder)},
+        env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "hf"), "OMP_NUM_THREADS": "1", "HOME": str(place)},
     )
     assert done.returncode == 0, done.stderr[-3_000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    return torch.tensor(found["logits"]), torch.tensor(found["scores"])
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(found) == len(folders), done.stderr[-3_000:]
+    return [(torch.tensor(each["logits"]), torch.tensor(each["scores"])) for each in found]
