@@ -3,7 +3,9 @@
 import collections
 import os
 import pickle
+import struct
 import sys
+import tracemalloc
 import types
 import zipfile
 from pathlib import Path
@@ -179,3 +181,19 @@ def test_members_that_are_not_what_they_say_are_refused(
     rewritten(tmp_path / "w.ckpt", changed, compression)
     with pytest.raises(CheckpointError, match="cannot be read as a PyTorch file"):
         PublishedTensors.read_alone(tmp_path / "w.ckpt")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\x80\x02}r" + struct.pack("<I", 2**22) + b".", b"\x80\x05\x96" + struct.pack("<Q", 2**26) + b"."],
+    ids=["a place far out", "bytes that are not there"],
+)
+def test_a_number_in_a_damaged_file_is_no_memory(tmp_path: Path, damaged: bytes) -> None:
+    torch.save({"state_dict": WEIGHTS}, tmp_path / "w.ckpt")
+    rewritten(tmp_path / "w.ckpt", {"data.pkl": damaged})
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"holds no tensor|cannot be read"):
+        PublishedTensors.read_alone(tmp_path / "w.ckpt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000

@@ -16,6 +16,7 @@ from ukbioformer_case import WIDTH as VECTOR
 from ukbioformer_case import write_ukbiobert
 
 from variantformer_hf.errors import InputError
+from variantformer_hf.hub.folder_check import check_folder
 from variantformer_hf.modeling import (
     BorzoiForTracks,
     EnformerForTracks,
@@ -95,6 +96,7 @@ def test_a_checkpoint_gives_the_same_numbers(files: Path, tmp_path: Path, trunk:
     folder = tmp_path / "model"
     invoke("convert", *words(files, checkpoint, "--window", "1280", "--embedding-window", "640"), "-o", folder)
     assert not (tmp_path / "was-run").exists()
+    assert len(check_folder(folder)) == 4  # card, config, weights, genes
     model = UkBioFormerForExpression.from_pretrained(folder).eval()
     config = model.config
     assert (config.backbone, config.n_transformers) == (trunk, depth)

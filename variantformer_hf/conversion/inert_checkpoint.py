@@ -5,6 +5,7 @@ calling it would give, there is an :class:`Inert` of its name.
 """
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -78,13 +79,20 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-class _TensorUnpickler(pickle.Unpickler):
+class _TensorUnpickler(pickle._Unpickler):
     """An unpickler that knows tensors, tables of them and plain values.
+
+    It is Python's own in Python: the one in C takes as much memory as a number in a damaged file says.
 
     Args:
         file: the pickle.
         numbers: of a type, by the key of their storage and how many there are: (n,).
     """
+
+    # Bytes that are made before they are read, which no checkpoint needs.
+    dispatch = {  # noqa: RUF012 -- of the class above
+        opcode: load for opcode, load in pickle._Unpickler.dispatch.items() if opcode != pickle.BYTEARRAY8[0]
+    }
 
     def __init__(self, file: Any, numbers: Callable[[torch.dtype, str, int], torch.Tensor]) -> None:
         super().__init__(file, encoding="utf-8")
@@ -121,6 +129,7 @@ def read_tensors_alone(path: Path, remedy: str) -> Any:
             return _read_archive(archive, path)
     except (
         pickle.UnpicklingError,
+        struct.error,
         zipfile.BadZipFile,
         EOFError,
         LookupError,
@@ -129,6 +138,7 @@ def read_tensors_alone(path: Path, remedy: str) -> Any:
         AttributeError,
         RuntimeError,
         OverflowError,
+        MemoryError,
         OSError,
     ) as error:
         raise damaged_torch_file(path) from error
@@ -138,6 +148,9 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Any:
     found = [name for name in archive.namelist() if name.endswith("/data.pkl")]
     if len(found) != 1:
         _fail(f"{len(found)} pickles")
+    compressed = next((info for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED), None)
+    if compressed is not None:
+        _fail(f"{compressed.filename} is compressed")
     folder = found[0].removesuffix("data.pkl")
     if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
         _fail("its numbers are in another order of bytes")
@@ -147,8 +160,6 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Any:
     def numbers(dtype: torch.dtype, key: str, count: int) -> torch.Tensor:
         if key not in held:
             info = archive.getinfo(f"{folder}data/{key}")
-            if info.compress_type != zipfile.ZIP_STORED:
-                _fail(f"{info.filename} is compressed")
             header = content[info.header_offset : info.header_offset + _LOCAL_HEADER].tobytes()
             ends = (int.from_bytes(header[part], "little") for part in (_NAME_LENGTH, _EXTRA_LENGTH))
             start = info.header_offset + _LOCAL_HEADER + sum(ends)
