@@ -226,11 +226,11 @@ def _few(cohort: Cohort, tmp_path: Path) -> tuple[Path, list[object]]:
 
 
 def _none_carried(cohort: Cohort, tmp_path: Path) -> tuple[Path, list[object]]:
-    return cohort.write("none", np.zeros_like(cohort.dosages)), []
+    return cohort.write("none", np.zeros((10, 20), dtype=int)), []
 
 
 def _all_alike(cohort: Cohort, tmp_path: Path) -> tuple[Path, list[object]]:
-    return cohort.write("alike", np.tile(cohort.dosages[:1] | 1, (80, 1))), []
+    return cohort.write("alike", np.tile(cohort.dosages[:1] | 1, (10, 1))), []
 
 
 def _no_column(cohort: Cohort, tmp_path: Path) -> tuple[Path, list[object]]:

@@ -96,13 +96,12 @@ class Drivers:
     table: "pd.DataFrame"
     summary: list[dict[str, Any]]
     predicted: "PredictionResult"
-    scored: EffectResult | None
+    scored: EffectResult
 
     def remove_parts(self) -> None:
         """Remove what was kept on disk during the run, once the output is written."""
         self.predicted.remove_parts()
-        if self.scored is not None:
-            self.scored.remove_parts()
+        self.scored.remove_parts()
 
 
 @dataclass(frozen=True)
@@ -161,6 +160,8 @@ def find_drivers(
     query = opened.query(request.genes, request.tissues)
     if query.rejected:
         raise RejectedQueryError(query.rejected)
+    if not query.genes:
+        raise InputError("no gene is asked for", remedy="Name one or more.")
     if len(query.tissues) > _MOST_OUTPUTS:
         raise InputError(
             f"{len(query.tissues):,} outputs are asked for, more than {_MOST_OUTPUTS}",
@@ -173,6 +174,14 @@ def find_drivers(
     for gene in query.genes:
         people, snps[gene.gene_id] = _snps(vcf, fasta, opened.opened.finder.find(gene), request)
         check_people(len(people))
+    rows = [
+        VariantRow(variant, variant, number, {"gene_id": gene_id})
+        for number, (gene_id, variant) in enumerate(
+            ((gene_id, variant) for gene_id, each in snps.items() for variant in each.variants), start=1
+        )
+    ]
+    if not rows:
+        raise _no_answer(NO_SNP, query.genes[0], tissues[0], vcf)
     predicted = ExpressionPredictor(model).run(
         fasta,
         vcf,
@@ -187,32 +196,25 @@ def find_drivers(
         engine=engine,
     )
     values = predicted.table.set_index(["gene_id", "tissue", "sample"])[model.unit.column].sort_index()
-    rows = [
-        VariantRow(variant, variant, number, {"gene_id": gene_id})
-        for number, (gene_id, variant) in enumerate(
-            ((gene_id, variant) for gene_id, each in snps.items() for variant in each.variants), start=1
-        )
-    ]
-    scored = None
-    if rows:
-        scored = scorer.run(
-            VariantTable(tuple(rows), ()),
-            [Background("reference", PersonalGenome(fasta, options=replace(options, pass_only=False)))],
-            tissues=tissues,
-            zygosity=["hom"],
-            on_gene=on_gene,
-            parts=None if parts is None else parts[1],
-            overwrite_parts=overwrite_parts,
-            engine=engine,
-        )
+    scored = scorer.run(
+        VariantTable(tuple(rows), ()),
+        [Background("reference", PersonalGenome(fasta, options=replace(options, pass_only=False)))],
+        tissues=tissues,
+        zygosity=["hom"],
+        on_gene=on_gene,
+        parts=None if parts is None else parts[1],
+        overwrite_parts=overwrite_parts,
+        engine=engine,
+    )
     blocks, summary = [], []
     for gene in query.genes:
         for tissue in tissues:
             found = _Answer(gene, tissue, snps[gene.gene_id], people, request)
             of_people = values.loc[gene.gene_id, tissue].reindex(list(people)).to_numpy(float)
-            blocks.append(found.rows(None if scored is None else scored.table, of_people, model.unit.column))
+            blocks.append(found.rows(scored.table, of_people, model.unit.column))
             summary.append(found.summary)
-    _check_any_answer(summary, vcf)
+    if not any(each["status"] in ("ok", NO_SHARE) for each in summary):
+        raise _no_answer(summary[0]["status"], query.genes[0], tissues[0], vcf)
     import pandas as pd
 
     return Drivers(pd.concat(blocks, ignore_index=True), summary, predicted, scored)
@@ -265,14 +267,14 @@ class _Answer:
             "records": snps.counts,
         }
 
-    def rows(self, scored: "pd.DataFrame | None", predicted: np.ndarray, column: str) -> "pd.DataFrame":
+    def rows(self, scored: "pd.DataFrame", predicted: np.ndarray, column: str) -> "pd.DataFrame":
         """Rows of the table, the largest effect first; ``summary`` is filled in."""
         import pandas as pd
 
         snps, effects = self._snps, np.zeros(0)
         status: list[str] = []
         reference = np.nan
-        if scored is not None and snps.variants:
+        if snps.variants:
             mine = scored[(scored["gene_id"] == self._gene.gene_id) & (scored["tissue"] == self._tissue)]
             keys = [(each.pos, each.ref, each.alt) for each in snps.variants]
             by_key = mine.set_index(["pos", "ref", "alt"]).reindex(keys)
@@ -366,19 +368,12 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _check_any_answer(summary: Sequence[Mapping[str, Any]], vcf: GivenGenotypes) -> None:
-    """Refuse a run in which no gene and output has an answer."""
-    if any(each["status"] in ("ok", NO_SHARE) for each in summary):
-        return
-    first = summary[0]
-    told = {
-        NO_SNP: ("none of the people carries a SNP in its window that can be scored", "Look at `records` of the VCF"),
-        FEW_PEOPLE: (f"fewer than {LEAST_PEOPLE} people have a prediction", "Give more people"),
-        CONSTANT: ("the predictions are the same for all people", "Ask for a gene in which people differ"),
-    }[first["status"]]
-    raise InputError(
-        told[0],
-        file=genotype_source(vcf),
-        record=f"{first['gene_name'] or first['gene_id']}, {first['tissue']}",
-        remedy=f"{told[1]}.",
-    )
+def _no_answer(status: str, gene: Gene, tissue: str, vcf: GivenGenotypes) -> InputError:
+    """The error of a run in which no gene and output has an answer, by the first one's status."""
+    problem, remedy = {
+        NO_SNP: ("none of the people carries a SNP in its window that can be scored", "Look at the records there."),
+        FEW_PEOPLE: (f"fewer than {LEAST_PEOPLE} people have a prediction", "Give more people."),
+        CONSTANT: ("the predictions are the same for all people", "Ask for a gene in which people differ."),
+    }[status]
+    record = f"{gene.gene_name or gene.gene_id}, {tissue}"
+    return InputError(problem, file=genotype_source(vcf), record=record, remedy=remedy)
