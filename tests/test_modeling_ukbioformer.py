@@ -176,7 +176,9 @@ def test_lengths() -> None:
     with torch.device("meta"):
         whole = UkBioFormerForExpression(UkBioFormerConfig())
         states = whole.trunk(torch.zeros(1, 49_000, 4)).last_hidden_state
+        found = whole(torch.zeros(1, 49_000, 4), torch.zeros(1, 1536))
     assert states.shape == (1, 383, 3072)
+    assert (found.logits.shape, found.logits.device.type) == ((1, 1), "meta")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What Enformer's and Borzoi's networks are made of, attention apart, and what both models can do."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -37,8 +38,14 @@ class Float32Linear(nn.Linear):
         # Copied: in what order a product with one row of weights is summed up depends on where they lie in memory,
         # which is not the same in a model that was loaded.
         weight, bias = self.weight.clone(), self.bias.clone()
-        with torch.autocast(states.device.type, enabled=False):
+        with no_autocast(states.device):
             return nn.functional.linear(states.to(weight.dtype), weight, bias)
+
+
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Where products are computed in the type of what goes into them; a device without autocast does so anyhow."""
+    kind = device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def in_float32(fn: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..enformer.trunk_enformer import no_autocast
+
 
 def pairwise_difference_loss(
     predictions: torch.Tensor,
@@ -28,7 +30,7 @@ def pairwise_difference_loss(
         (); a part of which there is nothing (no label, no pair) is 0.
     """
     dtype = torch.promote_types(predictions.dtype, torch.float32)
-    with torch.autocast(predictions.device.type, enabled=False):
+    with no_autocast(predictions.device):
         there = ~labels.isnan()
         away = predictions[there].to(dtype) - labels[there].to(dtype)
         squared_error = away.square().sum() / max(1, len(away))
