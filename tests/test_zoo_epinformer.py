@@ -52,7 +52,7 @@ def epinformer(tmp_path_factory: pytest.TempPathFactory) -> Case:
 class TestEPInformer(GeneModelTests):
     """What every model passes."""
 
-    epochs = 60
+    epochs = 30
 
     @pytest.fixture
     def case(self, epinformer: Case) -> Case:
