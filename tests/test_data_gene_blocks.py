@@ -1,5 +1,6 @@
 """Blocks of donors of one gene: how many there are, whose they are, and that nothing else decides their order."""
 
+import dataclasses
 import pickle
 from collections import Counter
 from typing import Any
@@ -107,6 +108,17 @@ def test_neither_other_genes_nor_the_order_of_files_change_a_genes_blocks() -> N
             of_more[gene].append(donors)
         for gene in "ab":
             assert sorted(of_few[gene]) == sorted(of_more[gene])
+
+
+def test_labels_stand_in_the_order_of_the_tissues_that_are_asked_for() -> None:
+    pairs = dataclasses.replace(
+        pairs_of({"a": ["D0", "D1"]}),
+        first=np.array([0, 2, 3]),
+        tissue=np.array([5, 2, 2], dtype=np.int32),
+        value=np.array([0.5, -1.0, 3.0], dtype=np.float32),
+    )
+    np.testing.assert_array_equal(pairs.in_tissues(0, np.array([2, 3, 5])), np.array([-1.0, np.nan, 0.5], np.float32))
+    np.testing.assert_array_equal(pairs.in_tissues(1, np.array([2, 3, 5])), np.array([3.0, np.nan, np.nan], np.float32))
 
 
 def test_a_data_set_of_blocks_goes_on_where_it_was() -> None:

@@ -253,6 +253,11 @@ def test_two_processes_take_a_block_each(lab: Lab, tmp_path: Path) -> None:
     losses = {name: [row["loss"] for row in log_of(tmp_path / name) if "loss" in row] for name in ("one", "two")}
     assert len(losses["one"]) == 3
     np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-4)
+    one, two = ([row for row in log_of(tmp_path / name) if "is_best" in row] for name in ("one", "two"))
+    for name in ("train_genes.r2", "test_genes.pearson", "train_genes.loss", "train_genes.values"):
+        assert [row[f"held_out_{name}"] for row in two] == pytest.approx(
+            [row[f"held_out_{name}"] for row in one], rel=1e-3
+        )
     path = config(lab, tmp_path / "cut", people_per_block=12, loop=loop)
     killed(run(lab.folder, "variformer", path, processes=2, killed_at=2), tmp_path / "cut")
     finished(run(lab.folder, "variformer", path, processes=2))

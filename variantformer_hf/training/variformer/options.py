@@ -52,4 +52,4 @@ class VariformerOptions(ExpressionOptions):
     n_tissues: int | None = None
     evaluate_pairs: int | None = None
     people_per_block: int = 128
-    keep_inputs: int = 10_000
+    keep_inputs: int = 5_000
