@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_processes import Forked
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.modeling import VariantFormerEncoderConfig
@@ -257,7 +257,8 @@ def test_a_damaged_description_names_the_remedy(tmp_path: Path) -> None:
 
 
 def test_several_processes_add_at_once(tmp_path: Path) -> None:
-    code = (
+    script, folder = tmp_path / "add.py", tmp_path / "store"
+    script.write_text(
         "import sys, numpy as np\n"
         "from variantformer_hf.zoo.variantformer.element_store import ElementStore, token_key\n"
         "store = ElementStore(sys.argv[1], 'encoder', 4)\n"
@@ -266,10 +267,10 @@ def test_several_processes_add_at_once(tmp_path: Path) -> None:
         "    keys = [token_key(np.array([n], dtype=np.int32)) for n in numbers]\n"
         "    store.add(keys, np.array([[n] * 4 for n in numbers], dtype=np.float32))\n"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
-    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
-    store = ElementStore(tmp_path, "encoder", WIDTH)
+    running = [Forked([script, folder], tmp_path / f"said.{number}") for number in range(3)]
+    assert [process.wait(120) for process in running] == [0, 0, 0], [process.said for process in running]
+    store = ElementStore(folder, "encoder", WIDTH)
     there, vectors = store.find([token_key(np.array([number], dtype=np.int32)) for number in range(64)])
     assert there.all()
     assert vectors[:, 0].tolist() == list(range(64))
-    assert not list(tmp_path.glob("*.partial")) + list(tmp_path.glob(".*partial"))
+    assert not list(folder.glob("*.partial")) + list(folder.glob(".*partial"))
