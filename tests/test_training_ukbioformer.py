@@ -247,7 +247,8 @@ def test_a_new_model_begins_as_a_trunk(lab: Lab, tmp_path: Path) -> None:
         "config": SIZES,
     }
     setup = stage_named("ukbioformer").set_up(read_options(config(lab, tmp_path / "run", **begun), UkBioFormerOptions))
-    assert setup.plan["pairs"] == 8 and setup.model.trained_genes == {"ENSG00000000000"}
+    assert (setup.plan["pairs"], setup.plan["haplotypes_to_embed_at_most"]) == (8, 2 * len(DONORS))
+    assert setup.model.trained_genes == {"ENSG00000000000"}
     assert setup.plan["parameters"] == setup.plan["parameters_that_learn"]
     learned = setup.recipe.network
     assert len(learned.trunk.layers) == 1

@@ -1,6 +1,7 @@
 """UKBioFormer's recipe: every donor's haplotypes go through UKBioBERT once, before the first step."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, cast
@@ -25,6 +26,8 @@ from ..options import ExpressionOptions, check_writable
 from ..recipes import Recipe
 from ..stages import on_expression
 from .options import UkBioFormerOptions
+
+logger = logging.getLogger(__name__)
 
 
 class UkBioFormerRecipe(Recipe):
@@ -68,6 +71,12 @@ class UkBioFormerRecipe(Recipe):
         """See :class:`Recipe`."""
         return self.options.keep_inputs
 
+    def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
+        """See :class:`Recipe`; a haplotype that several have, or that is kept from before, is not embedded again."""
+        pairs = [len(each.pairs) for each in (train, *held_out.values())]
+        at_most = 2 * sum(pairs) if isinstance(self.model.embeddings, HaplotypeVectors) else 0
+        return {**super().set_up(train, held_out), "haplotypes_to_embed_at_most": at_most}
+
     def trial_batch(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """See :class:`Recipe`; embeddings of zeros cost what others do."""
         light, width = copy(self.model), self.model.config.embedding_size
@@ -96,6 +105,8 @@ class UkBioFormerRecipe(Recipe):
                     if on_donor is not None:
                         on_donor(number, len(donors))
                     self.model.variant_embeddings(_genes(examples, donor))
+                if isinstance(source, HaplotypeVectors):
+                    logger.info("%d haplotypes were embedded", source.made)
                 for examples in parts:
                     examples.check_used()
 

@@ -184,11 +184,9 @@ class UkBioFormerGeneModel(DiploidGeneModel):
         return light
 
     def settings(self) -> dict[str, Any]:
-        """The windows, and where embeddings come from."""
-        source = self.embeddings
-        made_by = source.where if isinstance(source, HaplotypeVectors) else source and source.path.name
-        found = {"embedding_window": self.config.embedding_length, "embedding": made_by}
-        return {**super().settings(), **found}
+        """The windows, and where embeddings come from; which they are, :meth:`companions` says."""
+        made_by = None if self.embeddings is None else self.embeddings.name
+        return {**super().settings(), "embedding_window": self.config.embedding_length, "embedding": made_by}
 
     def companions(self) -> dict[str, str]:
         """Hashes of the genes and of the UKBioBERT, or of the file of embeddings."""

@@ -54,6 +54,11 @@ class HaplotypeVectors:
         self._read: set[str] = set()
 
     @property
+    def name(self) -> str:
+        """Of the UKBioBERT."""
+        return self.identity.name
+
+    @property
     def sha256(self) -> str:
         """Of the UKBioBERT's weights."""
         return self.identity.sha256

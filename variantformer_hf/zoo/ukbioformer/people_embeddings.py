@@ -71,6 +71,11 @@ class PeopleEmbeddings:
             if self._row.setdefault((sample, stable_id(gene_id)), (number, status))[0] != number:
                 raise InputError("is there twice", file=table, record=f"{sample}, {gene_id}", remedy="Leave one out.")
 
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.path.name
+
     def of(self, people: Sequence[tuple[str, str]]) -> np.ndarray:
         """(n, width) float32 of n samples and gene ids; zeros of a sample without a name, which is nobody.
 
