@@ -51,4 +51,4 @@ class UkBioFormerOptions(ExpressionOptions):
     embedding_model: Path | None = None
     embeddings: Path | None = None
     n_tissues: int | None = None
-    keep_inputs: int = 10_000
+    keep_inputs: int = 5_000
