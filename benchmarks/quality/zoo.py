@@ -45,7 +45,7 @@ Table = dict[str, Mapping[str, float]]
 _OPTIMIZER = {"learning_rate": 1e-3, "schedule": "cosine", "warmup": 0.02, "min_learning_rate": 1e-5}
 # Bases that the UKBioBERT reads of each haplotype.
 _EMBEDDED = 2_048
-# BatchNorm learns: with the statistics of random weights, which is none, nothing is learnt in minutes.
+# BatchNorm has the data's statistics: with those of nothing people hardly differ at first.
 VARIFORMER = {**TRUNK, "num_hidden_layers": 1, "initializer_range": 0.15, "freeze_batchnorm": False}
 
 
