@@ -104,16 +104,19 @@ def scores_across_donors(
         ``Correlations.across_donors``), genes (that have an r) and values.
     """
     pairs = examples.pairs
+    order = np.argsort(pairs.gene, kind="stable")
+    present, starts = np.unique(pairs.gene[order], return_index=True)
+    of_gene = {
+        pairs.genes[gene]: each for gene, each in zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+    }
     chosen: list[list[int]] = []
     count_of_pairs = 0
-    known = {gene: place for place, gene in enumerate(pairs.genes)}
-    names = {pairs.genes[gene] for gene in np.unique(pairs.gene).tolist()}
-    for gene in in_random_order(names if genes is None else names.intersection(genes), 0, "genes"):
-        of_gene = np.flatnonzero(pairs.gene == known[gene]).tolist()
-        if most is not None and chosen and count_of_pairs + len(of_gene) > most:
+    for gene in in_random_order(of_gene if genes is None else of_gene.keys() & set(genes), 0, "genes"):
+        mine = of_gene[gene].tolist()
+        if most is not None and chosen and count_of_pairs + len(mine) > most:
             break
-        count_of_pairs += len(of_gene)
-        chosen += [of_gene[first : first + batch_size] for first in range(0, len(of_gene), batch_size)]
+        count_of_pairs += len(mine)
+        chosen += [mine[first : first + batch_size] for first in range(0, len(mine), batch_size)]
     rows: list[tuple[str, str, float, float]] = []
     total, count = 0.0, 0
     for batch in chosen[share[0] :: share[1]]:
