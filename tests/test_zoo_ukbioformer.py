@@ -24,6 +24,7 @@ from variantformer_hf.genome import EditedGenome, GenotypeEdit, GenotypeOptions,
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.zoo.families import load_gene_model
 from variantformer_hf.zoo.model_files import model_identity
+from variantformer_hf.zoo.ukbioformer.folder import EXPRESSION
 from variantformer_hf.zoo.ukbioformer.gene_model import UkBioFormerGeneModel
 from variantformer_hf.zoo.ukbioformer.haplotype_vectors import HaplotypeVectors, load_haplotype_vectors
 
@@ -219,6 +220,13 @@ def test_a_folder_without_an_id_is_refused_and_one_without_a_hash_says_so(
     assert "does not say with which UKBioBERT it was trained" in caplog.text
     with pytest.raises(InputError, match="has no UKBioBERT"):
         ExpressionPredictor(model).predict(small.fasta, small.vcf, genes=["PLUS"])
+
+
+def test_a_folder_that_names_a_folder_says_so_before_it_is_published(
+    small: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    EXPRESSION.check(small.model, UkBioFormerGeneModel)
+    assert "its UKBioBERT is ../ukbiobert to it, by which readers will not find it" in caplog.text
 
 
 # Embeddings of a file
