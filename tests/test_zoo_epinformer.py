@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from epinformer_case import (
     BASES,
     ELEMENTS,
@@ -180,6 +181,23 @@ def test_a_knock_out_is_the_gene_without_the_element(epinformer: Case) -> None:
     assert (table["effect"].abs() > 1e-3).all() and not table["below_noise"].any()
     shuffled = knockout(VariantScorer(model), person, "PLUS", tissues=["K562"], how="shuffle", n_shuffles=2)
     assert (shuffled["effect"].abs() > 1e-3).all() and (shuffled["effect_sd"] > 0).all()
+
+
+def test_an_enhancer_map_is_drawn_of_elements_and_of_none(epinformer: Case, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    words = ["knockout", epinformer.model, "--fasta", epinformer.fasta, "--gene", "PLUS", "--device", "cpu"]
+    done = run(*words, "-o", tmp_path / "map.tsv", "--plot", tmp_path / "map.svg")
+    assert done.returncode == 0, done.stderr
+    assert "element" in (tmp_path / "map.svg").read_text()
+    model = gene_model(tmp_path)
+    of_other = [row for row in ELEMENTS if row[0] == "MINUS"]
+    elements = read_elements(write_elements(tmp_path / "other.tsv", of_other), model.gene_table).table
+    EPInformerGeneModel(model.network, model.gene_table, elements, gene_features()).save(tmp_path / "none")
+    words[1] = tmp_path / "none"
+    done = run(*words, "-o", tmp_path / "none.tsv", "--plot", tmp_path / "none.svg")
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "none.tsv").read_text().splitlines()) == 1
+    assert "element" not in (tmp_path / "none.svg").read_text()
 
 
 # Gradients

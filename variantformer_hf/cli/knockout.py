@@ -94,6 +94,6 @@ def knockout(
         write_table(table, out.path, {"model": scorer.model.identity.name, "unit": scorer.model.unit.name, "how": how})
     ]
     if plot is not None:
-        written.append(knockout_plot(table, table["tissue"].iloc[0], plot, scorer.model.unit))
+        written.append(knockout_plot(table, next(iter(table["tissue"]), ""), plot, scorer.model.unit))
     out.deliver(written)
     check_finite(table["gene_name"], table["status"])

@@ -99,7 +99,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     """Save a gene's enhancer map: the effect of each cCRE's knock-out over its distance from the TSS.
 
     Args:
-        table: of ``knockout``.
+        table: of ``knockout``; without a row the plot is empty.
         tissue: one of its tissues.
         path: the image; its suffix chooses the type.
         unit: of the effects.
@@ -110,14 +110,15 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     figure = _figure(8.0, 4.0)
     axes = figure.add_subplot()
     rows = table[table["tissue"] == tissue]
-    for name, group in rows.groupby("cre_class"):
+    for name, group in rows.groupby(rows["cre_class"].fillna("element")):
         axes.vlines(group["tss_distance"] / 1_000, 0, group["effect"], color="lightgrey", linewidth=0.8, zorder=1)
         axes.scatter(group["tss_distance"] / 1_000, group["effect"], s=10, label=name, zorder=2)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("distance from the TSS (kb, positive downstream)")
     axes.set_ylabel(f"effect of the knock-out ({unit.label})")
-    axes.set_title(f"{table['gene_name'].iloc[0]}, {tissue}")
-    axes.legend(fontsize="small", frameon=False)
+    if len(rows):
+        axes.set_title(f"{rows['gene_name'].iloc[0]}, {tissue}")
+        axes.legend(fontsize="small", frameon=False)
     return _saved(figure, path)
 
 
