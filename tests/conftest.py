@@ -3,7 +3,9 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_WORKERS = 8
 # A finished workflow, a Ray.
 COSTLY = ("test_workflow_snakemake", "test_work_ray")
+# What is imported from them starts processes that are forked from one that imports everything first.
+FORKING = {"forked_commands", "forked_processes", "local_hub", "training_runs"}
 
 # One thread a process, also of those that tests start: as many processes as cores run at once, and threads that wait
 # for each other over tiny matrices turn seconds into minutes. Before anything imports torch: what is heavy is imported
@@ -35,8 +39,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that make something costly once come first: at the end idle processes take over half of what is left."""
-    items.sort(key=lambda item: item.path.stem not in COSTLY)
+    """What is costly once comes first, in one process: at the end idle processes take over half of what is left."""
+    items.sort(key=lambda item: (item.path.stem not in COSTLY, not forks(item.module)))  # type: ignore[attr-defined]
+
+
+@cache
+def forks(module: ModuleType) -> bool:
+    """Whether tests of a module start forked processes."""
+    return any(getattr(value, "__module__", None) in FORKING for value in vars(module).values())
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
