@@ -61,10 +61,11 @@ class GeneModelTests:
     """Subclass it with a fixture ``case``.
 
     Attributes:
-        epochs: in which the model learns one batch.
+        epochs, learning_rate: in and at which the model learns one batch.
     """
 
     epochs: ClassVar[int] = 150
+    learning_rate: ClassVar[float] = 0.02
 
     @pytest.fixture
     def gene_model(self, case: Case) -> GeneModel:
@@ -376,7 +377,7 @@ class GeneModelTests:
         assert {"config.json", "genes.parquet", "model.safetensors", "README.md"} <= said
 
     def test_one_batch_can_be_learned(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
-        config = one_batch_run(case, gene_model, tmp_path, epochs=self.epochs)
+        config = one_batch_run(case, gene_model, tmp_path, epochs=self.epochs, learning_rate=self.learning_rate)
         assert '"pairs": 2' in self.succeeds("train", "expression", "--config", config, "--dry-run")
         self.succeeds("train", "expression", "--config", config)
         losses = step_losses(tmp_path / "run")

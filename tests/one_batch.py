@@ -21,7 +21,13 @@ LABELS = np.array([[0.4, 1.6], [2.0, 1.0]], dtype=np.float32)
 
 
 def one_batch_run(
-    case: "Case", gene_model: GeneModel, folder: Path, unit: str | None = None, epochs: int = 150, **changes: Any
+    case: "Case",
+    gene_model: GeneModel,
+    folder: Path,
+    unit: str | None = None,
+    epochs: int = 150,
+    learning_rate: float = 0.02,
+    **changes: Any,
 ) -> Path:
     """Write what a run needs, and its options; ``folder/run`` is its output.
 
@@ -31,6 +37,7 @@ def one_batch_run(
         folder: to write into.
         unit: of the values; None = the model's.
         epochs: which are as many steps.
+        learning_rate: of all steps.
         **changes: of the options.
     """
     with pysam.VariantFile(str(case.vcf)) as file:
@@ -46,7 +53,7 @@ def one_batch_run(
     if unit != expression.scale:
         expression.with_values(folder / unit, expression.value, unit)
     Split({"LAB": {donor: "train"}}).save(folder / "split.json")
-    optimizer = {"learning_rate": 0.02, "schedule": "constant", "weight_decay": 0.0, "max_grad_norm": None}
+    optimizer = {"learning_rate": learning_rate, "schedule": "constant", "weight_decay": 0.0, "max_grad_norm": None}
     options = {
         "loop": {"output": "run", "epochs": epochs, "batch_size": 2, "log_every": 1, "optimizer": optimizer},
         "fasta": str(case.fasta),

@@ -36,6 +36,8 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 class TestToy(GeneModelTests):
     """What every model passes."""
 
+    epochs = 90
+
 
 @pytest.fixture(scope="module")
 def model(case: Case) -> GeneModel:

@@ -62,3 +62,5 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 class TestVariantFormer(GeneModelTests):
     """With all its shortcuts."""
+
+    epochs, learning_rate = 70, 0.01

@@ -47,7 +47,7 @@ def borzoi(tmp_path_factory: pytest.TempPathFactory) -> Case:
 class TestEnformer(GeneModelTests):
     """What every model passes, Enformer: bins around the TSS."""
 
-    epochs = 70
+    epochs = 50
 
     @pytest.fixture
     def case(self, enformer: Case) -> Case:
@@ -57,7 +57,7 @@ class TestEnformer(GeneModelTests):
 class TestBorzoi(GeneModelTests):
     """What every model passes, Borzoi: bins of exons."""
 
-    epochs = 70
+    epochs = 30
 
     @pytest.fixture
     def case(self, borzoi: Case) -> Case:
