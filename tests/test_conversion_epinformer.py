@@ -193,7 +193,7 @@ def test_with_genes_elements_and_features_the_folder_predicts_people(tmp_path: P
         4,
         EMBEDDING,
     )
-    assert len(check_folder(tmp_path / "model")) == 6
+    assert len(check_folder(tmp_path / "model")) == 7
     for place, told in ((-4, "--gene-features is missing"), (-2, "vectors have 0 numbers, and the model reads 5")):
         with pytest.raises(InputError, match=told):
             invoke("convert", *given[:place], "-o", tmp_path / "other")

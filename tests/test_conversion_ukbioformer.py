@@ -96,7 +96,7 @@ def test_a_checkpoint_gives_the_same_numbers(files: Path, tmp_path: Path, trunk:
     folder = tmp_path / "model"
     invoke("convert", *words(files, checkpoint, "--window", "1280", "--embedding-window", "640"), "-o", folder)
     assert not (tmp_path / "was-run").exists()
-    assert len(check_folder(folder)) == 4  # card, config, weights, genes
+    assert len(check_folder(folder)) == 5  # card, config, weights, genes
     model = UkBioFormerForExpression.from_pretrained(folder).eval()
     config = model.config
     assert (config.backbone, config.n_transformers) == (trunk, depth)

@@ -26,6 +26,7 @@ from gene_model_tests import Case, GeneModelTests
 from genome_files import record, write_fasta, write_vcf
 from random_variants import random_bases
 from safetensors.numpy import save_file
+from transformers import AutoProcessor
 
 from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
@@ -34,6 +35,7 @@ from variantformer_hf.analysis.knockout import knockout
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import GenotypeOptions
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.modeling import EPInformerProcessor
 from variantformer_hf.modeling.epinformer import GENE_FEATURES
 from variantformer_hf.zoo.epinformer.element_files import read_elements
 from variantformer_hf.zoo.epinformer.element_table import ElementTable
@@ -489,3 +491,31 @@ def test_predictions_are_those_of_the_plain_way_on_random_people(tmp_path: Path)
     for gene in ("PLUS", "MINUS"):
         found = opened.predict([opened.read(person, opened.finder.find(model.gene_table.get(gene)))], [0, 1])
         np.testing.assert_allclose(found[0].values, plain(model, person, gene, [0, 1]), atol=1e-5)
+
+
+def test_the_processor_of_a_folder_makes_what_the_model_reads(epinformer: Case) -> None:
+    model = load_gene_model(epinformer.model, device="cpu", precision="float32")
+    processor = AutoProcessor.from_pretrained(epinformer.model)
+    assert isinstance(model, EPInformerGeneModel) and isinstance(processor, EPInformerProcessor)
+    person = PersonalGenome(ReferenceGenome(epinformer.fasta), epinformer.vcf, options=GenotypeOptions(mode="alt"))
+    opened = model.open(person.reference)
+    given = [opened.read(person, opened.finder.find(model.gene_table.get(name))) for name in epinformer.genes]
+    expected = model.batch(given, np.zeros((2, 1), dtype=np.int64))
+    sequences = [["" if each is None else bytes(each).decode() for each in gene.readings[0]] for gene in given]
+    names = model.config.element_features
+    features = [model.elements.features(gene.regions.cre_rows, names) for gene in given]
+    of_genes = model.gene_features.values[[model.gene_features.row(gene.regions.gene.gene_id) for gene in given]]
+    found = processor(sequences, features, of_genes, return_tensors="pt")
+    for name in processor.model_input_names:
+        torch.testing.assert_close(found[name], expected[name])
+    alone = processor(sequences[1], features[1], of_genes[1])
+    np.testing.assert_array_equal(alone["dna"][0], expected["dna"][1, : len(sequences[1])].numpy())
+    length = processor.element_length
+    for wrong, told in (
+        ([["", "A" * length], np.zeros((1, len(names))), of_genes[0]], "a gene has a promoter"),
+        ([["A" * length, "ACGT"], np.zeros((1, len(names))), of_genes[0]], "a sequence has 4 letters"),
+        ([["A" * length], np.zeros((2, len(names))), of_genes[0]], "element_features have the shape"),
+        ([["A" * length] * 99, np.zeros((98, len(names))), of_genes[0]], "are read at the most"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            processor(*wrong)

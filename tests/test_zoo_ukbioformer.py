@@ -14,6 +14,7 @@ import torch
 from command_line import run
 from gene_model_tests import Case, GeneModelTests, asked
 from safetensors.numpy import load_file, save_file
+from transformers import AutoProcessor
 from ukbioformer_case import EMBEDDED, WIDTH, gene_model, network, plain, ukbioformer_case, write_ukbiobert
 from window_case import OTHER, WINDOW, gene_table
 
@@ -22,6 +23,7 @@ from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import EditedGenome, GenotypeEdit, GenotypeOptions, Variant
 from variantformer_hf.genome.interval import Interval
+from variantformer_hf.modeling import UkBioFormerProcessor
 from variantformer_hf.zoo.families import load_gene_model
 from variantformer_hf.zoo.model_files import model_identity
 from variantformer_hf.zoo.ukbioformer.folder import EXPRESSION
@@ -304,3 +306,15 @@ def test_embeddings_of_another_width_order_or_model_are_refused(small: Case, emb
     network(embedding_length=600).save_pretrained(tmp_path / "shorter")
     shutil.copy(small.model / "genes.parquet", tmp_path / "shorter")
     assert "embeddings of the window 640, and the model reads those of 600" in refused(embedded, tmp_path / "shorter")
+
+
+def test_the_processor_of_a_folder_makes_the_dna_that_the_model_reads(small: Case) -> None:
+    model = load_gene_model(small.model, device="cpu", precision="float32")
+    processor, person = AutoProcessor.from_pretrained(small.model), diploid(small)
+    assert isinstance(processor, UkBioFormerProcessor)
+    gene = model.gene_table.get("PLUS")
+    found = processor(person, gene, return_tensors="pt")
+    opened = model.open(ReferenceGenome(small.fasta))
+    expected = model.batch([opened.read(person, opened.finder.find(gene))], np.array([[0]]))["sequence"]
+    torch.testing.assert_close(found["sequence"], expected)
+    assert list(found) == processor.model_input_names

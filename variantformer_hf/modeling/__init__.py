@@ -13,9 +13,9 @@ from transformers import (
 from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
-from .epinformer import EPInformerConfig, EPInformerModel
+from .epinformer import EPInformerConfig, EPInformerModel, EPInformerProcessor
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
-from .ukbioformer import UkBioFormerConfig, UkBioFormerForExpression
+from .ukbioformer import UkBioFormerConfig, UkBioFormerForExpression, UkBioFormerProcessor
 from .variantformer import (
     CreContexts,
     VariantFormerConfig,
@@ -38,6 +38,7 @@ __all__ = [
     "CreContexts",
     "EPInformerConfig",
     "EPInformerModel",
+    "EPInformerProcessor",
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
@@ -46,6 +47,7 @@ __all__ = [
     "UkBioBertModel",
     "UkBioFormerConfig",
     "UkBioFormerForExpression",
+    "UkBioFormerProcessor",
     "VariantFormerConfig",
     "VariantFormerEncoder",
     "VariantFormerEncoderConfig",
@@ -83,6 +85,8 @@ for _trunk_config, _trunk in (
 ):
     AutoConfig.register(_trunk_config.model_type, _trunk_config, exist_ok=True)
     AutoModel.register(_trunk_config, _trunk, exist_ok=True)
+AutoProcessor.register(EPInformerConfig, EPInformerProcessor, exist_ok=True)
+AutoProcessor.register(UkBioFormerConfig, UkBioFormerProcessor, exist_ok=True)
 AutoProcessor.register(VariformerConfig, VariformerProcessor, exist_ok=True)
 AutoTokenizer.register(UkBioBertConfig, tokenizer_class=PreTrainedTokenizerFast, exist_ok=True)
 AutoModelForMaskedLM.register(UkBioBertConfig, UkBioBertForMaskedLM, exist_ok=True)

@@ -13,7 +13,7 @@ from ...modeling import EPInformerConfig, EPInformerModel
 from ...zoo.companions import write_companions
 from ...zoo.epinformer.element_files import read_elements
 from ...zoo.epinformer.gene_features import read_gene_features
-from ...zoo.epinformer.gene_model import TABLES
+from ...zoo.epinformer.gene_model import TABLES, save_processor
 from ..model_cards import card_of_copy
 from ..model_folder import new_folder
 from ..planned import ConversionRequest, PlannedConversion
@@ -63,6 +63,7 @@ def _convert(
     config = config_of(EPInformerConfig, {**sizes(source), "tissues": [tissue]}, files.checkpoint)
     with new_folder(files.output) as folder:
         summary = write_published(folder, files.output, EPInformerModel, config, source, parameter_name, dtype)
+        save_processor(folder, config)
         facts = [
             f"Of an element: {', '.join(config.element_features)}; of a gene: {', '.join(config.gene_features or ())}",
             f"Width of a gene's embedding: {config.embedding_size}; output: {tissue}",

@@ -8,7 +8,13 @@ from typing import Any
 import torch
 
 from ...errors import InputError
-from ...modeling import BorzoiConfig, EnformerConfig, UkBioFormerConfig, UkBioFormerForExpression
+from ...modeling import (
+    BorzoiConfig,
+    EnformerConfig,
+    UkBioFormerConfig,
+    UkBioFormerForExpression,
+    UkBioFormerProcessor,
+)
 from ...modeling.ukbioformer.configuration_ukbioformer import of_trunk
 from ...zoo.model_files import model_file, model_identity
 from ...zoo.ukbioformer.haplotype_vectors import seen_from
@@ -86,6 +92,7 @@ def _convert(
     genes, _ = tables.read()
     with new_folder(files.output) as folder:
         summary = write_published(folder, files.output, UkBioFormerForExpression, config, source, rename, dtype)
+        UkBioFormerProcessor(config.input_length, float(config.n_share)).save_pretrained(folder)
         write_gene_table(folder, genes)
         facts = [
             f"Trunk: {config.backbone}, layers: {config.n_transformers}; bases: {config.input_length:,}",

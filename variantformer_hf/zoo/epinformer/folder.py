@@ -15,7 +15,7 @@ _ELEMENTS = 2
 class EPInformerFolder(ModelFolder):
     """Rules of EPInformer's folders: config and weights; with genes, elements and features it predicts genes."""
 
-    files: ClassVar[tuple[str, ...]] = (GENES_FILE, ELEMENTS_FILE, GENE_FEATURES_FILE)
+    files: ClassVar[tuple[str, ...]] = (GENES_FILE, ELEMENTS_FILE, GENE_FEATURES_FILE, "processor_config.json")
     companions: ClassVar[tuple[str, ...]] = (GENES_FILE, ELEMENTS_FILE, GENE_FEATURES_FILE)
 
     def check(self, folder: Path, kind: "type[GeneModel] | None") -> None:

@@ -12,7 +12,7 @@ from ...folder import ELEMENTS_FILE, GENE_FEATURES_FILE, GENES_FILE
 from ...genome.genes import GeneTable
 from ...genome.options import HAPLOTYPES
 from ...genome.reference import ReferenceGenome
-from ...modeling import EPInformerConfig, EPInformerModel
+from ...modeling import EPInformerConfig, EPInformerModel, EPInformerProcessor
 from ...tokenization.one_hot import one_hot
 from ..abilities import Abilities
 from ..companions import arrow_sha256, check_companions, table_digests, write_companions
@@ -125,6 +125,7 @@ class EPInformerGeneModel(GeneModel):
         self.gene_table.save(folder / GENES_FILE)
         self.elements.save(folder / ELEMENTS_FILE)
         self.gene_features.save(folder / GENE_FEATURES_FILE)
+        save_processor(folder, self.network.config)
         write_companions(folder, TABLES)
 
     def region_finder(self, reference: ReferenceGenome) -> RegionFinder:
@@ -189,6 +190,12 @@ class EPInformerGeneModel(GeneModel):
         """Hashes of genes, elements and features."""
         tables: dict[str, Any] = {"elements": self.elements.table, "gene_features": self.gene_features.table}
         return {**table_digests(self.gene_table), **{name: arrow_sha256(table) for name, table in tables.items()}}
+
+
+def save_processor(folder: Path, config: EPInformerConfig) -> None:
+    """Write the processor of a network into its folder."""
+    sizes = config.element_length, config.num_enhancers, config.num_element_features
+    EPInformerProcessor(*sizes).save_pretrained(folder)
 
 
 def _refuse_without_tables(model: str | Path, revision: str | None) -> None:

@@ -2,8 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from ...folder import GENES_FILE
 from ..model_folder import ModelFolder, check_twice
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 class UkBioFormerFolder(ModelFolder):
-    """Rules of the folders: config, weights and genes; the UKBioBERT has a folder of its own."""
+    """Rules of the folders: config, weights, genes and processor; the UKBioBERT has a folder of its own."""
+
+    files: ClassVar[tuple[str, ...]] = (GENES_FILE, "processor_config.json")
 
     def check(self, folder: Path, kind: "type[GeneModel] | None") -> None:
         """Read random DNA and a random embedding twice, in float32, see :class:`ModelFolder`.

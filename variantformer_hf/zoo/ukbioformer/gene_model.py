@@ -15,7 +15,7 @@ from ...folder import GENES_FILE
 from ...genome.genes import GeneTable
 from ...genome.options import DIPLOID
 from ...genome.reference import ReferenceGenome
-from ...modeling import UkBioFormerConfig, UkBioFormerForExpression
+from ...modeling import UkBioFormerConfig, UkBioFormerForExpression, UkBioFormerProcessor
 from ..companions import table_digests
 from ..gene_input import GeneInput
 from ..model_files import ModelIdentity, model_file, model_identity
@@ -136,6 +136,12 @@ class UkBioFormerGeneModel(DiploidGeneModel):
             super().save(folder)
         finally:
             config.embedding_model, config.embedding_sha256 = named, sha256
+
+    def save_tables(self, folder: Path) -> None:
+        """Write genes, processor and hashes into the folder of the weights."""
+        config = self.network.config
+        UkBioFormerProcessor(config.input_length, float(config.n_share)).save_pretrained(folder)
+        super().save_tables(folder)
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
