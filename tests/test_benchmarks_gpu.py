@@ -4,11 +4,11 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from forked_commands import forked_commands
 from forked_processes import Forked
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -26,13 +26,14 @@ def gpu() -> ModuleType:
 
 def test_its_form_for_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     before = gpu.DOCUMENT.read_text()
-    done = subprocess.run(
-        ["bash", str(REPOSITORY / "benchmarks/gpu.sh"), "--cpu", "--only", "model", "--output", str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHON": sys.executable},
-    )
+    with forked_commands() as commands:
+        done = subprocess.run(
+            ["bash", str(REPOSITORY / "benchmarks/gpu.sh"), "--cpu", "--only", "model", "--output", str(tmp_path)],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHON": str(commands / "python")},
+        )
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert {name: step["error"] for name, step in report["steps"].items()} == {"model": None}
     assert done.returncode == 0, done.stderr
