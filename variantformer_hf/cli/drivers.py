@@ -10,6 +10,7 @@ from .options import (
     OUTPUT,
     AddressOption,
     AllowUnusedOption,
+    AllSamplesOption,
     DeviceOption,
     EmbeddingModelOption,
     EngineOption,
@@ -52,6 +53,7 @@ def drivers(
     tissue: TissueOption = None,
     sample: SamplesOption = None,
     samples_file: SamplesFileOption = None,
+    all_samples: AllSamplesOption = False,
     selection: Annotated[
         Literal["cumulative", "drivers_only"],
         typer.Option(
@@ -85,7 +87,7 @@ def drivers(
 
     Each SNP of the window that somebody carries is placed on the reference by itself; drivers are the few whose effects
     x dosages follow the predictions of all people. OUTPUT.report.json has r and R2. Without --sample everybody of the
-    VCF is asked for. A run that was cut short goes on where it was.
+    VCF is asked for, as with --all-samples. A run that was cut short goes on where it was.
     """
     from ..report.tables import check_format, write_json, write_table
 
@@ -110,7 +112,7 @@ def drivers(
         embedding_model=embedding_model,
     )
     of_model.kind().require("window", "finding drivers")
-    people = asked_samples(sample, samples_file)
+    people = asked_samples(sample, samples_file, all_samples=all_samples)
     scorer = of_model.scorer()
     request = DriverRequest(
         gene,
