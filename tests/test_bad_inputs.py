@@ -755,7 +755,7 @@ for _command, _call in (
     ("eqtl", eqtl),
 ):
     bad(f"{_command}: a mode that is none", "mode", code=2)(
-        lambda d, call=_call: call(d, "--mode", "diploid")  # type: ignore[misc]
+        lambda d, call=_call: call(d, "--mode", "both")  # type: ignore[misc]
     )
 
 
@@ -781,7 +781,7 @@ bad("predict: a device that is not there", "tpu")(lambda d: predict(d, "--device
 bad("predict: a device in other words", "cuda:x")(lambda d: predict(d, "--device", "cuda:x"))
 bad("effects: a device that is not there", "tpu")(lambda d: effects(d, "--device", "tpu"))
 bad("predict: a precision that is none", "precision", code=2)(lambda d: predict(d, "--precision", "int8"))
-bad("predict: a mode that is none", "mode", code=2)(lambda d: predict(d, "--mode", "diploid"))
+bad("predict: a mode that is none", "mode", code=2)(lambda d: predict(d, "--mode", "both"))
 bad("predict: an option that is none", "--colour", code=2)(lambda d: predict(d, "--colour", "red"))
 bad("predict: no output", "output", code=2)(lambda d: ["predict", d.model, "--fasta", d.fasta])
 bad("predict: no model", "model", code=2)(lambda d: ["predict", "--fasta", d.fasta, "-o", d.out()])
@@ -1081,7 +1081,7 @@ bad("train encoder: a donor that the VCF has not", "nobody")(
 bad("train encoder: cCREs that are not there", "none.bed")(
     lambda d: train(d, "encoder", cres=str(d.folder / "none.bed"))
 )
-bad("train: a stage that is none", "stage", code=2)(lambda d: ["train", "third", "--config", d.folder / "c.yaml"])
+bad("train: a stage that is none", "stage")(lambda d: ["train", "third", "--config", d.folder / "c.yaml"])
 
 # -- Other commands ----------------------------------------------------------------------------------------------------
 

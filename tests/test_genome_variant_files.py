@@ -302,6 +302,7 @@ def test_no_command_takes_the_last_of_several_in_silence() -> None:
             "doctor",
             "ingest",
         ),
+        "drivers",
         "embed",
     }
     assert all(option.multiple or option.nargs == -1 for _, option in options)
