@@ -14,7 +14,7 @@ import datasets
 import numpy as np
 import torch
 from accelerate import Accelerator
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..data.collators import ExpressionCollator
 from ..data.epochs import Share
@@ -208,12 +208,44 @@ def recipe_of(options: ExpressionOptions) -> Recipe:
     return recipe
 
 
-def check_new_model(options: ExpressionOptions) -> None:
+def check_new_model(options: ExpressionOptions, names: Sequence[str] = _OF_A_NEW_MODEL, *, kind: str = "model") -> None:
     """Check that a run names all that a new model is made of.
+
+    Args:
+        options: of the run.
+        names: what is needed.
+        kind: what the model is called.
 
     Raises:
         InputError: it does not.
     """
-    missing = [name for name in _OF_A_NEW_MODEL if not getattr(options, name)]
+    missing = [name for name in names if not getattr(options, name)]
     if missing:
-        raise InputError(f"a new model needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+        raise InputError(f"a new {kind} needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+
+
+def check_goes_on(options: ExpressionOptions, names: Sequence[str]) -> None:
+    """Check that a run that goes on from a model names nothing of what a new one is made of.
+
+    Args:
+        options: of the run.
+        names: what a new one is made of.
+
+    Raises:
+        InputError: it does.
+    """
+    given = [name for name in names if getattr(options, name)]
+    if given:
+        raise InputError(f"{given[0]} is of a new model", file=options.model, remedy=f"Leave out {given[0]} or model.")
+
+
+def check_config(kind: type[PreTrainedConfig], given: Mapping[str, Any]) -> None:
+    """Check that all that is given for the config of a new model are its own fields.
+
+    Raises:
+        InputError: one is none.
+    """
+    known = [each.name for each in dataclasses.fields(kind)]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError(f"there is no option config.{unknown[0]}", remedy=f"Choose of {', '.join(known)}.")

@@ -231,8 +231,7 @@ class TrackHeads(nn.ModuleDict):
         logits = torch.stack(sums).new_zeros(outputs.shape).index_add(0, gene, torch.stack(sums)) / counts
         if labels is None:
             return logits, None
-        away = (logits - labels)[~labels.isnan()]
-        return logits, away.square().sum() / max(1, len(away))
+        return logits, squared_distance(logits, labels)
 
     def _parameters_of(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         if name not in self:
@@ -242,6 +241,12 @@ class TrackHeads(nn.ModuleDict):
     def _read(self, embeddings: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         values = nn.functional.linear(embeddings.float(), weight.float(), bias.float())
         return nn.functional.softplus(values) if self._is_positive else values
+
+
+def squared_distance(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(), the mean squared distance of values from the labels that are no NaN; 0 without any."""
+    away = (logits - labels)[~labels.isnan()]
+    return away.square().sum() / max(1, len(away))
 
 
 def checked_dna(dna: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -23,7 +23,7 @@ from ..borzoi.configuration_borzoi import BorzoiConfig
 from ..borzoi.modeling_borzoi import BorzoiModel
 from ..enformer.configuration_enformer import EnformerConfig
 from ..enformer.modeling_enformer import EnformerModel
-from ..enformer.trunk_enformer import Float32Linear, TrunkPreTrainedModel, in_float32
+from ..enformer.trunk_enformer import Float32Linear, TrunkPreTrainedModel, in_float32, squared_distance
 from .configuration_ukbioformer import UkBioFormerConfig, of_trunk
 
 _TRUNKS: dict[str, type[EnformerModel] | type[BorzoiModel]] = {"enformer": EnformerModel, "borzoi": BorzoiModel}
@@ -172,10 +172,7 @@ class UkBioFormerForExpression(TrunkPreTrainedModel):
             of_dna, of_embedding = (
                 None if each is None else each.gather(1, outputs) for each in (of_dna, of_embedding)
             )
-        loss = None
-        if labels is not None:
-            away = (logits - labels)[~labels.isnan()]
-            loss = away.square().sum() / max(1, len(away))
+        loss = None if labels is None else squared_distance(logits, labels)
         return UkBioFormerOutput(loss=loss, logits=logits, dna_logits=of_dna, embedding_logits=of_embedding, gate=gate)
 
     def _dna_logits(self, sequence: torch.Tensor | None, branch: str) -> torch.Tensor:

@@ -1,10 +1,5 @@
 """A person's DNA around a gene's TSS -> the window that UKBioFormer reads."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from transformers import BatchFeature
-
 from ..variformer.processing_variformer import VariformerProcessor
 
 
@@ -25,18 +20,3 @@ class UkBioFormerProcessor(VariformerProcessor):
     def model_input_names(self) -> list[str]:
         """Names of the inputs that ``__call__`` makes."""
         return ["sequence"]
-
-    def __call__(
-        self,
-        person: Any = None,
-        gene: Any = None,
-        haplotypes: Sequence[Any] | None = None,
-        return_tensors: str | None = None,
-    ) -> BatchFeature:
-        """The DNA of one gene of one person, or of several people; arguments and errors as of Variformer's.
-
-        Returns:
-            sequence (B, L, 4) float32, shares of A, C, G and T.
-        """
-        found = super().__call__(person, gene, haplotypes, return_tensors)
-        return BatchFeature({"sequence": found["dna"]})

@@ -58,7 +58,8 @@ class VariformerProcessor(ProcessorMixin):
             return_tensors: ``"pt"`` for torch tensors; None or ``"np"`` for NumPy arrays.
 
         Returns:
-            dna (B, L, 4) float32, shares of A, C, G and T; one person is a batch of one.
+            dna (by the name in ``model_input_names``) (B, L, 4) float32, shares of A, C, G and T; one person is a batch
+            of one.
 
         Raises:
             ValueError: names or paths in the place of a person or a gene; a window that leaves its contig; haplotypes
@@ -76,7 +77,7 @@ class VariformerProcessor(ProcessorMixin):
             is_one = len(haplotypes) == 2 and isinstance(haplotypes[0], str)
             of_each = [self._checked(each) for each in ([haplotypes] if is_one else haplotypes)]
         dna = mean_one_hot(np.stack(of_each), n=self.n_share, iupac=True)
-        return BatchFeature({"dna": dna}, tensor_type=return_tensors)
+        return BatchFeature({self.model_input_names[0]: dna}, tensor_type=return_tensors)
 
     def _checked(self, haplotypes: Any) -> np.ndarray:
         """(2, L) letters."""

@@ -22,7 +22,7 @@ from ...zoo.epinformer.gene_model import EPInformerGeneModel
 from ...zoo.gene_input import GeneInput
 from ..loop import gathered_scores
 from ..options import ExpressionOptions
-from ..recipes import Recipe
+from ..recipes import Recipe, check_goes_on, check_new_model
 from ..stages import on_expression
 from .options import EPInformerOptions
 
@@ -41,13 +41,9 @@ class EPInformerRecipe(Recipe):
     def begin(self) -> EPInformerGeneModel:
         """See :class:`Recipe`."""
         options = self.options
-        given = [name for name in (*_OF_A_NEW_MODEL, "embeddings", "config") if getattr(options, name)]
         if options.model is None:
             return new_model(options)
-        if given:
-            raise InputError(
-                f"{given[0]} is of a new model", file=options.model, remedy=f"Leave out {given[0]} or model."
-            )
+        check_goes_on(options, (*_OF_A_NEW_MODEL, "embeddings", "config"))
         return cast(EPInformerGeneModel, super().begin())
 
     def numbers(self, held_out: Mapping[str, ExpressionExamples]) -> Sequence[str]:
@@ -120,9 +116,7 @@ def new_model(options: EPInformerOptions) -> EPInformerGeneModel:
     Raises:
         InputError: an option is missing; a table cannot be read, or lacks a gene; the config does not fit.
     """
-    missing = [name for name in _OF_A_NEW_MODEL if not getattr(options, name)]
-    if missing:
-        raise InputError(f"a new model needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+    check_new_model(options, _OF_A_NEW_MODEL)
     assert options.genes is not None
     assert options.elements is not None
     assert options.gene_features is not None

@@ -1,6 +1,5 @@
 """UKBioFormer's recipe: every donor's haplotypes go through UKBioBERT once, before the first step."""
 
-import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -23,7 +22,7 @@ from ...zoo.ukbioformer.haplotype_vectors import OPTION, HaplotypeVectors, load_
 from ...zoo.ukbioformer.opened_model import PersonInput
 from ...zoo.ukbioformer.people_embeddings import PeopleEmbeddings
 from ..options import ExpressionOptions, check_writable
-from ..recipes import Recipe
+from ..recipes import Recipe, check_config, check_goes_on, check_new_model
 from ..stages import on_expression
 from .options import UkBioFormerOptions
 
@@ -51,11 +50,7 @@ class UkBioFormerRecipe(Recipe):
             check_writable(options.element_store)
         if options.model is None:
             return _new_model(options)
-        of_new = [name for name in ("backbone", "config", "genes", "tissues") if getattr(options, name)]
-        if of_new:
-            raise InputError(
-                f"{of_new[0]} is of a new model", file=options.model, remedy=f"Leave out {of_new[0]} or model."
-            )
+        check_goes_on(options, ("backbone", "config", "genes", "tissues"))
         loaded = load_gene_model(
             options.model,
             device="cpu",
@@ -118,14 +113,9 @@ def _genes(examples: ExpressionExamples, donor: int) -> list[PersonInput]:
 
 def _new_model(options: UkBioFormerOptions) -> UkBioFormerGeneModel:
     """A model on a trunk, or of drawn weights, with the UKBioBERT or the file that is named."""
-    missing = [name for name in ("genes", "tissues") if not getattr(options, name)]
-    if missing:
-        raise InputError(f"a new UKBioFormer needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+    check_new_model(options, ("genes", "tissues"), kind="UKBioFormer")
     assert options.genes is not None
-    known = [each.name for each in dataclasses.fields(UkBioFormerConfig)]
-    unknown = [name for name in options.config if name not in known]
-    if unknown:
-        raise InputError(f"there is no option config.{unknown[0]}", remedy=f"Choose of {', '.join(known)}.")
+    check_config(UkBioFormerConfig, options.config)
     genes = GeneTable.read(options.genes)
     torch.manual_seed(options.loop.seed)
     try:

@@ -1,6 +1,5 @@
 """Variformer's recipe: blocks of donors of one gene, and correlations over donors to choose the best by."""
 
-import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from ...zoo.variformer.gene_model import VariformerGeneModel
 from ..held_out import ACROSS_DONORS, scores_across_donors
 from ..loop import label_count
 from ..options import ExpressionOptions
-from ..recipes import Recipe, name_trained_genes
+from ..recipes import Recipe, check_config, check_goes_on, check_new_model, name_trained_genes
 from ..stages import on_expression
 from .options import VariformerOptions
 
@@ -52,14 +51,10 @@ class VariformerRecipe(Recipe):
                 f"n_tissues is {options.n_tissues}",
                 remedy="Leave it out: the loss compares all donors of a block in each tissue.",
             )
-        of_new = [name for name in ("enformer", *self.takes) if getattr(options, name)]
         if options.model is None:
             model = _new_model(options)
-        elif of_new:
-            raise InputError(
-                f"{of_new[0]} is of a new model", file=options.model, remedy=f"Leave out {of_new[0]} or model."
-            )
         else:
+            check_goes_on(options, ("enformer", *self.takes))
             model = cast(VariformerGeneModel, super().begin())
         if options.freeze == "trunk":
             model.network.trunk.requires_grad_(False)
@@ -144,14 +139,9 @@ class VariformerRecipe(Recipe):
 
 def _new_model(options: VariformerOptions) -> VariformerGeneModel:
     """A model on an Enformer's trunk, or of drawn weights."""
-    missing = [name for name in ("genes", "tissues") if not getattr(options, name)]
-    if missing:
-        raise InputError(f"a new Variformer needs {', '.join(missing)}", remedy="Give them, or a model to go on from.")
+    check_new_model(options, ("genes", "tissues"), kind="Variformer")
     assert options.genes is not None
-    known = [each.name for each in dataclasses.fields(VariformerConfig)]
-    unknown = [name for name in options.config if name not in known]
-    if unknown:
-        raise InputError(f"there is no option config.{unknown[0]}", remedy=f"Choose of {', '.join(known)}.")
+    check_config(VariformerConfig, options.config)
     given = {**options.config, "tissues": list(options.tissues)}
     genes = GeneTable.read(options.genes)
     torch.manual_seed(options.loop.seed)
