@@ -21,7 +21,7 @@ from small_model import SmallWorld
 
 from variantformer_hf import CreTable
 from variantformer_hf.analysis.population_scores import read_frequencies
-from variantformer_hf.applications.forests import predict_forest, read_forest
+from variantformer_hf.applications.risk.forests import predict_forest, read_forest
 from variantformer_hf.conversion.allele_frequencies import convert_frequencies
 from variantformer_hf.conversion.cre_maps import read_cre_maps
 from variantformer_hf.conversion.population_genomes import convert_population_genomes

@@ -31,6 +31,7 @@ from .outputs import closing
 from .precompute import precompute
 from .predict import predict
 from .publish import publish
+from .risk import risk
 from .stopping import Stopped, signals_raise
 from .train import train
 
@@ -66,6 +67,7 @@ for command in (
     app.command()(closing(command))
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
+app.add_typer(risk, name="risk")
 
 
 def _show_version(asked: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from ..applications.forests import predict_forest
+from ..applications.risk.forests import predict_forest
 from ..errors import InputError
 from ..files import whole_file
 

@@ -83,6 +83,8 @@ _TISSUES: tuple[tuple[str, str | None, str | None, str], ...] = (
     ("vagina", "Vagina", "UBERON:0000996", ""),
     ("whole blood", "Whole_Blood", "UBERON:0013756", "UBERON:0000178"),
 )
+# Name of each row of the released models' tissue embedding; the second row has none.
+RELEASED_TISSUES: tuple[str | None, ...] = (_TISSUES[0][0], None, *(row[0] for row in _TISSUES[1:]))
 # What GTEx called its fibroblasts up to release 7.
 _OLDER_GTEX_NAMES = {"Cells_Transformed_fibroblasts": "cells - cultured fibroblasts"}
 

@@ -1,0 +1,13 @@
+"""``variantformer risk``: forests of a disease on embeddings or genotypes of people."""
+
+import typer
+
+risk = typer.Typer(
+    help="Classifiers of a disease on embeddings of people: train, evaluate, predict. Research use only.",
+    no_args_is_help=True,
+)
+
+
+@risk.callback()
+def _risk() -> None:
+    """Classifiers of a disease on embeddings of people. Research use only."""
