@@ -1,6 +1,7 @@
 """Folders of forests: written and read, the released ones, and what is damaged."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from variantformer_hf.applications.risk.forest_folder import (
     write_description,
     write_forests,
 )
-from variantformer_hf.applications.risk.forests import predict_forest
+from variantformer_hf.applications.risk.forests import packed_forest, predict_forest
+from variantformer_hf.compiled import HAS_NUMBA
 from variantformer_hf.errors import InputError
 from variantformer_hf.zoo.outputs import RELEASED_TISSUES
 
@@ -28,7 +30,7 @@ DESCRIPTION = ForestsDescription(
 )
 
 
-def stump(at: float) -> dict[str, np.ndarray]:
+def nodes(at: float) -> dict[str, np.ndarray]:
     """Of two trees: above ``at`` in the second number the first one says 1; the other says 0.5 of everybody."""
     return {
         "feature": np.array([1, -1, -1, -1], dtype=np.int32),
@@ -39,6 +41,10 @@ def stump(at: float) -> dict[str, np.ndarray]:
         "roots": np.array([0, 3], dtype=np.int32),
         "n_features": np.array([2], dtype=np.int32),
     }
+
+
+def stump(at: float) -> dict[str, np.ndarray]:
+    return packed_forest(nodes(at))
 
 
 def written(folder: Path, description: ForestsDescription = DESCRIPTION) -> Path:
@@ -117,27 +123,72 @@ def test_no_forests(tmp_path: Path) -> None:
     "change",
     [
         lambda arrays: arrays["left"].__setitem__(0, 0),  # a walk that never ends
-        lambda arrays: arrays["right"].__setitem__(0, 4),
-        lambda arrays: arrays["feature"].__setitem__(0, 2),
         lambda arrays: arrays["roots"].__setitem__(1, -1),
         lambda arrays: arrays["probability"].__setitem__(2, np.nan),
+        lambda arrays: arrays["right"].__setitem__(0, 4),
         lambda arrays: arrays.pop("threshold"),
-        lambda arrays: arrays.update(left=arrays["left"].astype(np.int64)),
         lambda arrays: arrays.update(probability=arrays["probability"][:-1].copy()),
     ],
 )
-def test_arrays_that_are_no_forest_are_refused(change: object, tmp_path: Path) -> None:
-    arrays = stump(1)
-    change(arrays)  # type: ignore[operator]
-    save_file({f"0/{name}": value for name, value in arrays.items()}, tmp_path / "ENSG1.safetensors")
-    with pytest.raises(InputError, match=r"ENSG1\.safetensors: tissue 0: is no random forest"):
+def test_nodes_that_are_no_forest_are_refused(
+    change: Callable[[dict[str, np.ndarray]], object], tmp_path: Path
+) -> None:
+    """As the first version wrote them: a tensor of each tissue and field."""
+    path = tmp_path / "ENSG1.safetensors"
+    save_file({f"{number}/{name}": value for number in (0, 7) for name, value in nodes(1).items()}, path)
+    rows = np.array([[0, 1.5], [9, 1]], dtype=np.float32)
+    np.testing.assert_array_equal(
+        predict_forest(RiskForests.open(tmp_path).forests("ENSG1")["A549"], rows), [0.75, 0.25]
+    )
+    arrays = nodes(1)
+    change(arrays)
+    save_file({f"0/{name}": value for name, value in arrays.items()}, path)
+    with pytest.raises(InputError, match=r"ENSG1\.safetensors: is damaged, or holds no forests"):
         RiskForests.open(tmp_path).forests("ENSG1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("threshold"),
+        lambda arrays: arrays.update(threshold=np.zeros(3, np.float32)),
+        lambda arrays: arrays.update(trees=np.array([3, 2], np.int32)),
+        lambda arrays: arrays.update(trees=np.array([4, 0], np.int32)),
+        lambda arrays: arrays.update(tissues=np.array([3, 3], np.int32)),
+        lambda arrays: arrays["leaf"].__setitem__(0, np.nan),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(
+    change: Callable[[dict[str, np.ndarray]], object], tmp_path: Path
+) -> None:
+    path = write_forests(tmp_path / "ENSG1.safetensors", {0: stump(1), 2: stump(2)})
+    arrays = load_file(path)
+    change(arrays)
+    save_file(arrays, path)
+    with pytest.raises(InputError, match=r"ENSG1\.safetensors: is damaged, or holds no forests"):
+        RiskForests.open(tmp_path).forests("ENSG1")
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value"), [("left", 0), ("right", 9), ("left", -9), ("feature", 2), ("feature", -1), ("roots", 5)]
+)
+def test_a_walk_that_leaves_the_arrays_ends(
+    name: str, value: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if compiled and not HAS_NUMBA:
+        pytest.skip("numba is not installed (extra `fast`)")
+    monkeypatch.setattr("variantformer_hf.compiled.HAS_NUMBA", compiled)
+    arrays = stump(1)
+    arrays[name][0] = value
+    with pytest.raises(ValueError, match="the arrays are no forest"):
+        predict_forest(arrays, np.array([[0, 0.5], [0, 3]]))
 
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
     folder = written(tmp_path / "f")
     path = folder / gene_file("ENSG1.1")
-    assert set(load_file(path)) == {f"{number}/{name}" for number in (0, 1) for name in stump(1)}
+    assert set(load_file(path)) == {*stump(1), "tissues", "trees"}
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(InputError, match="is damaged, or holds no forests"):
         RiskForests.open(folder).forests("ENSG1.1")

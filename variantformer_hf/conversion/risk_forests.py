@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
-from ..applications.risk.forests import predict_forest
+from ..applications.risk.forests import GeneForests, packed_forest, predict_forest
 from ..errors import InputError
-from ..files import whole_file
 
 _FOREST_FILE = re.compile(r"model_tissue_(?P<tissue>\d+)\.tl")
 _FIELDS = ("feature", "threshold", "left", "right", "probability", "roots")
@@ -29,15 +27,13 @@ _REMEDY = "Give the forests as released."
 
 
 def forest_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """A forest of binary classification as arrays; nodes of all trees one behind the other.
+    """A forest of binary classification as arrays.
 
     Args:
         path: a treelite file.
 
     Returns:
-        feature (N,) int32, -1 at leaves; threshold (N,) float64, rows with ``x[feature] <= threshold`` go left; left,
-        right (N,) int32, nodes; probability (N,) float64 of the second class, at leaves; roots (trees,) int32;
-        n_features (1,) int32.
+        As of :func:`~variantformer_hf.applications.risk.forests.packed_forest`.
 
     Raises:
         InputError: treelite is missing, the file is none of its, or the forest is of another kind.
@@ -72,9 +68,11 @@ def _arrays(model: Any, path: Path) -> dict[str, np.ndarray]:
         tree = model.get_tree_accessor(number)
         _add_tree(parts, {name: tree.get_field(name) for name in _TREE_FIELDS}, offset, path)
         offset += len(parts["feature"][-1])
-    types = {"feature": np.int32, "left": np.int32, "right": np.int32, "roots": np.int32}
-    arrays = {name: np.concatenate(each).astype(types.get(name, np.float64)) for name, each in parts.items()}
-    return {**arrays, "n_features": np.array([model.num_feature], dtype=np.int32)}
+    nodes = {name: np.concatenate(each) for name, each in parts.items()}
+    try:
+        return packed_forest({**nodes, "n_features": np.array([model.num_feature])})
+    except ValueError as error:
+        raise InputError(f"is no forest that is read here: {error}", file=path, remedy=_REMEDY) from error
 
 
 def _add_tree(parts: dict[str, list[np.ndarray]], tree: Mapping[str, np.ndarray], offset: int, path: Path) -> None:
@@ -123,14 +121,12 @@ def convert_forests(
     for number, (gene, forests) in enumerate(files.items(), 1):
         target = output / f"{gene}.safetensors"
         if not target.is_file():
-            tensors: dict[str, np.ndarray] = {}
+            found: dict[int, dict[str, np.ndarray]] = {}
             for tissue, path in sorted(forests.items()):
                 model = _open(path)
-                arrays = _arrays(model, path)
-                _check_equal(arrays, model, path)
-                tensors |= {f"{tissue}/{name}": np.ascontiguousarray(value) for name, value in arrays.items()}
-            with whole_file(target) as partial:
-                save_file(tensors, partial)
+                found[tissue] = _arrays(model, path)
+                _check_equal(found[tissue], model, path)
+            GeneForests.of(found).save(target)
         if on_gene is not None:
             on_gene(number, len(files))
     return {gene: len(forests) for gene, forests in files.items()}
@@ -139,9 +135,8 @@ def convert_forests(
 def _check_equal(arrays: Mapping[str, np.ndarray], model: Any, path: Path) -> None:
     import treelite
 
-    rows = np.random.default_rng(0).normal(size=(64, int(arrays["n_features"][0])))
-    # The type that the forest's own thresholds have.
-    rows = rows.astype(model.input_type)
-    theirs = treelite.gtil.predict(model, rows)[:, 0, 1]
+    rows = np.random.default_rng(0).normal(size=(64, int(arrays["n_features"][0]))).astype(np.float32)
+    # In the type that the forest's own thresholds have.
+    theirs = treelite.gtil.predict(model, rows.astype(model.input_type))[:, 0, 1]
     if not np.allclose(predict_forest(arrays, rows), theirs, atol=1e-6):
         raise InputError("the arrays do not predict what treelite does", file=path)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +10,12 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from ...errors import InputError
 from ...files import whole_file
 from ...genome.genes import stable_id
 from ...zoo.outputs import RELEASED_TISSUES
-from .forests import forest_numbers, read_forest, read_forests
+from .forests import GeneForests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,11 +158,10 @@ class RiskForests:
         Raises:
             InputError: its file is damaged.
         """
-        path = self.file_of(gene_id)
-        return [] if path is None else [self._tissue(number, path) for number in forest_numbers(path)]
+        return list(self.forests(gene_id))
 
     def forest(self, gene_id: str, tissue: str | None = None) -> dict[str, np.ndarray]:
-        """The arrays of one unit, see :func:`~variantformer_hf.applications.risk.forests.read_forest`.
+        """The arrays of one unit, see :func:`~variantformer_hf.applications.risk.forests.packed_forest`.
 
         Args:
             gene_id: version optional.
@@ -172,10 +170,10 @@ class RiskForests:
         Raises:
             InputError: there is no such unit, or its file is damaged.
         """
-        path, number = self.file_of(gene_id), self.number_of(tissue)
-        if path is None or number is None or number not in forest_numbers(path):
+        found = self.forests(gene_id).get(tissue)
+        if found is None:
             raise InputError("has no forest of this unit", file=self.folder, record=_named(gene_id, tissue))
-        return read_forest(path, number)
+        return found
 
     def forests(self, gene_id: str) -> dict[str | None, dict[str, np.ndarray]]:
         """Tissue -> arrays of all units of a gene, whose file is read once; {} where it has none.
@@ -183,10 +181,20 @@ class RiskForests:
         Raises:
             InputError: its file is damaged.
         """
+        found = self.of_gene(gene_id)
+        return {} if found is None else found.forests()
+
+    def of_gene(self, gene_id: str) -> GeneForests | None:
+        """The forests of a gene as they lie in its file, with the names of their tissues; None = it has none.
+
+        Raises:
+            InputError: its file is damaged.
+        """
         path = self.file_of(gene_id)
         if path is None:
-            return {}
-        return {self._tissue(number, path): arrays for number, arrays in sorted(read_forests(path).items())}
+            return None
+        found = GeneForests.open(path)
+        return replace(found, tissues=[self._tissue(number, path) for number in found.tissues])
 
     def variants(self, gene_id: str) -> list[str] | None:
         """The variants whose dosages a gene's features are, ``CHROM:POS:REF:ALT``, 1-based; None = embeddings.
@@ -222,21 +230,14 @@ def write_forests(
 
     Args:
         path: ``GENE_ID.safetensors``, see :func:`gene_file`.
-        forests: number of the tissue (0 for a gene alone) -> arrays.
+        forests: number of the tissue (0 for a gene alone) -> arrays of ``packed_forest``.
         variants: whose dosages the features are; None = embeddings.
 
     Raises:
         OutputError: it cannot be written.
     """
-    tensors = {
-        f"{number}/{name}": np.ascontiguousarray(value)
-        for number, arrays in forests.items()
-        for name, value in arrays.items()
-    }
     metadata = None if variants is None else {VARIANTS: json.dumps(list(variants))}
-    with whole_file(path) as partial:
-        save_file(tensors, partial, metadata=metadata)
-    return path
+    return GeneForests.of(forests).save(path, metadata)
 
 
 def write_description(folder: Path, description: ForestsDescription) -> Path:
