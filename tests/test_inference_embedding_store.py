@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import run
+from made_store import made_store
 from safetensors.numpy import load_file
 
 from variantformer_hf import EmbeddingStore, PredictionDataset
@@ -169,3 +170,14 @@ def test_annotated_data_of_a_gene_and_of_a_sample(store: Path, tmp_path: Path) -
     assert list(data.obs["gene_id"]) == [gene.gene_id for gene in found.genes]
     np.testing.assert_array_equal(data.X, np.stack([found[gene][0, 1] for gene in GENES]))
     assert run("export", store, "--format", "wide", "-o", tmp_path / "t.csv").returncode == 0
+
+
+def test_vectors_of_a_part_are_in_its_order(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).standard_normal((3, 4, 2, 5)).astype(np.float16)
+    vectors[1, 2] = np.nan
+    found = EmbeddingStore.open(made_store(tmp_path / "v", vectors, dtype="float16"))
+    part = found.part(genes=["G4", "G3"], samples=["P2", "P1"], tissues=["lung"])
+    asked = vectors[[1, 0]][:, [3, 2]][:, :, [1]]
+    np.testing.assert_array_equal(found.vectors(part), asked)
+    assert (found.vectors(part).dtype, found.vectors(part, np.float32).dtype) == (np.float16, np.float32)
+    assert list(part.table()["status"]) == ["ok", "no_cres", "ok", "ok"]

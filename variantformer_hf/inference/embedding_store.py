@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..named_files import LocalFiles
-from .dataset import PredictionDataset
+from .dataset import DatasetPart, PredictionDataset
 from .query import RejectedQueryError, rejected_names
 from .unit_embeddings import EMBEDDING, gene_file
 
@@ -83,3 +83,21 @@ class EmbeddingStore(PredictionDataset):
                 file=f"{files}/{name}",
                 remedy="Start the command that wrote the store again: what it held is made anew.",
             ) from error
+
+    def vectors(self, part: DatasetPart, dtype: Any = None) -> np.ndarray:
+        """(samples, genes, tissues, width) of a part of the store, as :meth:`part` gives it; NaN as there.
+
+        Args:
+            part: the part.
+            dtype: of the numbers; None = the store's.
+
+        Raises:
+            InputError: a file is damaged or gone.
+        """
+        person_of = {name: place for place, name in enumerate(self.samples)}
+        tissue_of = {name: place for place, name in enumerate(self.tissues)}
+        people, tissues = [person_of[name] for name in part.samples], [tissue_of[name] for name in part.tissues]
+        found = np.empty((len(people), len(part.genes), len(tissues), self.width), dtype or self.dtype)
+        for place, gene in enumerate(part.genes):
+            found[:, place] = self[gene.gene_id][np.ix_(people, tissues)]
+        return found

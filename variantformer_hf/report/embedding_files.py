@@ -87,11 +87,6 @@ def write_embedding_data(store: EmbeddingStore, part: DatasetPart, path: Path, m
             file=path,
             remedy="Ask for one gene (--gene) or one sample (--sample).",
         )
-    place_of = {name: place for place, name in enumerate(store.samples)}
-    people = [place_of[name] for name in part.samples]
-    tissue_of = {name: place for place, name in enumerate(store.tissues)}
-    tissues = [tissue_of[name] for name in part.tissues]
-    vectors = np.concatenate([store[gene.gene_id][np.ix_(people, tissues)] for gene in part.genes], axis=0)
     # (samples of the one gene, or genes of the one sample) x tissues
     of_one_gene = n_genes == 1
     names = list(part.samples) if of_one_gene else [gene.gene_id for gene in part.genes]
@@ -106,7 +101,7 @@ def write_embedding_data(store: EmbeddingStore, part: DatasetPart, path: Path, m
     observations.index = pd.Index([f"{a}|{b}" for a, b in observations.iloc[:, :2].to_numpy()], dtype=object)
     about = {"gene_id": part.genes[0].gene_id} if of_one_gene else {"sample": part.samples[0]}
     data = annotated_data_module().AnnData(
-        X=vectors.reshape(-1, store.width),
+        X=store.vectors(part).reshape(-1, store.width),
         obs=observations,
         var=pd.DataFrame(index=pd.Index([str(number) for number in range(store.width)], dtype=object)),
         uns={"variantformer": json.dumps({**metadata, "embeddings_of": about})},

@@ -38,14 +38,14 @@ def difference_heatmap(
     difference = matrix(person) - matrix(reference)
     limit = float(difference.abs().max().max()) or 1.0
     rows, columns = difference.shape
-    figure = _figure(2.5 + 0.9 * columns, 1.8 + 0.4 * rows)
+    figure = new_figure(2.5 + 0.9 * columns, 1.8 + 0.4 * rows)
     axes = figure.add_subplot()
     image = axes.imshow(difference.to_numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(columns), list(difference.columns), rotation=30, ha="right")
     axes.set_yticks(range(rows), list(difference.index))
     axes.set_title(title)
     figure.colorbar(image, label=f"{unit.label}, person minus reference")
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def mutagenesis_plot(found: "Mutagenesis | InputGradients", tissue: str, path: Path) -> Path:
@@ -62,7 +62,7 @@ def mutagenesis_plot(found: "Mutagenesis | InputGradients", tissue: str, path: P
     import numpy as np
     import pandas as pd
 
-    figure = _figure(min(24.0, max(6.0, 2 + 0.11 * len(found.reference))), 4.0)
+    figure = new_figure(min(24.0, max(6.0, 2 + 0.11 * len(found.reference))), 4.0)
     try:
         import logomaker
     except ImportError as error:
@@ -92,7 +92,7 @@ def mutagenesis_plot(found: "Mutagenesis | InputGradients", tissue: str, path: P
     axes.set_xticks(ticks, [f"{found.interval.start + 1 + tick:,}" for tick in ticks])
     axes.set_xlabel(f"position on {found.interval.chrom} (1-based)")
     figure.colorbar(image, ax=axes, label=found.unit.label)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = LOG1P_TPM) -> Path:
@@ -107,7 +107,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     Raises:
         InputError: matplotlib is not installed.
     """
-    figure = _figure(8.0, 4.0)
+    figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()
     rows = table[table["tissue"] == tissue]
     for name, group in rows.groupby(rows["cre_class"].fillna("element")):
@@ -119,7 +119,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     if len(rows):
         axes.set_title(f"{rows['gene_name'].iloc[0]}, {tissue}")
         axes.legend(fontsize="small", frameon=False)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path) -> Path:
@@ -135,7 +135,7 @@ def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path
     whole = correlations[correlations["stratum"] == "all"].reset_index(drop=True)
     columns = min(4, len(whole))
     rows = -(-len(whole) // columns)
-    figure = _figure(3.2 * columns + 0.5, 3.0 * rows + 0.5)
+    figure = new_figure(3.2 * columns + 0.5, 3.0 * rows + 0.5)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(whole) :]:
         panel.set_axis_off()
@@ -151,7 +151,7 @@ def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path
         )
         panel.set_xlabel("observed slope")
         panel.set_ylabel("predicted")
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def check_plot(path: Path, *, logo: bool = False) -> None:
@@ -162,12 +162,17 @@ def check_plot(path: Path, *, logo: bool = False) -> None:
     """
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError("is no image", file=path, remedy="End the name in .png, .pdf or .svg.")
-    _figure(1.0, 1.0)
+    new_figure(1.0, 1.0)
     if logo and importlib.util.find_spec("logomaker") is None:
         raise _missing("logomaker")
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """A figure of a size in inches.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -179,7 +184,8 @@ def _missing(package: str) -> InputError:
     return InputError(f"plots need the package {package}", remedy="Install it: pip install 'variantformer-hf[plots]'.")
 
 
-def _saved(figure: "Figure", path: Path) -> Path:
+def save_figure(figure: "Figure", path: Path) -> Path:
+    """Write a figure; the suffix of its name chooses the type."""
     with whole_file(path) as partial:
         figure.savefig(partial, dpi=150)
     return path
