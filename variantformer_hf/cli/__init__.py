@@ -25,6 +25,7 @@ from .export import export
 from .fetch import fetch
 from .ingest import ingest
 from .knockout import knockout
+from .magma import magma
 from .mutagenesis import mutagenesis
 from .null import null
 from .outputs import closing
@@ -68,6 +69,7 @@ for command in (
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
 app.add_typer(risk, name="risk")
+app.add_typer(magma, name="magma")
 
 
 def _show_version(asked: bool) -> None:
