@@ -70,6 +70,18 @@ def test_it_has_the_vectors_and_the_table_that_predict_writes(inputs: list[Any],
     assert (store / described["genes"][found.genes.get("DEMO1").gene_id]).is_file()
 
 
+def test_it_says_what_made_it_and_how_each_gene_ended(store: Path) -> None:
+    found = EmbeddingStore.open(store)
+    described = json.loads((store / "store.json").read_text())
+    assert (found.model, found.precision) == (described["model"], described["precision"])
+    of_table = found.part().gene_table().set_index("gene_name")
+    for gene in GENES:
+        status, reason = found.endings(gene)
+        assert (status.tolist(), reason.tolist()) == ([of_table.loc[gene, "status"]], [""])
+    with pytest.raises(RejectedQueryError, match="DEMO9"):
+        found.endings("DEMO9")
+
+
 def test_halves_take_half_and_are_the_nearest(inputs: list[Any], store: Path, tmp_path: Path) -> None:
     said = run("predict", *inputs, "-o", tmp_path / "t.csv", "--embedding-store", tmp_path / "v", "--dtype", "float16")
     assert said.returncode == 0, said.stderr
@@ -144,6 +156,13 @@ def test_what_is_not_there_and_what_is_damaged(inputs: list[Any], tmp_path: Path
         / "v"
         / json.loads((tmp_path / "v" / "store.json").read_text())["genes"][found.genes.get("DEMO1").gene_id]
     )
+    of_unit = tmp_path / "v" / "_units" / f"{found._units[path.relative_to(tmp_path / 'v').as_posix()]}.arrow"
+    noted = of_unit.read_bytes()
+    for damaged in (noted[:-1], noted[:100] + b"x" + noted[101:]):
+        of_unit.write_bytes(damaged)
+        with pytest.raises(InputError, match="damaged or gone"):
+            found.endings("DEMO1")
+    of_unit.write_bytes(noted)
     whole = path.read_bytes()
     path.write_bytes(whole[:-8])
     with pytest.raises(InputError, match=r"is damaged, or gone \(it has"):

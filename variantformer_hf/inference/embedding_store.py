@@ -28,6 +28,8 @@ class EmbeddingStore(PredictionDataset):
     Attributes:
         width: numbers in an embedding.
         dtype: of the embeddings, ``float32`` or ``float16``.
+        model: name and sha256 of the model that made them.
+        precision: in which it did.
 
     Raises:
         InputError: there is no store, or it is not finished or damaged.
@@ -43,7 +45,11 @@ class EmbeddingStore(PredictionDataset):
                 remedy="Make one: variantformer predict ... --embedding-store DIR.",
             )
         self.width, self.dtype = contents.embedding_width, contents.dtype
-        self._sizes = {file["name"]: int(file["size"]) for unit in self._manifest["listed"] for file in unit["files"]}
+        self.model: dict[str, str] = contents.description["model"]
+        self.precision: str = contents.description["precision"]
+        listed = [(file, unit["name"]) for unit in self._manifest["listed"] for file in unit["files"]]
+        self._sizes = {file["name"]: int(file["size"]) for file, _ in listed}
+        self._units = {file["name"]: unit for file, unit in listed}
 
     @classmethod
     def open(cls, place: str | Path) -> "EmbeddingStore":
@@ -57,11 +63,7 @@ class EmbeddingStore(PredictionDataset):
             RejectedQueryError: the store does not hold the gene.
             InputError: its file is damaged or gone.
         """
-        found, unknown = self.genes.resolve([gene])
-        if unknown:
-            raise RejectedQueryError(rejected_names("gene", unknown), f"The store {self._folder.files} holds others.")
-        name = gene_file(found[0].gene_id)
-        files = self._folder.files
+        name, files = self._file_of(gene), self._folder.files
         try:
             content: Any = (
                 np.memmap(files.folder / name, dtype=np.uint8, mode="r")
@@ -101,3 +103,19 @@ class EmbeddingStore(PredictionDataset):
         for place, gene in enumerate(part.genes):
             found[:, place] = self[gene.gene_id][np.ix_(people, tissues)]
         return found
+
+    def endings(self, gene: str) -> tuple[np.ndarray, np.ndarray]:
+        """How each person's gene ended, (people,) text each: status and reason, as of predictions.
+
+        Raises:
+            RejectedQueryError: the store does not hold the gene.
+            InputError: its notes are damaged or gone.
+        """
+        status, reason = self._folder.endings(self._units[self._file_of(gene)])
+        return status[:, 0], reason[:, 0]
+
+    def _file_of(self, gene: str) -> str:
+        found, unknown = self.genes.resolve([gene])
+        if unknown:
+            raise RejectedQueryError(rejected_names("gene", unknown), f"The store {self._folder.files} holds others.")
+        return gene_file(found[0].gene_id)

@@ -21,7 +21,7 @@ from .predicted import PredictedGenes, PredictedUnit
 from .run_contents import RUN_FILE, Layout, RunContents
 from .unit_arrays import UnitArrays
 from .unit_embeddings import UnitEmbeddings
-from .unit_notes import UnitNotes, WrittenFile, content_hash, packed, unpacked
+from .unit_notes import UnitNotes, WrittenFile, content_hash, packed, unpacked, unpacked_genes
 from .unit_rows import UnitRows
 
 logger = logging.getLogger(__name__)
@@ -161,6 +161,24 @@ class RunFolder:
             logger.warning("%s/%s is damaged: its unit is not known to be done", self.files, notes_name(unit))
             return None
         return notes
+
+    def endings(self, unit: str) -> tuple[np.ndarray, np.ndarray]:
+        """Status and reason of the people and genes of the unit of a name, (P, G) text each.
+
+        Raises:
+            InputError: it is not done, or its notes are damaged.
+        """
+        try:
+            found = unpacked_genes(self.files.read(notes_name(unit)))
+        except FileNotFoundError:
+            found = None
+        if found is None or found[0] != self._key:
+            raise InputError(
+                f"the notes of its unit {unit} are damaged or gone",
+                file=self.files,
+                remedy="Start the command that writes it again: it goes on with what is missing.",
+            )
+        return found[1].status, found[1].reason
 
     def predictions(self, notes: UnitNotes) -> PredictedGenes:
         """A unit's predictions.
