@@ -114,8 +114,9 @@ def mutagenesis(
     With --mutation gradient each base's contribution to first order instead, all bases at once.
     """
     from ..errors import InputError
-    from ..report.mutagenesis_files import check_tracks, track_paths, write_gradients, write_mutagenesis, write_tracks
+    from ..report.mutagenesis_files import write_gradients, write_mutagenesis, write_tracks
     from ..report.plots import check_plot, mutagenesis_plot
+    from ..report.tracks import check_track, track_paths
 
     if output.suffix != ".safetensors":
         raise InputError("mutagenesis is written as safetensors", file=output, remedy="Name it .safetensors.")
@@ -130,7 +131,7 @@ def mutagenesis(
         )
     out = claim(output, beside=[plot], overwrite=overwrite, parts=["parts"])
     if track is not None:
-        check_tracks(track)
+        check_track(track)
     if plot is not None:
         check_plot(plot, logo=True)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..analysis.input_gradients import InputGradients
 from ..analysis.mutagenesis import BASES, Mutagenesis
-from ..errors import InputError
 from ..files import whole_file
+from .tracks import TrackRows, check_track, track_paths, write_track
 
 ARRAYS = ("substitutions", "deletions", "shuffles", "noise_floor")
 
@@ -74,78 +74,27 @@ def write_tracks(found: Sequence[Mutagenesis | InputGradients], path: Path, cont
     """Write the largest effect of each base, or its input x gradient, as tracks: PATH.TISSUE.bedGraph or .bw each.
 
     Args:
-        found: with substitutions, of one gene; or gradients.
+        found: with substitutions, of one gene; or gradients. Where stretches overlap, the one that begins first counts.
         path: ends in .bedGraph or .bw; the tissue is put before it.
         contigs: lengths, for bigWig.
 
     Raises:
         InputError: another suffix; bigWig without pyBigWig.
     """
-    if path.suffix not in (".bedGraph", ".bw"):
-        raise InputError("is no track", file=path, remedy="End the name in .bedGraph or .bw.")
+    check_track(path)
     ordered = sorted(found, key=lambda each: each.interval)
-    written = []
-    for place, (tissue, target) in enumerate(zip(found[0].tissues, track_paths(path, found[0].tissues), strict=True)):
-        rows = _merged([(each, each.per_base()[:, place]) for each in ordered])
-        with whole_file(target) as partial:
-            if path.suffix == ".bw":
-                _write_bigwig(rows, partial, contigs)
-            else:
-                lines = [f"{chrom}\t{start}\t{start + 1}\t{value:.6g}\n" for chrom, start, value in rows]
-                what = "largest effect" if isinstance(found[0], Mutagenesis) else "input x gradient"
-                title = f'name="{found[0].gene_id} {tissue}" description="{what}, {found[0].unit.label}"'
-                label = f"track type=bedGraph {title}\n"
-                partial.write_text(label + "".join(lines))
-        written.append(target)
-    return written
-
-
-def track_paths(path: Path, tissues: Sequence[str]) -> list[Path]:
-    """The files that :func:`write_tracks` writes for ``path``."""
-    names = ("".join(letter if letter.isalnum() else "_" for letter in tissue) for tissue in tissues)
-    return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
-
-
-def _merged(tracks: Sequence[tuple[Mutagenesis | InputGradients, np.ndarray]]) -> list[tuple[str, int, float]]:
-    """(contig, position, value) of all bases, each once."""
-    values: dict[tuple[str, int], float] = {}
-    for each, track in tracks:
-        for place, value in enumerate(track.tolist()):
-            if not np.isnan(value):
-                values.setdefault((each.interval.chrom, each.interval.start + place), value)
-    return [(chrom, start, value) for (chrom, start), value in sorted(values.items())]
-
-
-def check_tracks(path: Path) -> None:
-    """Refuse a track that cannot be written, before anything is computed.
-
-    Raises:
-        InputError: as for :func:`write_tracks`.
-    """
-    if path.suffix not in (".bedGraph", ".bw"):
-        raise InputError("is no track", file=path, remedy="End the name in .bedGraph or .bw.")
-    if path.suffix == ".bw":
-        _bigwig_module()
-
-
-def _bigwig_module() -> Any:
-    try:
-        import pyBigWig
-    except ImportError as error:
-        raise InputError(
-            "bigWig needs the package pyBigWig",
-            remedy="Install it: pip install 'variantformer-hf[tracks]', or write .bedGraph.",
-        ) from error
-    return pyBigWig
-
-
-def _write_bigwig(rows: Sequence[tuple[str, int, float]], path: Path, contigs: Mapping[str, int]) -> None:
-    chroms = list(dict.fromkeys(chrom for chrom, _, _ in rows))
-    file = _bigwig_module().open(str(path), "w")
-    try:
-        file.addHeader([(chrom, contigs[chrom]) for chrom in chroms])
-        starts = [start for _, start, _ in rows]
-        ends = [start + 1 for start in starts]
-        file.addEntries([chrom for chrom, _, _ in rows], starts, ends=ends, values=[value for _, _, value in rows])
-    finally:
-        file.close()
+    what = "largest effect" if isinstance(found[0], Mutagenesis) else "input x gradient"
+    starts = np.concatenate([np.arange(each.interval.start, each.interval.end) for each in ordered])
+    values = np.concatenate([each.per_base() for each in ordered])
+    return [
+        write_track(
+            TrackRows(ordered[0].interval.chrom, starts, starts + 1, values[:, place]),
+            target,
+            contigs,
+            name=f"{found[0].gene_id} {tissue}",
+            description=f"{what}, {found[0].unit.label}",
+        )
+        for place, (tissue, target) in enumerate(
+            zip(found[0].tissues, track_paths(path, found[0].tissues), strict=True)
+        )
+    ]
