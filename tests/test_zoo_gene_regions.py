@@ -48,6 +48,7 @@ def files(tmp_path: Path) -> Path:
         (250, 260, "PLS"),
         (449, 470, "dELS"),
         (450, 480, "pELS"),
+        (592, 598, "PLS"),
     ]
     lines = [cre_line("chr1", start, end, f"E{start}", kind) for start, end, kind in rows]
     (tmp_path / "cres.bed").write_text("".join(lines))
@@ -86,7 +87,13 @@ def test_a_minus_gene_lists_elements_from_right_to_left_in_its_own_orientation(f
 
 def test_flanks_end_at_the_contig(files: Path) -> None:
     find, table, _ = finder(files, "ENSG00000000001.1,G,chr1,10,30,+\n")
-    assert find.find(table.get("G")).cres[0] == Interval("chr1", 0, 25)
+    regions = find.find(table.get("G"))
+    assert regions.cres[0] == Interval("chr1", 0, 25)
+    assert [each[0] for each in regions.cres_without_flanks()] == [0, 20]
+    find, table, _ = finder(files, "ENSG00000000001.1,G,chr1,560,590,-\n")
+    regions = find.find(table.get("G"))
+    assert regions.cres[0] == Interval("chr1", 587, 600)
+    assert [each[0] for each in regions.cres_without_flanks()] == [592, 598]
 
 
 def test_names_without_chr_are_mapped(files: Path) -> None:

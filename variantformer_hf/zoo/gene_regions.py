@@ -29,7 +29,7 @@ class GeneRegions:
             model without.
         cre_class_ids: (N,) class id of each; -1 = it has none.
         cre_rows: (N,) int64, row of each in the cCRE table, or in that of the model's elements.
-        cre_flank: bases that each is widened by, where its contig has them.
+        cre_starts, cre_ends: (N,) int64, of the cCREs themselves; None = they are widened by nothing.
     """
 
     gene: Gene
@@ -38,7 +38,8 @@ class GeneRegions:
     ends: np.ndarray
     cre_class_ids: np.ndarray
     cre_rows: np.ndarray
-    cre_flank: int = 0
+    cre_starts: np.ndarray | None = None
+    cre_ends: np.ndarray | None = None
 
     @property
     def cres(self) -> list[Interval]:
@@ -50,7 +51,8 @@ class GeneRegions:
 
     def cres_without_flanks(self) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends of the cCREs themselves, (N,) int64 each."""
-        return self.starts + np.minimum(self.cre_flank, self.starts), self.ends - self.cre_flank
+        starts = self.starts if self.cre_starts is None else self.cre_starts
+        return starts, self.ends if self.cre_ends is None else self.cre_ends
 
     @property
     def intervals(self) -> list[Interval]:
@@ -158,7 +160,8 @@ class RegionFinder:
             ends=np.minimum(found.end + self._flank, length)[::step],
             cre_class_ids=found.class_id[::step],
             cre_rows=found.rows[::step],
-            cre_flank=self._flank,
+            cre_starts=found.start[::step],
+            cre_ends=found.end[::step],
         )
 
     def _overlapping(self, gene: Gene, cres: CreTable) -> CreSlice:
