@@ -11,6 +11,7 @@ class Abilities:
 
     Attributes:
         cres: it reads cCREs one by one, so that one can be taken away or shuffled.
+        cre_attention: it says how much each prediction's token attends to each cCRE.
         embeddings: it gives a vector for each prediction.
         changed_embeddings: it also gives vectors of the cCRE and the window that a variant changes.
         phase_shifts: its sequences can begin some bases later, which moves its tokens.
@@ -20,6 +21,7 @@ class Abilities:
     """
 
     cres: bool = False
+    cre_attention: bool = False
     embeddings: bool = False
     changed_embeddings: bool = False
     phase_shifts: bool = False
@@ -30,6 +32,7 @@ class Abilities:
 
 _WHAT = {
     "cres": "reads cCREs one by one",
+    "cre_attention": "attends to cCREs",
     "embeddings": "gives embeddings",
     "changed_embeddings": "gives embeddings of what a variant changes",
     "phase_shifts": "reads tokens whose phase can be shifted",

@@ -255,10 +255,16 @@ class VariantFormerStreams(VariantFormerPreTrainedModel):
         if gene_mask is not None:
             gene_mask = F.pad(gene_mask, (n_tokens, 0), value=True).repeat_interleave(len(cres) // n_genes, 0)
         gene_scores, cross_scores = self._score_masks(cres, cre_mask, genes, gene_mask)
-        attentions: list[torch.Tensor] = []
+        attentions: torch.Tensor | None = None
         start = genes
-        for gene_layer, context in zip(self.gene_layers, contexts, strict=True):
-            genes = gene_layer(genes, gene_scores, context, cross_scores, attentions if query.attentions else None)
+        for number, (gene_layer, context) in enumerate(zip(self.gene_layers, contexts, strict=True)):
+            of_layer: list[torch.Tensor] | None = [] if query.attentions else None
+            genes = gene_layer(genes, gene_scores, context, cross_scores, of_layer)
+            if of_layer:
+                # Put where they belong one by one: stacked at the end they would be in memory twice.
+                if attentions is None:
+                    attentions = of_layer[0].new_empty(len(genes), len(self.gene_layers), *of_layer[0].shape[1:])
+                attentions[:, number] = of_layer[0]
             if self.config.use_res:
                 genes = genes + start
             if isinstance(context, torch.Tensor):
@@ -276,8 +282,8 @@ class VariantFormerStreams(VariantFormerPreTrainedModel):
         if query.gene_positions is not None:
             found = _rows_at(genes[:, n_tokens:], query.gene_positions.repeat_interleave(rows, 0))
             output["gene_token_embeddings"] = per_tissue(found)
-        if query.attentions:
-            output["tissue_attentions"] = per_tissue(torch.stack(attentions, 1))
+        if attentions is not None:
+            output["tissue_attentions"] = per_tissue(attentions)
         return output
 
     def _annotations(

@@ -8,6 +8,7 @@ an earlier one, is looked up. Genes of like size share a batch; when memory runs
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -51,6 +52,7 @@ class StreamInput:
         class_ids: (N,) int64.
         window_vectors: (M, E) float32, from the windows' encoder; at least one.
         cre_position, window_position: the element and the window whose final vectors are wanted; -1 = none.
+        attentions: whether the tissue token's attention is wanted.
     """
 
     cre_vectors: np.ndarray
@@ -58,6 +60,7 @@ class StreamInput:
     window_vectors: np.ndarray
     cre_position: int = -1
     window_position: int = -1
+    attentions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,14 @@ class StreamOutput:
         embeddings: (T, D) float32.
         cre_embedding: (D,) float32, of the element that was asked for; NaN without.
         window_embeddings: (T, D) float32, of the window that was asked for; NaN without.
+        attentions: (T, layers, heads, N) float32, of the tissue token over the elements; None where not asked for.
     """
 
     log1p_tpm: np.ndarray
     embeddings: np.ndarray
     cre_embedding: np.ndarray
     window_embeddings: np.ndarray
+    attentions: np.ndarray | None = None
 
 
 class ExpressionEngine:
@@ -131,6 +136,15 @@ class ExpressionEngine:
             found = self._in_halves(self._predicted, genes, tissue_ids)
             results += [(each.log1p_tpm, each.embeddings) for each in found]
         return results
+
+    def attend(self, work: GeneWork, tissue_ids: Sequence[int]) -> StreamOutput:
+        """Predict a gene, and say what its tissue tokens attend to.
+
+        Raises:
+            InputError: memory does not suffice for one tissue.
+        """
+        gene = work, self.element_vectors(work)
+        return self._in_halves(partial(self._predicted, attentions=True), [gene], tissue_ids)[0]
 
     def element_vectors(self, work: GeneWork) -> np.ndarray:
         """Vectors of a gene's elements, (N, E) float32: looked up, or encoded and kept."""
@@ -269,12 +283,14 @@ class ExpressionEngine:
         self.limits = self.limits.for_less_memory()
 
     @torch.inference_mode()
-    def _predicted(self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: Sequence[int]) -> list[StreamOutput]:
+    def _predicted(
+        self, genes: Sequence[tuple[GeneWork, np.ndarray]], tissue_ids: Sequence[int], *, attentions: bool = False
+    ) -> list[StreamOutput]:
         windows = [_windows_of(work, self.processor) for work, _ in genes]
         encoded = self._encoded(self.model.model.gene_encoder, TokenRows.joined(windows), self.processor.token_length)
         of_gene = np.split(encoded, np.cumsum([len(each) for each in windows])[:-1])
         inputs = [
-            StreamInput(vectors, work.tokens.class_ids, of_window)
+            StreamInput(vectors, work.tokens.class_ids, of_window, attentions=attentions)
             for (work, vectors), of_window in zip(genes, of_gene, strict=True)
         ]
         return self._both_streams(inputs, tissue_ids)
@@ -311,10 +327,11 @@ class ExpressionEngine:
         return torch.tensor([list(tissue_ids)] * len(inputs), device=self.model.device)
 
     def _query(self, inputs: Sequence[StreamInput]) -> StreamQuery:
-        """Which final vectors are wanted."""
+        """What is wanted beside the predictions."""
         cres, windows = [each.cre_position for each in inputs], [each.window_position for each in inputs]
         device = self.model.device
         return StreamQuery(
+            attentions=any(each.attentions for each in inputs),
             cre_positions=torch.tensor(cres, device=device)[:, None] if max(cres) >= 0 else None,
             gene_positions=torch.tensor(windows, device=device)[:, None] if max(windows) >= 0 else None,
         )
@@ -331,16 +348,23 @@ class ExpressionEngine:
             of_cre = output.cre_token_embeddings[:, 0].float().cpu().numpy()
         if output.gene_token_embeddings is not None:
             of_window = output.gene_token_embeddings[:, :, 0].float().cpu().numpy()
-        return [StreamOutput(*each) for each in zip(values, embeddings, of_cre, of_window, strict=True)]
+        attentions: Sequence[np.ndarray | None] = [None] * len(inputs)
+        if output.tissue_attentions is not None:
+            attentions = list(output.tissue_attentions.float().cpu().numpy())
+        return [StreamOutput(*each) for each in zip(values, embeddings, of_cre, of_window, attentions, strict=True)]
 
 
 def _joined(first: StreamOutput, second: StreamOutput) -> StreamOutput:
     """Two groups of tissues of one gene as one."""
+    attentions = None
+    if first.attentions is not None and second.attentions is not None:
+        attentions = np.concatenate([first.attentions, second.attentions])
     return StreamOutput(
         np.concatenate([first.log1p_tpm, second.log1p_tpm]),
         np.concatenate([first.embeddings, second.embeddings]),
         first.cre_embedding,
         np.concatenate([first.window_embeddings, second.window_embeddings]),
+        attentions,
     )
 
 

@@ -63,7 +63,7 @@ class VariantFormerGeneModel(StoringGeneModel):
     model_type: ClassVar[str] = "variantformer"
     precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "released")
     abilities: ClassVar[Abilities] = Abilities(
-        cres=True, embeddings=True, changed_embeddings=True, phase_shifts=True, store=True
+        cres=True, cre_attention=True, embeddings=True, changed_embeddings=True, phase_shifts=True, store=True
     )
 
     def __init__(

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ...errors import InputError
 from ...genome.personal import PersonalGenome
 from ...genome.reference import ReferenceGenome
 from ...genome.stretch import PersonalStretch
+from ..cre_attention import AttendingModel, CreAttention
 from ..estimate import RunEstimate
+from ..exactness import exact_products
 from ..gene_input import GeneInput, GeneOutput
 from ..gene_regions import GeneRegions
-from ..opened_model import OpenedModel
 from ..statuses import OK, RecordUse
 from .engine import ExpressionEngine, GeneWork
 from .estimate import estimate_run
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class VariantFormerOpened(OpenedModel):
+class VariantFormerOpened(AttendingModel):
     """VariantFormer for one reference genome: what is known of its cCREs is kept."""
 
     def __init__(self, model: "VariantFormerGeneModel", reference: ReferenceGenome) -> None:
@@ -73,6 +75,24 @@ class VariantFormerOpened(OpenedModel):
         """Predict genes, cCREs by what is known of them, see :class:`OpenedModel`."""
         work = [GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-") for each in able]
         return [GeneOutput(*each) for each in self.engine.predict(work, outputs)]
+
+    @exact_products()
+    def attention(self, gene: GeneInput, outputs: Sequence[int]) -> CreAttention:
+        """A gene's prediction and the tissue token's attention, see :class:`AttendingModel`."""
+        config = self.model.config
+        if config.gene_pooling in ("max", "mean"):
+            raise InputError(
+                f"the model pools a gene's windows by their {config.gene_pooling}: it has no token that attends to cCREs",
+                file=self.model.identity.name,
+                remedy="Use a model with tissue tokens.",
+            )
+        if gene.ending is not None:
+            return CreAttention.nothing(gene.ending, len(outputs), config.num_hidden_layers, config.num_attention_heads)
+        tokens = cast(TokenInput, gene).tokens
+        found = self.engine.attend(GeneWork(tokens, gene.regions.gene.strand == "-"), outputs)
+        assert found.attentions is not None
+        output = self.checked(GeneOutput(found.log1p_tpm, found.embeddings), gene.regions.gene)
+        return CreAttention(output, tokens.indices, found.attentions)
 
     def states(
         self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0
