@@ -348,6 +348,19 @@ class GeneModelTests:
             assert "reads cCREs one by one" in self.refused(*arguments)
             assert not output.exists()
 
+    def test_attention_over_cres_is_written_or_refused(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
+        output = tmp_path / "attention.tsv"
+        arguments = asked(
+            "attention", case.model, gene=case.genes[0], fasta=case.fasta, tissue=case.tissues[0], output=output
+        )
+        if gene_model.abilities.cre_attention:
+            self.succeeds(*arguments)
+            of_pairs = self.table(output).groupby(["layer", "head"])["weight"].sum()
+            np.testing.assert_allclose(of_pairs, 1, atol=1e-5)
+        else:
+            assert "attention needs a model that attends to cCREs" in self.refused(*arguments)
+            assert not output.exists()
+
     def test_an_output_of_another_model_is_refused(self, case: Case, tmp_path: Path) -> None:
         line = self.refused(
             *asked("predict", case.model, fasta=case.fasta, tissue="no such output", output=tmp_path / "out.tsv")

@@ -12,6 +12,7 @@ from small_model import SmallWorld
 
 from variantformer_hf import GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
+from variantformer_hf.analysis.attention import cre_attentions
 from variantformer_hf.analysis.backgrounds import Background
 from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.eqtl import eqtl_benchmark
@@ -68,7 +69,11 @@ def _eqtl(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
     eqtl_benchmark(scorer, folder / "eqtl.tsv", [Background("reference", PersonalGenome(world.reference))])
 
 
-ANALYSES = [_effects, _mutagenesis, _knockout, _shuffle, _counterfactual, _null, _eqtl]
+def _attention(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
+    assert len(list(cre_attentions(scorer, [person(world)], ["PLUS"]))) == 1
+
+
+ANALYSES = [_effects, _mutagenesis, _knockout, _shuffle, _counterfactual, _null, _eqtl, _attention]
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def command(case: Case, name: str, folder: Path, *more: object) -> list[object]:
         "effects": ["--variants", variants],
         "mutagenesis": ["--gene", "PLUS"],
         "knockout": ["--gene", "PLUS"],
+        "attention": ["--gene", "PLUS"],
         "counterfactual": ["--gene", "PLUS", "--edits", variants, "--vcf", case.vcf],
         "eqtl": ["--table", case.eqtls],
         "null": [],
@@ -44,6 +45,7 @@ def command(case: Case, name: str, folder: Path, *more: object) -> list[object]:
 
 CANNOT: list[tuple[str, list[str], str]] = [
     ("knockout", [], "a knock-out needs a model that reads cCREs one by one"),
+    ("attention", [], "attention needs a model that attends to cCREs"),
     ("mutagenesis", ["--cre", "EH38E1"], "--cre needs a model that reads cCREs one by one"),
     ("mutagenesis", ["--element", "EH38E1"], "--cre needs a model that reads cCREs one by one"),
     ("precompute", [], "precompute needs a model that keeps vectors of cCREs on disk"),

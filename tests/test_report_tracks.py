@@ -46,10 +46,10 @@ def test_a_track_without_any_value_is_a_file_without_rows(tmp_path: Path) -> Non
 
 
 def test_names_that_look_alike_in_a_file_name_have_files_of_their_own() -> None:
-    found = track_paths(Path("t.bw"), ["brain - cortex", "brain / cortex", "liver"])
-    assert [path.name for path in found] == ["t.brain___cortex.bw", "t.brain___cortex_2.bw", "t.liver.bw"]
+    found = track_paths(Path("t.bw"), [["A.1", "brain - cortex"], ["A.1", "brain / cortex"], ["liver"]])
+    assert [path.name for path in found] == ["t.A_1.brain___cortex.bw", "t.A_1.brain___cortex_2.bw", "t.liver.bw"]
 
 
 def test_another_suffix_is_no_track() -> None:
-    with pytest.raises(InputError, match="End the name in .bedGraph or .bw"):
+    with pytest.raises(InputError, match="is no track"):
         check_track(Path("t.wig"))

@@ -16,6 +16,7 @@ from ..zoo.statuses import OK, WITH_NUMBER, check_used, ending_of
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .genome_scorer import GenomeScorer
+from .student_interval import student_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,16 +169,11 @@ def _edited_gene(
 
 def _summary(table: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
-    from scipy import stats
 
     rows = []
     for (gene_id, gene_name, tissue), group in table.groupby(["gene_id", "gene_name", "tissue"], sort=False):
         effects = group["effect"].dropna().to_numpy(dtype=float)
-        n = len(effects)
-        mean = effects.mean() if n else np.nan
-        half = np.nan
-        if n > 1:
-            half = stats.t.ppf(0.975, n - 1) * effects.std(ddof=1) / np.sqrt(n)
-        rows.append((gene_id, gene_name, tissue, n, mean, mean - half, mean + half, group["embedding_shift"].mean()))
+        shift = group["embedding_shift"].mean()
+        rows.append((gene_id, gene_name, tissue, len(effects), *student_interval(effects), shift))
     columns = ["gene_id", "gene_name", "tissue", "n", "mean_effect", "ci_low", "ci_high", "mean_embedding_shift"]
     return pd.DataFrame(rows, columns=columns)

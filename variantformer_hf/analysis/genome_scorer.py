@@ -53,15 +53,24 @@ class GenomeScorer:
         """Look up genes and tissues; those that cannot be predicted are in it."""
         return resolve_query(genes, tissues, model=self.model, contig_of=self.opened.finder.contig_of, suggest=suggest)
 
+    def checked_query(self, genes: Sequence[str], tissues: Sequence[str] | None) -> Query:
+        """Look up genes and tissues, all of which must be there.
+
+        Raises:
+            RejectedQueryError: no such gene or tissue.
+        """
+        query = self.query(genes, tissues)
+        if query.rejected:
+            raise RejectedQueryError(query.rejected)
+        return query
+
     def gene(self, name: str, tissues: Sequence[str] | None) -> AskedGene:
         """Regions of one gene, and ids and names of tissues.
 
         Raises:
             RejectedQueryError: no such gene or tissue.
         """
-        query = self.query([name], tissues)
-        if query.rejected:
-            raise RejectedQueryError(query.rejected)
+        query = self.checked_query([name], tissues)
         ids, names = [each.id for each in query.tissues], [each.name for each in query.tissues]
         return AskedGene(self.opened.finder.find(query.genes[0]), ids, names)
 

@@ -10,7 +10,7 @@ from ..genome.cres import CRE_CLASSES
 from ..genome.personal import PersonalGenome
 from ..zoo.gene_input import GeneOutput
 from ..zoo.gene_states import CreStates
-from ..zoo.statuses import NO_CRES, NO_VARIANTS, NOT_FINITE, WITH_NUMBER, check_used
+from ..zoo.statuses import NO_CRES, NO_ELEMENT, NO_VARIANTS, NOT_FINITE, WITH_NUMBER, check_used
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .gene_scorer import GeneScorer
@@ -136,7 +136,7 @@ def _statuses(in_gene: GeneScorer, states: CreStates, base: GeneOutput, effects:
         if of_gene not in (*WITH_NUMBER, NO_VARIANTS):
             statuses.append(of_gene)
         elif not is_there:
-            statuses.append("no_element")
+            statuses.append(NO_ELEMENT)
         elif np.isnan(effect).any():
             statuses.append(NO_CRES if sum(there) == 1 else NOT_FINITE)
         else:

@@ -12,6 +12,7 @@ from ..files import OF_WRITING, output_error
 from ..inference.processes import is_first_process
 from ..version import __version__
 from .artifacts import artifacts
+from .attention import attention
 from .convert import convert
 from .counterfactual import counterfactual
 from .demo import demo
@@ -51,6 +52,7 @@ for command in (
     embed,
     mutagenesis,
     knockout,
+    attention,
     counterfactual,
     eqtl,
     drivers,

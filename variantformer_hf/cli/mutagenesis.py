@@ -168,7 +168,7 @@ def mutagenesis(
     has_bases = gradient or "substitutions" in kinds
     if track is not None and has_bases:
         tissues = scorer.open(person.reference).gene(gene, tissue).tissues
-        out.add(track_paths(track, tissues))
+        out.add(track_paths(track, [[each] for each in tissues]))
     scans: list[Mutagenesis] = []
     gradients = []
     if gradient:

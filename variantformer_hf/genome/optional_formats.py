@@ -1,4 +1,4 @@
-"""The libraries that read genotype formats, which are an extra."""
+"""The libraries that read some formats, which are extras."""
 
 from importlib import import_module
 from pathlib import Path
@@ -7,8 +7,13 @@ from typing import Any
 from ..errors import InputError
 
 
-def library(name: str, path: Path) -> Any:
+def library(name: str, path: Path, extra: str = "genotypes") -> Any:
     """A module that reads a file.
+
+    Args:
+        name: of the module.
+        path: the file, for the message.
+        extra: of this package, that installs it.
 
     Raises:
         InputError: it is not installed.
@@ -19,5 +24,5 @@ def library(name: str, path: Path) -> Any:
         raise InputError(
             f"is read by the package {name.replace('_', '-')}, which is not installed",
             file=path,
-            remedy="pip install 'variantformer-hf[genotypes]'",
+            remedy=f"pip install 'variantformer-hf[{extra}]'",
         ) from error

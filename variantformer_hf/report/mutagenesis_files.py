@@ -95,6 +95,6 @@ def write_tracks(found: Sequence[Mutagenesis | InputGradients], path: Path, cont
             description=f"{what}, {found[0].unit.label}",
         )
         for place, (tissue, target) in enumerate(
-            zip(found[0].tissues, track_paths(path, found[0].tissues), strict=True)
+            zip(found[0].tissues, track_paths(path, [[each] for each in found[0].tissues]), strict=True)
         )
     ]

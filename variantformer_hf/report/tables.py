@@ -1,20 +1,25 @@
 """A run's predictions in the layouts that users' next tools read."""
 
+import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import STDOUT, whole_file
+from ..genome.table_files import write_parquet_pieces
 from ..zoo.units import LOG1P_TPM, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 FORMATS = ("tidy", "wide", "h5ad", "predixcan")
 _TABLE_SUFFIXES = (".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+# How tables are written as text.
+_TEXT: dict[str, Any] = {"index": False, "na_rep": "NA", "float_format": "%.7g"}
 
 
 def check_format(path: Path, layout: str) -> None:
@@ -94,9 +99,35 @@ def write_table(table: "pd.DataFrame", path: Path, metadata: Mapping[str, Any]) 
             kept = {**(arrow.schema.metadata or {}), b"variantformer": json.dumps(metadata).encode()}
             pq.write_table(arrow.replace_schema_metadata(kept), partial)
         else:
-            separator = "," if ".csv" in path.suffixes else "\t"
-            table.to_csv(partial, sep=separator, index=False, na_rep="NA", float_format="%.7g")
+            table.to_csv(partial, sep=_separator(path), **_TEXT)
     return path
+
+
+def _separator(path: Path) -> str:
+    return "," if ".csv" in path.suffixes else "\t"
+
+
+def write_table_pieces(pieces: Iterable["pa.Table"], path: Path, metadata: Mapping[str, Any]) -> int:
+    """Write a table that no memory holds, some rows at a time; suffixes and metadata as of :func:`write_table`.
+
+    Args:
+        pieces: at least one, of one schema.
+        path: the output; a Parquet file has a row group a piece.
+        metadata: of the Parquet file.
+
+    Returns:
+        The rows written.
+    """
+    if path.name.endswith(".parquet"):
+        described = {b"variantformer": json.dumps(metadata).encode()}
+        return write_parquet_pieces(path, (piece.replace_schema_metadata(described) for piece in pieces))
+    rows, separator = 0, _separator(path)
+    opened = gzip.open if path.suffix == ".gz" else open
+    with whole_file(path) as partial, opened(partial, "wt", newline="", encoding="utf-8") as file:
+        for number, piece in enumerate(pieces):
+            piece.to_pandas().to_csv(file, sep=separator, header=number == 0, **_TEXT)
+            rows += len(piece)
+    return rows
 
 
 def wide_table(table: "pd.DataFrame", unit: Unit = LOG1P_TPM) -> "pd.DataFrame":

@@ -53,9 +53,12 @@ def check_track(path: Path) -> None:
         _bigwig_module()
 
 
-def track_paths(path: Path, names: Sequence[str]) -> list[Path]:
-    """A file for each name, which is put before the suffix of ``path``; what is no letter or digit becomes ``_``."""
-    plain = ["".join(letter if letter.isalnum() else "_" for letter in name) for name in names]
+def track_paths(path: Path, names: Sequence[Sequence[str]]) -> list[Path]:
+    """A file for each entry, whose names are put before the suffix of ``path``: ``PATH.GENE.TISSUE.bw``.
+
+    What is no letter or digit in a name becomes ``_``; what is alike then is numbered.
+    """
+    plain = [".".join("".join(char if char.isalnum() else "_" for char in name) for name in entry) for entry in names]
     met: Counter[str] = Counter()
     found = []
     for name in plain:

@@ -25,14 +25,23 @@ class CreAttention:
     weights: np.ndarray
 
     @classmethod
-    def nothing(cls, status: str, n_outputs: int, n_layers: int, n_heads: int) -> "CreAttention":
-        """Of a gene that there is nothing to predict from."""
-        weights = np.zeros((n_outputs, n_layers, n_heads, 0), dtype=np.float32)
+    def nothing(cls, status: str, n_outputs: int, shape: tuple[int, int]) -> "CreAttention":
+        """Of a gene that there is nothing to predict from, by a model of so many layers and heads."""
+        weights = np.zeros((n_outputs, *shape, 0), dtype=np.float32)
         return cls(GeneOutput.nothing(status, n_outputs), np.zeros(0, dtype=np.int64), weights)
 
 
 class AttendingModel(OpenedModel, ABC):
     """An opened model with the ability ``cre_attention``."""
+
+    @property
+    @abstractmethod
+    def attention_shape(self) -> tuple[int, int]:
+        """Layers, and heads of each.
+
+        Raises:
+            InputError: these weights have no token that attends to cCREs.
+        """
 
     @abstractmethod
     def attention(self, gene: GeneInput, outputs: Sequence[int]) -> CreAttention:
@@ -43,5 +52,5 @@ class AttendingModel(OpenedModel, ABC):
             outputs: ids of T outputs.
 
         Raises:
-            InputError: memory does not suffice for one output; these weights have no such token.
+            InputError: memory does not suffice for one output; see :attr:`attention_shape`.
         """

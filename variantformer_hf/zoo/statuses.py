@@ -20,6 +20,8 @@ NO_CRES, GENE_DELETED, NOT_FINITE = "no_cres", "gene_deleted", "not_finite"
 WINDOW_OFF_CONTIG = "window_off_contig"
 # Of a variant alone: no SNV, and the person is read by SNPs alone.
 NOT_SNP = "not_snp"
+# Of a cCRE alone: the person lacks it.
+NO_ELEMENT = "no_element"
 # Predicted, by a model that was trained on other genes alone.
 UNSEEN_GENE = "unseen_gene"
 # All of them; their places are written into files, so that new ones come last.

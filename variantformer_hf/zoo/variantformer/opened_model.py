@@ -76,18 +76,24 @@ class VariantFormerOpened(AttendingModel):
         work = [GeneWork(cast(TokenInput, each).tokens, each.regions.gene.strand == "-") for each in able]
         return [GeneOutput(*each) for each in self.engine.predict(work, outputs)]
 
-    @exact_products()
-    def attention(self, gene: GeneInput, outputs: Sequence[int]) -> CreAttention:
-        """A gene's prediction and the tissue token's attention, see :class:`AttendingModel`."""
+    @property
+    def attention_shape(self) -> tuple[int, int]:
+        """Layers of the gene stream, and their heads, see :class:`AttendingModel`."""
         config = self.model.config
         if config.gene_pooling in ("max", "mean"):
             raise InputError(
-                f"the model pools a gene's windows by their {config.gene_pooling}: it has no token that attends to cCREs",
-                file=self.model.identity.name,
+                f"{self.model.identity.name} pools a gene's windows by their {config.gene_pooling}, and no token of it "
+                "attends to cCREs",
                 remedy="Use a model with tissue tokens.",
             )
+        return config.num_hidden_layers, config.num_attention_heads
+
+    @exact_products()
+    def attention(self, gene: GeneInput, outputs: Sequence[int]) -> CreAttention:
+        """A gene's prediction and the tissue token's attention, see :class:`AttendingModel`."""
+        shape = self.attention_shape
         if gene.ending is not None:
-            return CreAttention.nothing(gene.ending, len(outputs), config.num_hidden_layers, config.num_attention_heads)
+            return CreAttention.nothing(gene.ending, len(outputs), shape)
         tokens = cast(TokenInput, gene).tokens
         found = self.engine.attend(GeneWork(tokens, gene.regions.gene.strand == "-"), outputs)
         assert found.attentions is not None

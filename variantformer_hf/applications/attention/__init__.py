@@ -1,0 +1,1 @@
+"""What attention weights say, held against what was measured."""
