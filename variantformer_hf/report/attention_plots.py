@@ -9,7 +9,7 @@ import numpy as np
 from ..analysis.attention import GeneAttention, Pair
 from ..genome.bigwig import BigWig
 from ..genome.genes import Gene, GeneTable
-from .plots import _figure, _saved
+from .plots import new_figure, save_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def attention_plot(
     starts, ends = regions.cres_without_flanks()
     low = min([gene.start, regions.window.start, *starts.tolist()])
     high = max([gene.end, regions.window.end, *ends.tolist()])
-    figure = _figure(11.0, 3.6 + 1.1 * len(signals))
+    figure = new_figure(11.0, 3.6 + 1.1 * len(signals))
     panels = figure.subplots(
         3 + len(signals), 1, sharex=True, height_ratios=[0.8, 0.8, 1.6, *[1.0] * len(signals)], squeeze=False
     ).ravel()
@@ -87,7 +87,7 @@ def attention_plot(
         f"{len(starts):,} cCREs ({pair})"
     )
     panels[-1].set_xlabel(f"position on {regions.window.chrom} (Mb)")
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_genes(axes: "Axes", genes: Sequence[Gene], asked: str) -> None:
@@ -129,7 +129,7 @@ def against_plot(histogram: "pd.DataFrame", signal: str, path: Path) -> Path:
     Raises:
         InputError: matplotlib is not installed.
     """
-    figure = _figure(9.0, 3.6)
+    figure = new_figure(9.0, 3.6)
     counts, means = figure.subplots(1, 2)
     series = list(histogram.groupby(["sample", "tissue"], sort=False))
     width = 0.8 / max(1, len(series))
@@ -151,4 +151,4 @@ def against_plot(histogram: "pd.DataFrame", signal: str, path: Path) -> Path:
     if len(series) <= 8:
         figure.legend(*means.get_legend_handles_labels(), loc="outside lower center", fontsize="small", frameon=False)
     figure.suptitle(f"attention weights against {signal}")
-    return _saved(figure, path)
+    return save_figure(figure, path)
