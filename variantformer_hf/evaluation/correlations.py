@@ -1,14 +1,16 @@
 """Gene correlation and subject correlation (paper, section 6.1.2): over samples for a gene, over genes for a sample."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 # With fewer values a rank correlation says nothing.
 LEAST_VALUES = 3
-# Rows that are ranked at a time.
-_VALUES_AT_ONCE = 4_000_000
+# Values of the rows that are ranked at a time: few enough for a core's cache.
+_VALUES_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Correlations:
     Attributes:
         spearman, pearson, r2: (R,) float64 of each row; r2 is 1 - SS_res / SS_tot. NaN where a row has under 3 values,
             or where observed or predicted values are all the same.
+        mse: (R,) mean squared error; NaN where a row has under 3 values.
         n: (R,) values of each row.
         n_constant: rows whose predictions are all the same while the observed values are not.
     """
@@ -25,6 +28,7 @@ class Correlations:
     spearman: np.ndarray
     pearson: np.ndarray
     r2: np.ndarray
+    mse: np.ndarray
     n: np.ndarray
     n_constant: int
 
@@ -85,7 +89,7 @@ def subject_correlation(observed: np.ndarray, predicted: np.ndarray) -> Correlat
 
 
 def row_correlations(observed: np.ndarray, predicted: np.ndarray) -> Correlations:
-    """Row by row.
+    """Row by row, on all cores.
 
     Args:
         observed, predicted: (R, C); pairs with a NaN in either are left out.
@@ -96,66 +100,94 @@ def row_correlations(observed: np.ndarray, predicted: np.ndarray) -> Correlation
     if observed.shape != predicted.shape:
         raise ValueError(f"observed is {observed.shape}, predicted {predicted.shape}")
     n_rows, n_columns = observed.shape
-    spearman, pearson, r2 = (np.full(n_rows, np.nan) for _ in range(3))
+    spearman, pearson, r2, mse = (np.full(n_rows, np.nan) for _ in range(4))
     counts = np.zeros(n_rows, dtype=np.int64)
-    n_constant = 0
     step = max(1, _VALUES_AT_ONCE // max(1, n_columns))
-    for first in range(0, n_rows, step):
+
+    def fill(first: int) -> int:
+        """Of some rows; how many have constant predictions."""
         rows = slice(first, min(first + step, n_rows))
-        left, right = np.asarray(observed[rows], np.float64), np.asarray(predicted[rows], np.float64)
+        left, right = np.ascontiguousarray(observed[rows]), np.ascontiguousarray(predicted[rows])
         there = ~(np.isnan(left) | np.isnan(right))
-        counts[rows] = there.sum(axis=1)
-        pearson[rows], r2[rows] = _pearson(left, right, there), _r2(left, right, there)
-        spearman[rows] = _pearson(_ranks(left, there), _ranks(right, there), there)
-        few = counts[rows] < LEAST_VALUES
-        for values in (spearman, pearson, r2):
-            values[rows][few] = np.nan
-        n_constant += int((_is_constant(right, there) & ~_is_constant(left, there) & ~few).sum())
-    return Correlations(spearman, pearson, r2, counts, n_constant)
+        counts[rows] = n = there.sum(axis=1)
+        no_r2 = _is_constant(left, there) | (n < LEAST_VALUES)
+        constant = _is_constant(right, there)
+        pearson[rows], r2[rows], mse[rows] = _moments(left, right, there)
+        spearman[rows] = _rank_correlation(left, right, there)
+        for values in (spearman, pearson):
+            values[rows][no_r2 | constant] = np.nan
+        r2[rows][no_r2] = np.nan
+        mse[rows][n < LEAST_VALUES] = np.nan
+        return int((constant & ~no_r2).sum())
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        n_constant = sum(pool.map(fill, range(0, n_rows, step)))
+    return Correlations(spearman, pearson, r2, mse, counts, n_constant)
+
+
+def _rank_correlation(left: np.ndarray, right: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Spearman of each row: ranks of n values, whatever their ties, have the mean (n - 1) / 2."""
+    middle = (there.sum(axis=1, keepdims=True) - 1) / 2
+    ranks = [np.where(there, _ranks(values, there) - middle, 0) for values in (left, right)]
+    return _cosine(*ranks)
 
 
 def _ranks(values: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Ranks within each row, ties getting their mean; those of missing values mean nothing."""
-    # Missing values go last, where they do not touch the others' ranks.
-    filled = np.where(there, values, np.inf)
-    order = np.argsort(filled, axis=1, kind="stable")
-    ordered = np.take_along_axis(filled, order, axis=1)
-    n_columns = values.shape[1]
+    """Ranks within each row from 0, ties getting their mean; those of missing values mean nothing."""
+    # Missing values go last, where they do not touch the others' ranks; 0 is added for -0, which is 0.
+    order, ordered = _sorted(np.where(there, values, np.inf).astype(values.dtype) + 0)
+    n_rows, n_columns = values.shape
     starts = np.ones(values.shape, dtype=bool)
     starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    # Of each run of equal values the first and last place.
-    places = np.broadcast_to(np.arange(n_columns), values.shape)
-    first = np.maximum.accumulate(np.where(starts, places, 0), axis=1)
-    ends = np.ones(values.shape, dtype=bool)
-    ends[:, :-1] = starts[:, 1:]
-    last = np.minimum.accumulate(np.where(ends, places, n_columns)[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2, axis=1)
-    return ranks
+    # Of each run of equal values the first place, its length, and the mean of its places in the row.
+    first = np.flatnonzero(starts)
+    length = np.diff(first, append=values.size)
+    ranks = np.empty(values.size)
+    order += np.arange(n_rows)[:, None] * n_columns
+    ranks[order.ravel()] = np.repeat(first % n_columns + (length - 1) / 2, length)
+    return ranks.reshape(values.shape)
 
 
-def _pearson(left: np.ndarray, right: np.ndarray, there: np.ndarray) -> np.ndarray:
-    count = np.maximum(there.sum(axis=1), 1)[:, None]
-    left = np.where(there, left, 0)
-    right = np.where(there, right, 0)
-    left = np.where(there, left - left.sum(axis=1, keepdims=True) / count, 0)
-    right = np.where(there, right - right.sum(axis=1, keepdims=True) / count, 0)
-    constant = _is_constant(left, there) | _is_constant(right, there)
-    scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+def _sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order of each row, and what tells its values apart in that order."""
+    if values.dtype != np.float32:
+        order = np.argsort(values, axis=1)
+        return order, np.take_along_axis(values, order, axis=1)
+    # Floats of 32 bits as integers that sort as they do, their places behind: numbers are sorted faster than places.
+    bits = values.view(np.int32)
+    keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64) << 32
+    keys |= np.arange(values.shape[1])
+    keys.sort(axis=1)
+    return keys & 0xFFFFFFFF, keys >> 32
+
+
+def _moments(observed: np.ndarray, predicted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Pearson, R2 and the mean squared error of each row."""
+    n = np.maximum(there.sum(axis=1), 1)
+    left, mean_left = _centred(observed, there, n)
+    right, mean_right = _centred(predicted, there, n)
+    pearson = _cosine(left, right)
+    total = np.einsum("ij,ij->i", left, left)
+    left -= right
+    residual = np.einsum("ij,ij->i", left, left) + n * (mean_left - mean_right) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (left * right).sum(axis=1) / scale
-    return np.where(constant | (scale == 0), np.nan, np.clip(found, -1, 1))
+        return pearson, 1 - residual / total, residual / n
 
 
-def _r2(observed: np.ndarray, predicted: np.ndarray, there: np.ndarray) -> np.ndarray:
-    count = np.maximum(there.sum(axis=1), 1)[:, None]
-    known = np.where(there, observed, 0)
-    centred = np.where(there, known - known.sum(axis=1, keepdims=True) / count, 0)
-    residual = np.where(there, observed - predicted, 0)
-    total = (centred**2).sum(axis=1)
+def _centred(values: np.ndarray, there: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values minus their row's mean, 0 where there is none, and the means."""
+    known = np.where(there, values, 0).astype(np.float64)
+    mean = known.sum(axis=1) / n
+    known -= mean[:, None]
+    known *= there
+    return known, mean
+
+
+def _cosine(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of each row; of centred values it is their correlation."""
+    scale = np.sqrt(np.einsum("ij,ij->i", left, left) * np.einsum("ij,ij->i", right, right))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = 1 - (residual**2).sum(axis=1) / total
-    return np.where(_is_constant(observed, there), np.nan, found)
+        return np.clip(np.einsum("ij,ij->i", left, right) / scale, -1, 1)
 
 
 def _is_constant(values: np.ndarray, there: np.ndarray) -> np.ndarray:
