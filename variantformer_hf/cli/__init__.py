@@ -22,6 +22,7 @@ from .edit import edit
 from .effects import effects
 from .embed import embed
 from .eqtl import eqtl
+from .evaluate import evaluate
 from .export import export
 from .fetch import fetch
 from .ingest import ingest
@@ -72,6 +73,7 @@ app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
 app.add_typer(risk, name="risk")
 app.add_typer(magma, name="magma")
+app.add_typer(evaluate, name="evaluate")
 
 
 def _show_version(asked: bool) -> None:

@@ -42,11 +42,9 @@ class Correlations:
         for name in ("spearman", "pearson", "r2"):
             values = getattr(self, name)
             if constant_as_zero and name != "r2":
-                values = np.where(self._constant, 0.0, values)
-            known = values[~np.isnan(values)]
-            mean = float(known.mean()) if len(known) else float("nan")
-            half = 1.959964 * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else float("nan")
-            result |= {name: mean, f"{name}_low": mean - float(half), f"{name}_high": mean + float(half)}
+                values = np.where(self.is_constant, 0.0, values)
+            mean, low, high = mean_interval(values)
+            result |= {name: mean, f"{name}_low": low, f"{name}_high": high}
         return result | {
             "rows": float((~np.isnan(self.spearman)).sum()),
             "rows_without": float(np.isnan(self.spearman).sum()),
@@ -70,8 +68,23 @@ class Correlations:
         }
 
     @property
-    def _constant(self) -> np.ndarray:
+    def is_constant(self) -> np.ndarray:
+        """(R,) whether a row's predictions are all the same while the observed values are not."""
         return np.isnan(self.spearman) & np.isfinite(self.r2)
+
+    def reasons(self) -> np.ndarray:
+        """(R,) why a row has no correlation; "" where it has one."""
+        found = np.where(self.is_constant, "predictions are all the same", "observed values are all the same")
+        found = np.where(self.n < LEAST_VALUES, f"under {LEAST_VALUES} values", found).astype(object)
+        return np.where(np.isnan(self.spearman), found, "")
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean of the values that are no NaN, and the ends of its normal 95 % interval."""
+    known = values[~np.isnan(values)]
+    mean = float(known.mean()) if len(known) else float("nan")
+    half = float(1.959964 * known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else float("nan")
+    return mean, mean - half, mean + half
 
 
 def gene_correlation(observed: np.ndarray, predicted: np.ndarray) -> Correlations:

@@ -185,7 +185,14 @@ def _missing(package: str) -> InputError:
 
 
 def save_figure(figure: "Figure", path: Path) -> Path:
-    """Write a figure; the suffix of its name chooses the type."""
-    with whole_file(path) as partial:
-        figure.savefig(partial, dpi=150)
+    """Write a figure; the suffix of its name chooses the type. An SVG keeps text as text; the same figure is the same."""
+    import matplotlib
+
+    with whole_file(path) as partial, matplotlib.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
+        figure.savefig(partial, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     return path
+
+
+def plain(text: object) -> str:
+    """A name as it is, where matplotlib would read a formula."""
+    return str(text).replace("$", r"\$")

@@ -27,7 +27,7 @@ def read_tidy(
         is_cell_line: whether the donors are cell lines.
 
     Raises:
-        InputError: a column is missing; a value is no number; a sample has a gene twice.
+        InputError: a column is missing; a value is no number; a sample has a gene twice; several cohorts.
     """
     path, is_tpm = Path(path), unit_named(scale).is_log1p_tpm
     column = "tpm" if is_tpm else "value"
@@ -44,6 +44,13 @@ def read_tidy(
             file=path,
             record=f"{first['sample']}, {first['gene_id']}",
             remedy="Keep one row of each.",
+        )
+    if cohort is None and "cohort" in table.columns and table["cohort"].nunique() > 1:
+        raise InputError(
+            f"has {table['cohort'].nunique()} cohorts",
+            file=path,
+            record=", ".join(map(str, table["cohort"].unique()[:3])),
+            remedy="Give each cohort a file.",
         )
     names = table.drop_duplicates("sample")
     several = table.groupby("sample")[["donor", "tissue"]].nunique().max(axis=1)

@@ -1,0 +1,352 @@
+"""``variantformer evaluate``: how good predictions are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError, check_number
+from .options import INPUTS, OUTPUT, OverwriteOption, given_file
+from .outputs import claim_folder, closing
+from .progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..data.evaluation_grid import EvaluationGrid
+    from ..data.prediction_tables import Predicted
+    from ..data.splits import Split
+
+evaluate = typer.Typer(help="How good predictions are: the papers' numbers, side by side.", no_args_is_help=True)
+_MEASURES = "Measures"
+_FOLD = "{fold}"
+
+
+@evaluate.callback()
+def _group() -> None:
+    """A group of commands, also while it has one."""
+
+
+@evaluate.command()
+@closing
+def predictions(
+    predicted: Annotated[
+        list[str],
+        typer.Option(
+            "--predictions",
+            metavar="[NAME=]FILE",
+            help="Table of `predict`, the released Parquet, or a tidy table; repeat for more models, or for more files "
+            "of one NAME. With folds, FILE may hold {fold}.",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    expression: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder of `harmonize`, tidy table of TPM, GCT, or normalized BED; repeat for more cohorts.",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    samples: Annotated[
+        Path,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="People: donor; maybe cohort, super_population, is_cell_line, sample (their name in the predictions).",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.", rich_help_panel=OUTPUT)],
+    genes: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="GTF, GFF3 or gene table: types and chromosomes of genes.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="Who was held out: split.json, or a folder of folds.", rich_help_panel=INPUTS),
+    ] = None,
+    value: Annotated[
+        str | None, typer.Option(help="Column of values of other programs' tables.", rich_help_panel=INPUTS)
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Of tables that do not say theirs: tpm, log1p_tpm, inverse_normal ...", rich_help_panel=INPUTS
+        ),
+    ] = None,
+    attributes: Annotated[
+        Path | None,
+        typer.Option(parser=given_file, metavar="PATH", help="Sample attributes of a GCT.", rich_help_panel=INPUTS),
+    ] = None,
+    cohort: Annotated[
+        str | None, typer.Option(help="Cohort of expression files that do not say theirs.", rich_help_panel=INPUTS)
+    ] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Further column of --samples to group by; repeat.", rich_help_panel=_MEASURES),
+    ] = None,
+    tissue_merge: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="TSV of tissue and merged, for coverage. Default: the name before ' - '.",
+            rich_help_panel=_MEASURES,
+        ),
+    ] = None,
+    fewest_donors: Annotated[
+        int, typer.Option(help="Of a gene and tissue over whose donors is correlated.", rich_help_panel=_MEASURES)
+    ] = 10,
+    variable_genes: Annotated[
+        int, typer.Option(help="Genes of largest variance in each merged tissue.", rich_help_panel=_MEASURES)
+    ] = 3_000,
+    ancestry_p: Annotated[
+        float, typer.Option(help="Genes of a smaller p differ between super-populations.", rich_help_panel=_MEASURES)
+    ] = 1e-5,
+    bonferroni: Annotated[
+        bool, typer.Option("--bonferroni", help="Multiply p by the genes tested.", rich_help_panel=_MEASURES)
+    ] = False,
+    predictable: Annotated[
+        float,
+        typer.Option(
+            help="Models are compared on genes of which one has a greater Pearson.", rich_help_panel=_MEASURES
+        ),
+    ] = 0.6,
+    chromosome: Annotated[
+        str, typer.Option(help="Of whose genes the table of cell lines is.", rich_help_panel=_MEASURES)
+    ] = "chr19",
+    with_map: Annotated[
+        bool, typer.Option("--map/--no-map", help="Map of the samples, which takes longest.", rich_help_panel=OUTPUT)
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of the map.", rich_help_panel=OUTPUT)] = 0,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Correlations of predicted and measured expression over samples, donors and genes, as the papers define them.
+
+    OUTPUT is a folder: a Parquet and a CSV a table, a PNG and an SVG a figure, counts.tsv with what is left out and
+    why, report.html, and evaluate.json. Without --split nothing shows that the donors were held out.
+    """
+    from ..report.evaluation_report import CONTENT
+    from ..report.plots import new_figure
+
+    claim_folder(output, kept=lambda: "Nothing is kept: the same command begins anew.", is_new=True)
+    _check_output(output, CONTENT, overwrite)
+    files = _named(predicted)
+    check_number("--fewest-donors", fewest_donors, 3)
+    check_number("--variable-genes", variable_genes, 1)
+    check_number("--ancestry-p", ancestry_p, 0, 1)
+    new_figure(1, 1)  # refused before anything is read
+
+    from ..data.evaluation_grid import evaluation_grid
+    from ..data.measured import read_measured, read_people
+    from ..data.overlap import check_overlap, overlaps
+    from ..evaluation.coverage import read_tissue_merge
+    from ..evaluation.paired import PairedExpression
+    from ..evaluation.predictions import evaluate_predictions
+    from ..evaluation.results import EvaluationOptions, EvaluationResults
+    from ..genome.genes import GeneTable
+    from ..report.evaluation_report import NOT_HELD_OUT, write_evaluation
+    from ..whole_folders import replace_folder
+
+    options = EvaluationOptions(
+        group_by=tuple(group_by or ()),
+        tissue_merge=read_tissue_merge(tissue_merge),
+        fewest_donors=fewest_donors,
+        variable_genes=variable_genes,
+        ancestry_p=ancestry_p,
+        bonferroni=bonferroni,
+        predictable=predictable,
+        cell_line_chromosome=chromosome if chromosome.startswith("chr") else f"chr{chromosome}",
+        seed=seed,
+    )
+    people = read_people(samples)
+    missing = [name for name in options.group_by if name not in people]
+    if missing:
+        raise InputError(
+            f"has no column {', '.join(missing)}", file=samples, remedy=f"It has {', '.join(map(str, people.columns))}."
+        )
+    splits = _splits(split)
+    by_fold = _checked_folds(files, splits, split)
+    opened = {name: {path: _opened(path, len(splits), value, unit) for path in paths} for name, paths in files.items()}
+    measured = read_measured(expression, attributes=attributes, cohort=cohort, unit=None if unit == "tpm" else unit)
+    table = None if genes is None else GeneTable.read(genes)
+    grid = evaluation_grid(
+        measured.of_people(people, samples),
+        splits,
+        table,
+        split_file=split,
+        with_validation=len(splits) == 1 or by_fold,
+    )
+    results = EvaluationResults()
+    for reason, n in grid.left_out.items():
+        results.count("all", "expression", "", reason, n)
+    found = {}
+    with progress("reading", "files") as step:
+        for done, (name, of_model) in enumerate(opened.items(), start=1):
+            found[name] = _read(of_model, grid, people)
+            step(done, len(opened))
+    for name, each in found.items():
+        for reason, n in each.left_out.items():
+            results.count("all", name, "rows of predictions", reason, n)
+    check_overlap(found, grid, samples)
+    overlap = overlaps(found, grid)
+    for row in overlap:
+        typer.echo(
+            f"{row['model']}: {row['donors']} donors, {row['genes']:,} genes, {row['tissues']} tissues of "
+            f"{row['measured donors']}, {row['measured genes']:,} and {row['measured tissues']} measured",
+            err=True,
+        )
+    if split is None:
+        typer.echo(NOT_HELD_OUT, err=True)
+    types: dict[str, str] = {}
+    for each in found.values():
+        types = each.gene_types | types
+    frame = grid.genes
+    if table is None and types:
+        frame = frame.assign(gene_type=frame["gene_id"].map(types).fillna(""))
+    paired, without = PairedExpression.of_all(
+        grid.observed, {name: each.values for name, each in found.items()}, frame, grid.samples, grid.gene_folds
+    )
+    for name, reasons in without.items():
+        for reason, n in reasons.items():
+            results.count("all", name, "values", reason, n)
+    with progress("evaluating", "tables") as step:
+        evaluate_predictions(paired, options, results, with_map=with_map, on_table=step)
+    if not with_map:
+        results.skipped["expression_map"] = "--no-map"
+    described = {
+        "package": _versions(),
+        "models": list(files),
+        "unit": grid.scale,
+        "held_out": None if split is None else str(split),
+        "inputs": _inputs(
+            files, len(splits), expression, samples=samples, genes=genes, split=split, attributes=attributes
+        ),
+        "options": _plain(options, value=value, unit=unit, cohort=cohort, tissue_merge=tissue_merge),
+        "overlap": overlap,
+    }
+    replace_folder(
+        output,
+        lambda folder: write_evaluation(folder, results.tables, results.counts_table(), results.skipped, described),
+    )
+    for name, reason in results.skipped.items():
+        typer.echo(f"no {name}: {reason}", err=True)
+    typer.echo(str(output / "report.html"))
+
+
+def _check_output(output: Path, content: str, overwrite: bool) -> None:
+    """Refuse a folder that holds anything but an evaluation that may be replaced.
+
+    Raises:
+        InputError: it does.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not overwrite or not (output / content).is_file():
+        remedy = "Name another output, or give --overwrite." if (output / content).is_file() else "Name another output."
+        raise InputError("already exists", file=output, remedy=remedy)
+
+
+def _named(texts: list[str]) -> dict[str, list[str]]:
+    """Model -> its files.
+
+    Raises:
+        InputError: a name is empty, or two files without a name are called the same.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or "/" in name:
+            name, path = Path(text).name.split(".")[0], text
+            if name in found:
+                raise InputError(f"two predictions are called {name}", file=path, remedy="Name them: NAME=FILE.")
+        if not name.strip() or not path:
+            raise InputError("has no name", file=text, remedy="Give NAME=FILE.")
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _splits(path: Path | None) -> "list[Split]":
+    from ..data.folds import load_folds
+    from ..data.splits import Split
+
+    if path is None:
+        return []
+    return load_folds(path) if path.is_dir() else [Split.load(path)]
+
+
+def _checked_folds(files: dict[str, list[str]], splits: "list[Split]", split: Path | None) -> bool:
+    """Whether every model has files of its own for each fold.
+
+    Raises:
+        InputError: a file is named by its fold, and there are no folds.
+    """
+    named = [[_FOLD in path for path in paths] for paths in files.values()]
+    if any(map(any, named)) and len(splits) < 2:
+        raise InputError(
+            "is named by its fold, and there are none",
+            file=next(path for paths in files.values() for path in paths if _FOLD in path),
+            remedy=f"Give the folder of folds as --split{'' if split is None else f' in the place of {split}'}.",
+        )
+    return len(splits) > 1 and all(map(all, named))
+
+
+def _opened(path: str, n_folds: int, value: str | None, unit: str | None) -> list[tuple[int | None, Any]]:
+    """(fold, table) of each table of a file; fold None = of all."""
+    from ..data.prediction_tables import open_predictions
+
+    if _FOLD not in path:
+        return [(None, each) for each in open_predictions(path, value=value, unit=unit)]
+    return [
+        (fold, each)
+        for fold in range(n_folds)
+        for each in open_predictions(path.replace(_FOLD, str(fold)), value=value, unit=unit)
+    ]
+
+
+def _read(
+    of_model: dict[str, list[tuple[int | None, Any]]], grid: "EvaluationGrid", people: "pd.DataFrame"
+) -> "Predicted":
+    """The predictions of a model, those of each fold in the fold's samples."""
+    from ..data.prediction_tables import read_predictions
+
+    tables = [each for of_file in of_model.values() for each in of_file]
+    return read_predictions(tables, grid, people)
+
+
+def _versions() -> dict[str, str]:
+    import platform
+
+    import numpy as np
+    import pandas as pd
+    import scipy
+
+    from ..version import __version__
+
+    own = {"name": "variantformer-hf", "version": __version__, "python": platform.python_version()}
+    return own | {"numpy": np.__version__, "pandas": pd.__version__, "scipy": scipy.__version__}
+
+
+def _inputs(files: dict[str, list[str]], n_folds: int, expression: list[Path], **single: Path | None) -> dict[str, Any]:
+    """Identity of all files."""
+    from ..genome.provenance import fingerprint
+
+    found: dict[str, Any] = {}
+    for name, paths in files.items():
+        each = [path.replace(_FOLD, str(fold)) for path in paths for fold in range(n_folds if _FOLD in path else 1)]
+        found[f"predictions {name}"] = [fingerprint(path) for path in each]
+    found["expression"] = [fingerprint(path) for path in expression]
+    return found | {name: fingerprint(path) for name, path in single.items() if path is not None}
+
+
+def _plain(options: Any, **more: Any) -> dict[str, Any]:
+    """Options as JSON has them; the merged tissues are in a table of their own."""
+    from dataclasses import asdict
+
+    values = {name: value for name, value in asdict(options).items() if name != "tissue_merge"}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in (values | more).items()}

@@ -1,0 +1,411 @@
+"""Predictions of any program, read batch by batch onto the grid that they are held against."""
+
+import csv
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from ..genome.genes import stable_id
+from ..genome.table_files import delimiter_of, kind_of_file, text_lines
+from ..zoo.outputs import TissueNames
+from ..zoo.statuses import NO_VARIANTS, OK, UNSEEN_GENE
+from ..zoo.units import LOG1P_TPM, VALUE_COLUMNS
+from .evaluation_grid import WHOLE, EvaluationGrid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TPM = "tpm"
+_ROWS_AT_ONCE = 1 << 20
+_CSV_BYTES = 1 << 24
+_MISSING = ["", "NA", "NaN", "nan", "None", "null"]
+# The released table of one person, whose name stands in the file's name alone.
+_RELEASED = ("gene_id", "tissues", "predicted_expression")
+_RELEASED_NAME = re.compile(r"(.+)_vcf2exp_predictions\.parquet")
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_REMEDY = "Give sample (or donor), gene_id, tissue and a column of values, which --value names."
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """A table of predictions: where its columns are, and what its values are.
+
+    Attributes:
+        path: the file.
+        columns: role (sample, gene_id, tissue, value; maybe cohort, status, gene_type) -> column; of the released
+            layout empty.
+        unit: of the values, as models name it, or ``tpm``.
+        delimiter: of a text; None = Parquet.
+    """
+
+    path: Path
+    columns: dict[str, str]
+    unit: str = LOG1P_TPM.name
+    delimiter: str | None = None
+
+    @property
+    def released_sample(self) -> str:
+        """The person of a released table."""
+        named = _RELEASED_NAME.fullmatch(self.path.name)
+        return named[1] if named else self.path.name.removesuffix(".parquet")
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """Role -> column: names dictionary-encoded, values float32.
+
+        Raises:
+            InputError: the file is cut off or damaged; a value is no number.
+        """
+        try:
+            if not self.columns:
+                yield from self._released_batches()
+                return
+            for batch in self._parquet() if self.delimiter is None else self._text(self.delimiter):
+                yield {role: _as(batch.column(name), role) for role, name in self.columns.items()}
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError) as error:
+            said = " ".join(str(error).split())
+            raise InputError(
+                f"cannot be read as a table of predictions ({said})", file=self.path, remedy="Write it again."
+            ) from None
+
+    def _parquet(self) -> Iterator[pa.RecordBatch]:
+        names = list(dict.fromkeys(self.columns.values()))
+        text = [name for role, name in self.columns.items() if role != "value"]
+        file = pq.ParquetFile(self.path, read_dictionary=text, page_checksum_verification=True)
+        yield from file.iter_batches(_ROWS_AT_ONCE, columns=names)
+
+    def _text(self, delimiter: str) -> Iterator[pa.RecordBatch]:
+        types = {name: pa.float32() if role == "value" else _TEXT for role, name in self.columns.items()}
+        with self.path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        with (gzip.open if packed else open)(self.path, "rb") as file:
+            yield from pv.open_csv(
+                file,
+                read_options=pv.ReadOptions(block_size=_CSV_BYTES),
+                parse_options=pv.ParseOptions(delimiter=delimiter),
+                convert_options=pv.ConvertOptions(
+                    column_types=types, include_columns=list(types), null_values=_MISSING, strings_can_be_null=True
+                ),
+            )
+
+    def _released_batches(self) -> Iterator[dict[str, Any]]:
+        for batch in pq.ParquetFile(self.path).iter_batches(_ROWS_AT_ONCE, columns=list(_RELEASED)):
+            tissues = pc.list_flatten(batch.column("tissues"))
+            values = pc.list_flatten(pc.list_flatten(batch.column("predicted_expression")))
+            lengths = pc.list_value_length(tissues)
+            tissues, values = pc.list_flatten(tissues), pc.list_flatten(values)
+            if len(lengths) != len(batch) or len(tissues) != len(values):
+                raise InputError(
+                    "does not have a value of each tissue of each gene", file=self.path, remedy="Download it again."
+                )
+            gene = np.repeat(np.arange(len(batch)), lengths.to_numpy(zero_copy_only=False))
+            yield {
+                "sample": pa.DictionaryArray.from_arrays(np.zeros(len(gene), np.int32), [self.released_sample]),
+                "gene_id": pa.DictionaryArray.from_arrays(gene.astype(np.int32), batch.column("gene_id")),
+                "tissue": tissues.dictionary_encode(),
+                "value": values.cast(pa.float32(), safe=False),
+            }
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of one model in the places of what was measured.
+
+    Attributes:
+        values: (genes, samples) float32, NaN where there is none.
+        left_out: reason -> rows that are not used.
+        names: the donors, genes and tissues that are predicted, as the expression calls them where it has them.
+        gene_types: stable id -> gene_type, where the tables say.
+    """
+
+    values: np.ndarray
+    left_out: dict[str, int]
+    names: dict[str, set[str]]
+    gene_types: dict[str, str]
+
+
+def open_predictions(path: str | Path, *, value: str | None = None, unit: str | None = None) -> list[PredictionTable]:
+    """The tables of a file, or of a folder of ``predict``, looked at but not read.
+
+    Args:
+        path: a table of ``predict`` (tidy), of the released program, or of another: sample (or donor), gene_id, tissue,
+            a column of values; maybe cohort, status and gene_type.
+        value: the column of values; a table without it has one that this package names.
+        unit: of tables that do not say theirs; ``tpm`` is one.
+
+    Raises:
+        InputError: it is no such table; nothing says what its values are.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.parquet") if not file.name.startswith((".", "_")))
+        if not files or not (path / "_report.json").is_file():
+            raise InputError("is no dataset of predictions", file=path, remedy="Give what `predict -o FOLDER/` wrote.")
+        said = json.loads((path / "_report.json").read_text()).get("unit")
+        return [_opened(file, value, str(said or unit or "")) for file in files]
+    return [_opened(path, value, unit)]
+
+
+def _opened(path: Path, value: str | None, unit: str | None) -> PredictionTable:
+    kind, delimiter = kind_of_file(path), None
+    if kind == "vcf":
+        raise InputError("is a VCF, and no table of predictions", file=path, remedy=_REMEDY)
+    if kind == "parquet":
+        try:
+            schema = pq.read_schema(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError("is not a Parquet file, or is cut off or damaged", file=path) from error
+        names = schema.names
+        if value not in names and set(_RELEASED) <= set(names):
+            return PredictionTable(path, {})
+        said = json.loads((schema.metadata or {}).get(b"variantformer", b"{}")).get("unit")
+    else:
+        head = next(text_lines(path), "")
+        delimiter = delimiter_of(head)
+        names = next(csv.reader([head], delimiter=delimiter), [])
+        said = _said_beside(path)
+    columns = {role: role for role in ("gene_id", "tissue", "cohort", "status", "gene_type") if role in names}
+    person = next((name for name in ("donor", "sample") if name in names), None)
+    columns |= {} if person is None else {"sample": person}
+    of_values = next((name for name in (value, *VALUE_COLUMNS, TPM) if name in names), None)
+    missing = [role for role in ("sample", "gene_id", "tissue") if role not in columns]
+    if missing or of_values is None:
+        lacks = ", ".join(missing) or (value or "of values")
+        raise InputError(
+            f"has no column {lacks}; it has {', '.join(names[:12])}",
+            file=path,
+            remedy=_REMEDY,
+        )
+    of_column = {LOG1P_TPM.column: LOG1P_TPM.name, TPM: TPM}.get(of_values)
+    found = of_column or said or unit
+    if not found:
+        raise InputError(
+            f"does not say what its column {of_values} is",
+            file=path,
+            remedy="Say it: --unit tpm, --unit log1p_tpm, or another that the expression has.",
+        )
+    return PredictionTable(path, columns | {"value": of_values}, found, delimiter)
+
+
+def _said_beside(path: Path) -> str | None:
+    """The unit of a text that this package wrote, from its report."""
+    try:
+        return str(json.loads(path.with_name(f"{path.name}.report.json").read_text())["unit"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _as(column: Any, role: str) -> Any:
+    """A column of names, dictionary-encoded, or of float32."""
+    if role == "value":
+        return column.cast(pa.float32(), safe=False)
+    return column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+
+
+def _check_unit(table: PredictionTable, grid: EvaluationGrid) -> None:
+    if (LOG1P_TPM.name if table.unit == TPM else table.unit) != grid.scale:
+        raise InputError(
+            f"its values are {table.unit}, and those of {', '.join(grid.files)} are {grid.scale}",
+            file=table.path,
+            remedy="Give expression in the unit of the predictions; where --unit said it, say another.",
+        )
+
+
+def read_predictions(
+    tables: Sequence[tuple[int | None, PredictionTable]], grid: EvaluationGrid, people: "pd.DataFrame"
+) -> Predicted:
+    """Predictions of one model in the places of what was measured.
+
+    Args:
+        tables: each with the fold whose model predicted it; None = of all folds.
+        grid: what was measured.
+        people: the list of people; its column ``sample`` is what the predictions call a donor.
+
+    Raises:
+        InputError: the unit is not that of the expression; a TPM under 0; a value is there twice.
+    """
+    reader = _Reader(grid, people)
+    for fold, table in tables:
+        _check_unit(table, grid)
+        for batch in table.batches():
+            reader.add(batch, table, fold)
+    if reader.written != int(reader.there.sum()):
+        reader.refuse_doubled(tables)
+    return Predicted(reader.values, dict(reader.left_out), reader.names(), reader.gene_types)
+
+
+class _Names:
+    """Numbers of names; those that are not wanted are remembered, and numbered -1."""
+
+    def __init__(self, known: dict[str, int], as_known: Any = str) -> None:
+        self.known, self.seen, self._as_known = known, set[str](), as_known
+        self._of = {"": -1}
+
+    def codes(self, column: Any) -> np.ndarray:
+        """(rows,) of a dictionary-encoded column."""
+        texts, code = _coded(column)
+        for text in texts:
+            if text not in self._of:
+                name = self._as_known(text)
+                self._of[text] = self.known.get(name, -1)
+                self.seen.add(name)
+        return np.array([self._of[text] for text in texts])[code]
+
+
+class _Reader:
+    """What was read of a model's predictions."""
+
+    def __init__(self, grid: EvaluationGrid, people: "pd.DataFrame") -> None:
+        samples = grid.samples
+        self._grid, self._width = grid, len(samples)
+        # Such predictions are asked for where a split holds out genes.
+        self._used = (OK, NO_VARIANTS, *([] if (grid.genes["gene_part"] == WHOLE).all() else [UNSEEN_GENE]))
+        self.values = np.full(grid.observed.shape, np.nan, dtype=np.float32)
+        self.there = np.zeros(grid.observed.shape, dtype=bool)
+        self.written = 0
+        self.left_out: Counter[str] = Counter()
+        self.gene_types: dict[str, str] = {}
+        self._genes = _Names({gene: row for row, gene in reversed(list(enumerate(grid.genes["gene_id"])))}, stable_id)
+        # A donor may be in several cohorts, and there in several tissues: of each cohort a table of columns.
+        donors = {donor: place for place, donor in enumerate(dict.fromkeys([*samples["donor"], *grid.donors]))}
+        called = dict(zip(people["sample"], people["donor"], strict=True)) if "sample" in people else {}
+        self._donors = _Names(donors, lambda name: called.get(name, name))
+        measured = list(dict.fromkeys(samples["tissue"]))
+        names = TissueNames(measured)
+        of_tissue = {name: place for place, name in enumerate(measured)}
+
+        def tissue(name: str) -> str:
+            found, _ = names.resolve([name])
+            return found[0].name if found else name
+
+        self._tissues = _Names(of_tissue, tissue)
+        self._of_donor = samples["donor"].map(donors).to_numpy(dtype=int)
+        self._of_tissue = samples["tissue"].map(of_tissue).to_numpy(dtype=int)
+        self._shape = len(donors), len(measured)
+        self._columns: dict[int | None, dict[str, np.ndarray]] = {}
+        self._trained = np.zeros(len(donors), dtype=bool)
+        self._trained[[donors[donor] for _, donor in grid.trained if donor in donors]] = True
+        self._trained[[donors[donor] for donor in samples["donor"].unique()]] = False
+
+    def names(self) -> dict[str, set[str]]:
+        """Donors, genes and tissues that are predicted."""
+        return {"donors": self._donors.seen, "genes": self._genes.seen, "tissues": self._tissues.seen}
+
+    def add(self, batch: dict[str, Any], table: PredictionTable, fold: int | None) -> None:
+        """Rows of a table; those that are not used are counted by the first reason of these."""
+        values = self._values(batch, table)
+        for rows, cells in self._cells(batch, values, fold):
+            self.values.flat[cells] = values[rows]
+            self.there.flat[cells] = True
+            self.written += len(cells)
+
+    def refuse_doubled(self, tables: Sequence[tuple[int | None, PredictionTable]]) -> None:
+        """Raise InputError of the first that is there twice."""
+        seen = np.zeros(self.there.size, dtype=bool)
+        for fold, table in tables:
+            for batch in table.batches():
+                for rows, cells in self._cells(batch, self._values(batch, table), fold):
+                    first = np.zeros(len(cells), dtype=bool)
+                    first[np.unique(cells, return_index=True)[1]] = True
+                    again = rows[seen[cells] | ~first]
+                    if len(again):
+                        raise InputError(
+                            "is there twice",
+                            file=table.path,
+                            record=self._record(batch, int(again[0])),
+                            remedy="Give each person's gene and tissue once, and each person one file.",
+                        )
+                    seen[cells] = True
+
+    def _values(self, batch: dict[str, Any], table: PredictionTable) -> np.ndarray:
+        """Of a batch, TPM as log1p TPM."""
+        values = batch["value"].to_numpy(zero_copy_only=False)
+        if table.unit != TPM:
+            return values
+        if (values < 0).any():
+            raise InputError(
+                "has a TPM under 0",
+                file=table.path,
+                record=self._record(batch, int(np.flatnonzero(values < 0)[0])),
+                remedy="Give TPM, or say what the values are: --unit.",
+            )
+        return np.log1p(values)
+
+    def _columns_of(self, fold: int | None) -> dict[str, np.ndarray]:
+        """Cohort -> (donors, tissues) the column of the grid, -1 = none; of one fold, or of all."""
+        if fold not in self._columns:
+            samples = self._grid.samples
+            in_fold = np.ones(len(samples), bool) if fold is None else samples["fold"].isin([fold, -1]).to_numpy()
+            self._columns[fold] = {}
+            for cohort in dict.fromkeys(samples["cohort"]):
+                here = np.flatnonzero((samples["cohort"] == cohort).to_numpy() & in_fold)
+                columns = np.full(self._shape, -1)
+                columns[self._of_donor[here], self._of_tissue[here]] = here
+                self._columns[fold][cohort] = columns
+        return self._columns[fold]
+
+    def _cells(
+        self, batch: dict[str, Any], values: np.ndarray, fold: int | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows that are used, and their places in the grid, cohort by cohort; all others are counted."""
+        gene, donor = self._genes.codes(batch["gene_id"]), self._donors.codes(batch["sample"])
+        tissue = self._tissues.codes(batch["tissue"])
+        rows = np.ones(len(values), dtype=bool)
+        if "gene_type" in batch:
+            self._note_types(gene, batch["gene_type"])
+
+        def leave(which: np.ndarray, reason: str) -> None:
+            nonlocal rows
+            self.left_out[reason] += int((rows & which).sum())
+            rows = rows & ~which
+
+        if "status" in batch:
+            statuses, code = _coded(batch["status"])
+            for number, status in enumerate(statuses):
+                if status not in self._used:
+                    leave(code == number, f"status {status or 'none'}")
+        leave(~np.isfinite(values), "value is no number")
+        leave(donor < 0, "donor is not measured")
+        leave(self._trained[donor], "donor is trained on")
+        leave(gene < 0, "gene is not measured")
+        leave(tissue < 0, "tissue is not measured")
+        place = np.flatnonzero(rows)
+        unused = np.ones(len(place), dtype=bool)
+        cohorts, of_cohort = _coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
+        for cohort, columns in self._columns_of(fold).items():
+            column = columns[donor[place], tissue[place]]
+            here = column >= 0
+            if cohorts:
+                here &= np.array([name == cohort for name in cohorts])[of_cohort[place]]
+            unused &= ~here
+            yield place[here], gene[place[here]] * self._width + column[here]
+        self.left_out["tissue is not measured in the donor"] += int(unused.sum())
+
+    def _note_types(self, gene: np.ndarray, column: Any) -> None:
+        known, place = np.unique(gene, return_index=True)
+        types = column.take(pa.array(place)).to_pylist()
+        ids = self._grid.genes["gene_id"]
+        for row, text in zip(known, types, strict=True):
+            if row >= 0 and text:
+                self.gene_types.setdefault(str(ids.iloc[row]), text)
+
+    def _record(self, batch: dict[str, Any], row: int) -> str:
+        return ", ".join(str(batch[role][row].as_py()) for role in ("sample", "gene_id", "tissue"))
+
+
+def _coded(column: Any) -> tuple[list[str], np.ndarray]:
+    """Texts of a dictionary-encoded column, and which each row has; the last one, "", is of rows without one."""
+    texts = [*column.dictionary.to_pylist(), ""]
+    code = pc.fill_null(column.indices, len(texts) - 1).to_numpy(zero_copy_only=False)
+    return texts, code
