@@ -185,7 +185,7 @@ def _missing(package: str) -> InputError:
 
 
 def save_figure(figure: "Figure", path: Path) -> Path:
-    """Write a figure; the suffix of its name chooses the type. An SVG keeps text as text; the same figure is the same."""
+    """Write a figure; the suffix of its name chooses the type. An SVG keeps its text, and has no date."""
     import matplotlib
 
     with whole_file(path) as partial, matplotlib.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
