@@ -14,7 +14,7 @@ from variantformer_hf.applications.magma.gene_statistics import GeneStatistics, 
 from variantformer_hf.applications.magma.regression import gene_property_test
 from variantformer_hf.applications.magma.separability import separability
 from variantformer_hf.errors import InputError
-from variantformer_hf.genome.genes import Gene
+from variantformer_hf.genome.genes import Gene, GeneTable
 
 CHROMOSOMES = ("1", "2", "X")
 
@@ -305,7 +305,9 @@ def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("GENE a b\nA 1\n", "line 2: gene A: has 2 fields, and the header has 3"),
-        ("GENE a b\nA 1 x\n", "line 2: gene A: has a value that is no number"),
+        ("GENE a b\nA 1 x\n", "line 2: gene A: 'x' is no number"),
+        ("GENE a b\nA 1 inf\n", "line 2: gene A: 'inf' is no number"),
+        ("GENE,a\nA,1\n", "has no column of numbers. Write a header"),
         ("GENE a a\nA 1 2\n", "has two columns a"),
         ("GENE a\nA 1\n\nA 2\n", "line 4: gene A: the gene is that of line 2 too"),
         ("GENE\nA\n", "has no column of numbers"),
@@ -374,9 +376,12 @@ def gene(gene_id: str, name: str) -> Gene:
 
 
 def test_genes_match_by_id_without_its_version_by_symbol_or_by_a_map(tmp_path: Path) -> None:
-    genes = [gene("ENSG01.3", "TP53"), gene("ENSG02.1", "BRCA1"), gene("ENSG03.9", "ENSG03.9"), gene("ENSG04", "DUP")]
-    plain = match_genes(genes, ["ENSG01.7", "BRCA1", "OTHER"])
-    assert (dict(plain.ids), plain.unknown, plain.ambiguous) == ({"ENSG01.3": "ENSG01.7", "ENSG02.1": "BRCA1"}, 2, 0)
+    genes = GeneTable(
+        [gene("ENSG01.3", "TP53"), gene("ENSG02.1", "BRCA1"), gene("ENSG03.9", "RP1.2"), gene("ENSG04", "RP1.3")]
+    )
+    plain = match_genes(genes, ["ENSG01.7", "BRCA1", "RP1.2", "RP1", "OTHER"])
+    assert (plain.unknown, plain.ambiguous) == (1, 0)
+    assert plain.ids == {"ENSG01.3": "ENSG01.7", "ENSG02.1": "BRCA1", "ENSG03.9": "RP1.2"}
     table = tmp_path / "map.tsv"
     rows = ["ENSG01.5\tTP53\t7157", "ENSG02\tBRCA1\t672", "ENSG03\t\tNA", "ENSG04\tDUP\t11", "ENSG04\tDUP\t12"]
     table.write_text("\n".join(["gene_id\tsymbol\tentrez_id", *rows]) + "\n")

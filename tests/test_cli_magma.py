@@ -1,14 +1,19 @@
 """``variantformer magma``: its commands, what they refuse, and MAGMA itself beside them where it is installed."""
 
+import io
 import json
 import os
+import re
+import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from command_line import run
+from made_store import made_store
 from test_applications_magma import simulated, write_raw
 
 from variantformer_hf.applications.magma.gene_properties import read_gene_properties
@@ -131,3 +136,110 @@ def test_what_cannot_be_tested_is_refused_and_nothing_is_written(
         assert text in said.stderr
         assert said.stderr.startswith("error: ")
         assert not [*tmp_path.glob("t.csv*")]
+
+
+PEOPLE, GENES = 12, 130
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of 130 genes, all but 3 of which a GWAS has too.
+
+    In the first tissue people lie further apart where the GWAS finds more. Of one gene somebody has no embedding, and
+    one is alike in all.
+    """
+    folder = tmp_path_factory.mktemp("cohort")
+    statistics = simulated(49, strength=0.9)[0]
+    write_raw(replace(statistics, genes=[str(number) for number in range(4, 151)]), folder / "gwas.genes.raw")
+    vectors = np.random.default_rng(2).standard_normal((PEOPLE, GENES, 2, 8)).astype(np.float32)
+    vectors[:, 3:, 0] *= np.exp(statistics.z[: GENES - 3, None] / 10)
+    vectors[4, 10] = np.nan
+    vectors[:, 11] = 0.1
+    made_store(folder / "embeddings", vectors, tissues=["brain - cortex (ba24)", "liver"])
+    np.save(folder / "vectors.npy", vectors)
+    rows = [f"P{person + 1}\t{person % 2}" for person in range(10)]
+    (folder / "labels.tsv").write_text("\n".join(["donor\tlabel", *rows, "Q1\t1"]) + "\n")
+    rows = [f"ENSG{gene + 1:011d}\t{gene + 1}" for gene in range(GENES)]
+    (folder / "entrez.tsv").write_text("\n".join(["gene_id\tentrez_id", *rows]) + "\n")
+    return folder
+
+
+def scores_of(cohort: Path, *changed: object) -> list[object]:
+    """The command; what is changed comes last, and counts."""
+    files = {"--embedding-store": "embeddings", "--labels": "labels.tsv", "--gene-results": "gwas.genes.raw"}
+    asked = [word for option, name in files.items() for word in (option, cohort / name)]
+    return ["magma", "scores", *asked, "--gene-map", cohort / "entrez.tsv", *changed]
+
+
+def test_scores_are_written_with_the_ids_of_the_gwas_and_tested(cohort: Path, tmp_path: Path) -> None:
+    said = run(*scores_of(cohort, "-o", tmp_path / "scores.tsv"))
+    assert said.returncode == 0, said.stderr
+    table = pd.read_csv(tmp_path / "scores.tsv", sep="\t", index_col="GENE")
+    assert [*table.columns] == ["brain_cortex_ba24", "liver"]
+    assert table.index.tolist() == [*range(4, GENES + 1)]
+    vectors = np.load(cohort / "vectors.npy")[:10].astype(float)
+    centroid = vectors[::2].mean(axis=0)
+    expected = np.linalg.norm(vectors - centroid, axis=3).mean(axis=0)
+    expected[11] = np.nan
+    np.testing.assert_allclose(table, expected[3:], rtol=1e-6)
+    report = json.loads((tmp_path / "scores.tsv.report.json").read_text())
+    assert report["counts"] == {
+        "controls": 5,
+        "cases": 5,
+        "people_without_a_label": 2,
+        "labels_of_nobody_in_the_store": 1,
+        "genes_of_the_store": 130,
+        "genes_of_the_gwas": 147,
+        "genes_matched": 127,
+        "genes_that_the_gwas_has_not": 3,
+        "genes_that_match_several": 0,
+        "scores_missing": 2,
+        "scores_constant": 2,
+        "scores": 250,
+        "tissues": 2,
+    }
+    assert report["columns"] == {"brain_cortex_ba24": "brain - cortex (ba24)", "liver": "liver"}
+    assert (report["model"]["name"], report["precision"]) == ("made", "float32")
+    assert "127 of 130 genes are in the GWAS" in said.stderr
+    asked = ["--gene-results", cohort / "gwas.genes.raw", "--gene-covar", tmp_path / "scores.tsv"]
+    said = run("magma", "test", *asked, "-o", "-")
+    assert said.returncode == 0, said.stderr
+    assert "2 genes with a missing number are left out" in said.stderr
+    assert said.stdout.splitlines()[1].startswith("brain_cortex_ba24,COVAR,125,")
+
+
+def test_scores_that_cannot_be_made_are_refused_and_nothing_is_written(cohort: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("donor\tlabel\nX1\t0\nX2\t1\nX3\t1\n")
+    some = tmp_path / "some.tsv"
+    some.write_text("".join((cohort / "entrez.tsv").read_text().splitlines(keepends=True)[:50]))
+    one = tmp_path / "one.tsv"
+    one.write_text("donor\tlabel\nP1\t0\nP3\t0\nX\t1\n")
+    cases = [
+        (["--labels", labels], "0 of the store's 12 people are controls, 0 cases; 3 of 3 labels are of nobody there"),
+        (["--labels", one], "2 of the store's 12 people are controls, 0 cases"),
+        (["--gene-map", some], "gene 4: 46 of the store's 130 genes are among its 147, at least 100 must be"),
+        (["--gene-map", labels], "has the columns donor, label. Give a table with tabs"),
+        (["--embedding-store", tmp_path], "is no folder of predictions"),
+        (["-o", tmp_path / "s.parquet"], "MAGMA does not read such a file. End the name in .tsv or .txt"),
+    ]
+    for changed, text in cases:
+        said = run(*scores_of(cohort, "-o", tmp_path / "s.tsv", *changed))
+        assert (said.returncode, text in said.stderr) == (1, True), said.stderr
+        assert not [*tmp_path.glob("s.*")]
+
+
+def test_the_page_does_what_it_says(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(cohort, tmp_path / "files")
+    monkeypatch.chdir(tmp_path / "files")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "magma.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
+    assert [code.split()[:3] for code, _ in blocks] == [["variantformer", "magma", name] for name in ("scores", "test")]
+    for code, shown in blocks:
+        said = run(*shlex.split(code.replace("\\\n", " "))[1:])
+        assert said.returncode == 0, said.stderr
+        assert (said.stderr + said.stdout).split() == shown.split()
+    (table,) = re.findall(r"```text\n(VARIABLE.*?)```", page, re.DOTALL)
+    found = pd.read_csv("tissues.tsv", sep="\t")
+    expected = pd.read_csv(io.StringIO(table), sep=r"\s+")
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-2)

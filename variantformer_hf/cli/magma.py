@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from .options import OverwriteOption, TableOption, given_file
+from ..errors import InputError
+from .options import OverwriteOption, TableOption, given_file, written_file
 from .outputs import claim, closing
+from .progress import progress
 
 magma = typer.Typer(
     help="Genes that vary among cases and controls, against those of a GWAS (MAGMA). Research use only.",
@@ -21,6 +23,72 @@ GeneResultsOption = Annotated[
 @magma.callback()
 def _magma() -> None:
     """Genes that vary among cases and controls, against those of a GWAS. Research use only."""
+
+
+@magma.command()
+@closing
+def scores(
+    embedding_store: Annotated[
+        str, typer.Option(metavar="DIR", help="Embeddings of people: `predict --embedding-store DIR`.")
+    ],
+    labels: Annotated[
+        Path, typer.Option(parser=given_file, metavar="PATH", help="Table: donor, label (1 = case, 0 = control).")
+    ],
+    gene_results: GeneResultsOption,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=written_file, metavar="PATH", help="MAGMA's gene covariates: .tsv, .txt."
+        ),
+    ],
+    gene_map: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file, metavar="PATH", help="For a GWAS with Entrez ids: table with tabs, gene_id, entrez_id."
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """How far people lie from the controls in each gene's embeddings: a column a tissue, the input of `magma test`.
+
+    Genes are read one after the other. They get the ids of --gene-results; those that it has not are counted.
+    OUTPUT.report.json has the counts, and the tissue of each column.
+    """
+    from ..report.tables import write_json, write_table
+
+    if not output.name.endswith((".tsv", ".txt")):
+        raise InputError("MAGMA does not read such a file", file=output, remedy="End the name in .tsv or .txt.")
+    out = claim(output, overwrite=overwrite)
+    report = out.beside("report.json")
+    out.add([report])
+
+    from ..applications.magma import RESEARCH_USE
+    from ..applications.magma.gene_ids import match_genes, read_gene_map
+    from ..applications.magma.gene_statistics import read_gene_statistics
+    from ..applications.magma.separability import separability_scores
+    from ..applications.risk.labels import read_labels
+    from ..inference.embedding_store import EmbeddingStore
+
+    of_people, statistics = read_labels(labels), read_gene_statistics(gene_results)
+    store = EmbeddingStore(embedding_store)
+    match = match_genes(store.genes, statistics.genes, None if gene_map is None else read_gene_map(gene_map))
+    with progress("reading", "genes") as on_gene:
+        found = separability_scores(store, of_people, statistics, match, on_gene)
+    counts = found.counts
+    described = {"use": RESEARCH_USE, "model": store.model, "precision": store.precision}
+    described |= {"counts": counts, "columns": found.columns}
+    written = [write_table(found.table, out.path, {}), write_json(described, report)]
+    typer.echo(f"{counts['controls']} controls, {counts['cases']} cases", err=True)
+    typer.echo(f"{counts['genes_matched']:,} of {counts['genes_of_the_store']:,} genes are in the GWAS", err=True)
+    if counts["genes_that_match_several"]:
+        typer.echo(f"{counts['genes_that_match_several']:,} genes that match several are left out", err=True)
+    if counts["scores_missing"] or counts["scores_constant"]:
+        typer.echo(
+            f"NA: {counts['scores_missing']:,} scores of genes that somebody has no embedding of, "
+            f"{counts['scores_constant']:,} of genes that are alike in all",
+            err=True,
+        )
+    out.deliver(written)
 
 
 @magma.command()

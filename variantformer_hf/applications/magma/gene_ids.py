@@ -1,11 +1,11 @@
 """Which genes of a store are which of a GWAS."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
-from ...genome.genes import Gene, stable_id
+from ...genome.genes import GeneTable
 from ...genome.table_files import text_lines
 
 _GENE_COLUMNS, _ID_COLUMN = ("gene_id", "gene_name"), "entrez_id"
@@ -28,7 +28,7 @@ class GeneMatch:
 
 
 def read_gene_map(path: str | Path) -> dict[str, list[str]]:
-    """Gene -> Entrez ids, of a table with tabs whose header names gene_id (or gene_name) and entrez_id.
+    """Entrez id -> genes, of a table with tabs whose header names gene_id (or gene_name) and entrez_id.
 
     Rows without an id are left out: a gene may have none.
 
@@ -47,17 +47,15 @@ def read_gene_map(path: str | Path) -> dict[str, list[str]]:
         if len(fields) != len(header):
             problem = f"has {len(fields)} fields, and the header has {len(header)}"
             raise InputError(problem, file=path, record=f"line {number}", remedy=_REMEDY)
-        gene, other = stable_id(fields[gene_place].strip()), fields[id_place].strip()
-        if gene and other not in ("", "NA"):
-            found.setdefault(gene, []).append(other)
+        gene, entrez = fields[gene_place].strip(), fields[id_place].strip()
+        if gene and entrez not in ("", "NA"):
+            found.setdefault(entrez, []).append(gene)
     if not found:
         raise InputError(f"no row has a gene and an {_ID_COLUMN}", file=path, remedy=_REMEDY)
     return found
 
 
-def match_genes(
-    genes: Iterable[Gene], ids: Sequence[str], gene_map: Mapping[str, Sequence[str]] | None = None
-) -> GeneMatch:
+def match_genes(genes: GeneTable, ids: Sequence[str], gene_map: Mapping[str, Sequence[str]] | None = None) -> GeneMatch:
     """The id of a GWAS of each gene: the Ensembl id, whatever its version, or the symbol, or what the map has for them.
 
     Args:
@@ -65,24 +63,14 @@ def match_genes(
         ids: of the GWAS.
         gene_map: of :func:`read_gene_map`; None = the GWAS has Ensembl ids or symbols.
     """
-    by_name: dict[str, list[str]] = {}
+    of_gene: dict[str, list[str]] = {}
+    shared: set[str] = set()
     for each in ids:
-        by_name.setdefault(stable_id(each), []).append(each)
-    candidates: dict[str, list[str]] = {}
-    unknown = 0
-    for gene in genes:
-        found: list[str] = []
-        for name in (stable_id(gene.gene_id), gene.gene_name):
-            known = [name] if gene_map is None else gene_map.get(name, ())
-            found = [each for other in dict.fromkeys(known) for each in by_name.get(other, ())]
-            if found:
-                break
-        unknown += not found
-        if found:
-            candidates[gene.gene_id] = found
-    taken: dict[str, int] = {}
-    for found in candidates.values():
-        for each in found:
-            taken[each] = taken.get(each, 0) + 1
-    matched = {gene: found[0] for gene, found in candidates.items() if len(found) == 1 and taken[found[0]] == 1}
-    return GeneMatch(matched, unknown, len(candidates) - len(matched))
+        names = [each] if gene_map is None else gene_map.get(each, ())
+        found, _ = genes.resolve(names, most_suggested=0)
+        for gene in found:
+            of_gene.setdefault(gene.gene_id, []).append(each)
+        if len(found) > 1:
+            shared.update(gene.gene_id for gene in found)
+    matched = {gene: found[0] for gene, found in of_gene.items() if len(found) == 1 and gene not in shared}
+    return GeneMatch(matched, len(genes) - len(of_gene), len(of_gene) - len(matched))

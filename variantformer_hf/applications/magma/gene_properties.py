@@ -1,5 +1,6 @@
 """Numbers of genes that MAGMA tests: its file of gene covariates."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from ...genome.table_files import text_lines
 
 GENE = "GENE"
 _MISSING = frozenset({"NA", "NaN", "nan", "."})
-_REMEDY = "Write a header (GENE and a name for each column), and a line for each gene: its id and numbers, or NA."
+_REMEDY = "Write a header, GENE and a name for each column, and a line a gene, its id and numbers or NA; tabs between."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,20 @@ def read_gene_properties(path: str | Path) -> GeneProperties:
             problem = f"the gene is that of line {line_of[fields[0]]} too"
             raise InputError(problem, file=path, record=record, remedy="Keep one of them.")
         line_of[fields[0]] = number
-        try:
-            values.append([float("nan" if text in _MISSING else text) for text in fields[1:]])
-        except ValueError as error:
-            raise InputError(
-                f"has a value that is no number ({error})", file=path, record=record, remedy=_REMEDY
-            ) from None
+        values.append([_number(text, path, record) for text in fields[1:]])
     if not values:
         raise InputError("has no gene", file=path, remedy=_REMEDY)
     return GeneProperties(path, names, [*line_of], [*line_of.values()], np.array(values))
+
+
+def _number(text: str, path: Path, record: str) -> float:
+    """A number, or NaN for a missing one."""
+    if text in _MISSING:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{text!r} is no number", file=path, record=record, remedy=_REMEDY)
+    return value

@@ -110,7 +110,7 @@ def gene_property_test(
     usable = status == "ok"
     with np.errstate(divide="ignore", invalid="ignore"):
         standard = np.where(usable, left.T @ outcome / squares, np.nan)
-        residual = outcome @ outcome - standard**2 * squares
+        residual = np.maximum(outcome @ outcome - standard**2 * squares, 0)
         error = np.sqrt(residual / freedom / squares)
         unit = np.where(usable, spread, np.nan)
         p = stats.t.sf(standard / error, freedom)
