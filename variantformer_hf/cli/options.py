@@ -295,3 +295,14 @@ EmbeddingStoreOption = Annotated[
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help=OVERWRITE, rich_help_panel=OUTPUT)]
+
+# Of forests of a disease.
+ForestsArgument = Annotated[
+    Path, typer.Argument(metavar="FORESTS", help="Folder of `risk train`, or of `artifacts forests`.")
+]
+ForestsPrecisionOption = Annotated[
+    Precision | None,
+    typer.Option(
+        "--precision", help="In which embeddings are made. Default: that of the forests.", rich_help_panel=MACHINE
+    ),
+]

@@ -22,6 +22,8 @@ from .stopping import Stopped
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+# Of parts: what is done, or its notes.
+_OF_PARTS = (".parquet", ".arrow")
 _command: ContextVar[ExitStack] = ContextVar("command")
 
 
@@ -314,7 +316,7 @@ def _locked(path: Path) -> OutputLock:
 
 def _kept(folders: Iterable[Path], files: Sequence[Path]) -> str:
     whole = f"Whole on this machine: {', '.join(map(str, files))}. " if files else ""
-    there = [folder for folder in folders if folder.is_dir() and any(folder.rglob("*.parquet"))]
+    there = [folder for folder in folders if any(path.suffix in _OF_PARTS for path in folder.rglob("*"))]
     if not there:
         return whole.rstrip() or "Nothing is kept: the same command begins anew."
     return f"{whole}{' and '.join(map(str, there))} keeps what is done: the same command goes on from there."

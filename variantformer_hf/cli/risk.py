@@ -2,6 +2,9 @@
 
 import typer
 
+from .outputs import closing
+from .risk_predict import predict
+
 risk = typer.Typer(
     help="Classifiers of a disease on embeddings of people: train, evaluate, predict. Research use only.",
     no_args_is_help=True,
@@ -11,3 +14,6 @@ risk = typer.Typer(
 @risk.callback()
 def _risk() -> None:
     """Classifiers of a disease on embeddings of people. Research use only."""
+
+
+risk.command()(closing(predict))

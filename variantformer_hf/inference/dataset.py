@@ -59,6 +59,7 @@ class PredictionDataset:
         place: the folder.
 
     Attributes:
+        place: as it was given.
         samples, genes, tissues: what it holds predictions of, in the order of the run.
         unit: of the predictions.
         layout: how it lies on disk, see ``write_dataset``.
@@ -68,7 +69,7 @@ class PredictionDataset:
     """
 
     def __init__(self, place: str | Path) -> None:
-        self._folder = RunFolder.at(place)
+        self.place, self._folder = place, RunFolder.at(place)
         contents = self._folder.contents
         self.samples, self.genes, self.tissues = contents.samples, contents.gene_table, contents.tissues
         self.unit, self.layout = contents.unit, contents.layout

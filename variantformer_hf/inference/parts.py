@@ -25,10 +25,12 @@ from ..errors import InputError
 from ..files import writing
 from ..run_key import run_key
 from .run_contents import RUN_FILE
+from .unit_embeddings import STORE_FILE
 
 logger = logging.getLogger(__name__)
 
 _RUN = "run.json"
+_OF_ANY_RUN = (_RUN, RUN_FILE, STORE_FILE)
 
 
 class Parts:
@@ -196,8 +198,8 @@ def remove_parts(folder: Path) -> None:
 def remove_empty(folder: Path) -> None:
     """Remove a folder of parts to which no part came, so that it does not stand in the way of another run."""
     with suppress(OSError):  # there is none, or another process of the run has begun a part
-        if all(path.name in (_RUN, RUN_FILE) for path in folder.iterdir()):
-            for name in (_RUN, RUN_FILE):
+        if all(path.name in _OF_ANY_RUN for path in folder.iterdir()):
+            for name in _OF_ANY_RUN:
                 (folder / name).unlink(missing_ok=True)
             folder.rmdir()
 

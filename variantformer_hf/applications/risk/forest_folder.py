@@ -158,7 +158,8 @@ class RiskForests:
         Raises:
             InputError: its file is damaged.
         """
-        return list(self.forests(gene_id))
+        found = self.of_gene(gene_id)
+        return [] if found is None else list(found.tissues)
 
     def forest(self, gene_id: str, tissue: str | None = None) -> dict[str, np.ndarray]:
         """The arrays of one unit, see :func:`~variantformer_hf.applications.risk.forests.packed_forest`.

@@ -1,0 +1,107 @@
+"""``risk predict``: from a store, and from a model and genomes."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from command_line import run
+from made_forests import made_forests
+
+from variantformer_hf import EmbeddingStore
+from variantformer_hf.inference.predictor import ExpressionPredictor
+from variantformer_hf.inference.run_folder import RunFolder
+from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
+from variantformer_hf.simulation.model import write_demo_model
+
+TISSUES = ["whole blood", "liver", "brain - cortex", "muscle - skeletal"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> SimulatedFiles:
+    return write_simulation(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="module")
+def model(files: SimulatedFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(write_demo_model(files, tmp_path_factory.mktemp("m") / "model"))
+
+
+@pytest.fixture(scope="module")
+def store(files: SimulatedFiles, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("store") / "vectors"
+    predictor = ExpressionPredictor.from_pretrained(model, device="cpu", precision="float32")
+    predictor.write_dataset(place, files.fasta, files.vcf, layout="embeddings", genes=["DEMO1", "DEMO2", "DEMO3"])
+    return place
+
+
+@pytest.fixture(scope="module")
+def forests(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = EmbeddingStore.open(store)
+    units = {gene.gene_id: ["liver", "whole blood"] for gene in list(found.genes)[:2]}
+    folder = tmp_path_factory.mktemp("forests") / "f"
+    return made_forests(folder, units, model=found.model, width=found.width, tissues=TISSUES)
+
+
+def test_a_store_and_a_model_say_the_same(
+    files: SimulatedFiles, model: Path, store: Path, forests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run("risk", "predict", forests, "--embedding-store", store, "-o", tmp_path / "s.parquet")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.split() == [str(tmp_path / name) for name in ("s.parquet", "s.parquet.report.json")]
+    assert "not a person's risk" in said.stderr
+    of_store = pd.read_parquet(tmp_path / "s.parquet")
+    assert len(of_store) == 4
+    metadata = json.loads(pq.read_schema(tmp_path / "s.parquet").metadata[b"variantformer"])
+    assert metadata["research_use"].startswith("Research use only. A probability here is a classifier's score")
+    report = json.loads((tmp_path / "s.parquet.report.json").read_text())
+    assert report["research_use"] == metadata["research_use"]
+    assert report["forests_asked"] == {"wanted": 4, "there": 4}
+    assert report["forests"]["phenotype"] == "a disease"
+    assert report["embeddings"]["model"] == metadata["model"]
+
+    command = ["risk", "predict", forests, model, "--fasta", files.fasta, "--vcf", files.vcf, "--device", "cpu"]
+    command += ["-o", tmp_path / "m.parquet"]
+    put, written = RunFolder.write, []
+
+    def one_alone(self: RunFolder, unit: object, done: object) -> None:
+        if written:
+            raise MemoryError
+        written.append(unit)
+        put(self, unit, done)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write", one_alone)
+        stopped = run(*command)
+    assert stopped.returncode == 1
+    assert "m.parquet.parts keeps what is done" in stopped.stderr
+    first = {path: path.stat().st_mtime_ns for path in (tmp_path / "m.parquet.parts" / "genes").iterdir()}
+    assert len(first) == 1
+    said = run(*command)
+    assert said.returncode == 0, said.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.parquet{end}" for name in "ms" for end in ("", ".report.json")
+    ]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "m.parquet"), of_store)
+
+
+def test_what_is_asked_amiss(files: SimulatedFiles, model: Path, store: Path, forests: Path, tmp_path: Path) -> None:
+    out = ["-o", tmp_path / "t.csv"]
+    for asked, problem in (
+        ([forests, *out], "there is neither a model nor a store"),
+        ([forests, model, "--embedding-store", store, *out], "both a model and --embedding-store are given"),
+        ([forests, model, *out], "a model reads a genome, and there is none"),
+        ([forests, "--embedding-store", store, "--vcf", files.vcf, *out], "a store has its people already"),
+        ([tmp_path, "--embedding-store", store, *out], "holds no forests, or is not finished"),
+        ([forests, "--embedding-store", tmp_path, *out], "is no folder of predictions"),
+        ([forests, "--embedding-store", store, "-o", tmp_path / "t.txt.zip"], "is not written to such a file"),
+    ):
+        refused = run("risk", "predict", *asked)
+        assert (refused.returncode, problem in refused.stderr) == (1, True), refused.stderr
+    refused = run("risk", "predict", forests, "--embedding-store", store, "--gene", "DEMO3", *out)
+    assert (refused.returncode, "has no forest" in refused.stderr) == (3, True)
+    of_genome = ["--fasta", files.fasta, "--vcf", files.vcf, "--device", "cpu", "--tissue", "brain - cortex"]
+    refused = run("risk", "predict", forests, model, *of_genome, *out)
+    assert (refused.returncode, "have no brain - cortex" in refused.stderr) == (1, True)
+    assert not list(tmp_path.iterdir())
