@@ -12,6 +12,7 @@ from ..files import OF_WRITING, output_error
 from ..inference.processes import is_first_process
 from ..version import __version__
 from .artifacts import artifacts
+from .ase import ase
 from .attention import attention
 from .convert import convert
 from .counterfactual import counterfactual
@@ -57,6 +58,7 @@ for command in (
     counterfactual,
     eqtl,
     drivers,
+    ase,
     export,
     null,
     edit,

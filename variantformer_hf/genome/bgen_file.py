@@ -41,7 +41,10 @@ class BgenFile(CohortRows):
     """
 
     format = "BGEN"
-    loses = ("half-missing calls", "phase of records that are not phased as a whole", "FILTER", "GQ", "DP")
+    loses = (
+        *("half-missing calls", "phase of records that are not phased as a whole", "phase sets (PS)"),
+        *("FILTER", "GQ", "DP"),
+    )
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from .reference import ReferenceGenome
 from .sample_names import check_names, chosen_sample
 from .sites import ContigSites, Sites
 from .store_layout import HOM_REF, LONGER, PASSES, SITE
-from .variants import BEHIND_ANY_CONTIG, MOST_ALLELES
+from .variants import BEHIND_ANY_CONTIG, MOST_ALLELES, CallOfSet
 
 # In what the counts of ``CohortRows.described`` were counted.
 RECORDS_READ, WHOLE_FILE = "records read", "whole file"
@@ -180,6 +180,10 @@ class CohortRows(ABC):
                 written = [texts[code] for code in codes[row].tolist()]
                 fixed = (chrom, str(int(position[row]) + 1), ".", ref, alt, ".", filters, ".", "GT")
                 yield "\t".join([*fixed, *written])
+
+    def phase_sets(self, sample: str, chrom: str, start: int, end: int) -> Iterator[CallOfSet]:
+        """As ``VariantFile.phase_sets``; none of a format that does not hold them."""
+        return iter(())
 
     def blocks(
         self, contig: str, start: int = -1, end: int = BEHIND_ANY_CONTIG, samples: np.ndarray | None = None

@@ -44,6 +44,7 @@ class PgenFile(CohortRows):
         "half-missing calls",
         "haploid calls (read as homozygous)",
         "calls of more than two alleles",
+        "phase sets (PS)",
         "GQ",
         "DP",
     )

@@ -14,6 +14,7 @@ FIXED_COLUMNS = 9
 # In the place of a list of names: everybody. A sample of this name is meant by a list that holds it.
 ALL_SAMPLES = "all"
 _SHOWN = 3
+_GTEX_DONOR_PARTS = 2
 
 
 def read_sample_names(path: str | Path) -> list[str]:
@@ -82,6 +83,11 @@ def chosen_samples(path: object, samples: Sequence[str], asked: Sequence[str]) -
             "%d of %d names of samples are named before: each is read once", len(asked) - len(wanted), len(asked)
         )
     return wanted
+
+
+def gtex_donor(sample: str) -> str:
+    """The donor of one of GTEx's samples, which are called ``GTEX-DONOR-SITE-...``."""
+    return "-".join(sample.split("-")[:_GTEX_DONOR_PARTS])
 
 
 def check_names(path: Path, samples: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from .format_notes import merged
 from .record_columns import Record, RecordColumns
 from .sample_names import chosen_sample
 from .variant_store import VariantStore, open_variants
-from .variants import BEHIND_ANY_CONTIG
+from .variants import BEHIND_ANY_CONTIG, CallOfSet
 
 _SHOWN = 3
 
@@ -106,6 +106,11 @@ class VariantFiles:
         """As :meth:`VariantFile.lines_within`; the order of the samples is that of each file."""
         for piece in self._pieces(chrom, start, end):
             yield from self._opened(piece.path).lines_within(chrom, start, end)
+
+    def phase_sets(self, sample: str, chrom: str, start: int, end: int) -> Iterator[CallOfSet]:
+        """As :meth:`VariantFile.phase_sets`."""
+        for piece in self._pieces(chrom, start, end):
+            yield from self._opened(piece.path).phase_sets(sample, chrom, start, end)
 
     def files_on(self, chrom: str) -> Iterator[CohortFile]:
         """The files with records on a contig, one after the other along it, open until the next one is asked for."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pysam
@@ -30,6 +30,20 @@ _LINES_AT_ONCE = 16_384
 BEHIND_ANY_CONTIG = (1 << 31) - 1
 # bcftools packs alleles in a byte and refuses beyond it; what it refuses is refused here too.
 MOST_ALLELES = 63
+
+
+class CallOfSet(NamedTuple):
+    """A call of a record whose calls may have a phase set (FORMAT has PS).
+
+    Attributes:
+        position: of the record, 0-based.
+        alleles: REF, then the ALTs.
+        phase_set: as it stands; "" = it has none.
+    """
+
+    position: int
+    alleles: tuple[str, ...]
+    phase_set: str
 
 
 class VariantFile:
@@ -185,6 +199,23 @@ class VariantFile:
             columns = of_lines(part, self._column, len(self._columns), self.parse, needs_quality=needs_quality)
             inside = (columns.position >= 0) & (columns.position < end) & (columns.end > start)
             yield columns if inside.all() else columns.select(np.flatnonzero(inside))
+
+    def phase_sets(self, sample: str, chrom: str, start: int, end: int) -> Iterator[CallOfSet]:
+        """Calls of a sample that may have a phase set, of records that overlap [start, end) of a contig.
+
+        Args:
+            sample: one whose calls are read: any of a file that was opened with ``all_samples``.
+            chrom, start, end: by the file's names, 0-based half-open.
+        """
+        column = FIXED_COLUMNS + self._columns.index(sample)
+        for line in self._lines(chrom, start, end):
+            keys = line.split("\t", FIXED_COLUMNS)[FIXED_COLUMNS - 1].split(":")
+            if "PS" not in keys:
+                continue
+            fields = line.split("\t", column + 1)
+            named = dict(zip(keys, fields[column].split(":"), strict=False)).get("PS", ".")
+            alts = () if fields[4] == "." else fields[4].split(",")
+            yield CallOfSet(int(fields[1]) - 1, (fields[3], *alts), "" if named == "." else named)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,6 +3,7 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from .provenance import fingerprint
 from .record_columns import MISSING
 from .sites import ContigSites, Sites, by_contig
 from .span_keys import SpanKeys
+from .variants import CallOfSet
 from .zarr_chunks import ArrayChunks
 
 logger = logging.getLogger(__name__)
@@ -134,6 +136,19 @@ class VcfZarrFile(CohortRows):
         if "call_genotype_phased" in self._arrays:
             phased = self._rows("call_genotype_phased", rows, samples).astype(bool)
         return Calls(found, phased)
+
+    def phase_sets(self, sample: str, chrom: str, start: int, end: int) -> Iterator[CallOfSet]:
+        """See ``CohortRows.phase_sets``."""
+        if "call_PS" not in self._arrays:
+            return
+        column = np.array([self.samples.index(sample)])
+        for rows, position in self._found(chrom, start, end):
+            sites, named = self.sites(chrom, rows), self._rows("call_PS", rows, column)[:, 0]
+            for row, phase_set in enumerate(named.tolist()):
+                ref, alt, _ = sites.of(row)
+                alts = () if alt == "." else alt.split(",")
+                is_there = phase_set not in (-1, -2, ".", "")
+                yield CallOfSet(int(position[row]), (ref, *alts), str(phase_set) if is_there else "")
 
     def close(self) -> None:
         """Close the file."""

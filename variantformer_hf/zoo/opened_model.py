@@ -16,7 +16,7 @@ from .assembly import check_assembly
 from .estimate import RunEstimate, estimate_of_one
 from .gene_input import GeneInput, GeneOutput, joined
 from .gene_reader import GeneReader, stretch_of
-from .gene_regions import GeneRegions
+from .gene_regions import GeneRegions, covered
 from .gene_states import GeneStates
 from .memory import run_in_halves
 from .statuses import NOT_FINITE, UNSEEN_GENE
@@ -54,6 +54,17 @@ class OpenedModel:
             regions: of the genes that will be asked for.
         """
         return GeneReader(person, stretch)
+
+    def reach(self, person: PersonalGenome, regions: GeneRegions) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and ends of what a person's gene is read from, (R,) int64 each; plain: its regions.
+
+        Models that read on beyond a region where the person has deletions say how far.
+
+        Args:
+            person: the person, read as one sequence.
+            regions: of the gene.
+        """
+        return covered([regions])
 
     def read(self, person: PersonalGenome, regions: GeneRegions) -> GeneInput:
         """One person's gene by itself.

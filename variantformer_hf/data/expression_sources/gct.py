@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...genome.sample_names import gtex_donor
 from ...genome.table_files import text_lines
 from .source import ExpressionSource, Sample, check_once, with_rin
 from .text_tables import read_text_table, row_numbers
-
-# GTEx names samples GTEX-DONOR-SITE-...: the donor is the first two parts.
-_GTEX_DONOR_PARTS = 2
 
 
 def read_gct(
@@ -79,7 +77,7 @@ def _gtex_attributes(path: str | Path) -> dict[str, Sample]:
     table = read_text_table(Path(path), ("SAMPID", "SMTSD", "SMRIN"))
     found: dict[str, Sample] = {}
     for name, tissue, rin in zip(table["SAMPID"], table["SMTSD"], table["SMRIN"], strict=True):
-        donor = "-".join(str(name).split("-")[:_GTEX_DONOR_PARTS])
+        donor = gtex_donor(str(name))
         known = None if rin in ("", "NA", None) or rin != rin else float(rin)  # noqa: PLR0124 -- NaN
         found[str(name)] = Sample(str(name), donor, str(tissue), known)
     return found

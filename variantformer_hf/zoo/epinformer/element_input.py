@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...genome.interval import Interval
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ..gene_input import GeneInput
@@ -34,6 +33,12 @@ class ElementInput(GeneInput):
         return [each for reading in self.readings for each in reading if each is not None]
 
 
+def places_of(regions: GeneRegions, length: int) -> list[WindowPlace]:
+    """Where the promoter is read, in so many bases, and each element."""
+    promoter = WindowPlace.around(regions.window.chrom, regions.gene.tss, length)
+    return [promoter, *map(WindowPlace.of_interval, regions.cres)]
+
+
 class ElementReader(GeneReader):
     """Reads one person's genes in a stretch as promoters and elements.
 
@@ -56,25 +61,27 @@ class ElementReader(GeneReader):
         chrom = regions.window.chrom
         keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
         use = record_use(self.person, chrom, outcomes)
-        promoters = read_each(self.person, WindowPlace.around(chrom, regions.gene.tss, self._length), self.stretch)
+        promoter, *elements = places_of(regions, self._length)
+        promoters = read_each(self.person, promoter, self.stretch)
         if promoters is None:
             return ElementInput(regions, use, keys, outcomes, WINDOW_OFF_CONTIG, ())
         if not all(_is_there(each, regions.window.start, regions.window.end) for each in promoters):
             return ElementInput(regions, use, keys, outcomes, GENE_DELETED, ())
         columns: list[Sequence[np.ndarray | None]] = [[each.letters for each in promoters]]
-        columns += [self._element(regions, place, len(promoters)) for place in range(len(regions.starts))]
+        columns += [self._element(regions, *each, len(promoters)) for each in enumerate(elements)]
         readings = tuple(zip(*columns, strict=True))
         if all(_same(each, readings[0]) for each in readings[1:]):
             readings = readings[:1]
         return ElementInput(regions, use, keys, outcomes, "", readings)
 
-    def _element(self, regions: GeneRegions, place: int, n_readings: int) -> list[np.ndarray | None]:
+    def _element(
+        self, regions: GeneRegions, number: int, place: WindowPlace, n_readings: int
+    ) -> list[np.ndarray | None]:
         """An element as each reading has it."""
-        start, end, row = int(regions.starts[place]), int(regions.ends[place]), int(regions.cre_rows[place])
-        interval = Interval(regions.window.chrom, start, end)
-        found = read_each(self.person, WindowPlace.of_interval(interval), self.stretch)
+        found = read_each(self.person, place, self.stretch)
         if found is None:  # deletions near the end of a contig leave too few bases
             return [None] * n_readings
+        (_, start, end), row = place.interval, int(regions.cre_rows[number])
         own = max(start, int(self._elements.start[row])), min(end, int(self._elements.end[row]))
         return [each.letters if _is_there(each, *own) else None for each in found]
 

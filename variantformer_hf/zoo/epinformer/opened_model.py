@@ -15,7 +15,8 @@ from ..gene_input import GeneInput, GeneOutput
 from ..gene_regions import GeneRegions
 from ..opened_model import OpenedModel
 from ..statuses import OK, RecordUse
-from .element_input import ElementInput, ElementReader
+from ..window.person_window import read_from
+from .element_input import ElementInput, ElementReader, places_of
 from .element_vectors import ElementVectors
 from .states import EPInformerStates
 
@@ -40,6 +41,12 @@ class EPInformerOpened(OpenedModel):
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> ElementReader:
         """Reads promoters and elements, see :class:`OpenedModel`."""
         return ElementReader(person, stretch, self.model.elements, self.model.config.element_length)
+
+    def reach(self, person: PersonalGenome, regions: GeneRegions) -> tuple[np.ndarray, np.ndarray]:
+        """Promoter and elements, as far as the person's are read, see :class:`OpenedModel`."""
+        starts, ends = super().reach(person, regions)
+        low, high = read_from(person, places_of(regions, self.model.config.element_length))
+        return np.append(starts, low), np.append(ends, high)
 
     def states(
         self, person: PersonalGenome, regions: GeneRegions, outputs: Sequence[int], *, shift: int = 0

@@ -13,6 +13,7 @@ from ...genome.stretch import PersonalStretch
 from ..gene_regions import GeneRegions
 from ..opened_model import OpenedModel
 from ..statuses import OK, RecordUse
+from .person_window import read_from
 from .states import WindowStates
 from .window_input import ReadWindow, WindowInput, WindowReader
 
@@ -32,6 +33,12 @@ class WindowOpened(OpenedModel):
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> WindowReader:
         """Reads windows, see :class:`OpenedModel`."""
         return WindowReader(person, stretch, self.form)
+
+    def reach(self, person: PersonalGenome, regions: GeneRegions) -> tuple[np.ndarray, np.ndarray]:
+        """The window, as far as the person's is read, see :class:`OpenedModel`."""
+        starts, ends = super().reach(person, regions)
+        low, high = read_from(person, [self.form.of_gene(regions).place])
+        return np.append(starts, low), np.append(ends, high)
 
     def read(self, person: PersonalGenome, regions: GeneRegions) -> WindowInput:
         """One person's gene by itself, see :class:`OpenedModel`."""

@@ -158,6 +158,16 @@ def read_each(
     return windows if len(windows) == len(found) else None
 
 
+def read_from(person: PersonalGenome, places: Sequence[WindowPlace]) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends of the stretches of the reference that a person's windows around places are read from.
+
+    Errors as of :func:`read_windows`; places whose windows reach beyond the contig have none.
+    """
+    found = [window.read for place in places for window in read_each(person, place) or ()]
+    starts, ends = np.array([each[1:] for each in found], dtype=np.int64).reshape(-1, 2).T
+    return starts, ends
+
+
 def _read(person: PersonalGenome, stretch: PersonalStretch, place: WindowPlace) -> PersonWindow | None:
     """One sequence; None where the contig ends before as many bases are read."""
     chrom, low, high = place.interval
