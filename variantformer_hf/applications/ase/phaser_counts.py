@@ -288,7 +288,8 @@ class _Reader:
         for number, line in table:
             row = dict(zip(table.names, table.fields(number, line), strict=True))
             whose, contig = self._asked(row["bam"], table), self._contig_of.get(bare_name(row["contig"]))
-            if whose is None or contig is None:
+            n_reads = sum(table.count(number, row[name]) for name in ("aCount", "bCount"))
+            if whose is None or contig is None or not n_reads:
                 continue
             places = [_position(name, table, number) for name in row["variants"].split(",")]
             for gene in self._genes.overlapping(contig, min(places) - 1, max(places) + 1):
