@@ -16,6 +16,7 @@ from variantformer_hf.applications.risk.forest_folder import (
     UNITS_FILE,
     ForestsDescription,
     RiskForests,
+    SnpFeatures,
     gene_file,
     write_description,
     write_forests,
@@ -71,7 +72,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(predict_forest(found.forest("ENSG1", "liver"), rows), [0.25, 0.25, 0.75, 0.75])
     np.testing.assert_array_equal(predict_forest(found.forests("ENSG1")["lung"], rows), [0.25, 0.25, 0.25, 0.75])
     assert found.forests("ENSG2") == {}
-    assert found.variants("ENSG1") is None
+    assert found.snps("ENSG1") is None
+    assert found.calibration("ENSG1", "liver") is None
     for gene, tissue in [("ENSG2", "liver"), ("ENSG1", "heart"), ("ENSG1", None)]:
         with pytest.raises(InputError, match="has no forest of this unit"):
             found.forest(gene, tissue)
@@ -80,11 +82,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_gene_alone_and_genotypes(tmp_path: Path) -> None:
     description = ForestsDescription("a disease", "genotypes", None, None, 0, [], 0.5)
     folder = written(tmp_path / "f", description)
-    write_forests(folder / gene_file("a/b"), {0: stump(1)}, ["chr1:5:A:C", "chr1:9:G:T"])
+    snps = SnpFeatures(["chr1:5:A:C", "chr1:9:G:T"], [0.5, 1.25])
+    write_forests(folder / gene_file("a/b"), {0: stump(1)}, snps, {0: {"brier": 0.25}})
     found = RiskForests.open(folder)
     assert found.gene_ids == ["ENSG1.1", "a/b"]
     assert found.tissues_of("a/b") == [None]
-    assert found.variants("a/b") == ["chr1:5:A:C", "chr1:9:G:T"]
+    assert found.snps("a/b") == snps
+    assert found.calibration("a/b") == {"brier": 0.25}
+    assert found.snps("no gene") is None
     assert found.forest("a/b")["n_features"] == 2
     assert found.units.empty
 

@@ -4,6 +4,7 @@ import typer
 
 from .outputs import closing
 from .risk_predict import predict
+from .risk_train import evaluate, train
 
 risk = typer.Typer(
     help="Classifiers of a disease on embeddings of people: train, evaluate, predict. Research use only.",
@@ -16,4 +17,5 @@ def _risk() -> None:
     """Classifiers of a disease on embeddings of people. Research use only."""
 
 
-risk.command()(closing(predict))
+for command in (train, evaluate, predict):
+    risk.command()(closing(command))

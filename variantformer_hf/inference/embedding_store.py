@@ -28,6 +28,7 @@ class EmbeddingStore(PredictionDataset):
     Attributes:
         width: numbers in an embedding.
         dtype: of the embeddings, ``float32`` or ``float16``.
+        key: what tells the run that wrote it from others.
         model: name and sha256 of the model that made them.
         precision: in which it did.
 
@@ -44,7 +45,7 @@ class EmbeddingStore(PredictionDataset):
                 file=self._folder.files,
                 remedy="Make one: variantformer predict ... --embedding-store DIR.",
             )
-        self.width, self.dtype = contents.embedding_width, contents.dtype
+        self.width, self.dtype, self.key = contents.embedding_width, contents.dtype, contents.key
         self.model: dict[str, str] = contents.description["model"]
         self.precision: str = contents.description["precision"]
         listed = [(file, unit["name"]) for unit in self._manifest["listed"] for file in unit["files"]]

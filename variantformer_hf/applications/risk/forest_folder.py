@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -24,7 +24,7 @@ RESEARCH_USE = (
     "Research use only. A probability here is a classifier's score in a case-control sample, not a person's risk of "
     "disease: it depends on the share of cases in that sample."
 )
-FORESTS_FILE, UNITS_FILE = "forests.json", "units.tsv"
+FORESTS_FILE, UNITS_FILE, DONORS_FILE = "forests.json", "units.tsv", "donors.tsv"
 # Columns of units.tsv, and their types as pandas reads them.
 UNIT_COLUMNS = {
     "gene_id": "object",
@@ -40,8 +40,10 @@ UNIT_COLUMNS = {
     "base_rate": "float64",
     "status": "object",
 }
-# The name in the metadata of a gene's file of the variants that are its features.
-VARIANTS = "variants"
+# Names in the metadata of a gene's file: the SNPs that are its features, and the calibration of each unit.
+_SNPS, _CALIBRATION = "snps", "calibration"
+# Parts of donors.tsv.
+TRAIN, HELD_OUT = "train", "held_out"
 _FORMAT, _SUFFIX = 1, ".safetensors"
 _REMEDY = "Give the folder of `variantformer risk train`, or of `variantformer artifacts forests`."
 # Of the released forests: 215 cases of 370 donors (VariantFormer, 3.3).
@@ -97,6 +99,19 @@ RELEASED = ForestsDescription(
     tissues=RELEASED_TISSUES,
     base_rate=_RELEASED_BASE_RATE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SnpFeatures:
+    """The SNPs whose dosages are a gene's features.
+
+    Attributes:
+        variants: ``CHROM:POS:REF:ALT``, 1-based.
+        means: mean dosage among the donors trained on, which stands for what is missing.
+    """
+
+    variants: Sequence[str]
+    means: Sequence[float]
 
 
 class RiskForests:
@@ -197,16 +212,40 @@ class RiskForests:
         found = GeneForests.open(path)
         return replace(found, tissues=[self._tissue(number, path) for number in found.tissues])
 
-    def variants(self, gene_id: str) -> list[str] | None:
-        """The variants whose dosages a gene's features are, ``CHROM:POS:REF:ALT``, 1-based; None = embeddings.
+    def snps(self, gene_id: str) -> SnpFeatures | None:
+        """The SNPs whose dosages a gene's features are; None = embeddings, or there is no such gene.
 
         Raises:
-            InputError: its file is damaged, or there is none.
+            InputError: its file is damaged.
         """
-        path = self.file_of(gene_id)
-        if path is None:
-            raise InputError("has no forest of this gene", file=self.folder, record=gene_id)
-        return _read_variants(path)
+        found = self._noted(gene_id, _SNPS)
+        return None if found is None else SnpFeatures(found["variants"], found["means"])
+
+    def calibration(self, gene_id: str, tissue: str | None = None) -> dict[str, Any] | None:
+        """Reliability and Brier score of a unit's cross-validated predictions, of donors left out of each fold.
+
+        As :func:`~variantformer_hf.evaluation.calibration.calibration` has them; None = not known, as of the released
+        forests.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        found = self._noted(gene_id, _CALIBRATION)
+        return None if found is None else found.get(str(self.number_of(tissue)))
+
+    def trained_on(self) -> set[str]:
+        """Names of the donors trained on; of released forests they are not known: nobody.
+
+        Raises:
+            InputError: the list is damaged, or gone.
+        """
+        if self.is_released:
+            return set()
+        try:
+            rows = [line.split("\t") for line in (self.folder / DONORS_FILE).read_text().splitlines()[1:]]
+            return {name for name, part in rows if part == TRAIN}
+        except (OSError, ValueError) as error:
+            raise InputError("is damaged, or gone", file=self.folder / DONORS_FILE, remedy=_REMEDY) from error
 
     def number_of(self, tissue: str | None) -> int | None:
         """The number of a tissue in the files of genes, 0 for a gene alone; None = there is no such tissue."""
@@ -214,6 +253,18 @@ class RiskForests:
         if tissue is None:
             return None if tissues else 0
         return tissues.index(tissue) if tissue in tissues else None
+
+    def _noted(self, gene_id: str, name: str) -> Any:
+        """What the metadata of a gene's file have of a name; None = nothing."""
+        path = self.file_of(gene_id)
+        if path is None:
+            return None
+        try:
+            with safe_open(path, framework="np") as file:
+                found = (file.metadata() or {}).get(name)
+            return None if found is None else json.loads(found)
+        except (SafetensorError, OSError, ValueError, TypeError) as error:
+            raise InputError(f"is damaged, or holds no forests ({error})", file=path, remedy=_REMEDY) from error
 
     def _tissue(self, number: int, path: Path) -> str | None:
         tissues = self.description.tissues
@@ -225,20 +276,26 @@ class RiskForests:
 
 
 def write_forests(
-    path: Path, forests: Mapping[int, Mapping[str, np.ndarray]], variants: Sequence[str] | None = None
+    path: Path,
+    forests: Mapping[int, Mapping[str, np.ndarray]],
+    snps: SnpFeatures | None = None,
+    calibrations: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Write the file of a gene.
 
     Args:
         path: ``GENE_ID.safetensors``, see :func:`gene_file`.
         forests: number of the tissue (0 for a gene alone) -> arrays of ``packed_forest``.
-        variants: whose dosages the features are; None = embeddings.
+        snps: whose dosages the features are; None = embeddings.
+        calibrations: number of the tissue -> of its cross-validated predictions.
 
     Raises:
         OutputError: it cannot be written.
     """
-    metadata = None if variants is None else {VARIANTS: json.dumps(list(variants))}
-    return GeneForests.of(forests).save(path, metadata)
+    metadata = {} if snps is None else {_SNPS: json.dumps(asdict(snps))}
+    if calibrations:
+        metadata[_CALIBRATION] = json.dumps(calibrations)
+    return GeneForests.of(forests).save(path, metadata or None)
 
 
 def write_description(folder: Path, description: ForestsDescription) -> Path:
@@ -281,15 +338,6 @@ def _read_units(path: Path) -> "pd.DataFrame":
         ]
     except (OSError, ValueError, KeyError) as error:
         raise InputError("is damaged, or gone", file=path, remedy=_REMEDY) from error
-
-
-def _read_variants(path: Path) -> list[str] | None:
-    try:
-        with safe_open(path, framework="np") as file:
-            found = (file.metadata() or {}).get(VARIANTS)
-        return None if found is None else [str(each) for each in json.loads(found)]
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"is damaged, or holds no forests ({error})", file=path) from error
 
 
 def _named(gene_id: str, tissue: str | None) -> str:
