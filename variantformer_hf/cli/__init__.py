@@ -26,6 +26,7 @@ from .eqtl import eqtl
 from .evaluate import evaluate
 from .export import export
 from .fetch import fetch
+from .heritability import heritability
 from .ingest import ingest
 from .knockout import knockout
 from .magma import magma
@@ -57,6 +58,7 @@ for command in (
     attention,
     counterfactual,
     eqtl,
+    heritability,
     drivers,
     ase,
     export,
