@@ -30,6 +30,7 @@ from .heritability import heritability
 from .ingest import ingest
 from .knockout import knockout
 from .magma import magma
+from .map import map_embeddings
 from .mutagenesis import mutagenesis
 from .null import null
 from .outputs import closing
@@ -73,6 +74,7 @@ for command in (
     demo,
 ):
     app.command()(closing(command))
+app.command("map")(closing(map_embeddings))
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
 app.add_typer(risk, name="risk")

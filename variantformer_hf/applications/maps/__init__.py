@@ -1,0 +1,1 @@
+"""Maps of embeddings: where genes, tissues and people lie beside each other."""
