@@ -10,6 +10,8 @@ TRACKS_FILE = "tracks.parquet"
 EXONS_FILE = "exons.parquet"
 ELEMENTS_FILE = "elements.parquet"
 GENE_FEATURES_FILE = "gene_features.parquet"
+VARIANTS_FILE = "variants.parquet"
+FITS_FILE = "fits.parquet"
 
 
 def cache_folder() -> Path:

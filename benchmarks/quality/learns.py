@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import pysam
 import torch
-from sklearn.linear_model import ElasticNetCV
 
 from benchmarks.timing import Timer, show_lines
 from variantformer_hf import ExpressionPredictor, GeneTable, PersonalGenome, ReferenceGenome, Variant
@@ -33,8 +32,11 @@ from variantformer_hf.simulation.training_files import COHORT, GEOMETRY, prepare
 from variantformer_hf.training.encoder import train_encoder
 from variantformer_hf.training.expression import train_expression
 from variantformer_hf.training.options import EncoderOptions, ExpressionOptions, read_options
+from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
 
 REACH = GEOMETRY["cre_radius"]
+# All penalties of a short path, on dosages as they are, people in their order.
+ELASTIC_NET = ElasticNetOptions(folds=5, alphas=20, eps=1e-3, patience=None, seed=None)
 
 
 def main() -> None:
@@ -128,8 +130,7 @@ def elastic_net(cohort: SimulatedCohort, everyone: pd.DataFrame, donors: list[st
             of_train, of_test = ([place[donor] for donor in names] for names in (train, donors))
             for tissue in cohort.tissues:
                 row = everyone.index.get_loc((gene.gene_id.split(".")[0], tissue))
-                model = ElasticNetCV(l1_ratio=0.5, alphas=20, cv=5, max_iter=5_000)
-                model.fit(dosage[of_train], everyone.iloc[row][train])
+                model = fit_elastic_net(dosage[of_train], everyone.iloc[row][train].to_numpy(float), ELASTIC_NET)
                 found[row] = model.predict(dosage[of_test])
     return found
 

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pysam
-from sklearn.linear_model import ElasticNetCV
 
+from benchmarks.quality.learns import ELASTIC_NET
 from variantformer_hf import ExpressionPredictor, GeneTable
 from variantformer_hf.data import harmonize, read_normalized
 from variantformer_hf.data.splits import Split, split_donors
 from variantformer_hf.evaluation import gene_correlation
 from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
+from variantformer_hf.zoo.dosage.elastic_net import fit_elastic_net
 from variantformer_hf.zoo.outputs import TissueNames
 
 COHORT, TISSUE = "SIM", "whole blood"
@@ -139,8 +140,7 @@ def _of_each_gene(lab: Lab, gene_ids: Sequence[str], donors: Sequence[str], fit:
 
 
 def _elastic_net(train: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
-    model = ElasticNetCV(l1_ratio=0.5, alphas=20, cv=5, max_iter=5_000).fit(train, values)
-    return np.asarray(model.predict(test))
+    return fit_elastic_net(train, values, ELASTIC_NET).predict(test)
 
 
 def _top_snp(train: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
-from ..zoo.statuses import OK, WITH_NUMBER, check_used, ending_of
+from ..zoo.statuses import OK, WITH_NUMBER, check_used, ending_of, status_of_numbers
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
 from .genome_scorer import GenomeScorer
@@ -161,7 +161,7 @@ def _edited_gene(
             **({"log2fc_tpm": log2_fold_change(right, left)} if unit.is_log1p_tpm else {}),
             "embedding_shift": shift,
             "embedding_cosine": cosine,
-            "status": status,
+            "status": status_of_numbers(status, left),
             "reason": in_gene.use.reason or None,
         }
     )

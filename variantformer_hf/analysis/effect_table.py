@@ -11,6 +11,7 @@ from ..genome.genes import Gene
 from ..genome.variant_table import VariantRow
 from ..zoo.abilities import Abilities
 from ..zoo.gene_regions import GeneRegions
+from ..zoo.statuses import status_of_numbers
 from ..zoo.units import VALUE_COLUMNS, Unit
 from .backgrounds import Background
 from .effect_request import AskedRow, EffectRequest
@@ -101,7 +102,7 @@ def row_blocks(
             "tss_distance": float(tss_distance(row.variant, regions.gene))
             if row.variant.chrom == regions.window.chrom
             else np.nan,
-            "status": effect.status,
+            "status": status_of_numbers(effect.status, ref),
             "reason": effect.reason or None,
             "conflict": effect.conflict,
             "flags": np.array(flags, dtype=object),

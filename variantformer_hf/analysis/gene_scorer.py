@@ -8,7 +8,7 @@ from ..genome.edited import observed_genotype
 from ..genome.variant import Variant, VariantError, VariantNormalizer
 from ..zoo.gene_input import GeneOutput
 from ..zoo.gene_states import GeneStates
-from ..zoo.statuses import NOT_FINITE, OK, WITH_NUMBER, ending_of
+from ..zoo.statuses import NO_OVERLAP, NOT_FINITE, OK, WITH_NUMBER, ending_of
 from .variant_genes import overlap
 from .variant_states import ScoredVariant, VariantStates, states_of, with_flag
 
@@ -97,7 +97,7 @@ class GeneScorer:
         if status == NOT_FINITE:
             values = np.full_like(values, np.nan)
         elif status in WITH_NUMBER and where.label == "none":
-            status = "no_overlap"
+            status = NO_OVERLAP
         flags = tuple(";".join([*gene.flags(found.states[0], alt, where.cres), *edge]) for alt in found.states[1:])
         if variant.is_indel and gene.person.options.mode == "iupac":
             flags = tuple(

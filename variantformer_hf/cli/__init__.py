@@ -14,6 +14,7 @@ from ..version import __version__
 from .artifacts import artifacts
 from .ase import ase
 from .attention import attention
+from .baseline import baseline
 from .convert import convert
 from .counterfactual import counterfactual
 from .demo import demo
@@ -80,6 +81,7 @@ app.add_typer(artifacts, name="artifacts")
 app.add_typer(risk, name="risk")
 app.add_typer(magma, name="magma")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(baseline, name="baseline")
 
 
 def _show_version(asked: bool) -> None:

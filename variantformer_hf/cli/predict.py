@@ -245,7 +245,7 @@ def predict(
             **vars(request),
         )
     if result.is_writer:
-        out.deliver(_write(result, out, layout, embeddings, predictor.model.unit))
+        out.deliver(write_result(result, out, layout, embeddings, predictor.model.unit))
         result.remove_parts()
         check_finite(result.genes["gene_name"], result.genes["status"])
 
@@ -343,7 +343,10 @@ def _write_of_store(dataset: "PredictionDataset", out: Output, layout: str) -> l
     return [*written, write_json(dataset.report, out.beside("report.json"))]
 
 
-def _write(result: "PredictionResult", out: Output, layout: str, embeddings: Path | None, unit: "Unit") -> list[Path]:
+def write_result(
+    result: "PredictionResult", out: Output, layout: str, embeddings: Path | None, unit: "Unit"
+) -> list[Path]:
+    """Write a run's predictions, and what lies beside them; what was used of each person is said on stderr."""
     from ..inference.query import rejected_table
     from ..report.tables import write_embeddings, write_json, write_predictions, write_table
     from ..zoo.statuses import status_text

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..zoo.statuses import NO_VARIANTS, NOT_FITTED, WITH_NUMBER
+
 
 @dataclass(frozen=True, slots=True)
 class PredictedGenes:
@@ -58,6 +60,18 @@ class PredictedGenes:
             records_applied=np.zeros(shape, dtype=np.int32),
             embeddings=None if width is None else np.full((*shape, n_tissues, width), np.nan, dtype=np.float32),
         )
+
+    def status_of_values(self) -> tuple[np.ndarray, int]:
+        """The status of each number: (P, G), each of all T tissues, and T; or (P, G, T) and 1.
+
+        The latter where a gene that is predicted has no number in some tissues, as a baseline was not fitted in them.
+        """
+        lacks = np.isnan(self.values)
+        if lacks.any():
+            lacks &= np.isin(self.status, (*WITH_NUMBER, NO_VARIANTS))[..., None]
+        if not lacks.any():
+            return self.status, self.values.shape[-1]
+        return np.where(lacks, NOT_FITTED, self.status[..., None]), 1
 
     def put(self, found: "PredictedGenes", tissues: np.ndarray | None = None) -> None:
         """Take over predictions of people and genes that have a place here; others are passed over.

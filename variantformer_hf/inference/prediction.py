@@ -93,6 +93,7 @@ def tidy_table(
 
     n_people, n_genes, n_tissues = found.values.shape
     values = found.values.ravel()
+    status, times = found.status_of_values()
 
     def of_gene(names: Sequence[str]) -> np.ndarray:
         return np.tile(np.repeat(np.asarray(names, dtype=object), n_tissues), n_people)
@@ -105,7 +106,7 @@ def tidy_table(
             "tissue": np.tile(np.asarray(tissues, dtype=object), n_people * n_genes),
             unit.column: values,
             **({"tpm": np.expm1(values)} if unit.is_log1p_tpm else {}),
-            "status": np.repeat(found.status.ravel(), n_tissues),
+            "status": np.repeat(status.ravel(), times),
             "reason": np.repeat(_or_none(found.reason), n_tissues),
         }
     ).astype({"reason": "string"})

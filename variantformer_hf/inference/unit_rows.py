@@ -46,7 +46,7 @@ def tidy_rows(
         "tissue": _text(np.tile(np.arange(n_tissues, dtype=np.int32), n_people * n_genes), tissues),
         unit.column: pa.array(values, from_pandas=True),
         **({"tpm": pa.array(np.expm1(values), from_pandas=True)} if unit.is_log1p_tpm else {}),
-        "status": _repeated(found.status, n_tissues),
+        "status": _repeated(*found.status_of_values()),
         "reason": _repeated(found.reason, n_tissues),
     }
     return pa.table(columns)

@@ -12,6 +12,7 @@ from transformers import (
 
 from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
+from .dosage import LinearDosageConfig, LinearDosageForExpression
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .epinformer import EPInformerConfig, EPInformerModel, EPInformerProcessor
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
@@ -42,6 +43,8 @@ __all__ = [
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
+    "LinearDosageConfig",
+    "LinearDosageForExpression",
     "UkBioBertConfig",
     "UkBioBertForMaskedLM",
     "UkBioBertModel",
@@ -78,6 +81,7 @@ AutoModelForSequenceClassification.register(
 for _trunk_config, _trunk in (
     (EnformerConfig, EnformerModel),
     (BorzoiConfig, BorzoiModel),
+    (LinearDosageConfig, LinearDosageForExpression),
     (EPInformerConfig, EPInformerModel),
     (UkBioBertConfig, UkBioBertModel),
     (UkBioFormerConfig, UkBioFormerForExpression),

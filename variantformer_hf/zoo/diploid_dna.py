@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..genome.edited import EditedGenome
 from ..genome.interval import Interval
+from ..genome.options import DIPLOID
 from ..genome.personal import PersonalGenome
 from ..genome.snp_haplotypes import CohortGenomes, snp_haplotypes
 from ..genome.tally import VariantTally
@@ -46,3 +48,11 @@ def diploid_one_hot(
     else:
         letters = snp_haplotypes(person, interval, tally)
     return mean_one_hot(letters, n=n, iupac=iupac, dtype=dtype)
+
+
+def reads_edits(person: PersonalGenome) -> bool:
+    """Whether a genome's edits can be read in its mode: of SNPs alone only SNVs can be put in."""
+    if person.options.mode != DIPLOID or not isinstance(person, EditedGenome):
+        return True
+    put_in = [each.variant for each in person.genotypes if each.is_carried]
+    return all(len(each.ref) == len(each.alt) == 1 for each in put_in)

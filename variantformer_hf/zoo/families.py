@@ -120,6 +120,11 @@ _FAMILIES = {
             stages={"ukbioformer": "variantformer_hf.training.ukbioformer.recipe:STAGE"},
             converters={"ukbioformer": "variantformer_hf.conversion.ukbioformer.conversion:planned_conversions"},
         ),
+        Family(
+            "dosage_linear",
+            "variantformer_hf.zoo.dosage.gene_model:LinearDosageGeneModel",
+            "variantformer_hf.zoo.dosage.folder:DOSAGES",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.

@@ -22,14 +22,23 @@ WINDOW_OFF_CONTIG = "window_off_contig"
 NOT_SNP = "not_snp"
 # Of a cCRE alone: the person lacks it.
 NO_ELEMENT = "no_element"
+# Of a variant alone: it lies in none of the gene's regions.
+NO_OVERLAP = "no_overlap"
 # Predicted, by a model that was trained on other genes alone.
 UNSEEN_GENE = "unseen_gene"
+# Predicted as the mean of the people of the fit: a baseline found no variant that it could be fitted to.
+NO_VARIANTS_IN_WINDOW = "no_variants_in_window"
+# The people that a baseline was fitted to had no value of the gene in this output.
+NOT_FITTED = "not_fitted"
 # All of them; their places are written into files, so that new ones come last.
-STATUSES = (OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, UNSEEN_GENE)
+STATUSES = (
+    *(OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, UNSEEN_GENE),
+    *(NO_VARIANTS_IN_WINDOW, NOT_FITTED),
+)
 # Of a prediction with a number, whatever the person's file says.
-WITH_NUMBER = (OK, UNSEEN_GENE)
+WITH_NUMBER = (OK, UNSEEN_GENE, NO_VARIANTS_IN_WINDOW)
 # Of a prediction without a number, whatever the person's file says.
-WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_SNP, NOT_FINITE)
+WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_SNP, NOT_FITTED, NOT_FINITE)
 
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 # What a record with one of these says of the person was read: there is an ALT, or there is none.
@@ -147,7 +156,20 @@ def check_finite(genes: Iterable[str], statuses: Iterable[str]) -> None:
 def ending_of(statuses: Iterable[str]) -> str:
     """Status of what several predictions say together: why one is without a number; else that all are there."""
     found = set(statuses)
-    return next((each for each in (*WITHOUT_NUMBER, UNSEEN_GENE) if each in found), OK)
+    return next((each for each in (*WITHOUT_NUMBER, UNSEEN_GENE, NO_VARIANTS_IN_WINDOW) if each in found), OK)
+
+
+def status_of_numbers(status: str, values: np.ndarray) -> str | np.ndarray:
+    """A gene's status, or one for each number: ``not_fitted`` where a gene that is predicted has none in an output.
+
+    Args:
+        status: of the gene.
+        values: (T,) NaN where there is no number.
+    """
+    lacks = np.isnan(values)
+    if status not in (*WITH_NUMBER, NO_VARIANTS, NO_OVERLAP) or not lacks.any():
+        return status
+    return np.array([NOT_FITTED if lacking else status for lacking in lacks], dtype=object)
 
 
 def status_text(counts: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from ...genome.haplotype_stretch import HaplotypeStretch
 from ...genome.interval import Interval
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
+from ..diploid_dna import reads_edits
 from ..exactness import exact_products
 from ..gene_input import GeneOutput
 from ..gene_regions import GeneRegions
@@ -25,7 +26,7 @@ from ..gene_states import GradientStates
 from ..input_gradients import gradients_of_inputs
 from ..statuses import NOT_SNP, WINDOW_OFF_CONTIG
 from .person_window import PersonWindow, read_each
-from .window_input import ReadWindow, WindowInput, reads_edits
+from .window_input import ReadWindow, WindowInput
 
 if TYPE_CHECKING:
     from .opened_model import WindowOpened

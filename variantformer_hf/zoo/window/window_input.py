@@ -8,12 +8,12 @@ import numpy as np
 from xxhash import xxh3_128_digest
 
 from ...errors import InputError
-from ...genome.edited import EditedGenome
 from ...genome.exons import ExonTable
 from ...genome.options import DIPLOID
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ...tokenization.one_hot import mean_one_hot, one_hot
+from ..diploid_dna import reads_edits
 from ..gene_input import GeneInput
 from ..gene_reader import GeneReader
 from ..gene_regions import GeneRegions, covered
@@ -98,14 +98,6 @@ class WindowForm:
             found = [ReadWindow(each.letters[None], bins) for each, bins in zip(windows, each_read, strict=True)]
         is_there = all(bins.any() for bins in each_read)
         return (tuple(found), "") if is_there else ((), GENE_DELETED)
-
-
-def reads_edits(person: PersonalGenome) -> bool:
-    """Whether a genome's edits can be read in its mode: of SNPs alone only SNVs can be put in."""
-    if person.options.mode != DIPLOID or not isinstance(person, EditedGenome):
-        return True
-    put_in = [each.variant for each in person.genotypes if each.is_carried]
-    return all(len(each.ref) == len(each.alt) == 1 for each in put_in)
 
 
 @dataclass(frozen=True, slots=True)

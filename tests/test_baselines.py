@@ -1,0 +1,389 @@
+"""Baselines of dosages: fitted to the train donors of a made cohort, and read back as any model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from baseline_lab import DONORS, PLANTED, POSITIONS, TEST, TISSUES, TRAIN, Lab, write_lab
+from command_line import run
+from genome_files import record, write_fasta, write_vcf
+
+from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenome
+from variantformer_hf.errors import InputError
+from variantformer_hf.genome import GenotypeOptions
+from variantformer_hf.genome.dosages import MISSING
+from variantformer_hf.genome.person_dosages import ABSENT, person_dosages
+from variantformer_hf.training.dosage.fitting import fit_dosages
+from variantformer_hf.work import Processes
+from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
+from variantformer_hf.zoo.dosage.gene_model import DosageGeneModel
+from variantformer_hf.zoo.dosage.recipes import KINDS, recipe_named
+from variantformer_hf.zoo.families import load_gene_model
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return write_lab(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def models(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder a kind."""
+    folder = tmp_path_factory.mktemp("models")
+    for kind in KINDS:
+        fit(lab, kind, folder / kind)
+    return {kind: folder / kind for kind in KINDS}
+
+
+def fit(lab: Lab, kind: str, output: Path, **options: Any) -> dict[str, Any]:
+    asked = {} if kind == "mean" else {"radius": 12_000}
+    recipe = recipe_named(kind, **{**asked, **options})
+    return fit_dosages(recipe, lab.expression, lab.split, lab.inputs, output, parts=output.with_suffix(".parts"))
+
+
+def table_of(lab: Lab, folder: Path, donors: tuple[str, ...] = TEST) -> pd.DataFrame:
+    predictor = ExpressionPredictor.from_pretrained(folder, device="cpu")
+    return predictor.predict(lab.inputs.fasta, lab.inputs.vcf, samples=list(donors))
+
+
+def values_of(table: pd.DataFrame, gene: str, tissue: str) -> np.ndarray:
+    return table.query("gene_name == @gene and tissue == @tissue")["log1p_tpm"].to_numpy(float)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mean"])
+def test_a_planted_variant_is_found(lab: Lab, models: dict[str, Path], kind: str) -> None:
+    table = table_of(lab, models[kind])
+    for gene, (place, _) in PLANTED.items():
+        truth = lab.dosage[len(TRAIN) :, place]
+        found = values_of(table, gene, "liver")
+        assert abs(np.corrcoef(truth, found)[0, 1]) > 0.9
+    assert np.corrcoef(lab.dosage[len(TRAIN) :, PLANTED["UP"][0]], values_of(table, "UP", "lung"))[0, 1] < -0.9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_fitted_says_so(lab: Lab, models: dict[str, Path], kind: str) -> None:
+    """FAR has no SNV in reach: the mean of the train donors; DOWN has no value in the second tissue; HELD is no gene
+    of the model."""
+    table = table_of(lab, models[kind], TEST[:3])
+    of_far = table.query("gene_name == 'FAR'")
+    assert set(of_far["status"]) == {"no_variants" if kind == "mean" else "no_variants_in_window"}
+    expression, number = lab.expression, lab.inputs.genes.genes.index(lab.inputs.genes.get("FAR"))
+    samples = expression.samples.to_pandas()
+    here = expression.gene == number
+    chosen = samples.iloc[expression.sample[here]]
+    for tissue in TISSUES:
+        mean = expression.value[here][(chosen["donor"].isin(TRAIN) & (chosen["tissue"] == tissue)).to_numpy()].mean()
+        np.testing.assert_allclose(values_of(of_far, "FAR", tissue), mean, rtol=1e-5)
+    lacking = table.query("gene_name == 'DOWN' and tissue == 'lung'")
+    assert set(lacking["status"]) == {"not_fitted"}
+    assert lacking["log1p_tpm"].isna().all()
+    assert set(table.query("gene_name == 'DOWN' and tissue == 'liver'")["status"]) <= {"ok", "no_variants"}
+    assert "HELD" not in set(table["gene_name"])
+
+
+def test_only_train_donors_are_learned_from(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    """Other genotypes of the test donors, and the fit is the same, bit by bit."""
+    other = write_lab(tmp_path / "other", test_seed=1)
+    assert (other.dosage[: len(TRAIN)] == lab.dosage[: len(TRAIN)]).all()
+    assert (other.dosage != lab.dosage).any()
+    for kind in ("top-snp", "elastic-net"):
+        fit(other, kind, tmp_path / kind)
+        for name in ("model.safetensors", "variants.parquet", "fits.parquet"):
+            assert (tmp_path / kind / name).read_bytes() == (models[kind] / name).read_bytes()
+
+
+def test_variants_and_their_means_are_those_of_the_train_donors(lab: Lab, models: dict[str, Path]) -> None:
+    report = json.loads((models["top-snp"] / "report.json").read_text())
+    # UP, DOWN: of 55 SNVs those within 12,000 bases, without the one that nobody carries.
+    near = [(POSITIONS > 10_000 - 12_000) & (POSITIONS <= 24_000), (POSITIONS > 28_000) & (POSITIONS <= 55_000)]
+    assert report["variants_in_windows"]["rare"] == 1
+    assert report["variants_in_windows"]["read"] == sum(int(each.sum()) for each in near) - 1
+    assert report["people"] == {"fitted": len(TRAIN), "without_genotypes": 0}
+    assert report["genes"] == {"fitted": 3, "no_values_to_train_on": 1}
+    assert report["genes_x_tissues"] == {"fitted": 3, "no_values": 1, "no_variants_in_window": 2}
+    variants = pq.read_table(models["elastic-net"] / "variants.parquet").to_pandas()
+    train = lab.dosage[: len(TRAIN)].astype(float)
+    train[train < 0] = np.nan
+    places = np.searchsorted(POSITIONS, variants["pos"])
+    np.testing.assert_allclose(variants["mean_dosage"], np.nanmean(train, axis=0)[places], rtol=1e-6)
+
+
+def test_the_elastic_net_is_that_of_scikit_learn(lab: Lab, models: dict[str, Path]) -> None:
+    """Standardised dosages of the train donors, folds and penalties as documented; then on everybody."""
+    from sklearn.linear_model import ElasticNetCV
+    from sklearn.model_selection import KFold
+
+    dosage = lab.dosage[:, (POSITIONS <= 24_000) & (np.arange(len(POSITIONS)) != 5)].astype(float)
+    dosage[dosage < 0] = np.nan
+    mean = np.nanmean(dosage[: len(TRAIN)], axis=0).astype(np.float32).astype(float)
+    dosage = np.where(np.isnan(dosage), mean, dosage)
+    train, test = dosage[: len(TRAIN)], dosage[len(TRAIN) :]
+    expression, samples = lab.expression, lab.expression.samples.to_pandas()
+    here = np.flatnonzero(expression.gene == 0)
+    of = {(samples["donor"][expression.sample[row]], samples["tissue"][expression.sample[row]]): row for row in here}
+    values = np.array([expression.value[of[donor, "liver"]] for donor in TRAIN], dtype=float)
+    scale = train.std(axis=0)
+    folds = KFold(10, shuffle=True, random_state=0)
+    model = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=folds, max_iter=5_000)
+    model.fit((train - train.mean(axis=0)) / scale, values)
+    expected = model.predict((test - train.mean(axis=0)) / scale)
+    found = values_of(table_of(lab, models["elastic-net"]), "UP", "liver")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    fits = pq.read_table(models["elastic-net"] / "fits.parquet").to_pandas()
+    row = fits.query("gene_name == 'UP' and tissue == 'liver'").iloc[0]
+    assert row["alpha"] == pytest.approx(model.alpha_)
+    assert row["n_variants"] == (model.coef_ != 0).sum()
+    assert row["pred_perf_r2"] > 0.8
+
+
+@pytest.mark.parametrize("h2", [0.0, 0.4])
+def test_a_path_that_ends_early_chooses_the_same_penalty(h2: float) -> None:
+    from sklearn.linear_model import ElasticNetCV
+
+    rng = np.random.default_rng(3)
+    features = rng.binomial(2, 0.4, (80, 150)).astype(float)
+    values = rng.normal(size=80) + h2 * 3 * (features[:, 3] - features[:, 77])
+    whole = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=5, max_iter=5_000).fit(features, values)
+    for patience in (None, 10):
+        found = fit_elastic_net(features, values, ElasticNetOptions(folds=5, patience=patience, seed=None))
+        np.testing.assert_allclose(found.coef, whole.coef_, atol=1e-6)
+        assert found.alpha == pytest.approx(whole.alpha_)
+    constant = fit_elastic_net(features, np.ones(80))
+    assert not constant.coef.any()
+    np.testing.assert_allclose(constant.predict(features), 1)
+
+
+def test_a_fit_that_was_cut_short_goes_on_gene_by_gene(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Stopped
+
+    recipe = recipe_named("top-snp", radius=12_000)
+    given = (recipe, lab.expression, lab.split, lab.inputs, tmp_path / "model")
+    parts = tmp_path / "model.parts"
+    with pytest.raises(Stopped):
+        fit_dosages(*given, parts=parts, on_gene=stop)
+    assert len(list(parts.rglob("gene-*.safetensors"))) == 2
+    assert not (tmp_path / "model").exists()
+    with pytest.raises(InputError, match="fitted with other options"):
+        fit_dosages(recipe_named("mean"), *given[1:], parts=parts)
+    seen: list[int] = []
+    fit_dosages(*given, parts=parts, on_gene=lambda done, _: seen.append(done))
+    assert seen[0] == 2
+    assert not parts.exists()
+    for name in ("model.safetensors", "variants.parquet", "fits.parquet"):
+        assert (tmp_path / "model" / name).read_bytes() == (models["top-snp"] / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_several_processes_fit_the_same(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    recipe = recipe_named("top-snp", radius=12_000)
+    fit_dosages(
+        recipe,
+        lab.expression,
+        lab.split,
+        lab.inputs,
+        tmp_path / "model",
+        parts=tmp_path / "parts",
+        engine=Processes(2),
+    )
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == (
+        models["top-snp"] / "model.safetensors"
+    ).read_bytes()
+
+
+def test_what_is_missing_in_a_person_is_the_mean_of_the_train_donors(lab: Lab, models: dict[str, Path]) -> None:
+    model = load_gene_model(models["elastic-net"], device="cpu")
+    assert isinstance(model, DosageGeneModel)
+    donors = TEST[:4]
+    ExpressionPredictor(model).predict(lab.inputs.fasta, lab.inputs.vcf, samples=list(donors))
+    read = np.concatenate([np.searchsorted(POSITIONS, model.variants.of(number).position + 1) for number in range(3)])
+    for donor in donors:
+        missing = int((lab.dosage[DONORS.index(donor), read] < 0).sum())
+        assert model.counts[donor] == {"dosages": len(read), "missing": missing, "absent": 0}
+
+
+def test_a_variant_without_a_record_is_known_of_a_file_of_one_person_alone(
+    lab: Lab, models: dict[str, Path], tmp_path: Path
+) -> None:
+    """The planted variant's record is not in the file: of several people nobody was asked, of one it is 0."""
+    lines = [record(2_000, "A", "C", "0/1", "0/1")]
+    contigs = {"chr1": 60_000, "chr2": 9_000}
+    pair = write_vcf(tmp_path / "pair.vcf.gz", lines, contigs=contigs, samples=("P1", "P2"))
+    alone = write_vcf(
+        tmp_path / "alone.vcf.gz", [line.rpartition("\t")[0] for line in lines], contigs=contigs, samples=("P1",)
+    )
+    model = load_gene_model(models["top-snp"], device="cpu")
+    assert isinstance(model, DosageGeneModel)
+    ask: dict[str, Any] = {"genes": ["UP"], "tissues": ["liver"]}
+    predictor = ExpressionPredictor(model)
+    reference = predictor.predict(lab.inputs.fasta, **ask)["log1p_tpm"][0]
+    of_one = predictor.predict(lab.inputs.fasta, alone, **ask)["log1p_tpm"][0]
+    assert of_one == pytest.approx(reference, abs=1e-6)
+    model.counts.clear()
+    of_two = predictor.predict(lab.inputs.fasta, pair, samples=["P1"], **ask)["log1p_tpm"][0]
+    assert model.counts["P1"]["absent"] == len(model.variants.of(0))
+    weight, mean = model.weights(0), model.variants.of(0).mean  # type: ignore[attr-defined]
+    here = weight["gene"] == 0
+    expected = reference + float(weight["weight"][here] @ mean[weight["variant"][here]])
+    assert of_two == pytest.approx(expected, abs=1e-5)
+
+
+def test_effects_of_a_gene_that_was_fitted_in_one_tissue(lab: Lab, models: dict[str, Path]) -> None:
+    """The planted variant's effect in the one, and no number, and why, in the other."""
+    from variantformer_hf.analysis import VariantScorer
+
+    scorer = VariantScorer.from_pretrained(models["top-snp"], device="cpu")
+    variant = f"chr1:{POSITIONS[PLANTED['DOWN'][0]]}:A>C"
+    table = scorer.score([variant], ReferenceGenome(lab.inputs.fasta), genes="DOWN", zygosity=["hom"])
+    found = table.set_index("tissue")
+    assert dict(found["status"]) == {"liver": "ok", "lung": "not_fitted"}
+    assert found["effect"]["liver"] == pytest.approx(2 * 0.8, abs=0.1)
+    assert np.isnan(found["effect"]["lung"])
+
+
+def test_dosages_of_unusual_records(tmp_path: Path) -> None:
+    """Each against what its line says."""
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "A" * 200}, width=60)
+    lines = [
+        record(10, "A", "C", "0|1:9"),
+        record(20, "A", "C", "./1:9"),
+        record(30, "A", "C", "1:9"),
+        record(40, "A", "C,G", "1/2:9"),
+        record(50, "A", "C", "1/1:9", filters="q10"),
+        record(60, "A", "C", "1/1:2"),
+        record(70, "A", "G", "1/1:9"),
+        record(80, "AA", "A", "1/1:9"),
+        record(90, "a", "c", "1/1:9"),
+        record(100, "A", "C", "0/0:9"),
+    ]
+    lines = [line.replace("\tGT\t", "\tGT:GQ\t") for line in lines]
+    vcf = write_vcf(tmp_path / "person.vcf.gz", lines, contigs={"chr1": 200})
+    position = np.array([9, 19, 29, 39, 39, 49, 59, 69, 79, 89, 99, 109])
+    alt = np.array([ord(base) for base in "CCCCGCCCCCCC"], np.uint8)
+    ref = np.full(len(alt), ord("A"), np.uint8)
+
+    def found(**options: Any) -> list[int]:
+        person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(**options))
+        return person_dosages(person, "chr1", position, ref, alt).tolist()
+
+    usual = [1, MISSING, 1, 1, 1, 2, 2, ABSENT, ABSENT, 2, 0, ABSENT]
+    assert found() == usual
+    assert found(mode="diploid") == usual
+    assert found(pass_only=True) == [*usual[:5], MISSING, *usual[6:]]
+    assert found(min_gq=5) == [*usual[:6], MISSING, *usual[7:]]
+    nothing = person_dosages(PersonalGenome(ReferenceGenome(fasta)), "chr1", position, ref, alt)
+    assert nothing.tolist() == [0] * len(position)
+
+
+def test_the_command_line(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    folder = lab.folder
+    files = ["--fasta", folder / "genome.fa", "--vcf", folder / "cohort.vcf.gz"]
+    fitted = ["--expression", folder / "expression", "--split", folder / "split.json", "--genes", folder / "genes.csv"]
+    output = tmp_path / "model"
+    done = run("baseline", "fit", "top-snp", *files, *fitted, "--radius", "12000", "-o", output)
+    assert done.returncode == 0, done.stderr
+    assert "genes: 3 fitted, 1 no_values_to_train_on" in done.stderr
+    assert (output / "model.safetensors").read_bytes() == (models["top-snp"] / "model.safetensors").read_bytes()
+    table = tmp_path / "table.tsv"
+    split = ["--split", folder / "split.json"]
+    done = run("baseline", "predict", "top-snp", output, *files, *split, "-o", table)
+    assert done.returncode == 0, done.stderr
+    expected = table_of(lab, models["top-snp"])
+    found = pd.read_csv(table, sep="\t")
+    np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], rtol=1e-5)
+    report = json.loads((tmp_path / "table.tsv.report.json").read_text())
+    assert set(report["dosages"]) == set(TEST)
+    done = run("baseline", "predixcan", output, "-o", tmp_path / "weights")
+    assert done.returncode == 0, done.stderr
+    weights = pd.read_csv(tmp_path / "weights" / "liver.weights.tsv", sep="\t")
+    assert list(weights.columns) == ["gene", "variant", "ref", "alt", "weight", "pred_perf_r2"]
+
+
+def test_predixcan_would_predict_the_same(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    """Weights of the database times copies of ALT, but for a constant of each gene."""
+    import sqlite3
+
+    from variantformer_hf.report.predixcan_weights import write_predixcan_weights
+    from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
+
+    model = load_gene_model(models["elastic-net"], device="cpu")
+    assert isinstance(model, LinearDosageGeneModel)
+    write_predixcan_weights(model, tmp_path)
+    with sqlite3.connect(tmp_path / "liver.db") as database:
+        weights = pd.read_sql("select * from weights", database)
+        extra = pd.read_sql("select * from extra", database)
+    assert set(extra["gene"]) == {"ENSG00000000001", "ENSG00000000002"}
+    assert (extra["pred.perf.R2"] > 0.8).all()
+    of_up = weights[weights["gene"] == "ENSG00000000001"]
+    places = np.searchsorted(POSITIONS, of_up["varID"].str.split("_").str[1].astype(int))
+    assert extra.set_index("gene")["n.snps.in.model"]["ENSG00000000001"] == len(of_up)
+    dosage = lab.dosage[len(TRAIN) :, places]
+    whole = (dosage >= 0).all(axis=1)
+    away = values_of(table_of(lab, models["elastic-net"]), "UP", "liver") - dosage @ of_up["weight"].to_numpy()
+    assert np.ptp(away[whole]) < 1e-5
+
+
+def test_the_reference_baseline_is_what_its_model_says_of_the_reference(
+    lab: Lab, models: dict[str, Path], tmp_path: Path
+) -> None:
+    given = ["--model", models["elastic-net"], "--fasta", lab.inputs.fasta, "-o", tmp_path / "reference"]
+    done = run("baseline", "fit", "reference", *given)
+    assert done.returncode == 0, done.stderr
+    expected = ExpressionPredictor.from_pretrained(models["elastic-net"]).predict(lab.inputs.fasta)
+    table = table_of(lab, tmp_path / "reference")
+    for gene, tissue in (("UP", "liver"), ("UP", "lung"), ("FAR", "liver"), ("DOWN", "liver")):
+        np.testing.assert_allclose(values_of(table, gene, tissue), values_of(expected, gene, tissue)[0], atol=1e-6)
+    assert set(table.query("gene_name == 'DOWN' and tissue == 'lung'")["status"]) == {"not_fitted"}
+
+
+BAD = {
+    "no_such_kind": (["fit", "lasso"], "'lasso' is not one of"),
+    "files_that_are_needed": (["fit", "mean", "--fasta", "{fasta}"], "needs --vcf, --expression, --split, --genes"),
+    "an_option_of_another_kind": (["fit", "mean", "{files}", "--l1-ratio", "0.3"], "has no option --l1-ratio"),
+    "a_radius_that_is_none": (["fit", "top-snp", "{files}", "--radius", "-4"], "--radius is -4"),
+    "a_gene_that_is_none": (["fit", "top-snp", "{files}", "--gene", "NOPE"], "NOPE"),
+    "a_gene_that_is_held_out": (["fit", "mean", "{files}", "--gene", "HELD"], "no gene has a value to train on"),
+    "a_reference_with_genotypes": (["fit", "reference", "{files}", "--model", "x"], "has no option --vcf"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
+    folder = lab.folder
+    files = ["--fasta", folder / "genome.fa", "--vcf", folder / "cohort.vcf.gz", "--split", folder / "split.json"]
+    files += ["--expression", folder / "expression", "--genes", folder / "genes.csv"]
+    asked, said = BAD[case]
+    arguments: list[object] = []
+    for each in asked:
+        arguments += files if each == "{files}" else [each.format(fasta=folder / "genome.fa")]
+    done = run("baseline", *arguments, "-o", tmp_path / "out")
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_with_suffixes_are_told_apart(lab: Lab, tmp_path: Path) -> None:
+    samples = [f"{donor}-WGS" for donor in DONORS]
+    lines = [record(2_000, "A", "C", *["0/1"] * len(samples))]
+    vcf = write_vcf(tmp_path / "other.vcf.gz", lines, contigs={"chr1": 60_000, "chr2": 9_000}, samples=samples)
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match=r"D000, D001, D002, the file D000-WGS, D001-WGS, D002-WGS"):
+        fit_dosages(
+            recipe_named("mean"),
+            lab.expression,
+            lab.split,
+            replace(lab.inputs, vcf=vcf),
+            tmp_path / "out",
+            parts=tmp_path / "parts",
+        )
+    assert not (tmp_path / "parts").exists()

@@ -1,0 +1,392 @@
+"""``variantformer baseline``: simple models to hold others against, fitted to a cohort."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .options import (
+    INPUTS,
+    MACHINE,
+    OUTPUT,
+    AddressOption,
+    EngineOption,
+    FastaOption,
+    GenesFileOption,
+    OverwriteOption,
+    TableOption,
+    TissueOption,
+    given_file,
+)
+from .outputs import claim, claim_folder, closing
+from .progress import progress
+from .settings import chosen_engine, quiet_libraries
+
+if TYPE_CHECKING:
+    from ..data.splits import Split
+    from ..genome.genes import Gene, GeneTable
+    from ..work.units import Engine
+    from ..zoo.dosage.gene_fit import DosageRecipe
+
+baseline = typer.Typer(
+    help="Fit simple models (mean, top SNP, elastic net ...) to a cohort, and predict with them.", no_args_is_help=True
+)
+RECIPE = "Recipe"
+Kind = Literal["mean", "top-snp", "reference", "elastic-net"]
+KindArgument = Annotated[Kind, typer.Argument(help="Kind of baseline, see docs/baselines.md.", show_choices=True)]
+GenotypesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vcf",
+        help="Indexed VCF or BCF of the people (repeat, or 'FILE.{contig}.vcf.gz', for a file a chromosome).",
+        rich_help_panel=INPUTS,
+    ),
+]
+SplitOption = Annotated[
+    Path | None,
+    typer.Option(parser=given_file, metavar="PATH", help="Who is held out (split.json).", rich_help_panel=INPUTS),
+]
+
+
+@baseline.command()
+@closing
+def fit(
+    kind: KindArgument,
+    fasta: FastaOption,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the model, which is made.", rich_help_panel=OUTPUT)
+    ],
+    vcf: GenotypesOption = None,
+    expression: Annotated[
+        Path | None,
+        typer.Option(help="Folder of prepared expression (docs/training.md).", rich_help_panel=INPUTS),
+    ] = None,
+    split: SplitOption = None,
+    genes: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="The table of genes that the expression was prepared for.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Of the kind reference: the model that is fed the reference genome.", rich_help_panel=INPUTS),
+    ] = None,
+    gene: Annotated[
+        list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all genes.", rich_help_panel=INPUTS)
+    ] = None,
+    genes_file: GenesFileOption = None,
+    radius: Annotated[
+        int | None, typer.Option(help="Bases around the gene. Default: the recipe's.", rich_help_panel=RECIPE)
+    ] = None,
+    min_maf: Annotated[
+        float | None,
+        typer.Option(help="Minor alleles are more frequent than this. Default: 0.01.", rich_help_panel=RECIPE),
+    ] = None,
+    max_missing: Annotated[
+        float | None,
+        typer.Option(help="Highest share of missing genotypes. Default: 0.99.", rich_help_panel=RECIPE),
+    ] = None,
+    l1_ratio: Annotated[
+        float | None, typer.Option(help="Of elastic-net: share of the lasso. Default: 0.5.", rich_help_panel=RECIPE)
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Of the cross-validation. Default: the recipe's.", rich_help_panel=RECIPE)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn. Default: 0.", rich_help_panel=RECIPE)] = None,
+    overwrite: OverwriteOption = False,
+    engine: EngineOption = "process",
+    address: AddressOption = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. Default: 1.", rich_help_panel=MACHINE)
+    ] = None,
+) -> None:
+    """Fit a baseline to the donors of a split who are there to train on.
+
+    OUTPUT is a model's folder, which predict, effects and all other commands read. Gene by gene: a run that was cut
+    short goes on where it was when it is started again, until then OUTPUT.parts holds what is done.
+    """
+    _claim_model(output, overwrite=overwrite)
+
+    from ..genome.gene_lists import read_gene_names
+
+    quiet_libraries()
+    asked = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
+    options = {
+        "radius": radius,
+        "min_maf": min_maf,
+        "max_missing": max_missing,
+        "l1_ratio": l1_ratio,
+        "folds": folds,
+        "seed": seed,
+    }
+    needed: dict[str, object] = {"--vcf": vcf, "--expression": expression, "--split": split, "--genes": genes}
+    if kind == "reference":
+        _refuse(kind, {**needed, **options})
+        report = _fit_reference(model, fasta, output, asked)
+    else:
+        _refuse(kind, {"--model": model})
+        missing = [name for name, value in needed.items() if value is None or value == []]
+        if missing:
+            from ..errors import InputError
+
+            raise InputError(f"the baseline {kind} needs {', '.join(missing)}", remedy="Give them.")
+
+        from ..zoo.dosage.recipes import recipe_named
+
+        recipe = recipe_named(kind, **options)
+        units_on = _engine(engine, address, workers)
+        report = _fit_dosages(recipe, fasta, vcf or [], needed, output, asked, units_on)
+    for name, counts in report.items():
+        if isinstance(counts, dict) and name != "recipe":
+            typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}", err=True)
+    typer.echo(str(output))
+
+
+def _claim_model(output: Path, *, overwrite: bool) -> None:
+    """Make a model's folder, and that of its parts, this command's own."""
+    parts = _parts(output)
+
+    def kept() -> str:
+        some = parts.is_dir() and any(parts.iterdir())
+        return f"{parts} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
+
+    _claim_new(output, overwrite=overwrite, kept=kept)
+
+
+def _parts(output: Path) -> Path:
+    """Where genes that are done are kept."""
+    return output.with_name(f"{output.name}.parts")
+
+
+def _claim_new(output: Path, *, overwrite: bool, kept: Callable[[], str]) -> None:
+    """Make a folder that is written as a whole this command's own.
+
+    Raises:
+        InputError: it is there already, unless it may be replaced.
+    """
+    from ..errors import InputError
+
+    claim_folder(output, kept=kept, is_new=True)
+    if output.exists() and not overwrite:
+        raise InputError("already exists", file=output, remedy="Name another output, or give --overwrite.")
+
+
+def _refuse(kind: str, given: dict[str, object]) -> None:
+    """Refuse options that a kind does not take.
+
+    Raises:
+        InputError: one is given.
+    """
+    from ..errors import InputError
+
+    strange = [name for name, value in given.items() if value not in (None, [])]
+    if strange:
+        name = f"--{strange[0].removeprefix('--').replace('_', '-')}"
+        raise InputError(f"the baseline {kind} has no option {name}", remedy="Leave it out.")
+
+
+def _engine(engine: str, address: str | None, workers: int | None) -> "Engine":
+    """Where genes are fitted: here, in several processes of this machine, or by Ray."""
+    from ..errors import check_number
+    from ..work import Processes
+
+    if engine == "process" and address is None and workers is not None:
+        check_number("--workers", workers, 1)
+        if workers > 1:
+            return Processes(workers)
+        workers = None
+    return chosen_engine(engine, address, workers, device="cpu")
+
+
+def _fit_dosages(
+    recipe: "DosageRecipe",
+    fasta: Path,
+    vcf: list[str],
+    needed: dict[str, object],
+    output: Path,
+    asked: list[str] | None,
+    engine: "Engine",
+) -> dict[str, object]:
+    from ..data.expression import Expression
+    from ..data.splits import Split
+    from ..genome.genes import GeneTable
+    from ..training.dosage.fitting import DosageInputs, fit_dosages
+
+    table = GeneTable.read(Path(str(needed["--genes"])))
+    only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
+    with progress("fitting", "genes") as on_gene:
+        return fit_dosages(
+            recipe,
+            Expression.load(Path(str(needed["--expression"]))),
+            Split.load(Path(str(needed["--split"]))),
+            DosageInputs(fasta, vcf, table, only),
+            output,
+            parts=_parts(output),
+            engine=engine,
+            on_gene=on_gene,
+        )
+
+
+def _fit_reference(model: str | None, fasta: Path, output: Path, asked: list[str] | None) -> dict[str, object]:
+    from ..errors import InputError
+    from ..genome.contigs import identify_assembly
+    from ..genome.reference import ReferenceGenome
+    from ..whole_folders import replace_folder
+    from ..zoo.dosage.fitted_model import constant_model
+    from .settings import ModelSettings
+
+    if model is None:
+        raise InputError("the baseline reference needs --model", remedy="Name the model's folder, or its Hub id.")
+    predictor = ModelSettings(model).predictor()
+    with progress("predicting", "genes") as on_gene:
+        result = predictor.run(fasta, genes=asked, parts=_parts(output), on_gene=on_gene)
+    made = constant_model(
+        result.table,
+        predictor.gene_table,
+        column=predictor.model.unit.column,
+        unit=predictor.model.unit.name,
+        tissues=[each.name for each in predictor.tissue_names.named],
+        assembly=identify_assembly(ReferenceGenome(fasta).contigs),
+    )
+    replace_folder(output, made.save)
+    result.remove_parts()
+    return {"genes": {"predicted": len(made.gene_table)}}
+
+
+def _named(table: "GeneTable", asked: list[str]) -> "list[Gene]":
+    """Genes of a table by their names.
+
+    Raises:
+        InputError: it does not have one.
+    """
+    from ..errors import InputError
+
+    found, unknown = table.resolve(asked)
+    if unknown:
+        raise InputError(f"gene {unknown[0].name!r}: {unknown[0].reason}", remedy="Ask for genes of the table.")
+    return found
+
+
+def _of_part(split: "Split", part: str, people: list[str], path: Path) -> list[str]:
+    """People of a file who are in a part of a split; the others of the part are counted.
+
+    Raises:
+        InputError: nobody is.
+    """
+    from ..errors import InputError
+
+    wanted = {donor for donors in split.donors.values() for donor, its in donors.items() if its == part}
+    found = [name for name in people if name in wanted]
+    if not found:
+        raise InputError(
+            f"none of the {len(wanted)} donors of the part {part} is in the VCF: the split has "
+            f"{', '.join(sorted(wanted)[:3]) or 'none'}, the file {', '.join(people[:3]) or 'none'}",
+            file=path,
+            remedy="Give the VCF that has them, by the names of the split.",
+        )
+    if len(found) < len(wanted):
+        typer.echo(
+            f"{len(wanted) - len(found)} of {len(wanted)} donors of the part {part} are not in the VCF", err=True
+        )
+    return found
+
+
+@baseline.command()
+@closing
+def predict(
+    kind: KindArgument,
+    model: Annotated[str, typer.Argument(help="Folder that `variantformer baseline fit` has written.")],
+    fasta: FastaOption,
+    output: TableOption,
+    vcf: GenotypesOption = None,
+    split: SplitOption = None,
+    part: Annotated[
+        Literal["train", "validation", "test"],
+        typer.Option(help="Of --split: whose donors are predicted.", rich_help_panel=INPUTS),
+    ] = "test",
+    gene: Annotated[
+        list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all genes.", rich_help_panel=INPUTS)
+    ] = None,
+    genes_file: GenesFileOption = None,
+    tissue: TissueOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Predict donors of a split with a baseline, or without --split everybody in the VCF.
+
+    The table is that of `variantformer predict`. OUTPUT.report.json also says of each person how many dosages were
+    read, and how many of them are the mean of the people of the fit.
+    """
+    from ..report.tables import check_format
+
+    check_format(output, "tidy")
+    out = claim(output, overwrite=overwrite, stdout=True)
+    out.add([out.beside("report.json")])
+
+    from ..data.splits import Split
+    from ..genome.appending import people_in
+    from ..genome.gene_lists import read_gene_names
+    from ..genome.options import GenotypeOptions
+    from ..zoo.dosage.gene_model import DosageGeneModel
+    from ..zoo.statuses import check_finite
+    from .predict import write_result
+    from .settings import ModelSettings
+
+    quiet_libraries()
+    predictor = ModelSettings(model).predictor()
+    found = predictor.model
+    if not isinstance(found, DosageGeneModel) or found.config.kind != kind:
+        from ..errors import InputError
+
+        holds = found.config.kind if isinstance(found, DosageGeneModel) else found.model_type
+        raise InputError(f"is of the kind {holds!r}, and {kind!r} was asked for", file=model, remedy="Name its kind.")
+    people = None if vcf is None else list(people_in(vcf))
+    if split is not None:
+        people = _of_part(Split.load(split), part, people or [], split)
+    with progress("predicting", "genes") as on_gene:
+        result = predictor.run(
+            fasta,
+            vcf,
+            on_gene=on_gene,
+            samples=people,
+            genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
+            tissues=tissue,
+            options=GenotypeOptions(mode=found.modes[0]),
+        )
+    result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}
+    out.deliver(write_result(result, out, "tidy", None, found.unit))
+    check_finite(result.genes["gene_name"], result.genes["status"])
+
+
+@baseline.command()
+@closing
+def predixcan(
+    model: Annotated[str, typer.Argument(help="Folder of a top-snp or an elastic-net baseline.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, which is made.", rich_help_panel=OUTPUT)],
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write a baseline's weights as PrediXcan reads them: a database and a table for each tissue."""
+    _claim_new(output, overwrite=overwrite, kept=lambda: "Nothing is kept.")
+
+    from ..errors import InputError
+    from ..report.predixcan_weights import write_predixcan_weights
+    from ..whole_folders import replace_folder
+    from ..zoo.dosage.gene_model import LinearDosageGeneModel
+    from .settings import ModelSettings
+
+    quiet_libraries()
+    found = ModelSettings(model, device="cpu").load()
+    if not isinstance(found, LinearDosageGeneModel):
+        raise InputError(
+            f"is a model of the type {found.model_type!r}, which has no weight a variant",
+            file=model,
+            remedy="Give a top-snp or an elastic-net baseline.",
+        )
+    names: list[str] = []
+    replace_folder(output, lambda partial: names.extend(each.name for each in write_predixcan_weights(found, partial)))
+    for name in names:
+        typer.echo(str(output / name))

@@ -1,0 +1,363 @@
+"""A baseline is fitted: gene by gene, each into a file of its own, and all of them made into a model.
+
+What is learned of variants (which are frequent, what is put in the place of a missing genotype, their scale) is learned
+of the people to train on: nobody else's genotypes are read.
+"""
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ...data.expression import Expression
+from ...data.expression_pairs import ExpressionPairs, expression_pairs
+from ...data.splits import Split
+from ...errors import ContigError, InputError
+from ...files import whole_file
+from ...genome.appending import people_in
+from ...genome.cohort_files import GivenGenotypes, contents_of
+from ...genome.contigs import identify_assembly
+from ...genome.dosages import Dosages, read_dosages
+from ...genome.genes import Gene, GeneTable
+from ...genome.reference import ReferenceGenome
+from ...genome.variant_files import genotype_source
+from ...run_key import run_key
+from ...version import __version__
+from ...work import InProcess, Unit, check_all_done, run_units, unit_of
+from ...work.units import Engine
+from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, imputed
+from ...zoo.dosage.variants import GeneVariants
+from ...zoo.dosage.windows import dosage_window
+from ...zoo.gene_regions import RegionFinder
+from ...zoo.outputs import TissueNames
+
+logger = logging.getLogger(__name__)
+
+_NO_CONTIG = "contig_not_in_vcf"
+
+
+@dataclass(frozen=True)
+class DosageInputs:
+    """What the people of an expression are read from.
+
+    Attributes:
+        fasta: the reference genome.
+        vcf: genotypes of the people, in any form that ``PersonalGenome`` reads.
+        genes: the table that the expression was prepared for.
+        only: ids of the genes that are fitted; None = all.
+    """
+
+    fasta: Path
+    vcf: GivenGenotypes
+    genes: GeneTable
+    only: frozenset[str] | None = None
+
+
+def fit_dosages(
+    recipe: DosageRecipe,
+    expression: Expression,
+    split: Split,
+    inputs: DosageInputs,
+    folder: str | Path,
+    *,
+    parts: str | Path,
+    engine: Engine | None = None,
+    on_gene: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Fit a baseline to the people, and the genes, of the part ``train``.
+
+    Args:
+        recipe: which, see ``zoo.dosage.recipes.recipe_named``.
+        expression: values; a person's several in a tissue count as their mean.
+        split: who is held out.
+        inputs: genotypes, reference genome and genes.
+        folder: of the model; made.
+        parts: folder for genes that are done; the same call goes on from it, and removes it at the end.
+        engine: where genes are fitted; None = in this process.
+        on_gene: called with (done, total).
+
+    Returns:
+        The report, which the folder holds too: people, genes and variants that were used, and the rest by reason.
+
+    Raises:
+        InputError: nobody to train on has genotypes; a file cannot be read; ``parts`` is of another run.
+    """
+    reference = ReferenceGenome(inputs.fasta)
+    tissues = sorted(set(expression.samples["tissue"].to_pylist()))
+    pairs = expression_pairs(expression, split, "train", inputs.genes, TissueNames(tissues))
+    people, n_without = _people(pairs, inputs.vcf)
+    finder = RegionFinder(inputs.genes, reference, dosage_window(recipe.anchor, recipe.radius))
+    values = _Values.of(pairs, people)
+    genes, left_out = _genes(inputs, finder, values)
+    described = {
+        "version": __version__,
+        "recipe": {"kind": recipe.kind, **asdict(recipe)},
+        "genotypes": contents_of(genotype_source(inputs.vcf)) if recipe.filter is not None else None,
+        "fasta": dict(reference.contigs),
+        "people": people,
+        "values": values.digest(),
+        "tissues": tissues,
+    }
+    work = _work_folder(Path(parts), run_key(described))
+    values.save(work)
+    job = FitJob(recipe, inputs, work, tuple(people), len(tissues))
+    units = [unit_of("gene", gene.gene_id) for gene in genes]
+    failed = run_units(
+        job,
+        units,
+        is_done=lambda unit: _fit_file(work, unit).is_file(),
+        engine=engine or InProcess(),
+        on_unit=on_gene,
+    )
+    check_all_done(failed, len(units))
+    fits, variants = [], Counter[str]()
+    for unit in units:
+        fit, of_gene = _read_fit(_fit_file(work, unit))
+        fits.append(fit)
+        variants.update(of_gene)
+
+    from ...whole_folders import replace_folder
+    from ...zoo.dosage.fitted_model import fitted_model
+
+    model = fitted_model(
+        recipe,
+        genes,
+        fits,
+        tissues=tissues,
+        unit=expression.scale,
+        assembly=identify_assembly(reference.contigs),
+    )
+    statuses = Counter(str(row["status"]) for fit in fits for row in fit.rows)
+    report = {
+        "kind": recipe.kind,
+        "version": __version__,
+        "people": {"fitted": len(people), "without_genotypes": n_without},
+        "genes": {"fitted": len(genes), **left_out},
+        "genes_x_tissues": dict(sorted(statuses.items())),
+        "variants_in_windows": dict(sorted(variants.items())),
+        "recipe": described["recipe"],
+    }
+
+    def write(partial: Path) -> None:
+        model.save(partial)
+        (partial / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+
+    replace_folder(Path(folder), write)
+    shutil.rmtree(parts, ignore_errors=True)
+    return report
+
+
+def _people(pairs: ExpressionPairs, vcf: GivenGenotypes) -> tuple[list[str], int]:
+    """People of the part with genotypes, and how many have none.
+
+    Raises:
+        InputError: there are none.
+    """
+    wanted = list(dict.fromkeys(pairs.donors[place] for place in np.unique(pairs.donor).tolist()))
+    there = people_in(vcf)
+    found = [name for name in wanted if name in set(there)]
+    if not found:
+        raise InputError(
+            f"has none of the {len(wanted)} donors to train on: the expression has {', '.join(wanted[:3])}, the file "
+            f"{', '.join(there[:3])}",
+            file=genotype_source(vcf),
+            remedy="Name donors as the file names its samples, in the expression and the split.",
+        )
+    if len(found) < len(wanted):
+        missing = [name for name in wanted if name not in set(there)]
+        logger.warning(
+            "%d of %d donors to train on have no genotypes and are left out (%s ...)",
+            len(missing),
+            len(wanted),
+            ", ".join(missing[:3]),
+        )
+    return found, len(wanted) - len(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """Values gene by gene: those of gene g are ``first[g]`` to ``first[g + 1]``, of people and outputs by number."""
+
+    first: np.ndarray
+    person: np.ndarray
+    output: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: ExpressionPairs, people: Sequence[str]) -> "_Values":
+        number = {name: place for place, name in enumerate(people)}
+        of_donor = np.array([number.get(name, -1) for name in pairs.donors], dtype=np.int32)
+        counts = np.diff(pairs.first)
+        person, gene = (np.repeat(each, counts) for each in (of_donor[pairs.donor], pairs.gene))
+        kept = np.flatnonzero(person >= 0)
+        order = kept[np.lexsort((pairs.tissue[kept], person[kept], gene[kept]))]
+        first = np.searchsorted(gene[order], np.arange(len(pairs.genes) + 1)).astype(np.int64)
+        return cls(first, person[order], pairs.tissue[order].astype(np.int32), pairs.value[order].astype(np.float32))
+
+    def digest(self) -> str:
+        import hashlib
+
+        content = hashlib.sha256()
+        for name in self.__slots__:
+            content.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return content.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        for name in self.__slots__:
+            path = folder / f"{name}.npy"
+            if not path.is_file():
+                with whole_file(path) as partial:
+                    np.save(partial, getattr(self, name))
+
+    @classmethod
+    def load(cls, folder: Path) -> "_Values":
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls.__slots__))
+
+
+def _genes(inputs: DosageInputs, finder: RegionFinder, values: _Values) -> tuple[list[Gene], dict[str, int]]:
+    """Genes that are fitted, and why others are not."""
+    kept, left_out = [], Counter[str]()
+    for number, gene in enumerate(inputs.genes):
+        if inputs.only is not None and gene.gene_id not in inputs.only:
+            continue
+        if gene.chrom not in finder.contig_of:
+            left_out["contig_not_in_fasta"] += 1
+        elif values.first[number] == values.first[number + 1]:
+            left_out["no_values_to_train_on"] += 1
+        else:
+            kept.append(gene)
+    if not kept:
+        raise InputError(
+            "no gene has a value to train on", remedy="Look at the split, and at the genes that are asked for."
+        )
+    return kept, dict(left_out)
+
+
+def _work_folder(parts: Path, key: str) -> Path:
+    """The folder of a run's genes.
+
+    Raises:
+        InputError: there is one of another run.
+    """
+    work = parts / key[:16]
+    others = [path.name for path in parts.iterdir() if path.name != work.name] if parts.is_dir() else []
+    if others:
+        raise InputError(
+            "holds genes that were fitted with other options, or of other files",
+            file=parts,
+            remedy="Start that command again, or remove the folder to begin anew.",
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """What each process of a fit opens.
+
+    Attributes:
+        recipe, inputs: as of :func:`fit_dosages`.
+        work: folder of the values and of the genes that are done.
+        people: their names, by number.
+        n_outputs: how many.
+    """
+
+    recipe: DosageRecipe
+    inputs: DosageInputs
+    work: Path
+    people: tuple[str, ...]
+    n_outputs: int
+
+    def open(self) -> "FitWorker":
+        """See ``Job``."""
+        return FitWorker(self)
+
+
+class FitWorker:
+    """Fits genes.
+
+    Args:
+        job: what is fitted.
+    """
+
+    def __init__(self, job: FitJob) -> None:
+        self._job = job
+        self._reference = ReferenceGenome(job.inputs.fasta)
+        self._values = _Values.load(job.work)
+        self._number = {gene.gene_id: number for number, gene in enumerate(job.inputs.genes)}
+        window = dosage_window(job.recipe.anchor, job.recipe.radius)
+        self._finder = RegionFinder(job.inputs.genes, self._reference, window)
+
+    def do(self, unit: Unit) -> None:
+        """Fit a gene, see ``Worker``."""
+        number = self._number[unit.content]
+        rows = slice(int(self._values.first[number]), int(self._values.first[number + 1]))
+        people, person = np.unique(self._values.person[rows], return_inverse=True)
+        variants, dosage = GeneVariants.nothing(), np.zeros((len(people), 0))
+        left_out: dict[str, int] = {}
+        if self._job.recipe.filter is not None:
+            found = self._dosages(number, [self._job.people[each] for each in people.tolist()])
+            variants, dosage, filtered = imputed(found, self._job.recipe.filter)
+            left_out = {**found.left_out, **filtered}
+        data = GeneData(
+            variants,
+            dosage,
+            person.astype(np.int64),
+            np.asarray(self._values.output[rows], dtype=np.int64),
+            np.asarray(self._values.value[rows], dtype=np.float64),
+            self._job.n_outputs,
+        )
+        _write_fit(_fit_file(self._job.work, unit), self._job.recipe.fit(data), {"read": len(variants), **left_out})
+
+    def _dosages(self, number: int, people: list[str]) -> Dosages:
+        gene = self._job.inputs.genes.genes[number]
+        try:
+            return read_dosages(self._job.inputs.vcf, self._finder.find(gene).window, people, reference=self._reference)
+        except ContigError:
+            nothing = np.zeros(0, dtype=object)
+            values = np.zeros((len(people), 0), dtype=np.int8)
+            return Dosages(
+                tuple(people), gene.chrom, np.zeros(0, dtype=np.int64), nothing, nothing, values, {_NO_CONTIG: 1}
+            )
+
+    def close(self) -> None:
+        """See ``Worker``."""
+        self._reference.close()
+
+
+def _fit_file(work: Path, unit: Unit) -> Path:
+    return work / f"{unit.name}.safetensors"
+
+
+def _write_fit(path: Path, fit: GeneFit, variants: dict[str, int]) -> None:
+    of_variants = {f"variants.{name}": getattr(fit.variants, name) for name in GeneVariants.__slots__}
+    tensors = {name: np.ascontiguousarray(array) for name, array in {**fit.arrays, **of_variants}.items()}
+    said = {"rows": fit.rows, "n_read": fit.n_read, "variants": variants}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={"fit": json.dumps(said)})
+
+
+def _read_fit(path: Path) -> tuple[GeneFit, dict[str, int]]:
+    """A fitted gene, and its variants by what became of them.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            said = json.loads(file.metadata()["fit"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
+        variants = GeneVariants(*(tensors.pop(f"variants.{name}") for name in GeneVariants.__slots__))
+        return GeneFit(variants, tensors, said["rows"], int(said["n_read"])), said["variants"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"is damaged ({error})", file=path, remedy="Remove it, and start the same command again."
+        ) from error

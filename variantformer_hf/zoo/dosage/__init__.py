@@ -1,0 +1,1 @@
+"""Models of dosages: baselines that are fitted gene by gene."""

@@ -1,0 +1,83 @@
+"""One person's gene as a model of dosages reads it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...genome.appending import people_in
+from ...genome.dosages import MISSING
+from ...genome.edited import EditedGenome
+from ...genome.person_dosages import ABSENT, person_dosages
+from ...genome.personal import PersonalGenome
+from ...genome.stretch import PersonalStretch
+from ..diploid_dna import reads_edits
+from ..gene_input import GeneInput
+from ..gene_reader import GeneReader
+from ..gene_regions import GeneRegions, covered
+from ..statuses import NOT_SNP, record_use
+from .variants import GeneVariants
+
+
+@dataclass(frozen=True, slots=True)
+class DosageInput(GeneInput):
+    """A gene as dosages.
+
+    Attributes:
+        gene: its number in the model.
+        dosage: (V,) float32, copies of ALT of its variants; the mean of the fit where nothing is known of the person.
+    """
+
+    gene: int
+    dosage: np.ndarray
+
+
+class DosageReader(GeneReader):
+    """Reads one person's genes in a stretch as dosages.
+
+    A variant whose genotype is missing is the mean of the people of the fit. So is one without a record in a file of
+    several people, which would list it if it had been called; a file of one person lists what differs from the
+    reference, so that there it is 0.
+
+    Args:
+        person: the person.
+        stretch: the person's records there.
+        variants: of a gene, its number in the model and the variants.
+        is_alone: whether the person's file is of no one else.
+        counts: the person's ``dosages``, and of those taken as the mean ``missing`` and ``absent``; added to.
+    """
+
+    def __init__(
+        self,
+        person: PersonalGenome,
+        stretch: PersonalStretch,
+        variants: Callable[[GeneRegions], tuple[int, GeneVariants]],
+        *,
+        is_alone: bool,
+        counts: Counter[str],
+    ) -> None:
+        super().__init__(person, stretch)
+        self._variants, self._is_alone, self._counts = variants, is_alone, counts
+
+    def gene(self, regions: GeneRegions) -> DosageInput:
+        """A gene as the model reads it, see :class:`GeneReader`."""
+        keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
+        use = record_use(self.person, regions.window.chrom, outcomes)
+        missing = "" if reads_edits(self.person) else NOT_SNP
+        number, variants = self._variants(regions)
+        found = person_dosages(self.person, regions.window.chrom, variants.position, variants.ref, variants.alt)
+        if self._is_alone:
+            found = np.where(found == ABSENT, 0, found)
+        self._counts.update(
+            dosages=len(found), missing=int((found == MISSING).sum()), absent=int((found == ABSENT).sum())
+        )
+        dosage = np.where(found < 0, variants.mean, found).astype(np.float32)
+        return DosageInput(regions, use, keys, outcomes, missing, number, dosage)
+
+
+def is_alone(person: PersonalGenome) -> bool:
+    """Whether a person's file is of no one else; so is the reference genome, whatever is edited in it."""
+    while isinstance(person, EditedGenome):
+        person = person.person
+    return person.path is None or len(people_in(person.path)) <= 1

@@ -1,0 +1,106 @@
+"""Fitted genes -> a model, and constants -> a model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from ...errors import InputError
+from ...genome.genes import Gene, GeneTable
+from ...modeling import LinearDosageConfig, LinearDosageForExpression
+from .gene_fit import DosageRecipe, GeneFit
+from .gene_model import DosageGeneModel, LinearDosageGeneModel
+from .linear_recipes import linear_arrays
+from .variants import GeneVariants, ModelVariants
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCE = "reference"
+
+
+def fitted_model(
+    recipe: DosageRecipe,
+    genes: Sequence[Gene],
+    fits: Sequence[GeneFit],
+    *,
+    tissues: Sequence[str],
+    unit: str,
+    assembly: str | None,
+) -> DosageGeneModel:
+    """The model of genes that were fitted one by one.
+
+    Args:
+        recipe: how.
+        genes, fits: each gene, and what came out.
+        tissues: names of the outputs.
+        unit: of the values.
+        assembly: of the genome; None = not known.
+    """
+    options = {name: value for name, value in asdict(recipe).items() if name not in ("radius", "anchor")}
+    arrays = linear_arrays([fit.arrays for fit in fits])
+    config = LinearDosageConfig(
+        kind=recipe.kind,
+        tissues=list(tissues),
+        n_genes=len(genes),
+        n_weights=len(arrays["weight"]),
+        radius=recipe.radius,
+        anchor=recipe.anchor,
+        recipe=options,
+        unit=unit,
+        assembly=assembly,
+    )
+    arrays["fitted"] = np.stack([fit.arrays["fitted"] for fit in fits])
+    arrays["n_read"] = np.array([fit.n_read for fit in fits], dtype=np.int64)
+    network = LinearDosageForExpression(config)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    variants = ModelVariants.of_genes([fit.variants for fit in fits])
+    return LinearDosageGeneModel(network, GeneTable(genes), variants, _table(genes, fits, tissues), device="cpu")
+
+
+def _table(genes: Sequence[Gene], fits: Sequence[GeneFit], tissues: Sequence[str]) -> pa.Table:
+    """A row a gene and output: gene_id, gene_name, tissue, status, n_people, n_read, and what the recipe says."""
+    rows: list[dict[str, Any]] = []
+    for gene, fit in zip(genes, fits, strict=True):
+        for row in fit.rows:
+            named = {"gene_id": gene.gene_id, "gene_name": gene.gene_name, "tissue": tissues[row["output"]]}
+            rows.append(
+                {**named, **{name: value for name, value in row.items() if name != "output"}, "n_read": fit.n_read}
+            )
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [row.get(name) for row in rows] for name in columns})
+
+
+def constant_model(
+    table: "pd.DataFrame", genes: GeneTable, *, column: str, unit: str, tissues: Sequence[str], assembly: str | None
+) -> LinearDosageGeneModel:
+    """The model whose prediction of a gene is the same for everybody: a model's of the reference genome.
+
+    Args:
+        table: gene_id, tissue, status and ``column``, a row each: predictions of one person, the reference genome.
+        genes: of the model that predicted.
+        column, unit: of its values.
+        tissues: names of its outputs.
+        assembly: of the genome; None = not known.
+
+    Raises:
+        InputError: no gene has a number.
+    """
+    there = table[table[column].notna()]
+    values = there.pivot(index="gene_id", columns="tissue", values=column).reindex(columns=list(tissues))
+    kept = [gene for gene in genes if gene.gene_id in values.index]
+    if not kept:
+        raise InputError("the model predicts none of the genes", remedy="Ask for other genes.")
+    numbers = values.loc[[gene.gene_id for gene in kept]].to_numpy(dtype=np.float32)
+    config = LinearDosageConfig(
+        kind=REFERENCE, tissues=list(tissues), n_genes=len(kept), radius=0, unit=unit, assembly=assembly
+    )
+    network = LinearDosageForExpression(config)
+    network.intercept.data = torch.from_numpy(np.nan_to_num(numbers))
+    network.fitted = torch.from_numpy(~np.isnan(numbers))
+    return LinearDosageGeneModel(
+        network, GeneTable(kept), ModelVariants(np.zeros(len(kept) + 1, np.int64), GeneVariants.nothing()), device="cpu"
+    )

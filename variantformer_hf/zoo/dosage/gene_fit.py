@@ -1,0 +1,124 @@
+"""What one gene of a baseline is fitted to, and what comes out: arrays alone."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...genome.dosages import MISSING, Dosages
+from .variants import GeneVariants
+
+FITTED, NO_VARIANTS_LEFT, NO_VALUES = "fitted", "no_variants_in_window", "no_values"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFilter:
+    """Which variants a gene is fitted to, by the people of the fit.
+
+    Attributes:
+        min_maf: their minor alleles are more frequent.
+        max_missing: share of missing genotypes, at the most.
+    """
+
+    min_maf: float = 0.01
+    max_missing: float = 0.99
+
+
+DEFAULT_FILTER = VariantFilter()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneData:
+    """One gene's people of the fit.
+
+    Attributes:
+        variants: V SNVs that pass the filter.
+        dosage: (n, V) float64, copies of ALT, missing ones the variant's mean.
+        person, output: (N,) int64, of each value: row of ``dosage``, number of the output.
+        value: (N,) float64.
+        n_outputs: outputs of the model.
+    """
+
+    variants: GeneVariants
+    dosage: np.ndarray
+    person: np.ndarray
+    output: np.ndarray
+    value: np.ndarray
+    n_outputs: int
+
+    def of_output(self, output: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of ``dosage``, ascending, and the value of each: the mean where a person has several."""
+        here = self.output == output
+        people, place = np.unique(self.person[here], return_inverse=True)
+        return people, np.bincount(place, self.value[here]) / np.bincount(place)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneFit:
+    """A fitted gene.
+
+    Attributes:
+        variants: that the fit reads.
+        arrays: name -> array, of the recipe's network; see its ``assemble``.
+        rows: of each output: status, n_people, and what the recipe says of it.
+        n_read: variants that it could be fitted to; -1 = by its recipe none is read.
+    """
+
+    variants: GeneVariants
+    arrays: dict[str, np.ndarray]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    n_read: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DosageRecipe(ABC):
+    """How a kind of baseline is fitted, gene by gene.
+
+    Attributes:
+        radius, anchor: where variants are looked for, see ``DosageConfig``.
+        filter: which of them are read; None = none are.
+        seed: of what is drawn.
+        kind: the recipe's name.
+    """
+
+    radius: int = 1_000_000
+    anchor: str = "gene"
+    filter: VariantFilter | None = DEFAULT_FILTER
+    seed: int = 0
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def fit(self, data: GeneData) -> GeneFit:
+        """Fit a gene."""
+
+
+def imputed(dosages: Dosages, which: VariantFilter) -> tuple[GeneVariants, np.ndarray, dict[str, int]]:
+    """Variants that pass a filter, and their dosages with the mean in the place of missing ones.
+
+    Args:
+        dosages: of the people of the fit, and of no one else.
+        which: the filter.
+
+    Returns:
+        V variants by position, REF and ALT, each once; (n, V) float64; why the others are left out, and how many.
+    """
+    known = dosages.values != MISSING
+    n_known = known.sum(axis=0)
+    total = np.where(known, dosages.values, 0).sum(axis=0, dtype=np.int64)
+    mean = total / np.maximum(n_known, 1)
+    frequency = mean / 2
+    is_missing = 1 - n_known / max(1, len(known)) > which.max_missing
+    is_rare = ~is_missing & (np.minimum(frequency, 1 - frequency) <= which.min_maf)
+    ref, alt = (np.array([ord(each) for each in letters], dtype=np.uint8) for letters in (dosages.ref, dosages.alt))
+    order = np.lexsort((alt, ref, dosages.position))
+    key = np.stack([dosages.position, ref, alt])[:, order]
+    is_twice = np.zeros(len(order), dtype=bool)
+    is_twice[order[1:]] = (key[:, 1:] == key[:, :-1]).all(axis=0)
+    chosen = order[~(is_missing | is_rare | is_twice)[order]]
+    variants = GeneVariants(dosages.position[chosen], ref[chosen], alt[chosen], mean[chosen].astype(np.float32))
+    values = dosages.values[:, chosen].astype(np.float64)
+    values = np.where(known[:, chosen], values, variants.mean.astype(np.float64))
+    left_out = {"missing": is_missing, "rare": is_rare, "twice": is_twice & ~is_missing & ~is_rare}
+    return variants, values, {name: int(each.sum()) for name, each in left_out.items()}
