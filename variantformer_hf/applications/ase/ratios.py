@@ -247,6 +247,8 @@ class _Names:
         if by_contribution:
             order.insert(0, -np.nan_to_num(np.abs(frame["contribution"].to_numpy()), nan=-1.0))
         frame = frame.iloc[np.lexsort(order)].reset_index(drop=True)
+        if "reason" in frame:  # where none has any, it would be of no type
+            frame["reason"] = frame["reason"].astype("string")
         person, gene, tissue = (frame.pop(name).to_numpy() for name in KEYS)
 
         def named(codes: np.ndarray, names: Sequence[str]) -> "pd.Categorical[str]":
@@ -275,8 +277,7 @@ def _check_used(table: "pd.DataFrame", samples: Sequence[str], source: Genotypes
     """Hold each person's genes to ``check_used``."""
     genes = table.drop_duplicates(["sample", "gene_id"])
     endings: dict[str, list[tuple[str, str]]] = {name: [] for name in samples}
-    reasons = genes["reason"].astype(object).where(genes["reason"].notna(), "")
-    for sample, status, reason in zip(genes["sample"], genes["status"], reasons, strict=True):
+    for sample, status, reason in zip(genes["sample"], genes["status"], genes["reason"].fillna(""), strict=True):
         endings[sample].append((status, reason))
     for sample, each in endings.items():
         check_used(sample, each, source, allow_unused=allow_unused)
