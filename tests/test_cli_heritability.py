@@ -154,3 +154,41 @@ def test_the_page_does_what_it_says(cohort: Path, tmp_path: Path, monkeypatch: p
     assert (said.stderr + said.stdout).split() == shown.split()
     expected = pd.read_csv(io.StringIO(table), sep=r"\s+")
     pd.testing.assert_frame_equal(pd.read_csv("h2.tsv", sep="\t"), expected, rtol=2e-2, atol=1e-3)
+
+
+def test_evaluate_sets_correlations_beside_their_ceiling(cohort: Path, tmp_path: Path) -> None:
+    """The prediction of G1 is its expression with noise, and there is no heritability of G3."""
+    said = run(*asked(cohort, tmp_path / "h2.parquet"))
+    assert said.returncode == 0, said.stderr
+    table = pd.read_csv(cohort / "expression.csv").query("tissue == 'liver'")
+    noise = np.random.default_rng(1).standard_normal(len(table))
+    table = table.rename(columns={"donor": "sample"}).assign(log1p_tpm=np.log1p(table["tpm"]) + 0.3 * noise)
+    table.drop(columns="tpm").to_csv(tmp_path / "predicted.csv", index=False)
+    people = tmp_path / "people.csv"
+    people.write_text("donor\n" + "\n".join(PEOPLE) + "\n")
+    command = ["evaluate", "predictions", "--predictions", f"M={tmp_path / 'predicted.csv'}", "--no-map"]
+    command += ["--expression", cohort / "expression.csv", "--samples", people, "--output", tmp_path / "report"]
+    said = run(*command, "--heritability", tmp_path / "h2.parquet")
+    assert said.returncode == 0, said.stderr
+    within = pd.read_parquet(tmp_path / "report/within_tissue.parquet").set_index("gene_id")
+    h2 = pd.read_parquet(tmp_path / "h2.parquet").query("status == 'ok'").set_index("gene_name")["h2"]
+    assert within["h2"].to_dict() == pytest.approx(
+        {"ENSG01": h2["G1"], "ENSG02": h2["G2"], "ENSG03": np.nan}, nan_ok=True, abs=1e-6
+    )
+    ceiling = pd.read_parquet(tmp_path / "report/within_tissue_ceiling.parquet")
+    assert ceiling["tissue"].tolist() == ["all", "liver"]
+    both = within.loc[["ENSG01", "ENSG02"]]
+    assert ceiling["n"].tolist() == [2, 2]
+    assert ceiling["share"][0] == pytest.approx(both["pearson"].mean() / both["ceiling"].mean(), abs=1e-6)
+    assert "within_tissue_ceiling" in (tmp_path / "report/report.html").read_text()
+    bad = tmp_path / "bad.tsv"
+    for text, problem in (
+        ("gene_id\ttissue\th2\nA\tliver\t1.5\n", "A, liver: h2 is 1.5. Give h2 from 0 to 1"),
+        ("gene_id\ttissue\th2\nA.1\tliver\t0.5\nA.2\tliver\t0.4\n", "A, liver: is there twice"),
+        ("gene_id\ttissue\th2\nA\tliver\tNA\n", "has no h2"),
+        ("gene_id\ttissue\nA\tliver\n", "has no column h2"),
+    ):
+        bad.write_text(text)
+        said = run(*command[:-1], tmp_path / "other", "--heritability", bad)
+        assert (said.returncode, problem in said.stderr) == (1, True), said.stderr
+        assert not (tmp_path / "other").exists()

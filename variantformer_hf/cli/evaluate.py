@@ -83,6 +83,15 @@ def predictions(
         Path | None,
         typer.Option(parser=given_file, metavar="PATH", help="Sample attributes of a GCT.", rich_help_panel=INPUTS),
     ] = None,
+    heritability: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Table of `heritability`: the ceiling of r within a tissue.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
     cohort: Annotated[
         str | None, typer.Option(help="Cohort of expression files that do not say theirs.", rich_help_panel=INPUTS)
     ] = None,
@@ -143,8 +152,10 @@ def predictions(
     new_figure(1, 1)  # refused before anything is read
 
     from ..data.evaluation_grid import evaluation_grid
+    from ..data.heritability_table import read_heritability
     from ..data.measured import read_measured, read_people
     from ..data.overlap import check_overlap, overlaps
+    from ..evaluation.ceiling import add_ceiling
     from ..evaluation.coverage import read_tissue_merge
     from ..evaluation.paired import PairedExpression
     from ..evaluation.predictions import evaluate_predictions
@@ -165,6 +176,7 @@ def predictions(
         seed=seed,
     )
     people = read_people(samples)
+    inherited = None if heritability is None else read_heritability(heritability)
     missing = [name for name in options.group_by if name not in people]
     if missing:
         raise InputError(
@@ -217,6 +229,8 @@ def predictions(
             results.count("all", name, "values", reason, n)
     with progress("evaluating", "tables") as step:
         evaluate_predictions(paired, options, results, with_map=with_map, on_table=step)
+    if inherited is not None:
+        add_ceiling(inherited, results)
     if not with_map:
         results.skipped["expression_map"] = "--no-map"
     described = {
@@ -225,7 +239,14 @@ def predictions(
         "unit": grid.scale,
         "held_out": None if split is None else str(split),
         "inputs": _inputs(
-            files, len(splits), expression, samples=samples, genes=genes, split=split, attributes=attributes
+            files,
+            len(splits),
+            expression,
+            samples=samples,
+            genes=genes,
+            split=split,
+            attributes=attributes,
+            heritability=heritability,
         ),
         "options": _plain(options, value=value, unit=unit, cohort=cohort, tissue_merge=tissue_merge),
         "overlap": overlap,

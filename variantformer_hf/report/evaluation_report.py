@@ -57,7 +57,7 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "Within a tissue": (
         "Pearson and R2 (1 - SSE / SST) of each gene over donors in one tissue; means over genes, by the parts of "
         "genes and donors. Differences between tissues are not in it.",
-        ("within_tissue_summary",),
+        ("within_tissue_summary", "within_tissue_ceiling"),
         ("within_tissue",),
     ),
     "Gene by gene": (
