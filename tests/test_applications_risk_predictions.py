@@ -115,7 +115,10 @@ def test_the_released_forests(tmp_path: Path) -> None:
         assert found.table[["cv_auroc", "n_train"]].isna().all(axis=None)
         assert found.report["forests_asked"] == {"wanted": 4, "there": 2}
     of_blood = made_store(tmp_path / "b", vectors, tissues=["testis", "ovary"], model="pcg", precision="released")
-    with pytest.raises(InputError, match=r"embeddings of .*/b have no liver, lung, thyroid, whole blood"):
+    with pytest.raises(
+        InputError,
+        match=r"the embeddings have no liver, lung, thyroid, whole blood; .* of .*/b of testis, ovary",
+    ):
         predict_risk(RiskForests.open(folder), EmbeddingStore.open(of_blood))
 
 
@@ -127,7 +130,10 @@ def test_the_released_forests(tmp_path: Path) -> None:
             r"trained on embeddings of other \(SHA-256 ffffffffffff\).* of made",
         ),
         ({"width": 7}, "the forests take 7 numbers, those of made, and the embeddings of made have 6"),
-        ({"tissues": ["heart"], "units": {G1: ["heart"]}}, r"embeddings of .*/store have no heart"),
+        (
+            {"tissues": ["heart"], "units": {G1: ["heart"]}},
+            r"the embeddings have no heart; the forests are of heart, the embeddings of .*/store of liver",
+        ),
         ({"features": "genotypes"}, "these forests read genotypes"),
         ({"units": {"ENSG00000000009.1": ["liver"]}}, "none of the 1 genes of the forests is among the 3"),
     ],

@@ -1,7 +1,7 @@
 """Counterfactuals: carriers of variants as they are, and as they would be with other genotypes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..genome.genotype_edits import GenotypeEdit
 from ..genome.personal import PersonalGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variants import genotype_of
+from ..zoo.gene_input import GeneOutput
 from ..zoo.statuses import OK, WITH_NUMBER, check_used, ending_of, status_of_numbers
 from .effects import VariantScorer
 from .fold_change import log2_fold_change
@@ -30,11 +31,14 @@ class Counterfactuals:
         table: one row per sample, gene and tissue.
         summary: one row per gene and tissue: mean over the carriers, with its 95 % confidence interval.
         left_out: sample, or sample and gene -> why it was not edited.
+        embeddings: ``observed`` and ``edited`` -> (rows of ``table``, width) float32, NaN where a row has no number;
+            empty when not asked for.
     """
 
     table: "pd.DataFrame"
     summary: "pd.DataFrame"
     left_out: dict[str, str]
+    embeddings: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def counterfactual(
@@ -44,6 +48,7 @@ def counterfactual(
     genes: Sequence[str],
     *,
     tissues: Sequence[str] | None = None,
+    with_embeddings: bool = False,
     allow_unused: bool = False,
     on_person: Callable[[int, int], None] | None = None,
 ) -> Counterfactuals:
@@ -55,6 +60,7 @@ def counterfactual(
         edits: in any spelling; ``absent`` reverts a variant to the reference.
         genes: names.
         tissues: names; None = all.
+        with_embeddings: also return the embeddings of each row.
         allow_unused: go on where nothing of a person's file was used in any gene, instead of stopping.
         on_person: called with (done, total) people and genes.
 
@@ -70,6 +76,8 @@ def counterfactual(
     """
     import pandas as pd
 
+    if with_embeddings:
+        scorer.model.require("embeddings", "embeddings of carriers")
     reference = people[0].reference
     normalizer = VariantNormalizer(reference)
     carriers: list[tuple[PersonalGenome, str]] = []
@@ -81,7 +89,8 @@ def counterfactual(
         else:
             carriers.append((person, ";".join(observed)))
     opened = scorer.open(reference)
-    parts = []
+    parts: list[pd.DataFrame] = []
+    embeddings: dict[str, list[np.ndarray]] = {"observed": [], "edited": []}
     done, total = 0, len(carriers) * len(genes)
     for person, observed_text in carriers:
         try:
@@ -96,8 +105,12 @@ def counterfactual(
             found = _edited_gene(opened, person, edits, gene, tissues, observed_text)
             if isinstance(found, str):
                 left_out[f"{person.sample}, {gene}"] = f"{found} is in the way at the edge of a region of the gene"
-            else:
-                parts.append(found)
+                continue
+            table, outputs = found
+            parts.append(table)
+            if with_embeddings:
+                for vectors, output in zip(embeddings.values(), outputs, strict=True):
+                    vectors.append(_embeddings(output, (len(table), scorer.model.embedding_width)))
     if on_person is not None:
         on_person(total, total)
     if not parts:
@@ -109,7 +122,15 @@ def counterfactual(
         here = genes_of[genes_of["sample"] == person.sample]
         endings = zip(here["status"], here["reason"].fillna(""), strict=True)
         check_used(person.sample, endings, person.path, allow_unused=allow_unused)
-    return Counterfactuals(table, _summary(table), left_out)
+    joined = {name: np.concatenate(vectors) for name, vectors in embeddings.items() if vectors}
+    return Counterfactuals(table, _summary(table), left_out, joined)
+
+
+def _embeddings(output: GeneOutput, shape: tuple[int, int]) -> np.ndarray:
+    """(T, width) of a state; NaN where it has none."""
+    if output.embeddings is None or output.status not in WITH_NUMBER:
+        return np.full(shape, np.nan, dtype=np.float32)
+    return output.embeddings.astype(np.float32)
 
 
 def _alike(observed: str, wanted: str) -> bool:
@@ -127,8 +148,8 @@ def _edited_gene(
     gene: str,
     tissues: Sequence[str] | None,
     observed: str,
-) -> "pd.DataFrame | str":
-    """A carrier's rows in one gene, or the record that is in the way of an edit there."""
+) -> "tuple[pd.DataFrame, list[GeneOutput]] | str":
+    """A carrier's rows in one gene and both its states, or the record that is in the way of an edit there."""
     import pandas as pd
 
     asked = scorer.gene(gene, tissues)
@@ -148,7 +169,7 @@ def _edited_gene(
         a, b = before.embeddings.astype(float), after.embeddings.astype(float)
         shift = np.linalg.norm(a - b, axis=1)
         cosine = 1 - (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "sample": person.sample,
             "observed": observed,
@@ -165,6 +186,7 @@ def _edited_gene(
             "reason": in_gene.use.reason or None,
         }
     )
+    return table, [before, after]
 
 
 def _summary(table: "pd.DataFrame") -> "pd.DataFrame":

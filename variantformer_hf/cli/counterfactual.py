@@ -1,55 +1,51 @@
 """``variantformer counterfactual``: carriers as they are and as they would be."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from .options import (
-    FILES,
     GENOTYPE,
-    INPUTS,
     AllowUnusedOption,
     DeviceOption,
+    EditsOption,
     EmbeddingModelOption,
     FastaOption,
     ForceCompanionsOption,
+    GenesOption,
     GenotypeOption,
     MinProbabilityOption,
     ModelArgument,
     ModeOption,
     OverwriteOption,
+    PeopleVcfOption,
     ReadOutOption,
     SamplesFileOption,
     SamplesOption,
     TableOption,
     TissueOption,
     WindowOption,
-    given_file,
 )
 from .outputs import claim
 from .progress import progress
 from .rejected import report_rejected
 from .settings import GenotypeSettings, ModelSettings, asked_samples, quiet_libraries
 
+if TYPE_CHECKING:
+    from ..genome.genotype_edits import GenotypeEdit
+    from ..genome.options import GenotypeOptions
+    from ..genome.personal import PersonalGenome
+    from ..genome.variant_table import VariantTable
+
 
 def counterfactual(
     model: ModelArgument,
     fasta: FastaOption,
-    vcf: Annotated[
-        list[str],
-        typer.Option(help=f"Indexed VCF or BCF of the people; {FILES}.", rich_help_panel=INPUTS),
-    ],
-    edits: Annotated[
-        Path,
-        typer.Option(
-            parser=given_file,
-            metavar="PATH",
-            help="Variants to set together, maybe with a column `genotype`.",
-            rich_help_panel=INPUTS,
-        ),
-    ],
-    gene: Annotated[list[str], typer.Option(help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)],
+    vcf: PeopleVcfOption,
+    edits: EditsOption,
+    gene: GenesOption,
     output: TableOption,
     sample: SamplesOption = None,
     samples_file: SamplesFileOption = None,
@@ -80,12 +76,6 @@ def counterfactual(
     out.add(beside.values())
 
     from ..analysis.counterfactual import counterfactual as compare
-    from ..genome.reference import ReferenceGenome
-    from ..genome.sample_names import ALL_SAMPLES
-    from ..genome.variant import VariantNormalizer
-    from ..genome.variant_files import genotype_source
-    from ..genome.variant_table import read_variants
-    from ..inference.people import open_people
     from ..zoo.statuses import check_finite
 
     quiet_libraries()
@@ -98,13 +88,7 @@ def counterfactual(
         embedding_model=embedding_model,
     )
     options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model.kind())
-    reference = ReferenceGenome(fasta)
-    table = read_variants(edits, VariantNormalizer(reference))
-    wanted = table.edits(genotype)
-    source = genotype_source(vcf)
-    asked = asked_samples(sample, samples_file) or ALL_SAMPLES
-    everybody = open_people(reference, source, asked, options)
-    people = everybody.opened((0, len(everybody)))
+    table, wanted, people = opened_edits(fasta, vcf, edits, genotype, asked_samples(sample, samples_file), options)
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:
         found = compare(scorer, people, wanted, gene, tissues=tissue, allow_unused=allow_unused, on_person=on_person)
@@ -119,8 +103,40 @@ def counterfactual(
     report = {**described, "rows": table.counts(), "people": people_changed}
     written.append(write_json(report, beside["report.json"]))
     written += report_rejected(table, beside["rejected.tsv"])
-    typer.echo(f"{found.table['sample'].nunique()} of {len(people)} people are changed by the edits", err=True)
-    for name, reason in list(found.left_out.items())[:5]:
-        typer.echo(f"  {name}: {reason}", err=True)
+    say_who_is_changed(found.table["sample"].nunique(), len(people), found.left_out)
     out.deliver(written)
     check_finite(found.table["gene_name"], found.table["status"])
+
+
+def opened_edits(
+    fasta: Path,
+    vcf: list[str],
+    edits: Path,
+    genotype: str,
+    samples: Sequence[str] | None,
+    options: "GenotypeOptions",
+) -> "tuple[VariantTable, list[GenotypeEdit], Sequence[PersonalGenome]]":
+    """A table of edits, the edits, and the people whose genomes they may change; everybody where nobody is named.
+
+    Raises:
+        InputError: anything wrong with the files.
+    """
+    from ..genome.reference import ReferenceGenome
+    from ..genome.sample_names import ALL_SAMPLES
+    from ..genome.variant import VariantNormalizer
+    from ..genome.variant_files import genotype_source
+    from ..genome.variant_table import read_variants
+    from ..inference.people import open_people
+
+    reference = ReferenceGenome(fasta)
+    table = read_variants(edits, VariantNormalizer(reference))
+    wanted = table.edits(genotype)
+    everybody = open_people(reference, genotype_source(vcf), samples or ALL_SAMPLES, options)
+    return table, wanted, everybody.opened((0, len(everybody)))
+
+
+def say_who_is_changed(n_changed: int, n_people: int, left_out: Mapping[str, str]) -> None:
+    """Say how many people are changed by edits, and why the first of the others are not."""
+    typer.echo(f"{n_changed} of {n_people} people are changed by the edits", err=True)
+    for name, reason in list(left_out.items())[:5]:
+        typer.echo(f"  {name}: {reason}", err=True)

@@ -243,6 +243,21 @@ GenotypeOption = Annotated[
     ),
 ]
 
+PeopleVcfOption = Annotated[
+    list[str], typer.Option("--vcf", help=f"Indexed VCF or BCF of the people; {FILES}.", rich_help_panel=INPUTS)
+]
+EditsOption = Annotated[
+    Path,
+    typer.Option(
+        "--edits",
+        parser=given_file,
+        metavar="PATH",
+        help="Variants to set together, maybe with a column `genotype`.",
+        rich_help_panel=INPUTS,
+    ),
+]
+GenesOption = Annotated[list[str], typer.Option("--gene", help="Symbol or Ensembl id; repeat.", rich_help_panel=INPUTS)]
+
 # What is asked about.
 GeneOption = Annotated[str, typer.Option("--gene", help="Symbol or Ensembl id.", rich_help_panel=INPUTS)]
 GenesFileOption = Annotated[

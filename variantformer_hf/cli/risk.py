@@ -3,6 +3,7 @@
 import typer
 
 from .outputs import closing
+from .risk_counterfactual import counterfactual
 from .risk_predict import predict
 from .risk_train import evaluate, train
 
@@ -17,5 +18,5 @@ def _risk() -> None:
     """Classifiers of a disease on embeddings of people. Research use only."""
 
 
-for command in (train, evaluate, predict):
+for command in (train, evaluate, predict, counterfactual):
     risk.command()(closing(command))

@@ -129,14 +129,13 @@ def common_tissues(
         wanted = [tissue.name for tissue in found]
     elif forests.is_released:
         wanted = [tissue for tissue in there if tissue in set(embeddings.tissues)] or there
-    for lacking, owner in (
-        (sorted(set(wanted) - set(there)), f"the forests of {forests.folder}"),
-        (sorted(set(wanted) - set(embeddings.tissues)), f"the embeddings of {embeddings.where}"),
-    ):
+    for owner, names in (("forests", there), ("embeddings", embeddings.tissues)):
+        lacking = [tissue for tissue in wanted if tissue not in set(names)]
         if lacking:
             raise InputError(
-                f"{owner} have no {', '.join(lacking[:5])}{' ...' if len(lacking) > 5 else ''}",
-                record=f"forests of {_listed(there)}; embeddings of {_listed(embeddings.tissues)}",
+                f"the {owner} have no {_listed(lacking)}; the forests are of {_listed(there)}, the embeddings of "
+                f"{embeddings.where} of {_listed(embeddings.tissues)}",
+                file=forests.folder,
                 remedy="Name tissues that both have: --tissue.",
             )
     return wanted

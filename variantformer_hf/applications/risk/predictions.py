@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def facts_of(forests: RiskForests) -> Callable[[str, str], tuple[float, ...]]:
+    """Gene id and tissue of a unit -> base rate, cross-validated AUROC, donors trained on; NaN where not known."""
+    known: dict[tuple[str, str], tuple[float, ...]] = {}
+    if not forests.is_released:
+        table = forests.units
+        numbers = table[["base_rate", "cv_auroc", "n_train"]].astype(float).to_numpy().tolist()
+        units = zip(map(stable_id, table["gene_id"]), table["tissue"], strict=True)
+        known = {unit: tuple(row) for unit, row in zip(units, numbers, strict=True)}
+    not_known = (forests.description.base_rate, np.nan, np.nan)
+    return lambda gene_id, tissue: known.get((stable_id(gene_id), tissue), not_known)
+
+
 @dataclass(frozen=True)
 class RiskPredictions:
     """What forests say of people.
@@ -176,7 +188,7 @@ def predict_risk(
     person_of = {name: place for place, name in enumerate(store.samples)}
     column_of = {name: place for place, name in enumerate(store.tissues)}
     people = [person_of[name] for name in names]
-    facts, not_known = _facts(forests), (forests.description.base_rate, np.nan, np.nan)
+    facts = facts_of(forests)
     blocks = []
     for number, gene in enumerate(asked.genes):
         if on_gene is not None:
@@ -186,8 +198,8 @@ def predict_risk(
             vectors = store[gene.gene_id][np.ix_(people, [column_of[tissue] for tissue in here])].swapaxes(0, 1)
             status, reason = (each[people] for each in store.endings(gene.gene_id))
             found = scored(forests, gene.gene_id, here, vectors, status)
-            of_units = [facts.get((stable_id(gene.gene_id), tissue), not_known) for tissue in here]
-            blocks.append(_Block(gene, here, np.array(of_units), found, reason))
+            of_units = np.array([facts(gene.gene_id, tissue) for tissue in here])
+            blocks.append(_Block(gene, here, of_units, found, reason))
     if on_gene is not None:
         on_gene(len(asked.genes), len(asked.genes))
     table = _table(names, blocks, asked.flags)
@@ -252,16 +264,6 @@ class _Block:
     facts: np.ndarray
     found: ScoredGene
     reason: np.ndarray
-
-
-def _facts(forests: RiskForests) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Stable id and tissue of each unit that was trained -> base rate, cross-validated AUROC, donors trained on."""
-    if forests.is_released:
-        return {}
-    table = forests.units
-    numbers = table[["base_rate", "cv_auroc", "n_train"]].astype(float).to_numpy().tolist()
-    units = zip(map(stable_id, table["gene_id"]), table["tissue"], strict=True)
-    return {unit: tuple(row) for unit, row in zip(units, numbers, strict=True)}
 
 
 def _table(samples: Sequence[str], blocks: Sequence[_Block], flags: Sequence[str]) -> "pd.DataFrame":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
+import pysam
 import pytest
 from command_line import run
 from made_forests import made_forests
@@ -84,6 +85,31 @@ def test_a_store_and_a_model_say_the_same(
         f"{name}.parquet{end}" for name in "ms" for end in ("", ".report.json")
     ]
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "m.parquet"), of_store)
+
+
+def test_carriers_as_they_are_and_without(files: SimulatedFiles, model: Path, forests: Path, tmp_path: Path) -> None:
+    edits = tmp_path / "edits.tsv"
+    with pysam.VariantFile(str(files.vcf)) as records:
+        rows = [f"{r.chrom}\t{r.pos}\t{r.ref}\t{r.alts[0]}\n" for r in records]
+    edits.write_text("chrom\tpos\tref\talt\n" + "".join(rows[:40]))
+    command = ["risk", "counterfactual", forests, model, "--fasta", files.fasta, "--vcf", files.vcf, "--device", "cpu"]
+    command += ["--edits", edits, "--gene", "DEMO1"]
+    out = ["-o", tmp_path / "c.parquet", "--plot", tmp_path / "c.png"]
+    said = run(*command, "--genotype", "absent", *out)
+    assert said.returncode == 0, said.stderr
+    assert "1 of 1 people are changed by the edits" in said.stderr
+    assert "95 % over 1 carriers not known; 95 % over 2 tissues" in said.stderr
+    assert "not a person's risk" in said.stderr
+    table, summary = pd.read_parquet(tmp_path / "c.parquet"), pd.read_csv(tmp_path / "c.parquet.summary.tsv", sep="\t")
+    assert summary["log_odds_ratio"].tolist() == pytest.approx([table["log_odds_ratio"].mean()], abs=1e-6)
+    assert (tmp_path / "c.png").stat().st_size > 0
+    report = json.loads((tmp_path / "c.parquet.report.json").read_text())
+    assert report["people"] == {"given": 1, "changed": 1, "left_out": {}}
+    assert report["edits"]["used"] == 40
+    edits.write_text("chrom\tpos\tref\talt\nchr2\t5\tA\tC\n")
+    refused = run(*command, "--genotype", "absent", "-o", tmp_path / "d.parquet")
+    assert refused.returncode == 1, refused.stderr
+    assert not (tmp_path / "d.parquet").exists()
 
 
 def test_what_is_asked_amiss(files: SimulatedFiles, model: Path, store: Path, forests: Path, tmp_path: Path) -> None:
