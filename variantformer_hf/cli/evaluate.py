@@ -11,10 +11,7 @@ from .outputs import claim_folder, closing
 from .progress import progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..data.evaluation_grid import EvaluationGrid
-    from ..data.prediction_tables import Predicted
+    from ..data.prediction_tables import PredictionTable
     from ..data.splits import Split
 
 evaluate = typer.Typer(help="How good predictions are: the papers' numbers, side by side.", no_args_is_help=True)
@@ -156,6 +153,7 @@ def predictions(
     from ..data.measured import read_measured, read_people
     from ..data.overlap import check_overlap, overlaps
     from ..evaluation.ceiling import add_ceiling
+    from ..data.prediction_tables import read_predictions
     from ..evaluation.coverage import read_tissue_merge
     from ..evaluation.paired import PairedExpression
     from ..evaluation.predictions import evaluate_predictions
@@ -184,7 +182,10 @@ def predictions(
         )
     splits = _splits(split)
     by_fold = _checked_folds(files, splits, split)
-    opened = {name: {path: _opened(path, len(splits), value, unit) for path in paths} for name, paths in files.items()}
+    tables = {
+        name: [each for path in paths for each in _opened(path, len(splits), value, unit)]
+        for name, paths in files.items()
+    }
     measured = read_measured(expression, attributes=attributes, cohort=cohort, unit=None if unit == "tpm" else unit)
     table = None if genes is None else GeneTable.read(genes)
     grid = evaluation_grid(
@@ -195,13 +196,14 @@ def predictions(
         with_validation=len(splits) == 1 or by_fold,
     )
     results = EvaluationResults()
-    for reason, n in grid.left_out.items():
-        results.count("all", "expression", "", reason, n)
+    for counted, n in grid.left_out.items():
+        what, _, reason = counted.partition(" ")
+        results.count("all", "expression", what.rstrip(":"), reason, n)
     found = {}
     with progress("reading", "files") as step:
-        for done, (name, of_model) in enumerate(opened.items(), start=1):
-            found[name] = _read(of_model, grid, people)
-            step(done, len(opened))
+        for done, (name, of_model) in enumerate(tables.items(), start=1):
+            found[name] = read_predictions(of_model, grid, people)
+            step(done, len(tables))
     for name, each in found.items():
         for reason, n in each.left_out.items():
             results.count("all", name, "rows of predictions", reason, n)
@@ -317,7 +319,7 @@ def _checked_folds(files: dict[str, list[str]], splits: "list[Split]", split: Pa
     return len(splits) > 1 and all(map(all, named))
 
 
-def _opened(path: str, n_folds: int, value: str | None, unit: str | None) -> list[tuple[int | None, Any]]:
+def _opened(path: str, n_folds: int, value: str | None, unit: str | None) -> "list[tuple[int | None, PredictionTable]]":
     """(fold, table) of each table of a file; fold None = of all."""
     from ..data.prediction_tables import open_predictions
 
@@ -328,16 +330,6 @@ def _opened(path: str, n_folds: int, value: str | None, unit: str | None) -> lis
         for fold in range(n_folds)
         for each in open_predictions(path.replace(_FOLD, str(fold)), value=value, unit=unit)
     ]
-
-
-def _read(
-    of_model: dict[str, list[tuple[int | None, Any]]], grid: "EvaluationGrid", people: "pd.DataFrame"
-) -> "Predicted":
-    """The predictions of a model, those of each fold in the fold's samples."""
-    from ..data.prediction_tables import read_predictions
-
-    tables = [each for of_file in of_model.values() for each in of_file]
-    return read_predictions(tables, grid, people)
 
 
 def _versions() -> dict[str, str]:

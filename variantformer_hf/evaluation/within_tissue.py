@@ -75,7 +75,8 @@ def _summary(table: "pd.DataFrame") -> "pd.DataFrame":
     if len(folds):
         over = folds.groupby(keys[:-1], sort=False)[numbers].mean().reset_index().assign(fold="mean of folds")
         found = pd.concat([found, over], ignore_index=True)
-    return found.rename(columns={"mean": "mean_pearson", "median": "median_pearson"})
+    of_pearson = {"mean": "mean_pearson", "low": "pearson_low", "high": "pearson_high", "median": "median_pearson"}
+    return found.rename(columns=of_pearson | {"n": "n_pearson"})
 
 
 def _add_per_gene(table: "pd.DataFrame", options: EvaluationOptions, results: EvaluationResults) -> None:

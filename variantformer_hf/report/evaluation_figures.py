@@ -80,7 +80,13 @@ def within_tissue(tables: Tables) -> "Figure":
     table = table.assign(part=parts, low=np.nan, high=np.nan)
     figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
-    _draw_bars(left, table.assign(mean=table["mean_pearson"]), "part", "mean Pearson over donors in a tissue", "pairs")
+    _draw_bars(
+        left,
+        table.assign(mean=table["mean_pearson"], n=table["n_pearson"]),
+        "part",
+        "mean Pearson over donors in a tissue",
+        "pairs",
+    )
     _draw_bars(
         right, table.assign(mean=table["mean_r2"], n=table["n_r2"]), "part", "mean R² over donors in a tissue", "pairs"
     )
@@ -181,6 +187,8 @@ def figures(tables: Tables) -> "Iterator[tuple[str, Figure]]":
             figure = draw(tables)
             for axes in figure.axes:
                 axes.spines[["top", "right"]].set_visible(False)
+            figure.draw_without_rendering()  # lays it out, once for all files
+            figure.set_layout_engine("none")
             yield name, figure
 
 
