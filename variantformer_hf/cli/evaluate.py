@@ -152,8 +152,8 @@ def predictions(
     from ..data.heritability_table import read_heritability
     from ..data.measured import read_measured, read_people
     from ..data.overlap import check_overlap, overlaps
-    from ..evaluation.ceiling import add_ceiling
     from ..data.prediction_tables import read_predictions
+    from ..evaluation.ceiling import add_ceiling
     from ..evaluation.coverage import read_tissue_merge
     from ..evaluation.paired import PairedExpression
     from ..evaluation.predictions import evaluate_predictions
