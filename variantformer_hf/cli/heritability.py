@@ -162,7 +162,7 @@ def _chosen(path: Path, names: list[str], place: Mapping[str, int], expression: 
 
     table = GeneTable.read(path)
     wanted = [table.get(name) for name in names] if names else table.genes
-    found = [gene for gene in wanted if stable_id(gene.gene_id) in place]
+    found = [gene for gene in dict.fromkeys(wanted) if stable_id(gene.gene_id) in place]
     missing = [gene.gene_name for gene in wanted if stable_id(gene.gene_id) not in place] if names else []
     if missing or not found:
         problem = f"has no {missing[0]}" if missing else f"has none of its genes, such as {wanted[0].gene_id}"

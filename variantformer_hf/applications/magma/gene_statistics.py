@@ -16,7 +16,9 @@ _COVARIATES = {"NSAMP": "N", "MAC": "MAC"}
 # What is divided by, or a logarithm is taken of.
 _POSITIVE = frozenset({"NSNPS", "NPARAM", "N", "MAC"})
 _REMEDY = "Make the file again with MAGMA's gene analysis, or copy it again."
-_ABOVE_0 = "It must be above 0: leave out SNPs without a minor allele, and run MAGMA's gene analysis again."
+_ABOVE_0 = (
+    "It must be above 0: leave out SNPs of one allele or without a sample size, and run MAGMA's gene analysis again."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ has the correlations of neighbouring genes, block by block. A block's root is co
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -70,11 +70,9 @@ def gene_property_test(
         InputError: fewer than 100 genes are in both; more parameters than genes.
     """
     import pandas as pd
-    from scipy import stats
 
     tested, rows, counts = _matched(statistics, properties)
-    values = properties.values[rows]
-    z = statistics.z[tested]
+    z, values = statistics.z[tested], properties.values[rows]
     names, controls = _controls(statistics, tested, as_magma)
     if truncate or as_magma:
         clipped_z = np.clip(z, _LOWEST_Z, z.mean() + _HIGHEST_Z * z.std(ddof=1))
@@ -86,49 +84,70 @@ def gene_property_test(
         "controls": [name for name, kept in zip(names, varies, strict=True) if kept],
         "controls_that_do_not_vary": [name for name, kept in zip(names, varies, strict=True) if not kept],
     }
-    spread = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0, ddof=1), 0)
-    design = [z[:, None], np.ones((len(z), 1)), _standardised(controls[:, varies]), _standardised(values)]
     roots = _Roots(as_magma)
-    whole = np.concatenate([*roots.of(statistics, tested, np.hstack(design))])
-    counts |= roots.counts()
-
-    outcome, whitened = whole[:, 0], whole[:, -len(properties.names) :]
-    basis = _basis(whole[:, 1 : -len(properties.names)], _LEAST_CONTROL if as_magma else _COLLINEAR)
-    beside = _basis(whole[:, 1:2], 0) if as_magma else basis
-    freedom = len(whole) - beside.shape[1] - 1
-    if freedom < 1:
+    columns = np.hstack([z[:, None], np.ones((len(z), 1)), _standardised(controls[:, varies]), _standardised(values)])
+    independent = np.concatenate([*roots.of(statistics, tested, columns)])
+    fit = _fit(independent, 1 + int(varies.sum()), as_magma)
+    if fit is None:
         raise InputError(
-            f"{len(tested)} genes with {len(whole)} components are too few for {beside.shape[1] + 1} parameters",
+            f"{len(tested)} genes with {len(independent)} components are too few for the controls",
             file=statistics.path,
             remedy="Give more genes.",
         )
-    outcome = outcome - basis @ (basis.T @ outcome)
-    left = whitened - beside @ (beside.T @ whitened)
-    squares = (left**2).sum(axis=0)
-    collinear = squares <= _COLLINEAR * (whitened**2).sum(axis=0)
-    status = np.where(spread == 0, "constant", np.where(collinear, "collinear", "ok"))
+    spread = values.std(axis=0, ddof=1)
+    status = np.where(np.ptp(values, axis=0) == 0, "constant", np.where(fit.collinear, "collinear", "ok"))
     usable = status == "ok"
-    with np.errstate(divide="ignore", invalid="ignore"):
-        standard = np.where(usable, left.T @ outcome / squares, np.nan)
-        residual = np.maximum(outcome @ outcome - standard**2 * squares, 0)
-        error = np.sqrt(residual / freedom / squares)
-        unit = np.where(usable, spread, np.nan)
-        p = stats.t.sf(standard / error, freedom)
-    counts |= {"degrees_of_freedom": freedom, "properties_tested": int(usable.sum())}
+    counts |= roots.counts() | {"degrees_of_freedom": fit.freedom, "properties_tested": int(usable.sum())}
+    numbers = {
+        "BETA": fit.beta / spread,
+        "BETA_STD": fit.beta,
+        "SE": fit.error / spread,
+        "P": fit.p,
+        "P_BONFERRONI": np.minimum(1, fit.p * usable.sum()),
+    }
     table = pd.DataFrame(
         {
             "VARIABLE": properties.names,
             "TYPE": "COVAR",
             "NGENES": len(tested),
-            "BETA": standard / unit,
-            "BETA_STD": standard,
-            "SE": error / unit,
-            "P": p,
-            "P_BONFERRONI": np.minimum(1, p * usable.sum()),
+            **{name: np.where(usable, column, np.nan) for name, column in numbers.items()},
             "status": status,
         }
     )
     return GenePropertyTest(table, tested, rows, counts)
+
+
+class _Fit(NamedTuple):
+    """Of each property: its coefficient, standard error, one-sided p, and whether the controls explain it."""
+
+    beta: np.ndarray
+    error: np.ndarray
+    p: np.ndarray
+    collinear: np.ndarray
+    freedom: int
+
+
+def _fit(independent: np.ndarray, n_fixed: int, as_magma: bool) -> _Fit | None:
+    """Least squares of the first column on each of the last ones, beside the intercept and controls between them.
+
+    None where there are no degrees of freedom.
+    """
+    from scipy import stats
+
+    outcome, fixed, properties = independent[:, 0], independent[:, 1 : 1 + n_fixed], independent[:, 1 + n_fixed :]
+    basis = _basis(fixed, _LEAST_CONTROL if as_magma else _COLLINEAR)
+    beside = _basis(fixed[:, :1], 0) if as_magma else basis
+    freedom = len(independent) - beside.shape[1] - 1
+    if freedom < 1:
+        return None
+    outcome = outcome - basis @ (basis.T @ outcome)
+    left = properties - beside @ (beside.T @ properties)
+    squares = (left**2).sum(axis=0)
+    collinear = squares <= _COLLINEAR * (properties**2).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beta = left.T @ outcome / squares
+        error = np.sqrt(np.maximum(outcome @ outcome - beta**2 * squares, 0) / freedom / squares)
+        return _Fit(beta, error, stats.t.sf(beta / error, freedom), collinear, freedom)
 
 
 def _matched(statistics: GeneStatistics, properties: GeneProperties) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -166,16 +185,15 @@ def _matched(statistics: GeneStatistics, properties: GeneProperties) -> tuple[np
 def _controls(statistics: GeneStatistics, tested: np.ndarray, as_magma: bool) -> tuple[list[str], np.ndarray]:
     """Names and (K, C) of what is controlled for."""
     snps, parameters = statistics.n_snps[tested], statistics.n_parameters[tested]
-    plain = (
-        {"NSNPS": snps, "NPARAM": parameters} if as_magma else {"NPARAM": parameters, "NPARAM/NSNPS": parameters / snps}
-    )
+    plain = {"NSNPS": snps, "NPARAM": parameters}
+    if not as_magma:
+        plain = {"NPARAM": parameters, "NPARAM/NSNPS": parameters / snps}
     if statistics.mac is not None:
         plain["1/MAC"] = 1 / statistics.mac[tested]
     if statistics.n_samples is not None:
         plain["N"] = statistics.n_samples[tested]
-    return [*plain, *(f"log({name})" for name in plain)], np.stack(
-        [*plain.values(), *map(np.log, plain.values())], axis=1
-    )
+    columns = [*plain.values(), *map(np.log, plain.values())]
+    return [*plain, *(f"log({name})" for name in plain)], np.stack(columns, axis=1)
 
 
 def _clipped(columns: np.ndarray) -> np.ndarray:
