@@ -162,7 +162,7 @@ class VectorFeatures:
                 raise InputError(
                     "is there twice", file=table, record=f"{row['sample']}, {row['gene_id']}", remedy="Leave one out."
                 )
-            if row.get("status", "ok") not in ("ok", "no_variants", "unseen_gene"):
+            if (row.get("status") or "ok") not in ("ok", "no_variants"):
                 self._row_of[row["sample"], row["gene_id"]] = -1
         self.key: Mapping[str, Any] = {"rows": sha256, "bytes": self.place.stat().st_size, "model": self.model}
 
