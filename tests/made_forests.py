@@ -43,7 +43,8 @@ def made_forests(
     rows = []
     for gene_id, of_gene in units.items():
         forests = {names.index(tissue): made_forest(gene_id, tissue, width) for tissue in of_gene}
-        write_forests(folder / gene_file(gene_id), forests)
+        known = {number: {"n": 40, "brier": 0.2, "bins": []} for number in forests} if model is not None else None
+        write_forests(folder / gene_file(gene_id), forests, calibrations=known)
         rows += [(gene_id, gene_id, tissue, 1, True, 0.7, 0.6, TREES, DEPTH, 40, 0.25, "ok") for tissue in of_gene]
     if model is not None:
         pd.DataFrame(rows, columns=list(UNIT_COLUMNS)).to_csv(folder / UNITS_FILE, sep="\t", index=False, na_rep="NA")

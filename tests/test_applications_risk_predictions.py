@@ -75,6 +75,14 @@ def test_each_unit_is_asked_about_each_person(store: EmbeddingStore, folder: Pat
         "forests_asked": {"wanted": 6, "there": 3},
         "status": {"ok": 8, "no_variants": 2, "not_in_vcf": 2} | {"ok": 7, "not_finite": 1},
         "flags": {"at_bound": at_bound},
+        "calibration": {
+            "of": "cross-validated predictions of the donors trained on",
+            "asked": 3,
+            "units": [
+                {"gene_id": gene_id, "tissue": tissue, "n": 40, "brier": 0.2, "bins": []}
+                for gene_id, tissue in ((G1, "liver"), (G1, "thyroid"), (G2, "lung"))
+            ],
+        },
     }
 
 
@@ -114,6 +122,7 @@ def test_the_released_forests(tmp_path: Path) -> None:
         assert found.table["base_rate"].tolist() == [0.58, 0.58]
         assert found.table[["cv_auroc", "n_train"]].isna().all(axis=None)
         assert found.report["forests_asked"] == {"wanted": 4, "there": 2}
+        assert found.report["calibration"] is None
     of_blood = made_store(tmp_path / "b", vectors, tissues=["testis", "ovary"], model="pcg", precision="released")
     with pytest.raises(
         InputError,

@@ -11,6 +11,7 @@ import json
 import resource
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,40 +40,12 @@ def main() -> None:
 
 def measure(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
     """The numbers, by name."""
-    starts = range(1, 1 + 10_000 * asked.genes, 10_000)
-    names = [f"G{place:05d}" for place in range(asked.genes)]
-    genes = [Gene(name, name, "chr1", start, start + 999, "+") for name, start in zip(names, starts, strict=True)]
-    contents = RunContents(
-        samples=[f"P{number}" for number in range(asked.people)],
-        genes=genes,
-        tissues=[f"T{number}" for number in range(asked.tissues)],
-        unit=LOG1P_TPM,
-        description={},
-        cut=Cut(asked.people, 1),
-        genes_along=range(asked.genes),
-        layout="embeddings",
-        dtype="float16",
-        embedding_width=asked.width,
-    )
-    run = RunFolder.begin(folder, contents)
-    reaches = [Interval("chr1", start - 1, start + 999) for start in starts]
-    units = units_of(reaches, [1.0] * asked.genes, asked.people, contents.cut)
-    rng, before = np.random.default_rng(0), peak()
-
-    def write() -> None:
-        for unit in units:
-            found = PredictedGenes.empty(range(asked.people), unit.content.genes, asked.tissues, asked.width)
-            assert found.embeddings is not None
-            rng.standard_normal(out=found.embeddings[:, 0], dtype=np.float32)
-            found.status[:] = "ok"
-            run.write(unit, PredictedUnit(found, ()))
-
-    (seconds,), _ = timed(write)
+    tissues = [f"T{number}" for number in range(asked.tissues)]
+    before = peak()
+    (seconds,), _ = timed(lambda: write_store(folder, asked.people, asked.genes, tissues, asked.width))
     written = peak()
-    listed = [{"name": unit.name, "files": [asdict(file) for file in run.done_notes(unit).files]} for unit in units]
-    run.files.put(MANIFEST_FILE, json.dumps({"key": contents.key, "rows": 0, "listed": listed}).encode())
     store = EmbeddingStore.open(folder)
-    reads = [timed(lambda name=gene.gene_id: np.array(store[name]))[0][0] for gene in genes]
+    reads = [timed(lambda name=gene.gene_id: np.array(store[name]))[0][0] for gene in store.genes]
     return {
         "gigabytes on disk": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9,
         "megabytes of memory to write, beyond what was there": (written - before) / 1e6,
@@ -80,6 +53,45 @@ def measure(folder: Path, asked: argparse.Namespace) -> dict[str, float]:
         "milliseconds to read a gene, median": 1e3 * statistics.median(reads),
         "milliseconds to read a gene, longest": 1e3 * max(reads),
     }
+
+
+def write_store(
+    folder: Path,
+    people: int,
+    genes: int,
+    tissues: Sequence[str],
+    width: int,
+    *,
+    dtype: str = "float16",
+    precision: str = "float32",
+) -> None:
+    """Write a store of random numbers, of genes G00000, G00001 ... and a model that is called pcg."""
+    starts = range(1, 1 + 10_000 * genes, 10_000)
+    names = [f"G{place:05d}" for place in range(genes)]
+    contents = RunContents(
+        samples=[f"P{number}" for number in range(people)],
+        genes=[Gene(name, name, "chr1", start, start + 999, "+") for name, start in zip(names, starts, strict=True)],
+        tissues=list(tissues),
+        unit=LOG1P_TPM,
+        description={"model": {"name": "pcg", "sha256": ""}, "precision": precision},
+        cut=Cut(people, 1),
+        genes_along=range(genes),
+        layout="embeddings",
+        dtype=dtype,
+        embedding_width=width,
+    )
+    run = RunFolder.begin(folder, contents)
+    reaches = [Interval("chr1", start - 1, start + 999) for start in starts]
+    units = units_of(reaches, [1.0] * genes, people, contents.cut)
+    rng = np.random.default_rng(0)
+    for unit in units:
+        found = PredictedGenes.empty(range(people), unit.content.genes, len(tissues), width)
+        assert found.embeddings is not None
+        rng.standard_normal(out=found.embeddings[:, 0], dtype=np.float32)
+        found.status[:] = "ok"
+        run.write(unit, PredictedUnit(found, ()))
+    listed = [{"name": unit.name, "files": [asdict(file) for file in run.done_notes(unit).files]} for unit in units]
+    run.files.put(MANIFEST_FILE, json.dumps({"key": contents.key, "rows": 0, "listed": listed}).encode())
 
 
 def peak() -> float:

@@ -67,7 +67,7 @@ class EmbeddingStore(PredictionDataset):
         name, files = self._file_of(gene), self._folder.files
         try:
             content: Any = (
-                np.memmap(files.folder / name, dtype=np.uint8, mode="r")
+                np.memmap(str(files.folder / name), dtype=np.uint8, mode="r")
                 if isinstance(files, LocalFiles)
                 else np.frombuffer(files.read(name), dtype=np.uint8)
             )

@@ -16,6 +16,8 @@ import pyarrow as pa
 from .predicted import PersonRecordsMet, PredictedGenes, PredictedUnit
 
 _HASH_BYTES = 16
+# Threads that share a few columns wait for each other.
+_SMALL = pa.ipc.IpcReadOptions(use_threads=False)
 _OF_GENES = ("status", "reason", "n_cres", "records_in_windows", "records_applied")
 
 
@@ -106,7 +108,7 @@ def unpacked(content: bytes) -> UnitNotes | None:
     source = _source(content)
     if source is None:
         return None
-    genes, kinds, single, sites = (pa.ipc.open_stream(source).read_all() for _ in range(4))
+    genes, kinds, single, sites = (pa.ipc.open_stream(source, options=_SMALL).read_all() for _ in range(4))
     head, found = _genes(genes)
     records = []
     keys = sites["key"].to_numpy()[np.cumsum(single["site"].to_numpy())]
@@ -136,7 +138,7 @@ def unpacked_genes(content: bytes) -> tuple[str, PredictedGenes] | None:
     source = _source(content)
     if source is None:
         return None
-    head, found = _genes(pa.ipc.open_stream(source).read_all())
+    head, found = _genes(pa.ipc.open_stream(source, options=_SMALL).read_all())
     return head["key"], found
 
 

@@ -138,13 +138,12 @@ def _with_odds(
     for gene_id in carriers["gene_id"].unique():
         rows = np.flatnonzero(carriers["gene_id"] == gene_id).reshape(-1, len(tissues)).T  # (T, carriers)
         before, after = (
-            scored(forests, gene_id, tissues, embeddings[name][rows], status[rows[0]])
-            for name in ("observed", "edited")
+            scored(forests, gene_id, tissues, embeddings[name][rows], status[rows]) for name in ("observed", "edited")
         )
         observed[rows], edited[rows] = before.probability, after.probability
         ratio[rows] = before.log_odds - after.log_odds
         at_bound[rows] = before.is_at_bound | after.is_at_bound
-        about[rows] = np.array([facts(gene_id, tissue) for tissue in tissues])[:, None]
+        about[rows] = facts(gene_id, tissues)[:, None]
         status[rows] = np.where(before.status == status[rows], after.status, before.status)
     flags = np.where(at_bound, ";".join([*asked.flags, AT_BOUND]), ";".join(asked.flags))
     names = ["sample", "observed", "gene_id", "gene_name", "tissue"]

@@ -25,17 +25,20 @@ from .odds import AT_BOUND, is_at_bound, log_odds
 if TYPE_CHECKING:
     import pandas as pd
 
+# Units whose calibration a report has at the most.
+_CALIBRATIONS = 1_000
 
-def facts_of(forests: RiskForests) -> Callable[[str, str], tuple[float, ...]]:
-    """Gene id and tissue of a unit -> base rate, cross-validated AUROC, donors trained on; NaN where not known."""
-    known: dict[tuple[str, str], tuple[float, ...]] = {}
-    if not forests.is_released:
-        table = forests.units
-        numbers = table[["base_rate", "cv_auroc", "n_train"]].astype(float).to_numpy().tolist()
-        units = zip(map(stable_id, table["gene_id"]), table["tissue"], strict=True)
-        known = {unit: tuple(row) for unit, row in zip(units, numbers, strict=True)}
+
+def facts_of(forests: RiskForests) -> Callable[[str, Sequence[str]], np.ndarray]:
+    """Gene id and T tissues -> (T, 3): base rate, cross-validated AUROC, donors trained on; NaN where not known."""
     not_known = (forests.description.base_rate, np.nan, np.nan)
-    return lambda gene_id, tissue: known.get((stable_id(gene_id), tissue), not_known)
+    if forests.is_released:
+        return lambda _, tissues: np.tile(not_known, (len(tissues), 1))
+    table = forests.units
+    numbers = table[["base_rate", "cv_auroc", "n_train"]].astype(float).to_numpy().tolist()
+    units = zip(map(stable_id, table["gene_id"]), table["tissue"], strict=True)
+    known = dict(zip(units, numbers, strict=True))
+    return lambda gene_id, tissues: np.array([known.get((stable_id(gene_id), each), not_known) for each in tissues])
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,7 @@ def predict_risk(
             vectors = store[gene.gene_id][np.ix_(people, [column_of[tissue] for tissue in here])].swapaxes(0, 1)
             status, reason = (each[people] for each in store.endings(gene.gene_id))
             found = scored(forests, gene.gene_id, here, vectors, status)
-            of_units = np.array([facts(gene.gene_id, tissue) for tissue in here])
-            blocks.append(_Block(gene, here, of_units, found, reason))
+            blocks.append(_Block(gene, here, facts(gene.gene_id, here), found, reason))
     if on_gene is not None:
         on_gene(len(asked.genes), len(asked.genes))
     table = _table(names, blocks, asked.flags)
@@ -210,8 +212,28 @@ def predict_risk(
         "forests_asked": {"wanted": len(asked.genes) * len(asked.tissues), "there": n_forests},
         "status": {name: int(count) for name, count in table["status"].value_counts().items()},
         "flags": dict(Counter(flag for flags in table["flags"] for flag in flags.split(";") if flag)),
+        "calibration": _calibration(
+            forests, [(block.gene.gene_id, tissue) for block in blocks for tissue in block.tissues]
+        ),
     }
     return RiskPredictions(table, report)
+
+
+def _calibration(forests: RiskForests, units: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+    """Of cross-validated predictions of the donors trained on: each unit's, the best ranks first, and not too many."""
+    if forests.is_released:
+        return None
+    table = forests.units.sort_values("rank")
+    place_of = {
+        unit: place for place, unit in enumerate(zip(map(stable_id, table["gene_id"]), table["tissue"], strict=True))
+    }
+    ranked = sorted(units, key=lambda unit: place_of.get((stable_id(unit[0]), unit[1]), len(place_of)))
+    found = []
+    for gene_id, tissue in ranked[:_CALIBRATIONS]:
+        known = forests.calibration(gene_id, tissue)
+        if known is not None:
+            found.append({"gene_id": gene_id, "tissue": tissue, **known})
+    return {"of": "cross-validated predictions of the donors trained on", "asked": len(units), "units": found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +256,7 @@ def scored(
         gene_id: of a gene that has forests.
         tissues: T of theirs.
         vectors: (T, n, width) embeddings.
-        status: (n,) as of predictions; where it is one without a number, none is given.
+        status: (n,) or (T, n) as of predictions; where it is one without a number, none is given.
 
     Raises:
         InputError: the file of the gene is damaged, or takes other vectors.
@@ -245,7 +267,7 @@ def scored(
     is_finite = np.isfinite(vectors).all(axis=2)
     known = has_number & is_finite
     try:
-        found = of_gene.predict(tissues, np.where(known[..., None], vectors, 0))
+        found = of_gene.predict(tissues, vectors if known.all() else np.where(known[..., None], vectors, 0))
     except ValueError as error:
         raise InputError(f"is damaged: {error}", file=forests.file_of(gene_id), record=gene_id) from error
     probability = np.where(known, found, np.nan)
