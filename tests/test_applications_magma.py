@@ -1,6 +1,7 @@
 """MAGMA's gene-property analysis: against statsmodels, against draws without an effect, and of files that are bad."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,10 +164,7 @@ def test_a_matrix_that_is_not_positive_definite_is_repaired_and_said() -> None:
         rows = [row.copy() for row in statistics.correlations]
         rows[50][-len(wrong) :] = wrong
         rows[51][-len(wrong) :] = wrong[::-1]
-        changed = GeneStatistics(
-            *(getattr(statistics, name) for name in statistics.__slots__[:-1]),
-            rows,
-        )
+        changed = replace(statistics, correlations=rows)
         assert min(np.linalg.eigvalsh(block).min() for block in changed.blocks(np.arange(300))) < 1e-6
         found = gene_property_test(changed, values)
         assert found.counts["blocks_not_positive_definite"] == 1

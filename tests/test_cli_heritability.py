@@ -84,9 +84,9 @@ def test_it_finds_the_gene_that_is_inherited(cohort: Path, tmp_path: Path) -> No
     table = pd.read_csv(tmp_path / "h2.tsv", sep="\t").set_index(["gene_name", "tissue"])
     assert table["status"].to_dict() == {
         ("G1", "liver"): "ok",
-        ("G1", "lung"): "few_people",
+        ("G1", "lung"): "few_donors",
         ("G2", "liver"): "ok",
-        ("G2", "lung"): "few_people",
+        ("G2", "lung"): "few_donors",
         ("G3", "liver"): "no_variants",
         ("G3", "lung"): "no_variants",
     }

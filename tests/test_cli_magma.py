@@ -218,7 +218,7 @@ def test_scores_that_cannot_be_made_are_refused_and_nothing_is_written(cohort: P
     cases = [
         (["--labels", labels], "0 of the store's 12 people are controls, 0 cases; 3 of 3 labels are of nobody there"),
         (["--labels", one], "2 of the store's 12 people are controls, 0 cases"),
-        (["--gene-map", some], "gene 4: 46 of the store's 130 genes are among its 147, at least 100 must be"),
+        (["--gene-map", some], "line 3: gene 4: 46 of the store's 130 genes are among its 147, at least 100 must be"),
         (["--gene-map", labels], "has the columns donor, label. Give a table with tabs"),
         (["--embedding-store", tmp_path], "is no folder of predictions"),
         (["-o", tmp_path / "s.parquet"], "MAGMA does not read such a file. End the name in .tsv or .txt"),

@@ -116,5 +116,5 @@ def test_what_cannot_be_estimated_says_why() -> None:
     kinship, _ = cis_kinship(genotypes(rng, 20))
     assert cis_heritability(kinship, np.full(20, 0.1)).status == "no_variance_of_expression"
     assert cis_heritability(kinship, y, y[:, None]).status == "no_variance_of_expression"
-    assert cis_heritability(kinship, y, rng.standard_normal((20, 18))).status == "few_people"
+    assert cis_heritability(kinship, y, rng.standard_normal((20, 18))).status == "few_donors"
     assert cis_heritability(kinship, y, np.ones((20, 3))).status == "ok"

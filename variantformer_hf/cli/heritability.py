@@ -65,7 +65,7 @@ def heritability(
     min_maf: Annotated[
         float, typer.Option(help="Variants are used from this frequency on.", rich_help_panel=_MODEL)
     ] = 0.01,
-    fewest_people: Annotated[
+    fewest_donors: Annotated[
         int, typer.Option(help="Of a gene and tissue that is estimated.", rich_help_panel=_MODEL)
     ] = 30,
     attributes: Annotated[
@@ -90,7 +90,7 @@ def heritability(
     check_format(output, "tidy")
     check_number("--radius", radius, 0)
     check_number("--min-maf", min_maf, 0, 0.5)
-    check_number("--fewest-people", fewest_people, 4)
+    check_number("--fewest-donors", fewest_donors, 4)
     out = claim(output, overwrite=overwrite, stdout=True)
     report = out.beside("report.json")
     out.add([report])
@@ -128,7 +128,7 @@ def heritability(
                     groups,
                     found.covariates,
                     least_frequency=min_maf,
-                    fewest_people=fewest_people,
+                    fewest_donors=fewest_donors,
                 )
                 rows += [{"gene_id": each.gene_id, "gene_name": each.gene_name, **row} for row in of_gene]
                 done += 1

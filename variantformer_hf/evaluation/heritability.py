@@ -27,7 +27,7 @@ class Heritability:
         reml_p: of h2 > 0, one-sided, by the likelihood ratio.
         he, he_se: h2 by Haseman-Elston regression, which may lie outside of 0 to 1, and its standard error.
         status: ``ok``; ``no_variance_of_kinship``: no variant differs among the people, or all are equally akin;
-            ``no_variance_of_expression``: beside the covariates; ``few_people``: not two more than covariates.
+            ``no_variance_of_expression``: beside the covariates; ``few_donors``: not two more than covariates.
     """
 
     reml: float = np.nan
@@ -71,7 +71,7 @@ def cis_heritability(kinship: np.ndarray, expression: np.ndarray, covariates: np
     fixed = _basis(np.ones((people, 1)) if covariates is None else np.column_stack([np.ones(people), covariates]))
     rest = people - fixed.shape[1]
     if rest < 2:
-        return Heritability(status="few_people")
+        return Heritability(status="few_donors")
     left = expression - fixed @ (fixed.T @ expression)
     if not left @ left > _LEAST_SPREAD**2 * (expression @ expression):
         return Heritability(status="no_variance_of_expression")
@@ -156,7 +156,7 @@ def heritability_rows(
     covariates: np.ndarray,
     *,
     least_frequency: float = 0.01,
-    fewest_people: int = 30,
+    fewest_donors: int = 30,
 ) -> Iterator[dict[str, Any]]:
     """Estimates of one gene in each cohort and tissue; the kinship of all its people is computed once.
 
@@ -167,7 +167,7 @@ def heritability_rows(
         groups: cohort, tissue and places of its samples, one a person.
         covariates: (samples, c).
         least_frequency: see :func:`cis_kinship`.
-        fewest_people: groups with fewer have the status ``few_people``.
+        fewest_donors: groups with fewer have the status ``few_donors``.
 
     Yields:
         cohort, tissue, n, n_variants, h2, h2_se, p, h2_he, h2_he_se, ceiling (sqrt(h2)), status.
@@ -178,8 +178,8 @@ def heritability_rows(
         of = person[places]
         if not n_variants:
             found = Heritability(status="no_variants")
-        elif len(places) < fewest_people:
-            found = Heritability(status="few_people")
+        elif len(places) < fewest_donors:
+            found = Heritability(status="few_donors")
         else:
             found = cis_heritability(kinship[np.ix_(of, of)], expression[places].astype(np.float64), covariates[places])
         yield {

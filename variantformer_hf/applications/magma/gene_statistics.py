@@ -33,6 +33,7 @@ class GeneStatistics:
         n_samples, mac: (G,) sample size and minor allele count; None = the file has none.
         z: (G,) ZSTAT, Z scores of p values.
         correlations: of each gene with the last genes before it on its chromosome, the nearest last.
+        first_line: number of the first gene's line in the file.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class GeneStatistics:
     mac: np.ndarray | None
     z: np.ndarray
     correlations: Sequence[np.ndarray]
+    first_line: int = 1
 
     def blocks(self, kept: np.ndarray) -> Iterator[np.ndarray]:
         """Correlation matrices of stretches of genes that do not correlate with those of others.
@@ -136,6 +138,7 @@ def read_gene_statistics(path: str | Path) -> GeneStatistics:
         of.get("MAC"),
         of["ZSTAT"],
         correlations,
+        next(iter(line_of.values())),
     )
 
 

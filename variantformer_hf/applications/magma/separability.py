@@ -81,7 +81,7 @@ def separability_scores(
             f"{len(genes)} of the store's {len(store.genes):,} genes are among its {len(statistics.genes):,}, at least "
             f"{FEWEST_GENES} must be: the store begins with {store.genes.genes[0].gene_id}",
             file=statistics.path,
-            record=f"gene {statistics.genes[0]}",
+            record=f"line {statistics.first_line}: gene {statistics.genes[0]}",
             remedy="Where it has Entrez ids, give --gene-map.",
         )
     people = [place for place, name in enumerate(store.samples) if name in labels]
