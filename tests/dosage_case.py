@@ -14,7 +14,10 @@ from toy_case import toy_case
 from variantformer_hf.genome import GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.edited import EditedGenome
 from variantformer_hf.modeling import LinearDosageConfig, LinearDosageForExpression
-from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
+from variantformer_hf.zoo.dosage.fitted_model import fitted_model
+from variantformer_hf.zoo.dosage.forest_recipe import ForestRecipe
+from variantformer_hf.zoo.dosage.gene_fit import GeneData
+from variantformer_hf.zoo.dosage.gene_model import ForestDosageGeneModel, LinearDosageGeneModel
 from variantformer_hf.zoo.dosage.variants import GeneVariants, ModelVariants
 
 TISSUES = ("liver", "lung")
@@ -75,6 +78,54 @@ def plain(model: Any, person: PersonalGenome, gene: str, outputs: Sequence[int])
     """Predictions by the definition."""
     weights = np.array(WEIGHTS[gene])[:, list(outputs)]
     return np.array(INTERCEPTS[gene])[list(outputs)] + genotypes(person, POSITIONS[gene]) @ weights
+
+
+def forest_data(gene: str, fasta: Path) -> GeneData:
+    """Made people, whose values are about the weighted sums."""
+    rng = np.random.default_rng(len(gene))
+    dosage = rng.integers(0, 3, (60, len(POSITIONS[gene]))).astype(float)
+    person, output = (each.ravel() for each in np.meshgrid(np.arange(60), np.arange(2)))
+    sums = np.array(INTERCEPTS[gene]) + dosage @ np.array(WEIGHTS[gene])
+    value = sums[person, output] + rng.normal(0, 0.05, len(person))
+    return GeneData(gene_variants(gene, fasta), dosage, person, output, value, 2)
+
+
+def forest_model(folder: Path, fasta: Path, recipe: ForestRecipe) -> ForestDosageGeneModel:
+    """Forests of the two genes; nothing of it is on disk."""
+    fits = [recipe.fit(forest_data(gene, fasta)) for gene in POSITIONS]
+    genes = GeneTable.read(folder / "genes.csv").genes
+    model = fitted_model(recipe, genes, fits, tissues=TISSUES, unit="inverse_normal", assembly="GRCh38")
+    assert isinstance(model, ForestDosageGeneModel)
+    return model
+
+
+def walked(model: Any, person: PersonalGenome, gene: str, outputs: Sequence[int]) -> np.ndarray:
+    """Predictions of a forest, tree by tree and node by node."""
+    network, number = model.network, list(POSITIONS).index(gene)
+    variants = model.variants.of(number)
+    own = dict(zip(POSITIONS[gene], genotypes(person, POSITIONS[gene]), strict=True))
+    found = []
+    for output in outputs:
+        row = [own[position + 1] for position in variants.position.tolist()] + [
+            float(each == output) for each in (0, 1)
+        ]
+        leaves = []
+        for tree in range(int(network.first[2 * number + output]), int(network.last[2 * number + output])):
+            node = int(network.roots[tree])
+            while network.feature[node] >= 0:
+                side = network.left if row[network.feature[node]] <= network.threshold[node] else network.right
+                node = int(side[node])
+            leaves.append(network.value[node].item())
+        found.append(np.mean(leaves))
+    return np.array(found)
+
+
+def forest_case(folder: Path) -> Case:
+    """The toy's files, with forests."""
+    case = toy_case(folder)
+    recipe = ForestRecipe(radius=800, trees=(8,), depths=(6,), least_split=(2,))
+    forest_model(folder, case.fasta, recipe).save(folder / "forest")
+    return replace(case, model=folder / "forest", plain=walked)
 
 
 def dosage_case(folder: Path) -> Case:

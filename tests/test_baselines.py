@@ -40,7 +40,9 @@ def models(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
 
 
 def fit(lab: Lab, kind: str, output: Path, **options: Any) -> dict[str, Any]:
-    asked = {} if kind == "mean" else {"radius": 12_000}
+    asked: dict[str, Any] = {} if kind == "mean" else {"radius": 12_000}
+    if kind == "forest":
+        asked |= {"trees": (20,), "depths": (6,), "least_split": (2,)}
     recipe = recipe_named(kind, **{**asked, **options})
     return fit_dosages(recipe, lab.expression, lab.split, lab.inputs, output, parts=output.with_suffix(".parts"))
 

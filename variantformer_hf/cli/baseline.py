@@ -33,7 +33,7 @@ baseline = typer.Typer(
     help="Fit simple models (mean, top SNP, elastic net ...) to a cohort, and predict with them.", no_args_is_help=True
 )
 RECIPE = "Recipe"
-Kind = Literal["mean", "top-snp", "reference", "elastic-net"]
+Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest"]
 KindArgument = Annotated[Kind, typer.Argument(help="Kind of baseline, see docs/baselines.md.", show_choices=True)]
 GenotypesOption = Annotated[
     list[str] | None,
@@ -97,6 +97,9 @@ def fit(
     folds: Annotated[
         int | None, typer.Option(help="Of the cross-validation. Default: the recipe's.", rich_help_panel=RECIPE)
     ] = None,
+    per_tissue: Annotated[
+        bool, typer.Option("--per-tissue", help="Of forest: fit each tissue apart.", rich_help_panel=RECIPE)
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Of what is drawn. Default: 0.", rich_help_panel=RECIPE)] = None,
     overwrite: OverwriteOption = False,
     engine: EngineOption = "process",
@@ -122,6 +125,7 @@ def fit(
         "max_missing": max_missing,
         "l1_ratio": l1_ratio,
         "folds": folds,
+        "per_tissue": per_tissue or None,
         "seed": seed,
     }
     needed: dict[str, object] = {"--vcf": vcf, "--expression": expression, "--split": split, "--genes": genes}

@@ -12,7 +12,12 @@ from transformers import (
 
 from ..tokenization import DnaTokenizer
 from .borzoi import BorzoiConfig, BorzoiForTracks, BorzoiModel
-from .dosage import LinearDosageConfig, LinearDosageForExpression
+from .dosage import (
+    ForestDosageConfig,
+    ForestDosageForExpression,
+    LinearDosageConfig,
+    LinearDosageForExpression,
+)
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .epinformer import EPInformerConfig, EPInformerModel, EPInformerProcessor
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
@@ -43,6 +48,8 @@ __all__ = [
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
+    "ForestDosageConfig",
+    "ForestDosageForExpression",
     "LinearDosageConfig",
     "LinearDosageForExpression",
     "UkBioBertConfig",
@@ -82,6 +89,7 @@ for _trunk_config, _trunk in (
     (EnformerConfig, EnformerModel),
     (BorzoiConfig, BorzoiModel),
     (LinearDosageConfig, LinearDosageForExpression),
+    (ForestDosageConfig, ForestDosageForExpression),
     (EPInformerConfig, EPInformerModel),
     (UkBioBertConfig, UkBioBertModel),
     (UkBioFormerConfig, UkBioFormerForExpression),

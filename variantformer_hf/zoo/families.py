@@ -125,6 +125,11 @@ _FAMILIES = {
             "variantformer_hf.zoo.dosage.gene_model:LinearDosageGeneModel",
             "variantformer_hf.zoo.dosage.folder:DOSAGES",
         ),
+        Family(
+            "dosage_forest",
+            "variantformer_hf.zoo.dosage.gene_model:ForestDosageGeneModel",
+            "variantformer_hf.zoo.dosage.folder:DOSAGES",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.

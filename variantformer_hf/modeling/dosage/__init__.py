@@ -1,6 +1,12 @@
 """Models of dosages: configuration and networks."""
 
-from .configuration_dosage import LinearDosageConfig
-from .modeling_dosage import DosageOutput, LinearDosageForExpression
+from .configuration_dosage import ForestDosageConfig, LinearDosageConfig
+from .modeling_dosage import DosageOutput, ForestDosageForExpression, LinearDosageForExpression
 
-__all__ = ["DosageOutput", "LinearDosageConfig", "LinearDosageForExpression"]
+__all__ = [
+    "DosageOutput",
+    "ForestDosageConfig",
+    "ForestDosageForExpression",
+    "LinearDosageConfig",
+    "LinearDosageForExpression",
+]

@@ -66,3 +66,18 @@ class LinearDosageConfig(DosageConfig):
     model_type = "dosage_linear"
 
     n_weights: int = 0
+
+
+@strict
+class ForestDosageConfig(DosageConfig):
+    """Configuration of :class:`ForestDosageForExpression`.
+
+    Attributes:
+        n_nodes, n_trees: of all genes.
+        kind, tissues, n_genes, radius, anchor, recipe, unit, assembly: see :class:`DosageConfig`.
+    """
+
+    model_type = "dosage_forest"
+
+    n_nodes: int = 0
+    n_trees: int = 0

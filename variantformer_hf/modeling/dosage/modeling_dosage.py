@@ -3,6 +3,7 @@
 A gene's outputs are functions of its own variants alone, so that one model holds many genes, each fitted by itself.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .configuration_dosage import DosageConfig, LinearDosageConfig
+from ..enformer.trunk_enformer import in_float32
+from .configuration_dosage import DosageConfig, ForestDosageConfig, LinearDosageConfig
 
 
 @dataclass
@@ -48,6 +50,11 @@ class DosageForExpression(PreTrainedModel):
         super().__init__(config)
         self.register_buffer("fitted", torch.zeros(config.n_genes, config.n_outputs, dtype=torch.bool))
         self.register_buffer("n_read", torch.full((config.n_genes,), -1, dtype=torch.int64))
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "DosageForExpression":
+        """Moved, and never turned into a type of 16 bits: thresholds between dosages would fall together."""
+        super()._apply(in_float32(fn), recurse)
+        return self
 
     @can_return_tuple
     def forward(
@@ -110,9 +117,75 @@ class LinearDosageForExpression(DosageForExpression):
         pair = (gene[:, None] * self.config.n_outputs + outputs).flatten()
         begin = self.first[pair]
         count = self.first[pair + 1] - begin
-        place = torch.repeat_interleave(torch.arange(len(pair), device=pair.device), count)
-        within = torch.arange(len(place), device=pair.device) - (count.cumsum(0) - count)[place]
-        which = begin[place] + within
+        place, which = _ranges(begin, count)
         products = self.weight[which].float() * dosage[place // outputs.shape[1], self.variant[which]]
         intercept = self.intercept.flatten()[pair].float()
         return intercept.index_add(0, place, products).view(outputs.shape)
+
+
+class ForestDosageForExpression(DosageForExpression):
+    """The mean over trees of regression, of each gene, or of each gene and output.
+
+    Nodes of all trees of all genes stand one behind the other, as in the released forests of risk. What a tree reads
+    are the dosages of its gene's variants, and behind them which output is asked for, one-hot.
+
+    Args:
+        config: the model's configuration.
+
+    Attributes:
+        feature: (n_nodes,) int64, -1 at leaves.
+        threshold: (n_nodes,) float32; rows with ``x[feature] <= threshold`` go left.
+        left, right: (n_nodes,) int64, nodes; -1 at leaves.
+        value: (n_nodes,) of leaves, and 0 elsewhere.
+        roots: (n_trees,) int64.
+        first, last: (genes * outputs,) int64, the trees of each.
+        n_variants: (genes,) int64, variants of each gene.
+    """
+
+    config: ForestDosageConfig
+    config_class = ForestDosageConfig
+    feature: torch.Tensor
+    threshold: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+    roots: torch.Tensor
+    first: torch.Tensor
+    last: torch.Tensor
+    n_variants: torch.Tensor
+
+    def __init__(self, config: ForestDosageConfig) -> None:
+        super().__init__(config)
+        for name in ("feature", "left", "right"):
+            self.register_buffer(name, torch.full((config.n_nodes,), -1, dtype=torch.int64))
+        self.register_buffer("threshold", torch.zeros(config.n_nodes))
+        self.register_buffer("roots", torch.zeros(config.n_trees, dtype=torch.int64))
+        for name in ("first", "last"):
+            self.register_buffer(name, torch.zeros(config.n_genes * config.n_outputs, dtype=torch.int64))
+        self.register_buffer("n_variants", torch.zeros(config.n_genes, dtype=torch.int64))
+        self.value = nn.Parameter(torch.zeros(config.n_nodes))
+        self.post_init()
+
+    def values(self, dosage: torch.Tensor, gene: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+        """(B, T) float32: all trees are walked at once, a split at a time."""
+        pair = (gene[:, None] * self.config.n_outputs + outputs).flatten()
+        count = self.last[pair] - self.first[pair]
+        place, tree = _ranges(self.first[pair], count)
+        row, output = place // outputs.shape[1], outputs.flatten()[place]
+        n_variants = self.n_variants[gene[row]]
+        node = self.roots[tree]
+        while bool((feature := self.feature[node]).ge(0).any()):
+            read = dosage[row, feature.clamp(min=0).minimum((n_variants - 1).clamp(min=0))]
+            number = torch.where(feature < n_variants, read, (feature - n_variants == output).float())
+            child = torch.where(number <= self.threshold[node], self.left[node], self.right[node])
+            node = torch.where(feature < 0, node, child)
+        dtype = torch.float32 if pair.device.type == "mps" else torch.float64  # which mps does not have
+        sums = torch.zeros(len(pair), dtype=dtype, device=pair.device)
+        sums = sums.index_add(0, place, self.value[node].to(dtype))
+        return (sums / count.clamp(min=1)).float().view(outputs.shape)
+
+
+def _ranges(begin: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers of ranges one behind the other: which range each is of, and the number."""
+    place = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
+    within = torch.arange(len(place), device=count.device) - (count.cumsum(0) - count)[place]
+    return place, begin[place] + within

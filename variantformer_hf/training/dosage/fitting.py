@@ -38,6 +38,7 @@ from ...zoo.dosage.variants import GeneVariants
 from ...zoo.dosage.windows import dosage_window
 from ...zoo.gene_regions import RegionFinder
 from ...zoo.outputs import TissueNames
+from ...zoo.units import LOG1P_TPM
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def fit_dosages(
     }
     work = _work_folder(Path(parts), run_key(described))
     values.save(work)
-    job = FitJob(recipe, inputs, work, tuple(people), len(tissues))
+    job = FitJob(recipe, inputs, work, tuple(people), len(tissues), expression.scale == LOG1P_TPM.name)
     units = [unit_of("gene", gene.gene_id) for gene in genes]
     failed = run_units(
         job,
@@ -268,6 +269,7 @@ class FitJob:
         work: folder of the values and of the genes that are done.
         people: their names, by number.
         n_outputs: how many.
+        is_log1p_tpm: whether the values are.
     """
 
     recipe: DosageRecipe
@@ -275,6 +277,7 @@ class FitJob:
     work: Path
     people: tuple[str, ...]
     n_outputs: int
+    is_log1p_tpm: bool
 
     def open(self) -> "FitWorker":
         """See ``Job``."""
@@ -314,6 +317,7 @@ class FitWorker:
             np.asarray(self._values.output[rows], dtype=np.int64),
             np.asarray(self._values.value[rows], dtype=np.float64),
             self._job.n_outputs,
+            self._job.is_log1p_tpm,
         )
         _write_fit(_fit_file(self._job.work, unit), self._job.recipe.fit(data), {"read": len(variants), **left_out})
 

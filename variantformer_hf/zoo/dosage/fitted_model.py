@@ -10,9 +10,15 @@ import torch
 
 from ...errors import InputError
 from ...genome.genes import Gene, GeneTable
-from ...modeling import LinearDosageConfig, LinearDosageForExpression
+from ...modeling import (
+    ForestDosageConfig,
+    ForestDosageForExpression,
+    LinearDosageConfig,
+    LinearDosageForExpression,
+)
+from .forest_recipe import forest_arrays
 from .gene_fit import DosageRecipe, GeneFit
-from .gene_model import DosageGeneModel, LinearDosageGeneModel
+from .gene_model import DosageGeneModel, ForestDosageGeneModel, LinearDosageGeneModel
 from .linear_recipes import linear_arrays
 from .variants import GeneVariants, ModelVariants
 
@@ -40,25 +46,47 @@ def fitted_model(
         unit: of the values.
         assembly: of the genome; None = not known.
     """
-    options = {name: value for name, value in asdict(recipe).items() if name not in ("radius", "anchor")}
-    arrays = linear_arrays([fit.arrays for fit in fits])
-    config = LinearDosageConfig(
+    arrays = _arrays(recipe, fits)
+    config_class, network_class, model_class, sizes = _NETWORKS[recipe.network]
+    config = config_class(
         kind=recipe.kind,
         tissues=list(tissues),
         n_genes=len(genes),
-        n_weights=len(arrays["weight"]),
         radius=recipe.radius,
         anchor=recipe.anchor,
-        recipe=options,
+        recipe={name: value for name, value in asdict(recipe).items() if name not in ("radius", "anchor")},
         unit=unit,
         assembly=assembly,
+        **{size: len(arrays[name]) for size, name in sizes.items()},
     )
-    arrays["fitted"] = np.stack([fit.arrays["fitted"] for fit in fits])
-    arrays["n_read"] = np.array([fit.n_read for fit in fits], dtype=np.int64)
-    network = LinearDosageForExpression(config)
+    network = network_class(config)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     variants = ModelVariants.of_genes([fit.variants for fit in fits])
-    return LinearDosageGeneModel(network, GeneTable(genes), variants, _table(genes, fits, tissues), device="cpu")
+    return model_class(network, GeneTable(genes), variants, _table(genes, fits, tissues), device="cpu")
+
+
+# Network -> its config, itself, its gene model, and sizes in the config -> the tensors that have them.
+_NETWORKS: dict[str, tuple[Any, Any, type[DosageGeneModel], dict[str, str]]] = {
+    "linear": (LinearDosageConfig, LinearDosageForExpression, LinearDosageGeneModel, {"n_weights": "weight"}),
+    "forest": (
+        ForestDosageConfig,
+        ForestDosageForExpression,
+        ForestDosageGeneModel,
+        {"n_nodes": "feature", "n_trees": "roots"},
+    ),
+}
+
+
+def _arrays(recipe: DosageRecipe, fits: Sequence[GeneFit]) -> dict[str, np.ndarray]:
+    """The network's tensors."""
+    each = [fit.arrays for fit in fits]
+    is_linear = recipe.network == "linear"
+    arrays = linear_arrays(each) if is_linear else forest_arrays(each, [len(fit.variants) for fit in fits])
+    return {
+        **arrays,
+        "fitted": np.stack([arrays["fitted"] for arrays in each]),
+        "n_read": np.array([fit.n_read for fit in fits], dtype=np.int64),
+    }
 
 
 def _table(genes: Sequence[Gene], fits: Sequence[GeneFit], tissues: Sequence[str]) -> pa.Table:

@@ -38,6 +38,7 @@ class GeneData:
         person, output: (N,) int64, of each value: row of ``dosage``, number of the output.
         value: (N,) float64.
         n_outputs: outputs of the model.
+        is_log1p_tpm: whether the values are log1p TPM, of which 0 is what was not seen.
     """
 
     variants: GeneVariants
@@ -46,6 +47,7 @@ class GeneData:
     output: np.ndarray
     value: np.ndarray
     n_outputs: int
+    is_log1p_tpm: bool = False
 
     def of_output(self, output: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of ``dosage``, ascending, and the value of each: the mean where a person has several."""
@@ -80,6 +82,7 @@ class DosageRecipe(ABC):
         filter: which of them are read; None = none are.
         seed: of what is drawn.
         kind: the recipe's name.
+        network: of which network its models are: ``linear`` or ``forest``.
     """
 
     radius: int = 1_000_000
@@ -88,6 +91,7 @@ class DosageRecipe(ABC):
     seed: int = 0
 
     kind: ClassVar[str]
+    network: ClassVar[str]
 
     @abstractmethod
     def fit(self, data: GeneData) -> GeneFit:

@@ -18,7 +18,7 @@ from ...folder import FITS_FILE, GENES_FILE, VARIANTS_FILE
 from ...genome.genes import GeneTable
 from ...genome.options import DIPLOID
 from ...genome.reference import ReferenceGenome
-from ...modeling import LinearDosageForExpression
+from ...modeling import ForestDosageForExpression, LinearDosageForExpression
 from ..companions import check_companions, write_companions
 from ..gene_input import GeneInput
 from ..gene_model import GeneModel
@@ -167,3 +167,14 @@ class LinearDosageGeneModel(DosageGeneModel):
         weight = self.network.weight.detach().float().cpu().numpy()[which]
         gene = np.repeat(np.arange(len(begin)), end - begin)
         return {"gene": gene, "variant": self.network.variant.cpu().numpy()[which], "weight": weight}
+
+
+class ForestDosageGeneModel(DosageGeneModel):
+    """Random forests of genes: ``forest``."""
+
+    model_type: ClassVar[str] = "dosage_forest"
+
+    @classmethod
+    def architecture(cls) -> type[PreTrainedModel]:
+        """The class of the network."""
+        return ForestDosageForExpression

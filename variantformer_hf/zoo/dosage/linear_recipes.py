@@ -34,6 +34,8 @@ class Line:
 class LinearRecipe(DosageRecipe):
     """What the recipes of weighted sums share: each output is fitted by itself."""
 
+    network: ClassVar[str] = "linear"
+
     def line(self, dosage: np.ndarray, value: np.ndarray) -> Line:
         """Fit one output: (n, V) dosages, standardised, and (n,) values; the line is of these."""
         raise NotImplementedError

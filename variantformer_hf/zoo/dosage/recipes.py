@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ...errors import InputError, check_number
+from .forest_recipe import ForestRecipe
 from .gene_fit import DosageRecipe, VariantFilter
 from .linear_recipes import ElasticNetRecipe, MeanRecipe, TopSnpRecipe
 
@@ -12,6 +13,7 @@ _RECIPES: dict[str, Callable[..., DosageRecipe]] = {
     "mean": MeanRecipe,
     "top-snp": TopSnpRecipe,
     "elastic-net": ElasticNetRecipe,
+    "forest": ForestRecipe,
 }
 KINDS = tuple(_RECIPES)
 # Option -> lowest and highest value.
