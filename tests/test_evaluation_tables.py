@@ -9,6 +9,7 @@ from evaluation_case import made_genes, made_paired, made_samples
 from scipy import stats
 from sklearn.metrics import mean_squared_error, r2_score
 
+from variantformer_hf.applications.maps import coordinates
 from variantformer_hf.errors import InputError
 from variantformer_hf.evaluation import GeneCorrelation, SubjectCorrelation
 from variantformer_hf.evaluation.ancestry import add_ancestry, one_way_anova
@@ -18,6 +19,7 @@ from variantformer_hf.evaluation.gene_tables import add_cell_lines, add_gene_cor
 from variantformer_hf.evaluation.paired import PairedExpression
 from variantformer_hf.evaluation.results import EvaluationOptions, EvaluationResults
 from variantformer_hf.evaluation.within_tissue import add_chromosome_folds, add_within_tissue
+from variantformer_hf.report.evaluation_figures import figures
 
 OPTIONS = EvaluationOptions()
 CONSTANT = "predictions are all the same"
@@ -87,9 +89,12 @@ def test_gene_correlation_equals_scipy_over_all_samples_and_those_of_each_group(
     assert good[ids[2]] == "observed values are all the same"
     assert good[ids[3]] == "under 3 values"
     assert good[ids[4]] == CONSTANT
-    counted = results.counts_table().set_index(["model", "reason"])["n"]
-    assert counted["good", CONSTANT] == 1
-    assert counted.loc["good"].sum() == table.loc["good"]["spearman"].isna().sum()
+    counted = results.counts_table()
+    of_all = counted[(counted["model"] == "good") & (counted["what"] == "genes")].set_index("reason")["n"]
+    assert of_all[CONSTANT] == 1
+    assert of_all.sum() == table.loc["good"]["spearman"].isna().sum()
+    of_lines = counted[(counted["model"] == "good") & (counted["what"] == "genes within a tissue")]["n"].sum()
+    assert of_lines >= 2 * len(ids)  # the two cell lines have one sample each
 
 
 def test_constant_predictions_are_out_of_the_mean_and_as_zeros_beside_it() -> None:
@@ -394,11 +399,11 @@ def test_folds_of_chromosomes_are_over_the_genes_that_each_holds_out(paired: Pai
 def test_the_map_has_each_sample_as_measured_and_as_predicted(
     paired: PairedExpression, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # as without the extra
+    monkeypatch.setattr(coordinates, "has_umap", lambda: False)
     found = []
     for _ in range(2):
         results = EvaluationResults()
-        add_expression_map(paired, OPTIONS, results)
+        add_expression_map(paired, OPTIONS, results, coordinates.map_coordinates)
         found.append(results.tables["expression_map"])
     pd.testing.assert_frame_equal(*found)
     assert set(found[0]["layer"]) == {"observed", "good", "bad"}
@@ -408,13 +413,53 @@ def test_the_map_has_each_sample_as_measured_and_as_predicted(
     assert (near["good"] - near["observed"]).abs().mean() < (near["bad"] - near["observed"]).abs().mean()
 
 
+def test_what_is_missing_in_the_map_is_the_genes_mean_and_counted() -> None:
+    case = by_hand(
+        [[1, 2, 3, 6], [4, 4, 5, 5], [1, np.nan, np.nan, np.nan]], [[1, 1, 1, 1], [2, 4, np.nan, 3], [0] * 4]
+    )
+    seen = []
+
+    def place(matrix: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(matrix)
+        return matrix[:, :2], matrix[:, ::-1]
+
+    results = EvaluationResults()
+    add_expression_map(case, OPTIONS, results, place)
+    np.testing.assert_allclose(seen[0][:4], [[1, 4], [2, 4], [3, 13 / 3], [6, 5]], rtol=1e-6)
+    np.testing.assert_allclose(seen[0][4:], [[1, 2], [1, 4], [1, 3], [1, 3]], rtol=1e-6)
+    counted = results.counts_table().set_index("reason")["n"].to_dict()
+    assert counted == {"under half of the samples have a value": 1, "missing, put at the gene's mean": 1}
+    assert list(results.tables["expression_map"]["umap1"][:4]) == pytest.approx([4, 4, 13 / 3, 5])
+
+
 @pytest.mark.slow
 def test_the_map_is_the_same_with_the_same_seed(paired: PairedExpression) -> None:
     pytest.importorskip("umap")
     found = []
     for _ in range(2):
         results = EvaluationResults()
-        add_expression_map(paired, OPTIONS, results)
+        add_expression_map(paired, OPTIONS, results, coordinates.map_coordinates)
         found.append(results.tables["expression_map"])
     assert {"umap1", "umap2"} <= set(found[0])
     pd.testing.assert_frame_equal(*found)
+
+
+def test_figures_that_few_files_allow_are_drawn_with_axes_units_and_n(paired: PairedExpression) -> None:
+    results = EvaluationResults()
+    add_ancestry(paired, EvaluationOptions(ancestry_p=1e-3), results)
+    fold_of = np.arange(len(paired.genes)) % 2
+    add_chromosome_folds(
+        PairedExpression(paired.observed, paired.predicted, paired.genes, paired.samples, {"ENC": fold_of}), results
+    )
+    add_expression_map(paired, OPTIONS, results, lambda matrix, seed: (matrix[:, :2], matrix[:, 1:3]))
+    drawn = dict(figures(results.tables))
+    assert list(drawn) == ["ancestry_genes", "ancestry_subjects", "chromosome_folds", "expression_map"]
+    for name, figure in drawn.items():
+        for axes in figure.axes:
+            assert axes.get_xlabel() or len(axes.get_xticklabels()), name
+            assert axes.get_ylabel(), name
+        texts = [text.get_text() for axes in figure.axes for text in (axes.title, *axes.get_xticklabels())]
+        texts += [
+            text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()
+        ]
+        assert any("n = " in text or "genes a fold" in text for text in texts), name

@@ -148,6 +148,7 @@ def predictions(
     check_number("--ancestry-p", ancestry_p, 0, 1)
     new_figure(1, 1)  # refused before anything is read
 
+    from ..applications.maps.coordinates import map_coordinates
     from ..data.evaluation_grid import evaluation_grid
     from ..data.heritability_table import read_heritability
     from ..data.measured import read_measured, read_people
@@ -230,7 +231,7 @@ def predictions(
         for reason, n in reasons.items():
             results.count("all", name, "values", reason, n)
     with progress("evaluating", "tables") as step:
-        evaluate_predictions(paired, options, results, with_map=with_map, on_table=step)
+        evaluate_predictions(paired, options, results, place=map_coordinates if with_map else None, on_table=step)
     if inherited is not None:
         add_ceiling(inherited, results)
     if not with_map:

@@ -1,26 +1,26 @@
 """Measured and predicted samples in one plane: 50 principal components, then UMAP (VariantFormer, figure 2f)."""
 
-import importlib.util
+from collections.abc import Callable
 
 import numpy as np
 
 from .paired import PairedExpression
 from .results import EvaluationOptions, EvaluationResults
 
-N_COMPONENTS = 50
+# (points, width) and a seed -> principal components, and the plane of UMAP, None where it is not installed.
+Place = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray | None]]
 _LEAST_SAMPLES = 4
 OBSERVED = "observed"
 
 
-def add_expression_map(paired: PairedExpression, options: EvaluationOptions, results: EvaluationResults) -> None:
+def add_expression_map(
+    paired: PairedExpression, options: EvaluationOptions, results: EvaluationResults, place: Place
+) -> None:
     """Two coordinates of every sample, as measured and as each model predicts it.
 
     Genes are those that half of the samples have a value of; a value that is missing is the gene's mean among the
-    observed, or the model's. Without the extra ``maps`` the coordinates are the first two components.
+    observed, or the model's. Without UMAP the coordinates are the first two components.
     """
-    import pandas as pd
-    from sklearn.decomposition import PCA
-
     columns = paired.columns()
     there = ~np.isnan(next(iter(paired.predicted.values()))[:, columns]) & ~np.isnan(paired.observed[:, columns])
     genes = np.flatnonzero(2 * there.sum(axis=1) >= len(columns))
@@ -41,19 +41,15 @@ def add_expression_map(paired: PairedExpression, options: EvaluationOptions, res
         known = np.where(there, values[np.ix_(genes, columns)], 0)
         mean = known.sum(axis=1) / there.sum(axis=1)
         matrix[number * n : (number + 1) * n] = np.where(there, known, mean[:, None]).T
-    size = min(N_COMPONENTS, *matrix.shape)
-    pca = PCA(size, svd_solver="randomized", random_state=options.seed)
-    components = pca.fit_transform(matrix)
+    if (matrix == matrix[0]).all():
+        results.skipped["expression_map"] = "all samples are the same"
+        return
+    components, plane = place(matrix, options.seed)
     table = paired.samples[["cohort", "donor", "tissue"]].iloc[np.tile(columns, len(layers))].reset_index(drop=True)
     table.insert(0, "layer", np.repeat(list(layers), n))
-    table = table.assign(pc1=components[:, 0], pc2=components[:, 1] if size > 1 else 0.0)
-    if importlib.util.find_spec("umap") is None:
+    table = table.assign(pc1=components[:, 0], pc2=components[:, 1])
+    if plane is None:
         results.skipped["expression_map: UMAP"] = "it needs the extra maps: pip install 'variantformer-hf[maps]'"
     else:
-        from umap import UMAP
-
-        plane = UMAP(n_neighbors=min(15, len(matrix) - 1), random_state=options.seed, n_jobs=1).fit_transform(
-            components
-        )
         table = table.assign(umap1=plane[:, 0], umap2=plane[:, 1])
-    results.tables["expression_map"] = pd.DataFrame(table)
+    results.tables["expression_map"] = table

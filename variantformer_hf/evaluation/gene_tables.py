@@ -29,7 +29,8 @@ def add_gene_correlation(paired: PairedExpression, options: EvaluationOptions, r
         for model, found in paired.over_samples(columns).items():
             if by == "all":
                 frames.append(gene_rows(paired, model, found))
-                results.count_reasons("gene_correlation", model, "genes", found.reasons())
+            what = "genes" if by == "all" else f"genes within a {by}"
+            results.count_reasons("gene_correlation", model, what, found.reasons())
             for of_class in paired.classes():
                 for part in dict.fromkeys(parts):
                     chosen = (paired.gene_class == of_class) & (parts == part)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from .ancestry import add_ancestry
 from .coverage import add_coverage
-from .expression_map import add_expression_map
+from .expression_map import Place, add_expression_map
 from .gene_tables import add_cell_lines, add_gene_correlation, add_subject_correlation
 from .paired import PairedExpression
 from .results import EvaluationOptions, EvaluationResults
@@ -16,7 +16,7 @@ def evaluate_predictions(
     options: EvaluationOptions | None = None,
     results: EvaluationResults | None = None,
     *,
-    with_map: bool = True,
+    place: Place | None = None,
     on_table: Callable[[int, int], None] = lambda done, total: None,
 ) -> EvaluationResults:
     """Every table of the papers that the samples allow, and why there is none of the others.
@@ -25,7 +25,7 @@ def evaluate_predictions(
         paired: measured and predicted expression.
         options: what the papers leave open.
         results: what was counted before.
-        with_map: also the map of samples, which takes longest.
+        place: coordinates for the map of samples, which takes longest; None = no map.
         on_table: told how many tables are done, and of how many.
     """
     options, results = options or EvaluationOptions(), results or EvaluationResults()
@@ -38,8 +38,8 @@ def evaluate_predictions(
         lambda: add_cell_lines(paired, options, results),
         lambda: add_chromosome_folds(paired, results),
     ]
-    if with_map:
-        steps.append(lambda: add_expression_map(paired, options, results))
+    if place is not None:
+        steps.append(lambda: add_expression_map(paired, options, results, place))
     for done, step in enumerate(steps, start=1):
         step()
         on_table(done, len(steps))

@@ -115,3 +115,15 @@ def umap_coordinates(components: np.ndarray, neighbours: Neighbours, seed: int =
             precomputed_knn=(neighbours.places, neighbours.distances),
         )
         return np.asarray(found.fit_transform(components), dtype=np.float32)
+
+
+def map_coordinates(vectors: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """Principal components of points, and their plane by UMAP; None where umap-learn is not installed.
+
+    Args:
+        vectors: (points, width) float32, without NaN.
+        seed: of both.
+    """
+    components = principal_components(vectors, seed).coordinates
+    plane = umap_coordinates(components, nearest_points(components), seed) if has_umap() else None
+    return components, plane
