@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..errors import InputError
 from .options import (
     INPUTS,
     MACHINE,
@@ -107,6 +108,12 @@ def effects(
     layout: Annotated[
         Literal["tidy", "h5ad", "vcf"], typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT)
     ] = "tidy",
+    score: Annotated[
+        Literal["each", "max-abs"],
+        typer.Option(
+            help="max-abs = one row a variant, the largest effect on any gene in any tissue.", rich_help_panel=OUTPUT
+        ),
+    ] = "each",
     embeddings: EmbeddingsOption = None,
     null: Annotated[
         Path | None,
@@ -149,6 +156,11 @@ def effects(
     from ..report.effect_files import check_effect_format
 
     check_effect_format(output, layout)
+    if score != "each" and (layout != "tidy" or embeddings is not None):
+        raise InputError(
+            f"--score {score} is a row a variant, and not of embeddings or of --format {layout}",
+            remedy="Leave out one of the two.",
+        )
     folders = ["parts", *(["second-parts"] if second_model is not None else [])]
     out = claim(output, overwrite=overwrite, parts=folders, stdout=True)
     out.add([*map(out.beside, ("rejected.tsv", "populations.tsv", "report.json")), embeddings])
@@ -157,6 +169,7 @@ def effects(
 
     from ..analysis.effects import add_second_model
     from ..analysis.null_effects import add_quantiles, read_null
+    from ..analysis.variant_scores import max_abs_scores
     from ..genome.variant import VariantNormalizer
     from ..genome.variant_table import read_variants
     from ..zoo.model_files import model_identity
@@ -214,7 +227,9 @@ def effects(
     if nulls is not None:
         found = add_quantiles(found, nulls)
     metadata = _metadata(scorer, result, backgrounds)
-    written = _write(found, result, out, layout, embeddings, variants, metadata)
+    written = _write(
+        found if score == "each" else max_abs_scores(found), result, out, layout, embeddings, variants, metadata
+    )
     if len(backgrounds) > 1:
         written.append(_write_populations(found, frequencies, out.beside("populations.tsv")))
     written += report_rejected(table.with_rejected(result.rejected), out.beside("rejected.tsv"))
@@ -239,7 +254,6 @@ def _check(settings: ModelSettings, genotypes: GenotypeSettings, *, embeddings: 
 
 def _of_the_same_unit(second: ModelSettings, scorer: "VariantScorer") -> "VariantScorer":
     """The second model, whose effects can stand beside the first one's."""
-    from ..errors import InputError
 
     other = second.scorer()
     unit, wanted = other.model.unit.name, scorer.model.unit.name
@@ -294,7 +308,6 @@ def _frequencies(
 ) -> "Frequencies":
     """Allele frequencies of the variants by population, from their own table and the one beside it."""
     from ..analysis.population_scores import frequencies_of, read_frequencies
-    from ..errors import InputError
     from ..genome.variant import VariantNormalizer
 
     found = frequencies_of(table)

@@ -1,13 +1,13 @@
 """``variantformer evaluate``: how good predictions are."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import InputError, check_number
-from .options import INPUTS, OUTPUT, OverwriteOption, given_file
-from .outputs import claim_folder, closing
+from .options import INPUTS, OUTPUT, OverwriteOption, TableOption, given_file
+from .outputs import claim, claim_folder, closing
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -261,6 +261,115 @@ def predictions(
     for name, reason in results.skipped.items():
         typer.echo(f"no {name}: {reason}", err=True)
     typer.echo(str(output / "report.html"))
+
+
+@evaluate.command()
+@closing
+def variants(
+    suite: Annotated[
+        Literal["traitgym", "mage", "gtex-susie", "eqtl-catalogue"],
+        typer.Option("--set", help="What the variants' file is.", rich_help_panel=INPUTS),
+    ],
+    variants: Annotated[
+        Path,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="File of the suite, as it is published.",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    scores: Annotated[
+        list[str],
+        typer.Option(
+            "--scores",
+            metavar="[NAME=]FILE",
+            help="What `effects` wrote of these variants, or a table of variants with a score; repeat for more models.",
+            rich_help_panel=INPUTS,
+        ),
+    ],
+    output: TableOption,
+    value: Annotated[
+        str | None, typer.Option(help="Column of scores. Default: effect, else score.", rich_help_panel=INPUTS)
+    ] = None,
+    tissue: Annotated[
+        str | None, typer.Option(help="Only this tissue of the scores. Default: all.", rich_help_panel=INPUTS)
+    ] = None,
+    causal_pip: Annotated[float, typer.Option(help="Least PIP of a causal variant.", rich_help_panel=_MEASURES)] = 0.9,
+    control_pip: Annotated[
+        float, typer.Option(help="Largest PIP of a variant that is none.", rich_help_panel=_MEASURES)
+    ] = 0.01,
+    controls: Annotated[int, typer.Option(help="Of each causal variant, the nearest.", rich_help_panel=_MEASURES)] = 9,
+    bootstraps: Annotated[int, typer.Option(help="Resamplings of genes.", rich_help_panel=_MEASURES)] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the resamplings.", rich_help_panel=_MEASURES)] = 0,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Do scores tell causal variants from matched ones? Suites are read as they are published.
+
+    OUTPUT has AUROC, AUPRC and AUPRC by chromosome of each model with intervals over genes; of fine-mapped eQTLs
+    OUTPUT.signs.tsv has the agreement with the slopes' signs, OUTPUT.pip.tsv sizes and signs by strata of PIP.
+    """
+    from ..report.tables import check_format, write_json, write_table
+
+    check_format(output, "tidy")
+    out = claim(output, overwrite=overwrite, stdout=True)
+    signs, pips, report = (out.beside(name) for name in ("signs.tsv", "pip.tsv", "report.json"))
+    is_labelled = suite == "traitgym"
+    out.add([report, *([] if is_labelled else [signs, pips])])
+    check_number("--causal-pip", causal_pip, 0, 1)
+    check_number("--control-pip", control_pip, 0, causal_pip)
+    check_number("--controls", controls, 1)
+    check_number("--bootstraps", bootstraps, 0)
+    check_number("--seed", seed, 0)
+    files = _named(scores)
+    several = next((name for name, paths in files.items() if len(paths) > 1), None)
+    if several is not None:
+        raise InputError(f"two files of scores are called {several}", remedy="Give each another name: NAME=FILE.")
+
+    from ..data.variant_suites import matched_controls, read_scores, read_suite
+    from ..evaluation.causal_variants import by_pip, causal_scores, sign_agreement
+
+    read = {name: read_scores(Path(paths[0]), value=value, tissue=tissue) for name, paths in files.items()}
+    models = list(read)
+    frame, left_out = read_suite(variants, suite, read)
+    labelled, alone = (
+        (frame, 0) if is_labelled else matched_controls(frame, causal=causal_pip, control=control_pip, most=controls)
+    )
+    if labelled["label"].nunique() < 2:
+        raise InputError(
+            f"of {len(frame)} variants that are scored, {int(labelled['label'].sum())} are causal and "
+            f"{int((labelled['label'] == 0).sum())} are controls",
+            file=variants,
+            remedy="Score variants of both kinds, or choose other --causal-pip and --control-pip.",
+        )
+    counts = {
+        "scored": len(frame),
+        "causal": int(labelled["label"].sum()),
+        "controls": int((labelled["label"] == 0).sum()),
+        "causal_without_control": alone,
+        "left_out": dict(left_out),
+        "scores_left_out": {name: dict(each.left_out) for name, each in read.items()},
+    }
+    options: dict[str, Any] = {"value": value, "tissue": tissue, "bootstraps": bootstraps, "seed": seed}
+    if not is_labelled:
+        options |= {"causal_pip": causal_pip, "control_pip": control_pip, "controls": controls}
+    described = {"set": suite, "models": models, "options": options}
+    found = causal_scores(labelled, models, replicates=bootstraps, seed=seed)
+    written = [write_table(found, out.path, described)]
+    if not is_labelled:
+        causal = frame[frame["pip"] >= causal_pip]
+        written += [
+            write_table(sign_agreement(causal, models), signs, described),
+            write_table(by_pip(frame, models), pips, described),
+        ]
+    written.append(write_json({**described, "counts": counts}, report))
+    for row in found[found["stratum"] == "all"].to_dict("records"):
+        typer.echo(
+            f"{row['model']}: {row['causal']} causal of {row['n']}, AUROC {row['auroc']:.3f}, "
+            f"AUPRC {row['auprc']:.3f}, by chromosome {row['auprc_by_chromosome']:.3f}",
+            err=True,
+        )
+    out.deliver(written)
 
 
 def _check_output(output: Path, content: str, overwrite: bool) -> None:
