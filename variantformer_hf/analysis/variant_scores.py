@@ -22,8 +22,8 @@ def max_abs_scores(table: "pd.DataFrame") -> "pd.DataFrame":
     Returns:
         A row a variant as given, in its order: chrom, pos, ref, alt, variant, ``score``, and of the row that it is of
         (the first of several) gene_id, gene_name, tissue, background, zygosity and effect, with its sign;
-        ``n_effects``, how many effects there are; status of that row, or without any effect of the first (NaN); consequence and label,
-        where they were given.
+        ``n_effects``, how many effects there are; status of that row, or without any effect of the first (NaN);
+        consequence and label, where they were given.
     """
     size = table["effect"].abs().to_numpy(dtype=float)
     keyed = table.assign(_size=np.where(np.isnan(size), -1.0, size), _row=np.arange(len(table)))
