@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..genome.cres import CRE_CLASSES
 from ..genome.personal import PersonalGenome
 from ..zoo.cre_attention import AttendingModel
+from ..zoo.gene_input import GeneInput
 from ..zoo.gene_regions import GeneRegions
 from ..zoo.statuses import NO_ELEMENT, NO_VARIANTS, OK, WITH_NUMBER, check_used
 from .effects import VariantScorer
@@ -159,16 +160,19 @@ def cre_attentions(
         for gene in query.genes:
             if on_gene is not None:
                 on_gene(done, total)
-            regions = model.finder.find(gene)
-            read = model.read(person, regions)
-            found = model.attention(read, outputs)
-            status = read.use.status if found.output.status == OK else found.output.status
+            read = model.read(person, model.finder.find(gene))
             endings.append((read.use.status, read.use.reason))
-            cre_ids = scorer.model.cre_names(regions)
-            yield GeneAttention(
-                person.sample, regions, cre_ids, names, found.cres, found.weights, status, read.use.reason
-            )
+            yield _gene_attention(model, person.sample, read, names, outputs)
             done += 1
         check_used(person.sample, endings, person.path, allow_unused=allow_unused)
     if on_gene is not None:
         on_gene(total, total)
+
+
+def _gene_attention(
+    model: AttendingModel, sample: str, read: GeneInput, tissues: list[str], outputs: Sequence[int]
+) -> GeneAttention:
+    found = model.attention(read, outputs)
+    status = read.use.status if found.output.status == OK else found.output.status
+    cre_ids = model.model.cre_names(read.regions)
+    return GeneAttention(sample, read.regions, cre_ids, tissues, found.cres, found.weights, status, read.use.reason)

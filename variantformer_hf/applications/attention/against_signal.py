@@ -1,5 +1,6 @@
 """Attention weights against a measured signal such as DNase-seq (VariantFormer's paper, 6.4.1)."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from ...genome.genes import Gene
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 # With fewer cCREs there is no rank correlation to speak of.
 LEAST_CRES = 3
@@ -153,7 +156,7 @@ class AgainstSignal:
         check_number("the seed", self.seed, 0)
 
     def check_contigs(self, genes: Sequence[Gene], contig_of: Mapping[str, str]) -> None:
-        """Refuse a signal that has none of the genes' contigs.
+        """Refuse a signal that has none of the genes' contigs; where it lacks some, these are named in the log.
 
         Args:
             genes: the genes.
@@ -162,12 +165,21 @@ class AgainstSignal:
         Raises:
             ContigError: it has none of them.
         """
-        wanted = dict.fromkeys(contig_of[gene.chrom] for gene in genes)
-        if wanted and not set(wanted) & set(self.signal.contig_of):
+        of_genes = [contig_of[gene.chrom] for gene in genes]
+        missing = Counter(contig for contig in of_genes if contig not in self.signal.contig_of)
+        if missing and missing.total() == len(of_genes):
             raise ContigError(
-                f"has no contig {' or '.join(list(wanted)[:5])}, where the genes asked for are",
+                f"has no contig {' or '.join(list(missing)[:5])}, where the genes asked for are",
                 file=self.signal.path,
                 remedy="Give a bigWig with these chromosomes, or ask for other genes.",
+            )
+        if missing:
+            logger.warning(
+                "%s has no contig %s: %d genes there are not compared (%s)",
+                self.signal.path,
+                ", ".join(missing),
+                missing.total(),
+                NO_CONTIG,
             )
 
     def add(self, found: GeneAttention) -> list[Pair | None]:
