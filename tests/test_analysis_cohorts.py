@@ -19,6 +19,7 @@ from variantformer_hf.analysis.common_variants import _frequency, distance_class
 from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.effects import add_second_model
 from variantformer_hf.analysis.eqtl import correlations, eqtl_benchmark
+from variantformer_hf.analysis.eqtl_selection import EqtlSelection
 from variantformer_hf.analysis.null_effects import (
     add_quantiles,
     build_null,
@@ -244,7 +245,9 @@ def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_p
     table = pd.concat([table, table.iloc[:1].assign(rsid="another")])
     table.to_csv(tmp_path / "eqtl.tsv", sep="\t", index=False)
     backgrounds = [Background("reference", PersonalGenome(world.reference))]
-    found = eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, tissues=["liver"], min_pip=0.5)
+    found = eqtl_benchmark(
+        scorer, tmp_path / "eqtl.tsv", backgrounds, tissues=["liver"], selection=EqtlSelection(min_pip=0.5)
+    )
     assert len(found.pairs) == 2
     assert found.variants.counts() == {
         "read": 5,
@@ -253,10 +256,10 @@ def test_only_rows_of_enough_pip(world: SmallWorld, scorer: VariantScorer, tmp_p
         "repeated": 1,
         "rejected": {"under_min_pip": 1, "no_pip": 1},
     }
-    with pytest.raises(InputError, match=r"a PIP of 0.95 or more.* its PIP 0.9 is under 0.95"):
-        eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, min_pip=0.95)
+    with pytest.raises(InputError, match=r"no row that the filters leave.* its PIP 0.9 is under 0.95"):
+        eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, selection=EqtlSelection(min_pip=0.95))
     with pytest.raises(InputError, match="lowest PIP is 2"):
-        eqtl_benchmark(scorer, tmp_path / "eqtl.tsv", backgrounds, min_pip=2)
+        EqtlSelection(min_pip=2)
 
 
 # Null effects ---------------------------------------------------------------------------------------------------------

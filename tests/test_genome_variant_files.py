@@ -237,6 +237,7 @@ def commands(model: Path, world: SmallWorld, folder: Path, vcf: list[object]) ->
             "mutagenesis", model, *person, *gene, "--region", "chr1:2000-2003", "-o", folder / "out.safetensors"
         ],
         "knockout": ["knockout", model, *person, *gene, "-o", folder / "out.csv"],
+        "attention": ["attention", model, *person, *gene, "-o", folder / "out.csv"],
         "eqtl": ["eqtl", model, *person, "--table", table, "-o", folder / "out.csv"],
         "null": ["null", model, *person, *gene, *panel, "--min-maf", "0.3", "-o", folder / "out.parquet"],
         "counterfactual": ["counterfactual", model, *fasta, *vcf, *gene, "--edits", edits, "-o", folder / "out.csv"],
@@ -263,7 +264,7 @@ def outputs(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "command", ["predict", "effects", "mutagenesis", "knockout", "eqtl", "null", "counterfactual", "edit"]
+    "command", ["predict", "effects", "mutagenesis", "knockout", "attention", "eqtl", "null", "counterfactual", "edit"]
 )
 def test_every_command_reads_all_files_of_a_repeated_option(
     command: str, world: SmallWorld, cohort: SmallCohort, model: Path, split: list[Path], tmp_path: Path
@@ -302,6 +303,8 @@ def test_no_command_takes_the_last_of_several_in_silence() -> None:
             "doctor",
             "ingest",
         ),
+        "ase",
+        "attention",
         "drivers",
         "embed",
     }

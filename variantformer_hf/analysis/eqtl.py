@@ -1,18 +1,23 @@
 """Do predicted effects agree with those that were observed in cohorts? Rank correlation with eQTL slopes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.variant import VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, first_reason, read_variants
+from ..zoo.outputs import TissueNames
 from ..zoo.statuses import WITH_NUMBER
 from .backgrounds import Background
 from .effects import EffectResult, VariantScorer
+from .eqtl_selection import EqtlSelection, maf_of, number_of, relabelled
+from .other_scores import OtherScores, read_scores
+from .population_scores import Frequencies, frequencies_of, population_scores, read_frequencies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,22 +34,58 @@ class EqtlBenchmark:
     """Observed slopes and predicted effects.
 
     Attributes:
-        pairs: one row per variant, gene, tissue and data set: slope (of ALT), score, maf, whether the row was turned,
-            stratum memberships.
-        correlations: one row per tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement.
+        pairs: one row per variant, gene, tissue and data set: slope (of ALT), score, maybe score_METHOD of further
+            methods, maf, whether the row was turned, stratum memberships.
+        correlations: one row per method, tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement,
+            sign_p; of several methods over the pairs that all have.
         variants: the rows that were scored, and those that were not, among them those without a slope.
         scored: the effects, and the counts of the rows.
+        filters: rows with a slope and a gene, and how many each filter left of them.
+        methods: name -> its column in ``pairs``.
+        others: scores of other programs.
     """
 
     pairs: "pd.DataFrame"
     correlations: "pd.DataFrame"
     variants: VariantTable
     scored: EffectResult
+    filters: Mapping[str, int]
+    methods: Mapping[str, str]
+    others: tuple[OtherScores, ...] = ()
 
     @property
     def rejected(self) -> tuple[RejectedVariant, ...]:
         """Rows that were not scored."""
         return self.variants.rejected
+
+    def counts(self) -> dict[str, Any]:
+        """For JSON: rows of every filter, pairs, pairs that each method lacks, those that all have, and other files."""
+        there = self.pairs[list(self.methods.values())].notna()
+        return {
+            "filters": dict(self.filters),
+            "pairs": len(self.pairs),
+            "without_score": {name: int((~there[column]).sum()) for name, column in self.methods.items()},
+            "pairs_of_all_methods": int(there.all(axis=1).sum()),
+            "scores": {each.name: {"file": str(each.path), **each.counts} for each in self.others},
+        }
+
+    def medians(self) -> list[dict[str, Any]]:
+        """For JSON: median Spearman over data sets and tissues, of each method and stratum, as the paper gives it."""
+        found = []
+        for (method, stratum), group in self.correlations.groupby(["method", "stratum"], sort=False):
+            values = group["spearman"].dropna()
+            median = float(values.median()) if len(values) else None
+            found.append({"method": method, "stratum": stratum, "sets": len(values), "median_spearman": median})
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFile:
+    """A file of another program's scores, see ``read_scores``."""
+
+    name: str
+    path: Path
+    column: str | None = None
 
 
 def eqtl_benchmark(
@@ -54,7 +95,10 @@ def eqtl_benchmark(
     *,
     tissues: Sequence[str] | None = None,
     score: str = "effect",
-    min_pip: float | None = None,
+    selection: EqtlSelection | None = None,
+    labels: Mapping[str, str] | None = None,
+    af_table: str | Path | None = None,
+    others: Sequence[ScoreFile] = (),
     n_bootstraps: int = 1_000,
     seed: int = 0,
     allow_unused: bool = False,
@@ -64,23 +108,26 @@ def eqtl_benchmark(
 ) -> EqtlBenchmark:
     """Score the variants of an eQTL table, homozygous, and hold the scores against its slopes.
 
+    Of several backgrounds, one a population, each one's scores are a method, ``VF-EUR``, and so is their mean weighted
+    by allele frequency, ``VF-weighted`` (eq. 39), which comes first. Models of another type go by its name.
+
     Args:
         scorer: the model.
-        table: variants as ``read_variants`` takes them, with gene_id and beta (or slope); maybe maf, pip, tissue,
+        table: variants as ``read_variants`` takes them, with gene_id and beta (or slope); maybe maf, pip, p, tissue,
             dataset_id, AF_EUR, AF_AFR.
-        backgrounds: the genome to look in; one.
+        backgrounds: the genome to look in, or a genome a population.
         tissues: for rows without a tissue of their own; None = all tissues.
         score: ``effect``, ``log2fc_tpm`` or ``released_score``.
-        min_pip: leave out rows whose column ``pip`` (posterior inclusion probability) is lower; None = none. Slopes are
-            marginal: what only stands near a causal variant has one too.
+        selection: which rows; None = all.
+        labels: of the column tissue, in lower case -> the model's tissue.
+        af_table: allele frequencies beside those of the table, see ``read_frequencies``.
+        others: scores of other programs, methods of their own.
         n_bootstraps, seed: resamplings of pairs for the intervals, and by which random numbers.
         on_gene, parts, overwrite_parts: as for ``VariantScorer.run``.
 
     Raises:
-        InputError: a column is missing; no pair can be scored; several backgrounds; a number out of its range.
+        InputError: a column is missing; no pair can be scored, or none by all methods; a number out of its range.
     """
-    import pandas as pd
-
     if score not in SCORES:
         raise InputError(f"there is no score {score!r}", remedy=f"Choose one of {', '.join(SCORES)}.")
     if score != "effect" and not scorer.model.unit.is_log1p_tpm:
@@ -90,12 +137,27 @@ def eqtl_benchmark(
         )
     check_number("the number of bootstraps", n_bootstraps, 0)
     check_number("the seed", seed, 0)
-    if min_pip is not None and not 0 <= min_pip <= 1:
-        raise InputError(f"the lowest PIP is {min_pip:g}", remedy="Give a probability, from 0 to 1.")
-    if len(backgrounds) != 1:
-        raise InputError("the benchmark takes one background", remedy="Name person, person-snps or reference.")
-    variants = read_variants(table, VariantNormalizer(backgrounds[0].genome.reference))
-    slopes, rows, rejected = _with_slopes(variants, min_pip)
+    own = "VF" if scorer.model.model_type == "variantformer" else scorer.model.model_type
+    methods = _methods(own, backgrounds, others)
+    normalizer = VariantNormalizer(backgrounds[0].genome.reference)
+    variants = read_variants(table, normalizer)
+    if labels:
+        variants = relabelled(variants, labels)
+    read = [
+        read_scores(
+            each.name, each.path, normalizer, scorer.model.gene_table, scorer.model.tissue_names, column=each.column
+        )
+        for each in others
+    ]
+    frequencies = frequencies_of(variants)
+    if af_table is not None:
+        for variant, of_variant in read_frequencies(af_table, normalizer, variants).items():
+            frequencies.setdefault(variant, {}).update(of_variant)
+    slopes, rows, rejected = _with_slopes(variants, scorer)
+    rows, left_out, filters = (selection or EqtlSelection()).select(rows, frequencies)
+    rejected = sorted([*rejected, *left_out], key=lambda each: each.row)
+    if not rows:
+        raise InputError("has no row that the filters leave", file=table, remedy=first_reason(left_out))
     variants = VariantTable(tuple(rows), tuple(rejected), variants.path)
     result = scorer.run(
         variants,
@@ -107,73 +169,147 @@ def eqtl_benchmark(
         parts=parts,
         overwrite_parts=overwrite_parts,
     )
-    found = result.table[result.table["status"].isin(WITH_NUMBER)].drop_duplicates(["variant", "gene_id", "tissue"])
-    by_key: dict[tuple[str, str], pd.DataFrame] = {}
-    for (variant, gene), of_pair in found.groupby(["variant", "gene_id"]):
-        by_key[str(variant), str(gene).split(".")[0]] = of_pair
-    tissue_of = {row.row: _tissues_of(scorer, row) for row in rows}
-    gene_of: dict[str, str] = {}
-    for name in dict.fromkeys(row.annotations["gene_id"] for row in rows):
-        genes = scorer.model.gene_table.resolve([name], most_suggested=0)[0]
-        gene_of[name] = genes[0].gene_id.split(".")[0] if genes else ""
-    blocks = []
-    for row in rows:
-        group = by_key.get((str(row.variant), gene_of[row.annotations["gene_id"]]))
-        if group is None:
-            continue
-        wanted = tissue_of[row.row]
-        kept = group if wanted is None else group[group["tissue"].isin(wanted)]
-        blocks.append(
-            kept[["variant", "gene_id", "gene_name", "tissue", "overlap", "tss_distance", score]].assign(
-                dataset=row.annotations.get("dataset", ""),
-                slope=slopes[row.row],
-                maf=_number(row, "maf"),
-                turned=row.turned,
-                **_strata(row),
-            )
-        )
-    if not blocks:
+    scores = _scores_of(result.table, score, own, backgrounds, frequencies)
+    pairs = _pairs(scorer, rows, slopes, scores, frequencies)
+    if not len(pairs):
         raise InputError(
             "has no pair that could be scored",
             file=table,
             remedy="Its variants must lie in the window or a cCRE of their gene; see the rejected rows.",
         )
-    pairs = pd.concat(blocks, ignore_index=True).rename(columns={score: "score"})
+    for other in read:
+        places = zip(pairs["variant"], pairs["gene_id"], pairs["tissue"], strict=True)
+        pairs[methods[other.name]] = [other.of(*place) for place in places]
+    there = pairs[list(methods.values())].notna()
+    if len(methods) > 1 and not there.all(axis=1).any():
+        counts = ", ".join(f"{name} {int(there[column].sum())}" for name, column in methods.items())
+        raise InputError(
+            f"has no pair that all methods score: of {len(pairs)} pairs {counts}",
+            file=table,
+            remedy="A weighted mean needs every population's frequency (AF_EUR ..., --af-table); a file of scores the "
+            "same variants, genes and tissues.",
+        )
     return EqtlBenchmark(
-        pairs, correlations(pairs, n_bootstraps, seed), variants.with_rejected(result.rejected), result
+        pairs,
+        correlations(pairs, n_bootstraps, seed, methods),
+        variants.with_rejected(result.rejected),
+        result,
+        filters,
+        methods,
+        tuple(read),
     )
 
 
-def correlations(pairs: "pd.DataFrame", n_bootstraps: int = 1_000, seed: int = 0) -> "pd.DataFrame":
+def _methods(own: str, backgrounds: Sequence[Background], others: Sequence[ScoreFile]) -> dict[str, str]:
+    """Name -> column of each method, the first of which is the main one.
+
+    Raises:
+        InputError: two have one name.
+    """
+    names = [own]
+    if len(backgrounds) > 1:
+        names = [f"{own}-weighted", *(f"{own}-{each.name}" for each in backgrounds)]
+    names += [each.name for each in others]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two scores are called {twice}", remedy="Give each a name of its own: --scores NAME=FILE.")
+    return {name: f"score_{name}" if number else "score" for number, name in enumerate(names)}
+
+
+def _scores_of(
+    table: "pd.DataFrame", score: str, own: str, backgrounds: Sequence[Background], frequencies: Frequencies
+) -> "pd.DataFrame":
+    """A row a variant, gene and tissue that has a number in some genome, with the columns of the model's methods."""
+    keys = ["variant", "gene_id", "tissue"]
+    found = table[table["status"].isin(WITH_NUMBER)].drop_duplicates([*keys, "background"])
+    once = found.drop_duplicates(keys)[[*keys, "gene_name", "overlap", "tss_distance", score]]
+    if len(backgrounds) == 1:
+        return once.rename(columns={score: "score"})
+    wide = population_scores(found, frequencies, tuple(dict.fromkeys(["effect", score])))
+    names = {f"{score}_{each.name}": f"score_{own}-{each.name}" for each in backgrounds}
+    wide = wide.rename(columns={**names, f"{score}_weighted": "score"})
+    return once.drop(columns=score).merge(wide[[*keys, "score", *names.values(), "af_status"]], on=keys)
+
+
+def _pairs(
+    scorer: VariantScorer,
+    rows: Sequence[VariantRow],
+    slopes: Mapping[int, float],
+    scores: "pd.DataFrame",
+    frequencies: Frequencies,
+) -> "pd.DataFrame":
+    """Rows and scores together, in the order of the rows."""
+    import pandas as pd
+
+    gene_of: dict[str, str] = {}
+    for name in dict.fromkeys(row.annotations["gene_id"] for row in rows):
+        genes = scorer.model.gene_table.resolve([name], most_suggested=0)[0]
+        gene_of[name] = genes[0].gene_id if genes else ""
+    of_rows = pd.DataFrame(
+        [
+            {
+                "variant": str(row.variant),
+                "gene_id": gene_of[row.annotations["gene_id"]],
+                "dataset": row.annotations.get("dataset", ""),
+                "slope": slopes[row.row],
+                "turned": row.turned,
+                **_strata(row, frequencies.get(str(row.variant), {})),
+                "wanted": _tissues_of(scorer, row),
+            }
+            for row in rows
+        ]
+    )
+    pairs = of_rows.merge(scores, on=["variant", "gene_id"])
+    asked = [
+        wanted is None or tissue in wanted for wanted, tissue in zip(pairs["wanted"], pairs["tissue"], strict=True)
+    ]
+    pairs = pairs[np.array(asked, dtype=bool)].reset_index(drop=True)
+    first = ["variant", "gene_id", "gene_name", "tissue", "overlap", "tss_distance"]
+    of_scores = [name for name in pairs if str(name).startswith("score")]
+    others = [name for name in pairs if name not in (*first, *of_scores, "wanted")]
+    return pairs[[*first, *of_scores, *others]]
+
+
+def correlations(
+    pairs: "pd.DataFrame", n_bootstraps: int = 1_000, seed: int = 0, methods: Mapping[str, str] | None = None
+) -> "pd.DataFrame":
     """Spearman's rank correlation of slope and score, by tissue, data set and stratum, with 95 % bootstrap intervals.
 
     Args:
         pairs: tissue, dataset, slope, score, and a boolean column for each stratum (``rare``, ``common``,
             ``EUR_enriched``, ``AFR_enriched``).
-        n_bootstraps: resamplings of the pairs.
+        n_bootstraps: resamplings of the pairs, the same of all methods.
         seed: of the random numbers.
+        methods: name -> column of the scores; of several the pairs that all have. None = ``score`` alone.
 
     Returns:
-        tissue, dataset, stratum, n, spearman, ci_low, ci_high, sign_agreement; NaN where ranks are all tied, and no
-        interval under 10 pairs.
+        method, tissue, dataset, stratum, n, spearman, ci_low, ci_high, sign_agreement and sign_p (one-sided binomial,
+        more agreement than a half); NaN where ranks are all tied, and no interval under 10 pairs.
     """
     import pandas as pd
+    from scipy import stats
 
+    methods = methods or {"score": "score"}
     rng = np.random.default_rng(seed)
     rows = []
     for (tissue, dataset), group in pairs.groupby(["tissue", "dataset"], sort=False):
+        whole = group[group[["slope", *methods.values()]].notna().all(axis=1)]
         for stratum in ("all", *STRATA):
-            part = group if stratum == "all" else group[group[stratum].eq(True)]
-            slope, score = part["slope"].to_numpy(float), part["score"].to_numpy(float)
-            there = ~(np.isnan(slope) | np.isnan(score))
-            slope, score = slope[there], score[there]
-            if stratum != "all" and not len(slope):
+            part = whole if stratum == "all" else whole[whole[stratum].eq(True)]
+            slope, n = part["slope"].to_numpy(float), len(part)
+            if stratum != "all" and not n:
                 continue
-            low, high = _interval(slope, score, n_bootstraps, rng)
-            agreement = np.mean(np.sign(slope) == np.sign(score)) if len(slope) else np.nan
-            rows.append((tissue, dataset, stratum, len(slope), _spearman(slope, score), low, high, agreement))
-    columns = ["tissue", "dataset", "stratum", "n", "spearman", "ci_low", "ci_high", "sign_agreement"]
-    return pd.DataFrame(rows, columns=columns)
+            draws = rng.integers(0, n, size=(n_bootstraps, n)) if n >= LEAST_PAIRS else np.zeros((0, 0), dtype=int)
+            for method, column in methods.items():
+                score = part[column].to_numpy(float)
+                low, high = _interval(slope, score, draws)
+                agreeing = int((np.sign(slope) == np.sign(score)).sum())
+                sign = (
+                    (agreeing / n, stats.binomtest(agreeing, n, alternative="greater").pvalue) if n else (np.nan,) * 2
+                )
+                rows.append((method, tissue, dataset, stratum, n, _spearman(slope, score), low, high, *sign))
+    names = ["method", "tissue", "dataset", "stratum", "n", "spearman", "ci_low", "ci_high", "sign_agreement", "sign_p"]
+    return pd.DataFrame(rows, columns=names)
 
 
 STRATA = ("rare", "common", "EUR_enriched", "AFR_enriched")
@@ -187,10 +323,7 @@ def _spearman(left: np.ndarray, right: np.ndarray) -> float:
     return float(stats.spearmanr(left, right).statistic)
 
 
-def _interval(left: np.ndarray, right: np.ndarray, n: int, rng: np.random.Generator) -> tuple[float, float]:
-    if len(left) < LEAST_PAIRS or n < 1:
-        return float("nan"), float("nan")
-    draws = rng.integers(0, len(left), size=(n, len(left)))
+def _interval(left: np.ndarray, right: np.ndarray, draws: np.ndarray) -> tuple[float, float]:
     values = np.array([_spearman(left[draw], right[draw]) for draw in draws])
     values = values[~np.isnan(values)]
     if not len(values):
@@ -200,24 +333,22 @@ def _interval(left: np.ndarray, right: np.ndarray, n: int, rng: np.random.Genera
 
 
 def _with_slopes(
-    variants: VariantTable, min_pip: float | None
+    variants: VariantTable, scorer: VariantScorer
 ) -> tuple[dict[int, float], list[VariantRow], list[RejectedVariant]]:
-    """Slopes of ALT by row, the rows that have one and a gene, and all that are rejected.
+    """Slopes of ALT by row, the rows that have one, a gene and no unknown tissue, and all that are rejected.
 
     Raises:
-        InputError: no row has a slope, or none has a gene, or none the PIP that is asked for.
+        InputError: no row has a slope, or none has a gene.
     """
     slopes, rows, rejected = {}, [], list(variants.rejected)
     for row in variants.rows:
-        slope, pip = _number(row, "slope"), _number(row, "pip")
+        slope, tissues = number_of(row, "slope"), _tissues_of(scorer, row)
         if "gene_id" not in row.annotations:
             reason, kind = "has no gene_id", "no_gene"
         elif not np.isfinite(slope):
             reason, kind = "has no slope", "no_slope"
-        elif min_pip is not None and np.isnan(pip):
-            reason, kind = "has no PIP", "no_pip"
-        elif min_pip is not None and pip < min_pip:
-            reason, kind = f"its PIP {pip:g} is under {min_pip:g}", "under_min_pip"
+        elif tissues is not None and not tissues:
+            reason, kind = f"the model has no tissue {row.annotations['tissue']!r}: give --labels", "unknown_tissue"
         else:
             slopes[row.row] = -slope if row.turned else slope
             rows.append(row)
@@ -225,36 +356,30 @@ def _with_slopes(
         rejected.append(RejectedVariant(row.row, str(row.given), reason, kind))
     rejected.sort(key=lambda each: each.row)
     if not rows:
-        wanted = "a slope and a gene" if min_pip is None else f"a slope, a gene and a PIP of {min_pip:g} or more"
         raise InputError(
-            f"has no row with {wanted}",
+            "has no row with a slope and a gene",
             file=variants.path,
             remedy=f"Give the columns gene_id and one of {', '.join(SLOPES)}. {first_reason(rejected)}",
         )
     return slopes, rows, rejected
 
 
-def _tissues_of(scorer: VariantScorer, row: VariantRow) -> set[str] | None:
+def _tissues_of(scorer: VariantScorer, row: VariantRow) -> frozenset[str] | None:
+    """The model's tissues that a row names; None = it names none."""
     text = row.annotations.get("tissue")
-    if text is None:
-        return None
+    return None if text is None else _named_tissues(text, scorer.model.tissue_names)
+
+
+@lru_cache(maxsize=1024)
+def _named_tissues(text: str, tissues: TissueNames) -> frozenset[str]:
+    whole = tissues.resolve([text], most_suggested=0)[0]
     names = [name.strip() for name in text.replace(";", ",").split(",") if name.strip()]
-    return {tissue.name for tissue in scorer.model.tissue_names.resolve(names)[0]}
+    return frozenset(tissue.name for tissue in whole or tissues.resolve(names, most_suggested=0)[0])
 
 
-def _number(row: VariantRow, name: str) -> float:
-    """A number that a row says; NaN where it says none."""
-    try:
-        return float(row.annotations.get(name, "nan"))
-    except ValueError:
-        return float("nan")
-
-
-def _strata(row: VariantRow) -> dict[str, bool | None]:
-    """Memberships; None where the table does not say."""
-    maf, frequencies = _number(row, "maf"), row.frequencies
-    if np.isnan(maf) and "" in frequencies:
-        maf = min(frequencies[""], 1 - frequencies[""])
+def _strata(row: VariantRow, frequencies: Mapping[str, float]) -> dict[str, Any]:
+    """MAF, and memberships; None where nothing says it."""
+    maf = maf_of(row, frequencies)
     european, african = frequencies.get("EUR"), frequencies.get("AFR")
     enriched: dict[str, bool | None] = {"EUR_enriched": None, "AFR_enriched": None}
     if european is not None and african is not None:
@@ -262,4 +387,5 @@ def _strata(row: VariantRow) -> dict[str, bool | None]:
             "EUR_enriched": european > 0.10 and african < 0.05,
             "AFR_enriched": african > 0.10 and european < 0.05,
         }
-    return {"rare": None if np.isnan(maf) else maf < 0.05, "common": None if np.isnan(maf) else maf >= 0.05, **enriched}
+    known = not np.isnan(maf)
+    return {"maf": maf, "rare": maf < 0.05 if known else None, "common": maf >= 0.05 if known else None, **enriched}

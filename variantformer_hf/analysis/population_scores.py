@@ -1,7 +1,7 @@
 """Effects in several populations' genomes as one number, weighted by how common the variant is in each."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,9 @@ def read_frequencies(
     return frequencies_of(table)
 
 
-def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.DataFrame":
+def population_scores(
+    table: "pd.DataFrame", frequencies: Frequencies, scores: Sequence[str] = _SCORES
+) -> "pd.DataFrame":
     """One row per variant, gene, tissue and zygosity, with each population's scores and their weighted mean.
 
     The mean of s_p weighted by AF_p, sum(AF_p s_p) / sum(AF_p), as the released aggregate is. Where a population's
@@ -66,11 +68,12 @@ def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.Da
     Args:
         table: of effects, one background a population.
         frequencies: variant -> population (upper case) -> frequency.
+        scores: columns of the table, ``effect`` among them; those that it lacks are left out.
 
     Returns:
         variant, gene_id, gene_name, tissue, zygosity, effect_POP, released_score_POP, af_POP for each population,
-        effect_weighted, released_score_weighted, and af_status: ``ok``, ``missing`` with the populations, ``all zero``,
-        ``no score`` with the populations that have none.
+        effect_weighted, released_score_weighted (or of other ``scores``), and af_status: ``ok``, ``missing`` with the
+        populations, ``all zero``, ``no score`` with the populations that have none.
     """
     import pandas as pd
 
@@ -79,7 +82,7 @@ def population_scores(table: "pd.DataFrame", frequencies: Frequencies) -> "pd.Da
     # The same variant in two spellings has the same scores.
     once = scored.drop_duplicates([*_KEYS, "background"])
     result = once[_KEYS].drop_duplicates().reset_index(drop=True)
-    scores = [score for score in _SCORES if score in scored]
+    scores = [score for score in scores if score in scored]
     for score in scores:
         wide = once.pivot(index=_KEYS, columns="background", values=score)
         aligned = wide.reindex(pd.MultiIndex.from_frame(result[_KEYS]))

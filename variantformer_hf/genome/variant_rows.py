@@ -403,6 +403,11 @@ def _canonical(header: Sequence[str]) -> list[str]:
     return names
 
 
+def column_name(given: str) -> str:
+    """The name by which a file's column is found among a row's annotations."""
+    return _canonical([given])[0]
+
+
 def _has_variants(names: Sequence[str]) -> bool:
     there = set(names)
     return "variant" in there or ({"chrom", "pos"} <= there and any(set(pair) <= there for pair in _ALLELES))

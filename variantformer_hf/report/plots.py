@@ -123,7 +123,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
 
 
 def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path) -> Path:
-    """Save predicted scores over observed slopes, a panel for each tissue and data set.
+    """Save predicted scores over observed slopes, a panel for each method, tissue and data set.
 
     Args:
         pairs, correlations: of ``EqtlBenchmark``.
@@ -133,19 +133,22 @@ def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path
         InputError: matplotlib is not installed.
     """
     whole = correlations[correlations["stratum"] == "all"].reset_index(drop=True)
+    methods = list(whole["method"].unique())
+    column_of = {method: f"score_{method}" if number else "score" for number, method in enumerate(methods)}
     columns = min(4, len(whole))
     rows = -(-len(whole) // columns)
     figure = new_figure(3.2 * columns + 0.5, 3.0 * rows + 0.5)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(whole) :]:
         panel.set_axis_off()
+    there = pairs[pairs[["slope", *column_of.values()]].notna().all(axis=1)]
     for panel, (_, entry) in zip(panels, whole.iterrows(), strict=False):
-        part = pairs[(pairs["tissue"] == entry["tissue"]) & (pairs["dataset"] == entry["dataset"])]
-        panel.scatter(part["slope"], part["score"], s=8, alpha=0.6)
+        part = there[(there["tissue"] == entry["tissue"]) & (there["dataset"] == entry["dataset"])]
+        panel.scatter(part["slope"], part[column_of[entry["method"]]], s=8, alpha=0.6)
         panel.axhline(0, color="grey", linewidth=0.5)
         panel.axvline(0, color="grey", linewidth=0.5)
         panel.set_title(
-            f"{entry['tissue']} {entry['dataset']}\nSpearman {entry['spearman']:.2f} "
+            f"{entry['method']}, {entry['tissue']} {entry['dataset']}\nSpearman {entry['spearman']:.2f} "
             f"[{entry['ci_low']:.2f}, {entry['ci_high']:.2f}], n = {entry['n']}",
             fontsize="small",
         )
