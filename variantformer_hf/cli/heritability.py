@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, check_number
-from .options import FILES, INPUTS, GenesFileOption, OverwriteOption, TableOption, given_file
+from .options import FILES, INPUTS, GenesFileOption, MinProbabilityOption, OverwriteOption, TableOption, given_file
 from .outputs import claim
 from .progress import progress
 
@@ -78,6 +78,7 @@ def heritability(
             parser=given_file, metavar="PATH", help="Reference genome, for a PLINK 1 BED.", rich_help_panel=INPUTS
         ),
     ] = None,
+    min_probability: MinProbabilityOption = 0.9,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Cis heritability of each gene and tissue, by REML and by Haseman-Elston, from SNPs near the gene.
@@ -101,6 +102,7 @@ def heritability(
     from ..data.genotyped_expression import genotyped_expression, read_covariates
     from ..data.measured import read_measured, read_people
     from ..evaluation.heritability import heritability_rows
+    from ..genome.cohort_rows import Reading
     from ..genome.gene_lists import read_gene_names
     from ..genome.genes import stable_id
     from ..genome.reference import ReferenceGenome
@@ -115,10 +117,10 @@ def heritability(
         genes, [*(gene or []), *([] if genes_file is None else read_gene_names(genes_file))], place, expression
     )
     groups, rows, left_out = found.groups(), [], Counter[str]()
-    reference = None if fasta is None else ReferenceGenome(fasta)
+    reading = Reading(None if fasta is None else ReferenceGenome(fasta), min_probability)
     with progress("estimating", "genes") as on_gene:
         done = 0
-        for together, reasons in cis_dosages(vcf, found.people, chosen, radius, reference):
+        for together, reasons in cis_dosages(vcf, found.people, chosen, radius, reading):
             left_out.update(reasons)
             for each, dosages in together:
                 of_gene = heritability_rows(

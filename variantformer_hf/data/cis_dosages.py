@@ -10,7 +10,6 @@ from ..genome.cohort_rows import Reading
 from ..genome.dosages import Dosages, read_dosages
 from ..genome.genes import Gene
 from ..genome.interval import Interval
-from ..genome.reference import ReferenceGenome
 
 # Bases that the windows of genes read at once may span beyond the first one's.
 _SPAN = 4_000_000
@@ -21,7 +20,7 @@ def cis_dosages(
     people: Sequence[str],
     genes: Iterable[Gene],
     radius: int,
-    reference: ReferenceGenome | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[tuple[list[tuple[Gene, np.ndarray]], Mapping[str, int]]]:
     """Dosages of the biallelic SNPs in each gene and within some bases of it, along the genome.
 
@@ -30,7 +29,7 @@ def cis_dosages(
         people: names, in the order of the rows.
         genes: which.
         radius: bases on both sides of a gene.
-        reference: the FASTA, which a PLINK 1 BED needs.
+        reading: how genotypes are read that are no plain calls; a PLINK 1 BED needs its reference. None = the defaults.
 
     Yields:
         Genes that were read together, with (people, variants) copies of ALT, -1 = missing, of each; and why records of
@@ -40,11 +39,12 @@ def cis_dosages(
     Raises:
         InputError: the genotypes cannot be read.
     """
+    reading = reading or Reading()
     for together in _stretches(genes, radius):
         windows = [_window(gene, radius) for gene in together]
         whole = Interval(windows[0].chrom, windows[0].start, max(window.end for window in windows))
         try:
-            found = read_dosages(genotypes, whole, people, reference=reference, reading=Reading(reference))
+            found = read_dosages(genotypes, whole, people, reference=reading.reference, reading=reading)
         except ContigError:
             nothing = np.zeros((len(people), 0), dtype=np.int8)
             yield [(gene, nothing) for gene in together], {"genes without a contig": len(together)}
