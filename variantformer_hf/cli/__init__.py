@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..files import OF_WRITING, output_error
 from ..inference.processes import is_first_process
 from ..version import __version__
+from .ancestry import ancestry
 from .artifacts import artifacts
 from .ase import ase
 from .attention import attention
@@ -61,6 +62,7 @@ for command in (
     counterfactual,
     eqtl,
     heritability,
+    ancestry,
     drivers,
     ase,
     export,

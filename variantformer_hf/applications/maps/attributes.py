@@ -9,7 +9,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...genome.genes import GeneTable, stable_id
-from ...genome.table_files import delimiter_of, fields_of, kind_of_file, read_parquet, text_lines
+from ...genome.table_files import kind_of_file, read_parquet
+from ...genome.text_rows import text_rows
 from ...zoo.outputs import TissueNames
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def read_attributes(path: str | Path) -> "pd.DataFrame":
     kind = kind_of_file(path)
     if kind == "vcf":
         raise InputError("is a VCF, and no table", file=path, remedy=_REMEDY)
-    table = read_parquet(path, ()).to_pandas() if kind == "parquet" else _text_table(path)
+    if kind == "parquet":
+        table = read_parquet(path, ()).to_pandas()
+    else:
+        header, rows = text_rows(path)
+        table = pd.DataFrame([fields for _, fields in rows], columns=header, dtype=object)
     if not set(_NAMES) & set(table.columns) or set(table.columns) <= set(_NAMES):
         lacking = "nothing beside these columns" if set(table.columns) & set(_NAMES) else "none of these columns"
         raise InputError(f"has {lacking}; it has {', '.join(map(str, table.columns[:10]))}", file=path, remedy=_REMEDY)
@@ -143,25 +148,3 @@ def joined(
 def _shown(table: "pd.DataFrame", keys: Sequence[str]) -> str:
     rows = table[list(keys)].drop_duplicates().head(_SHOWN)
     return ", ".join(" ".join(map(str, row)) for row in rows.to_numpy())
-
-
-def _text_table(path: str | Path) -> "pd.DataFrame":
-    """A table of text, row by row, so that a line of another length is named."""
-    import pandas as pd
-
-    lines = text_lines(path)
-    first = next(lines, "")
-    delimiter = delimiter_of(first)
-    header = fields_of(first, delimiter)
-    if len(set(header)) < len(header):
-        raise InputError("has two columns of one name", file=path, record="line 1", remedy="Name them apart.")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        if not line.strip():
-            continue
-        fields = fields_of(line, delimiter, len(header))
-        if len(fields) != len(header):
-            problem = f"has {len(fields)} fields, and the first line {len(header)}"
-            raise InputError(problem, file=path, record=f"line {number}", remedy="Give each line all columns.")
-        rows.append(fields)
-    return pd.DataFrame(rows, columns=header, dtype=object)

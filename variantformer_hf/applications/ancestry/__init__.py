@@ -1,0 +1,1 @@
+"""Genetic ancestry: which population of a panel a person's genotypes are nearest to."""
