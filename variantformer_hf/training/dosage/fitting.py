@@ -33,6 +33,7 @@ from ...run_key import run_key
 from ...version import __version__
 from ...work import InProcess, Unit, check_all_done, run_units, unit_of
 from ...work.units import Engine
+from ...zoo.companions import table_digests
 from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, imputed
 from ...zoo.dosage.variants import GeneVariants
 from ...zoo.dosage.windows import dosage_window
@@ -103,11 +104,12 @@ def fit_dosages(
         "recipe": {"kind": recipe.kind, **asdict(recipe)},
         "genotypes": contents_of(genotype_source(inputs.vcf)) if recipe.filter is not None else None,
         "fasta": dict(reference.contigs),
+        "genes": table_digests(inputs.genes),
         "people": people,
         "values": values.digest(),
         "tissues": tissues,
     }
-    work = _work_folder(Path(parts), run_key(described))
+    work = _work_folder(Path(parts).absolute(), run_key(described))
     values.save(work)
     job = FitJob(recipe, inputs, work, tuple(people), len(tissues), expression.scale == LOG1P_TPM.name)
     units = [unit_of("gene", gene.gene_id) for gene in genes]
