@@ -62,6 +62,13 @@ def test_snps_that_another_file_lacks_are_the_mean_and_counted(genotypes: Genoty
     assert found.counts == {"absent": 2, "missing": 5}
 
 
+def test_snps_of_a_forest_are_read_wherever_they_lie(genotypes: GenotypeFeatures) -> None:
+    """Of a forest that was trained with a larger radius."""
+    found = genotypes.read(GENES.genes[0], 0, range(4), SnpFeatures(["chr1:602:T:G", "chr1:400:A:C"], [0.0, 0.0]))
+    assert found.values.tolist() == [[1, 2], [0, 1], [0, 0], [0, 0]]
+    assert found.counts == {"absent": 0, "missing": 0}
+
+
 def written(folder: Path, vectors: np.ndarray, rows: str, metadata: dict[str, str] | None = None) -> Path:
     (folder / "v.tsv").write_text("sample\tgene_id\tgene_name\tstatus\n" + rows)
     save_file({"embedding": vectors.astype(np.float32)}, folder / "v.safetensors", metadata)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from command_line import run
 from forked_processes import CONTEXT, start_server
+from made_forests import made_forests
 from made_store import made_store
-from risk_page_case import write_case
+from risk_page_case import WIDTH, write_case
 
 SMALL = ["--trees", "4,8", "--depths", "3", "--folds", "3", "--replicates", "50"]
 
@@ -95,6 +96,24 @@ def test_another_precision_is_said(case: Path, tmp_path: Path) -> None:
     labels = ["--labels", case / "other_labels.tsv", "-o", tmp_path / "s.tsv"]
     done = run("risk", "evaluate", case / "forests", *store(tmp_path, "half"), *labels)
     assert (done.returncode, "warning: other_precision" in done.stderr) == (0, True)
+
+
+def test_released_forests_are_asked_with_a_warning(case: Path, tmp_path: Path) -> None:
+    """Forests as they are converted, of embeddings of another width in the store than theirs."""
+    folder = made_forests(tmp_path / "released", {"ENSG00000000002.1": ["liver", "lung"]}, width=WIDTH)
+    labels = ["--labels", case / "other_labels.tsv", "-o", tmp_path / "s.tsv"]
+    refused = run("risk", "evaluate", folder, *store(case, "others"), *labels)
+    assert "the forests take 1,536 numbers" in refused.stderr
+    vectors = np.random.default_rng(0).normal(size=(30, 2, 1, 1_536))
+    made_store(
+        tmp_path / "v", vectors, samples=[f"D{n}" for n in range(61, 91)], tissues=["lung"], precision="released"
+    )
+    folder = made_forests(tmp_path / "forests", {"ENSG00000000002.1": ["liver", "lung"]}, width=1_536)
+    done = run("risk", "evaluate", folder, *store(tmp_path, "v"), *labels)
+    assert done.returncode == 0, done.stderr
+    assert "warning: other_model" in done.stderr
+    table = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+    assert table[["tissue", "status"]].to_numpy().tolist() == [["liver", "not_in_features"], ["lung", "ok"]]
 
 
 @pytest.mark.parametrize(

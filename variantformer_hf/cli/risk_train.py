@@ -62,9 +62,6 @@ GtfOption = Annotated[
         rich_help_panel=INPUTS,
     ),
 ]
-RadiusOption = Annotated[
-    int, typer.Option(min=0, help="With --vcf: bases on each side of a TSS.", rich_help_panel=INPUTS)
-]
 FastaOption = Annotated[
     Path | None,
     typer.Option(
@@ -99,7 +96,9 @@ def train(
     embeddings: EmbeddingsFileOption = None,
     vcf: VcfOption = None,
     gtf: GtfOption = None,
-    radius: RadiusOption = 150_000,
+    radius: Annotated[
+        int, typer.Option(min=0, help="With --vcf: bases on each side of a TSS.", rich_help_panel=INPUTS)
+    ] = 150_000,
     min_maf: Annotated[
         float,
         typer.Option(
@@ -179,7 +178,6 @@ def evaluate(
     embeddings: EmbeddingsFileOption = None,
     vcf: VcfOption = None,
     gtf: GtfOption = None,
-    radius: RadiusOption = 150_000,
     fasta: FastaOption = None,
     gene: GenesOption = None,
     genes_file: GenesFileOption = None,
@@ -207,7 +205,7 @@ def evaluate(
 
     found = evaluate_forests(
         stored := RiskForests.open(forests),
-        _features(embedding_store, embeddings, vcf, gtf, tissue, radius=radius, fasta=fasta),
+        _features(embedding_store, embeddings, vcf, gtf, tissue, fasta=fasta),
         read_labels(labels),
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
         tissues=tissue,

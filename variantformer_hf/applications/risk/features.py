@@ -16,8 +16,10 @@ from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes
 from ...genome.dosages import MISSING, read_dosages
 from ...genome.genes import Gene, GeneTable
+from ...genome.interval import Interval
 from ...genome.provenance import file_sha256, fingerprint
 from ...genome.reference import ReferenceGenome
+from ...genome.variant import Variant
 from ...genome.variant_files import genotype_source, paths_of
 from ...inference.embedding_store import EmbeddingStore
 from .forest_folder import SnpFeatures
@@ -80,6 +82,9 @@ class Features(Protocol):
             tissue: its place in ``tissues``; 0 of a gene alone.
             donors: places in ``donors``.
             like: of genotypes: the SNPs of a forest; None = they are chosen among these donors.
+
+        Raises:
+            InputError: a file is damaged or gone.
         """
 
 
@@ -234,10 +239,9 @@ class GenotypeFeatures:
             InputError: the genotypes cannot be read.
             ContigError: the file has no such contig.
         """
-        first = max(0, gene.tss - self._radius)
         found = read_dosages(
             self.place,
-            (gene.chrom, first, gene.tss + self._radius + 1),
+            self._around(gene) if like is None else _span(like),
             [self.donors[donor] for donor in donors],
             reference=self._reference,
         )
@@ -260,6 +264,9 @@ class GenotypeFeatures:
         filled = np.where(is_missing, np.asarray(like.means, dtype=np.float32), values)
         return UnitFeatures(filled, like, {"absent": absent, "missing": int(is_missing.sum())})
 
+    def _around(self, gene: Gene) -> Interval:
+        return Interval(gene.chrom, max(0, gene.tss - self._radius), gene.tss + self._radius + 1)
+
     def _chosen(self, column_of: Mapping[str, int], values: np.ndarray) -> tuple[SnpFeatures, list[int]]:
         """The SNPs whose minor allele is frequent enough."""
         known = ~np.isnan(values)
@@ -270,6 +277,12 @@ class GenotypeFeatures:
             if min(means[column] / 2, 1 - means[column] / 2) > self._least_maf
         }
         return SnpFeatures(list(kept), [float(means[column]) for column in kept.values()]), list(kept.values())
+
+
+def _span(snps: SnpFeatures) -> Interval:
+    """From the first to the last SNP."""
+    variants = [Variant.parse(name) for name in snps.variants]
+    return Interval(variants[0].chrom, min(each.start for each in variants), max(each.start for each in variants) + 1)
 
 
 def _genotype_features(vcf: GivenGenotypes, genes: GeneTable, radius: int, maf: float, fasta: Any) -> GenotypeFeatures:

@@ -1,11 +1,11 @@
 """A folder of random forests, one of each gene and tissue: what ``risk train`` writes, and the released ones."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -20,6 +20,7 @@ from .forests import GeneForests
 if TYPE_CHECKING:
     import pandas as pd
 
+Result = TypeVar("Result")
 RESEARCH_USE = (
     "Research use only. A probability here is a classifier's score in a case-control sample, not a person's risk of "
     "disease: it depends on the share of cases in that sample."
@@ -218,8 +219,7 @@ class RiskForests:
         Raises:
             InputError: its file is damaged.
         """
-        found = self._noted(gene_id, _SNPS)
-        return None if found is None else SnpFeatures(found["variants"], found["means"])
+        return self._noted(gene_id, _SNPS, lambda found: SnpFeatures(list(found["variants"]), list(found["means"])))
 
     def calibration(self, gene_id: str, tissue: str | None = None) -> dict[str, Any] | None:
         """Reliability and Brier score of a unit's cross-validated predictions, of donors left out of each fold.
@@ -230,8 +230,8 @@ class RiskForests:
         Raises:
             InputError: its file is damaged.
         """
-        found = self._noted(gene_id, _CALIBRATION)
-        return None if found is None else found.get(str(self.number_of(tissue)))
+        number = str(self.number_of(tissue))
+        return self._noted(gene_id, _CALIBRATION, lambda found: dict(found[number]) if number in found else None)
 
     def trained_on(self) -> set[str]:
         """Names of the donors trained on; of released forests they are not known: nobody.
@@ -254,16 +254,16 @@ class RiskForests:
             return None if tissues else 0
         return tissues.index(tissue) if tissue in tissues else None
 
-    def _noted(self, gene_id: str, name: str) -> Any:
-        """What the metadata of a gene's file have of a name; None = nothing."""
+    def _noted(self, gene_id: str, name: str, read: Callable[[Any], Result]) -> Result | None:
+        """What the metadata of a gene's file have of a name, and ``read`` makes of it; None = nothing."""
         path = self.file_of(gene_id)
         if path is None:
             return None
         try:
             with safe_open(path, framework="np") as file:
                 found = (file.metadata() or {}).get(name)
-            return None if found is None else json.loads(found)
-        except (SafetensorError, OSError, ValueError, TypeError) as error:
+            return None if found is None else read(json.loads(found))
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"is damaged, or holds no forests ({error})", file=path, remedy=_REMEDY) from error
 
     def _tissue(self, number: int, path: Path) -> str | None:

@@ -12,7 +12,7 @@ from ...evaluation.ranking_scores import nested_bootstrap, ranking_scores
 from ...genome.names import Rejected
 from ...inference.query import RejectedName, RejectedQueryError, rejected_names
 from ...zoo.outputs import TissueNames
-from .features import Features
+from .features import GENOTYPES, Features
 from .forest_folder import RiskForests
 from .made_for import Embeddings, flags_of
 
@@ -83,9 +83,7 @@ def score_units(
             each.append({"gene_id": gene_id, "tissue": tissue, **reliability})
         rows.append(row)
     columns = ["gene_id", "gene_name", "tissue", "n", "n_cases", "auprc", "auroc", "brier", "status"]
-    table = pd.DataFrame(rows).reindex(
-        columns=columns + (["absent", "missing"] if features.kind == "genotypes" else [])
-    )
+    table = pd.DataFrame(rows).reindex(columns=columns + (["absent", "missing"] if features.kind == GENOTYPES else []))
     if not found:
         raise InputError(
             f"none of {len(rows)} units can be scored: {', '.join(sorted(set(table['status'])))}",
@@ -245,4 +243,4 @@ def _probabilities(
             remedy="Give features of the model that the forests were trained on.",
         )
     nobody[known] = of_gene.predict([tissue], found.values[known][None])[0]
-    return nobody, row | (dict(found.counts) if features.kind == "genotypes" else {})
+    return nobody, row | (dict(found.counts) if features.kind == GENOTYPES else {})
