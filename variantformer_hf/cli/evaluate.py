@@ -187,6 +187,8 @@ def predictions(
         name: [each for path in paths for each in _opened(path, len(splits), value, unit)]
         for name, paths in files.items()
     }
+    if value is not None and not any(each.columns.get("value") == value for of in tables.values() for _, each in of):
+        raise InputError(f"no table of predictions has the column {value}", remedy="Name one that has: --value.")
     measured = read_measured(expression, attributes=attributes, cohort=cohort, unit=None if unit == "tpm" else unit)
     table = None if genes is None else GeneTable.read(genes)
     grid = evaluation_grid(

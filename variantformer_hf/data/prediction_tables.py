@@ -386,6 +386,8 @@ class _Reader:
         for cohort, columns in self._columns_of(fold).items():
             column = columns[donor[place], tissue[place]]
             here = column >= 0
+            if fold is not None and cohort in self._grid.gene_folds:
+                here &= self._grid.gene_folds[cohort][gene[place]] == fold
             if cohorts:
                 here &= np.array([name == cohort for name in cohorts])[of_cohort[place]]
             unused &= ~here

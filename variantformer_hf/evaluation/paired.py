@@ -47,12 +47,13 @@ class PairedExpression:
         samples: "pd.DataFrame",
         gene_folds: Mapping[str, np.ndarray],
     ) -> tuple["PairedExpression", dict[str, dict[str, int]]]:
-        """Models on the values that all of them have, and of each why it has no number of others that were measured.
+        """Models on the values that all of them have, and of each how many others are in no table, and why.
 
         The predictions are changed: where one model has none, none has.
         """
         there = ~np.isnan(observed)
         n_measured = int(there.sum())
+        n_predicted = {name: int((~np.isnan(values)).sum()) for name, values in predicted.items()}
         own = {name: int((there & ~np.isnan(values)).sum()) for name, values in predicted.items()}
         for values in predicted.values():
             there &= ~np.isnan(values)
@@ -60,7 +61,11 @@ class PairedExpression:
         for values in predicted.values():
             values[~there] = np.nan
         without = {
-            name: {"measured, and not predicted": n_measured - count, "another model has none": count - n}
+            name: {
+                "predicted, and not measured": n_predicted[name] - count,
+                "measured, and not predicted": n_measured - count,
+                "another model has none": count - n,
+            }
             for name, count in own.items()
         }
         return cls(observed, predicted, genes, samples, gene_folds), without
