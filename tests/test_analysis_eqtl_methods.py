@@ -235,6 +235,16 @@ def test_scores_of_populations_stand_beside_their_weighted_mean(
         assert row["spearman"] == pytest.approx(expected, nan_ok=True)
 
 
+def test_a_population_of_whom_nothing_is_known_leaves_no_pair_of_all(
+    scorer: VariantScorer, world: SmallWorld, table: pd.DataFrame, populations: list[Background], tmp_path: Path
+) -> None:
+    ref = world.genome[2_050]
+    missing = Background("SAS", world.person([record(2_051, ref, other_base(ref), "./.")], "SAS"))
+    given = table.assign(AF_SAS=0.2)
+    with pytest.raises(InputError, match="of 25 pairs VF-weighted 0, VF-EUR 25, VF-SAS 0"):
+        benchmark(scorer, world, given, tmp_path, backgrounds=[populations[0], missing], allow_unused=True)
+
+
 def test_frequencies_may_come_from_a_table_beside(
     scorer: VariantScorer, world: SmallWorld, table: pd.DataFrame, populations: list[Background], tmp_path: Path
 ) -> None:

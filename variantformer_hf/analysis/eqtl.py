@@ -221,11 +221,14 @@ def _scores_of(
 ) -> "pd.DataFrame":
     """A row a variant, gene and tissue that has a number in some genome, with the columns of the model's methods."""
     keys = ["variant", "gene_id", "tissue"]
-    found = table[table["status"].isin(WITH_NUMBER)].drop_duplicates([*keys, "background"])
-    once = found.drop_duplicates(keys)[[*keys, "gene_name", "overlap", "tss_distance", score]]
+    is_scored = table["status"].isin(WITH_NUMBER)
+    once = table[is_scored].drop_duplicates(keys)[[*keys, "gene_name", "overlap", "tss_distance", score]]
     if len(backgrounds) == 1:
         return once.rename(columns={score: "score"})
-    wide = population_scores(found, frequencies, tuple(dict.fromkeys(["effect", score])))
+    scores = list(dict.fromkeys(["effect", score]))
+    wide = population_scores(
+        table.assign(**{name: table[name].where(is_scored) for name in scores}), frequencies, scores
+    )
     names = {f"{score}_{each.name}": f"score_{own}-{each.name}" for each in backgrounds}
     wide = wide.rename(columns={**names, f"{score}_weighted": "score"})
     return once.drop(columns=score).merge(wide[[*keys, "score", *names.values(), "af_status"]], on=keys)
