@@ -1,6 +1,9 @@
 """``risk predict``: from a store, and from a model and genomes."""
 
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +19,8 @@ from variantformer_hf.inference.run_folder import RunFolder
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "risk.md"
+BLOCK = re.compile(r"```sh\n([^`]*)```\n\n```text\n([^`]*)```")
 TISSUES = ["whole blood", "liver", "brain - cortex", "muscle - skeletal"]
 
 
@@ -112,13 +117,37 @@ def test_carriers_as_they_are_and_without(files: SimulatedFiles, model: Path, fo
     assert not (tmp_path / "d.parquet").exists()
 
 
+def test_the_page_does_what_it_says(
+    files: SimulatedFiles, model: Path, forests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocks of docs/risk.md that read the demo."""
+    (tmp_path / "demo").symlink_to(files.fasta.parent)
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "demo-forests").symlink_to(forests)
+    monkeypatch.chdir(tmp_path)
+    blocks = [each for each in BLOCK.findall(PAGE.read_text()) if "demo-forests" in each[0]]
+    assert len(blocks) == 2
+    write = re.search(r"```text\n(chrom\t[^`]*)```", PAGE.read_text())
+    assert write is not None
+    Path("variants.tsv").write_text(write[1])
+    for code, shown in blocks:
+        said = run(*shlex.split(code.replace("\\\n", ""))[1:], "--device", "cpu")
+        assert said.returncode == 0, said.stderr
+        assert " ".join(shown.split()) in " ".join(said.stderr.split())
+    assert Path("ratios.svg").read_text().startswith("<?xml")
+
+
 def test_what_is_asked_amiss(files: SimulatedFiles, model: Path, store: Path, forests: Path, tmp_path: Path) -> None:
     out = ["-o", tmp_path / "t.csv"]
     for asked, problem in (
         ([forests, *out], "there is neither a model nor a store"),
         ([forests, model, "--embedding-store", store, *out], "both a model and --embedding-store are given"),
         ([forests, model, *out], "a model reads a genome, and there is none"),
-        ([forests, "--embedding-store", store, "--vcf", files.vcf, *out], "a store has its people already"),
+        ([forests, "--embedding-store", store, "--vcf", files.vcf, *out], "has its embeddings already, and --vcf say"),
+        (
+            [forests, "--embedding-store", store, "--gvcf", "--precision", "float32", *out],
+            "and --gvcf, --precision say",
+        ),
         ([tmp_path, "--embedding-store", store, *out], "holds no forests, or is not finished"),
         ([forests, "--embedding-store", tmp_path, *out], "is no folder of predictions"),
         ([forests, "--embedding-store", store, "-o", tmp_path / "t.txt.zip"], "is not written to such a file"),

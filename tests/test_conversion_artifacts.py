@@ -21,6 +21,7 @@ from small_model import SmallWorld
 
 from variantformer_hf import CreTable
 from variantformer_hf.analysis.population_scores import read_frequencies
+from variantformer_hf.applications.risk.forest_folder import RiskForests
 from variantformer_hf.applications.risk.forests import predict_forest, read_forest
 from variantformer_hf.conversion.allele_frequencies import convert_frequencies
 from variantformer_hf.conversion.cre_maps import read_cre_maps
@@ -32,6 +33,7 @@ from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.variant import VariantNormalizer
 from variantformer_hf.genome.variant_table import read_variants
 from variantformer_hf.simulation.writers import cre_line
+from variantformer_hf.zoo.outputs import RELEASED_TISSUES
 
 treelite = pytest.importorskip("treelite")
 
@@ -271,6 +273,21 @@ def test_forests_of_genes(tmp_path: Path) -> None:
     before = (tmp_path / "out/ENSG1.1.safetensors").stat().st_mtime_ns
     convert_forests(tmp_path / "ad", tmp_path / "out")
     assert (tmp_path / "out/ENSG1.1.safetensors").stat().st_mtime_ns == before
+
+
+def test_converted_forests_of_a_gene_say_what_treelite_says(tmp_path: Path) -> None:
+    for number, depth in ((7, 2), (12, 10), (62, 30)):
+        forest(tmp_path / f"ad/ENSG1.1/model_tissue_{number}.tl", number, depth)
+    convert_forests(tmp_path / "ad", tmp_path / "out")
+    rows = np.random.default_rng(1).normal(size=(300, 8)).astype(np.float32)
+    forests = RiskForests.open(tmp_path / "out").of_gene("ENSG1")
+    assert forests is not None
+    assert list(forests.tissues) == [RELEASED_TISSUES[number] for number in (7, 12, 62)]
+    found = forests.predict(forests.tissues, np.tile(rows, (3, 1, 1)))
+    for number, mine in zip((7, 12, 62), found, strict=True):
+        model = treelite.Model.deserialize(tmp_path / f"ad/ENSG1.1/model_tissue_{number}.tl")
+        theirs = treelite.gtil.predict(model, rows.astype(model.input_type))[:, 0, 1]
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
 def test_files_that_are_no_forests(tmp_path: Path) -> None:

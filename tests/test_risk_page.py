@@ -1,4 +1,4 @@
-"""docs/risk.md: each command of training and evaluation does what it says, and prints what it shows."""
+"""docs/risk.md: each command that reads the made store or genotypes does what it says, and prints what it shows."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ from risk_page_case import write_case
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "risk.md"
 _BLOCK = re.compile(r"```(sh|python)\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 _NUMBER = re.compile(r"\d+\.\d+")
-OWN = ("risk train", "risk evaluate", "RiskForests.open")
+OWN = ("risk train", "risk evaluate", "risk predict forests", "RiskForests.open")
 
 
 def blocks() -> list[tuple[str, str, str]]:
@@ -23,7 +23,7 @@ def blocks() -> list[tuple[str, str, str]]:
 def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_case(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert [language for language, _, _ in blocks()] == ["sh", "python", "sh", "sh"]
+    assert [language for language, _, _ in blocks()] == ["sh", "python", "sh", "sh", "sh"]
     for language, code, shown in blocks():
         if language == "sh":
             done = run(*shlex.split(code.replace("\\\n", ""))[1:])

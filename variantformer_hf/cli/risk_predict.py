@@ -101,8 +101,23 @@ def predict(
         )
     if model is not None and fasta is None:
         raise InputError("a model reads a genome, and there is none", remedy="Give --fasta, and --vcf for people.")
-    if model is None and (fasta is not None or vcf):
-        raise InputError("a store has its people already", remedy="Leave out --fasta and --vcf, or give a model.")
+    of_genomes = {
+        "--fasta": fasta,
+        "--vcf": vcf,
+        "--mode": mode,
+        "--gvcf": gvcf,
+        "--snps-only": snps_only,
+        "--pass-only": pass_only,
+        "--min-gq": min_gq,
+        "--min-dp": min_dp,
+        "--precision": precision,
+    }
+    given = [name for name, value in of_genomes.items() if value]
+    if model is None and given:
+        raise InputError(
+            f"a store has its embeddings already, and {', '.join(given)} say how to make some",
+            remedy="Leave them out, or give a model.",
+        )
 
     from ..report.tables import check_format, write_json, write_table
 
