@@ -1,6 +1,7 @@
 """Allele-specific expression: ratios by hand, what is not known has no number, and counts are held against ratios."""
 
 import json
+import pickle
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from window_case import window_case
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.applications.ase.agreement import agreement
+from variantformer_hf.applications.ase.ase_job import AseJob
 from variantformer_hf.applications.ase.haplotype_pair import why_not_known
 from variantformer_hf.applications.ase.ratios import AseRequest, HaplotypeRatios, haplotype_ratios
 from variantformer_hf.errors import InputError
@@ -31,8 +33,10 @@ from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.phase import Phase, PhaseSets
 from variantformer_hf.genome.record_columns import Record
 from variantformer_hf.genome.variant_files import genotype_source
+from variantformer_hf.inference.parts import Parts
 from variantformer_hf.inference.run_limits import RunLimits
 from variantformer_hf.simulation import writers
+from variantformer_hf.work import unit_of
 from variantformer_hf.zoo import families
 from variantformer_hf.zoo.families import Family, load_gene_model
 
@@ -298,6 +302,25 @@ def zarr_of(lab: Lab, path: Path) -> Path:
     for name, values in arrays.items():
         group.create_array(name, data=values)
     return path
+
+
+def test_a_plink_bed_has_no_phase_and_an_open_job_travels(lab: Lab, tmp_path: Path) -> None:
+    from bed_reader import to_bed
+
+    bases = [lab.reference.sequence("chr1", at - 1, at).upper() for at in (495, 498)]
+    properties = {
+        **{"iid": ["S1", "S2"], "chromosome": ["1", "1"], "bp_position": [495, 498], "sid": ["a", "b"]},
+        **{"allele_1": [OTHER[base] for base in bases], "allele_2": bases},
+    }
+    to_bed(tmp_path / "calls.bed", np.array([[1, 2], [2, 2]], np.int8), properties)
+    table = lab.found(tmp_path / "calls.bed").table.drop_duplicates("sample")
+    assert table["status"].tolist() == ["unphased", "ok"] and table["unphased"].tolist() == [1, 0]
+    scorer = VariantScorer(load_gene_model(lab.case.model, device="cpu", precision="float32")).open(lab.reference)
+    parts = Parts(tmp_path / "parts", {})
+    job = AseJob(scorer, lab.case.vcf, ("S1",), GenotypeOptions(mode="haplotype1"), (0, 1), False, parts)
+    gene = scorer.model.gene_table.get("PLUS")
+    pickle.loads(pickle.dumps(job)).open().do(unit := unit_of("gene", (0, gene, (0, 1)), "PLUS"))
+    assert parts.read_one(unit.name)["heterozygous"].to_pylist() == [1, 1]
 
 
 def test_lines_of_a_cohort_without_phase_sets_are_read_for_one_person_alone(

@@ -457,3 +457,10 @@ def test_what_cannot_be_evaluated_is_one_line_and_nothing_is_written(tmp_path: P
     done, _ = evaluated(tmp_path, suite, path, write_scores(tmp_path / "mine.tsv", planted()), words=words)
     assert done.returncode == 1 and told in " ".join(done.stderr.split()), done.stderr
     assert not list(tmp_path.glob("out.tsv*"))
+
+
+def test_scores_without_alleles_are_refused_by_the_missing_column(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "mine.tsv", planted())
+    pd.read_csv(scores, sep="\t").drop(columns="alt").to_csv(scores, sep="\t", index=False)
+    done, _ = evaluated(tmp_path, "mage", mage(tmp_path / "suite", planted()), scores)
+    assert done.returncode == 1 and "mine.tsv: has no column alt; it has chrom, pos, ref" in done.stderr

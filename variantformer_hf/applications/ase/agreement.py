@@ -20,7 +20,7 @@ def with_counts(table: "pd.DataFrame", counts: HaplotypeCounts) -> "tuple[pd.Dat
     """Put counted reads beside predictions, and say how the two agree.
 
     Args:
-        table: of ``haplotype_ratios``.
+        table: of ``haplotype_ratios``: all genes of each person in order, in all tissues.
         counts: of reads.
 
     Returns:
@@ -30,11 +30,14 @@ def with_counts(table: "pd.DataFrame", counts: HaplotypeCounts) -> "tuple[pd.Dat
     """
     import pandas as pd
 
-    keys = pd.MultiIndex.from_frame(table[["sample", "gene_id", "tissue"]].astype(str))
-    given = pd.MultiIndex.from_tuples(list(counts.of), names=keys.names)
-    place = given.get_indexer(keys)
-    reads = np.array(list(counts.of.values()), dtype=np.int64)[place]
-    is_counted = place >= 0
+    axes = [
+        {name: number for number, name in enumerate(table[column].cat.categories)}
+        for column in ("sample", "gene_id", "tissue")
+    ]
+    places = np.array([[axis[part] for axis, part in zip(axes, key, strict=True)] for key in counts.of])
+    rows = np.ravel_multi_index(places.T, [len(axis) for axis in axes])
+    reads, is_counted = np.zeros((len(table), 2), dtype=np.int32), np.zeros(len(table), dtype=bool)
+    reads[rows], is_counted[rows] = list(counts.of.values()), True
     is_enough = is_counted & (reads.sum(axis=1) >= counts.min_reads)
     first, second = (np.log2(reads[:, side] + PSEUDOCOUNT) for side in (0, 1))
     observed = np.where(is_enough, first - second, np.nan)
@@ -70,11 +73,11 @@ def agreement(tissues: Any, predicted: np.ndarray, observed: np.ndarray) -> "pd.
     """
     import pandas as pd
 
-    names = np.asarray(tissues, dtype=object)
+    codes, kinds = pd.factorize(pd.Series(tissues))
     is_pair = ~(np.isnan(predicted) | np.isnan(observed))
     rows = []
-    for name in (*dict.fromkeys(names.tolist()), ALL):
-        here = is_pair & ((names == name) | (name == ALL))
+    for code, name in (*enumerate(kinds), (-1, ALL)):
+        here = is_pair & ((codes == code) | (name == ALL))
         rows.append((name, *_of_pairs(predicted[here], observed[here])))
     columns = ("n", "spearman", "p", "n_signs", "same_sign", "sign_agreement", "ci_low", "ci_high", "sign_p")
     return pd.DataFrame(rows, columns=["tissue", *columns])

@@ -1,6 +1,5 @@
 """Log ratios of the haplotypes of phased people, by gene and output."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +31,7 @@ from .phaser_counts import CountFiles, HaplotypeCounts, read_counts
 if TYPE_CHECKING:
     import pandas as pd
 
+_PARTS_AT_ONCE = 256
 TRAINED_ON_BOTH = (
     "The model was trained on both alleles together, and on no counts of one: a haplotype is predicted as if the "
     "person had two copies of it."
@@ -163,19 +163,18 @@ def haplotype_ratios(
     )
     check_all_done(failed, len(units))
     names = _Names(samples, query)
-    table = names.put_in(pa.concat_tables(folder.read_one(unit.name) for unit in units))
-    _check_used(table, samples, source, allow_unused=request.allow_unused)
+    table = names.put_in(_joined(folder, [unit.name for unit in units]))
+    _check_used(table.iloc[::n_tissues], samples, source, allow_unused=request.allow_unused)
     drivers = None
     if request.drivers:
-        found = pa.concat_tables(folder.read_one(drivers_part(unit)) for unit in units)
-        drivers = names.put_in(found, by_contribution=True)
+        drivers = names.put_in(_joined(folder, [drivers_part(unit) for unit in units]), by_contribution=True)
     report = {
         "note": TRAINED_ON_BOTH,
         "options": {name: value for name, value in options.as_dict().items() if name != "mode"},
         "people": n_people,
         "genes": n_genes,
         "tissues": n_tissues,
-        "genes_by_status": _genes_by_status(table),
+        "genes_by_status": dict(zip(samples, _genes_by_status(table, n_people, n_tissues), strict=True)),
         "formats": formats,
     }
     agreement = None
@@ -231,6 +230,15 @@ def _units(query: Query, n_people: int, cost: Callable[[Any], float]) -> list[Un
     return units
 
 
+def _joined(folder: Parts | PartsInMemory, kinds: Sequence[str]) -> pa.Table:
+    """Parts as one table; some of them at a time, for many small tables take more memory than what is in them."""
+    blocks = [
+        pa.concat_tables(map(folder.read_one, kinds[first : first + _PARTS_AT_ONCE])).combine_chunks()
+        for first in range(0, len(kinds), _PARTS_AT_ONCE)
+    ]
+    return pa.concat_tables(blocks)
+
+
 @dataclass(frozen=True)
 class _Names:
     """What the numbers of parts stand for."""
@@ -239,43 +247,53 @@ class _Names:
     query: Query
 
     def put_in(self, found: pa.Table, *, by_contribution: bool = False) -> "pd.DataFrame":
-        """A table in the order in which was asked, with names in the place of numbers."""
+        """A table in the order in which was asked, with names in the place of numbers; column by column, for memory."""
         import pandas as pd
 
-        frame = found.to_pandas(strings_to_categorical=True)
-        order = [frame[name].to_numpy() for name in reversed(KEYS)]
+        numbers = {name: found[name].to_numpy() for name in KEYS}
+        order = [numbers[name] for name in reversed(KEYS)]
         if by_contribution:
-            order.insert(0, -np.nan_to_num(np.abs(frame["contribution"].to_numpy()), nan=-1.0))
-        frame = frame.iloc[np.lexsort(order)].reset_index(drop=True)
-        if "reason" in frame:  # where none has any, it would be of no type
-            frame["reason"] = frame["reason"].astype("string")
-        person, gene, tissue = (frame.pop(name).to_numpy() for name in KEYS)
-
-        def named(codes: np.ndarray, names: Sequence[str]) -> "pd.Categorical[str]":
-            kinds = pd.Index(list(dict.fromkeys(names)))
-            return pd.Categorical.from_codes(kinds.get_indexer(pd.Index(names))[codes], kinds)
-
-        columns = {
-            "sample": named(person, self.samples),
-            "gene_id": named(gene, [each.gene_id for each in self.query.genes]),
-            "gene_name": named(gene, [each.gene_name for each in self.query.genes]),
-            "tissue": named(tissue, [each.name for each in self.query.tissues]),
+            order.insert(0, -np.nan_to_num(np.abs(found["contribution"].to_numpy()), nan=-1.0))
+        rows = np.lexsort(order)
+        del order
+        names = {
+            "sample": ("person", self.samples),
+            "gene_id": ("gene", [each.gene_id for each in self.query.genes]),
+            "gene_name": ("gene", [each.gene_name for each in self.query.genes]),
+            "tissue": ("tissue", [each.name for each in self.query.tissues]),
         }
-        return pd.concat([pd.DataFrame(columns), frame], axis=1)
+        columns: dict[str, Any] = {}
+        for name, (number, values) in names.items():
+            kinds = pd.Index(list(dict.fromkeys(values)))
+            place = kinds.get_indexer(pd.Index(values)).astype(np.int32)
+            columns[name] = pd.Categorical.from_codes(place[numbers[number][rows]], kinds)
+        del numbers
+        found = found.drop_columns(list(KEYS))
+        for name in found.column_names:
+            column = found[name]
+            found = found.drop_columns([name])
+            if name == "reason":  # of no type where no gene has one, if it were left to pandas
+                columns[name] = pd.Series(column.to_pandas().to_numpy()[rows], dtype="string")
+            elif pa.types.is_string(column.type):
+                coded = column.dictionary_encode().combine_chunks().to_pandas()
+                columns[name] = coded.take(rows)
+            else:
+                columns[name] = column.to_numpy()[rows]
+        return pd.DataFrame(columns, copy=False)
 
 
-def _genes_by_status(table: "pd.DataFrame") -> dict[str, dict[str, int]]:
-    """Sample -> status -> genes that have it in any tissue."""
-    genes = table.drop_duplicates(["sample", "gene_id", "status"])
-    found: dict[str, Counter[str]] = {}
-    for sample, status in zip(genes["sample"], genes["status"], strict=True):
-        found.setdefault(sample, Counter())[status] += 1
-    return {sample: dict(counts) for sample, counts in found.items()}
+def _genes_by_status(table: "pd.DataFrame", n_people: int, n_tissues: int) -> list[dict[str, int]]:
+    """Of each person, status -> genes that have it in any tissue."""
+    status = table["status"].cat
+    codes = status.codes.to_numpy().reshape(n_people, -1, n_tissues)
+    counts = {name: (codes == code).any(axis=2).sum(axis=1) for code, name in enumerate(status.categories)}
+    return [
+        {name: int(of_all[person]) for name, of_all in counts.items() if of_all[person]} for person in range(n_people)
+    ]
 
 
-def _check_used(table: "pd.DataFrame", samples: Sequence[str], source: Genotypes, *, allow_unused: bool) -> None:
-    """Hold each person's genes to ``check_used``."""
-    genes = table.drop_duplicates(["sample", "gene_id"])
+def _check_used(genes: "pd.DataFrame", samples: Sequence[str], source: Genotypes, *, allow_unused: bool) -> None:
+    """Hold each person's genes, a row each, to ``check_used``."""
     endings: dict[str, list[tuple[str, str]]] = {name: [] for name in samples}
     for sample, status, reason in zip(genes["sample"], genes["status"], genes["reason"].fillna(""), strict=True):
         endings[sample].append((status, reason))
