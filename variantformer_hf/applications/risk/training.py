@@ -299,7 +299,9 @@ def _ranked(
 def _write_genes(
     folder: Path, parts: ForestParts, units: Sequence[Unit], rows: Sequence[Mapping[str, Any]], stored: np.ndarray
 ) -> None:
-    """A file a gene of the units that are stored."""
+    """A file a gene of the units that are stored; of an end that was cut short nothing stays."""
+    for path in folder.glob("*.safetensors"):
+        path.unlink()
     of_gene: dict[str, list[int]] = {}
     for place in np.flatnonzero(stored).tolist():
         of_gene.setdefault(rows[place]["gene_id"], []).append(place)
