@@ -11,6 +11,7 @@ import torch
 from command_line import run
 from genome_files import record
 from scipy import stats
+from small_cohort import SmallCohort
 from small_model import LENGTH, TISSUES, SmallWorld, random_person_lines, small_world
 
 from variantformer_hf import PersonalGenome
@@ -403,6 +404,47 @@ def test_the_command_finds_a_head_by_the_track_that_it_wrote(demo: Path, tmp_pat
         *(f"b.tsv.against{part}.tsv" for part in ("", ".layers", ".pairs", ".histogram")),
         "b.DEMO2.liver.bedGraph",
     }
+
+
+def test_of_several_people_and_genes_each_has_rows_and_a_track_of_its_own(cohort: SmallCohort, tmp_path: Path) -> None:
+    world = cohort.world
+    model = world.save(tmp_path / "model")
+    (tmp_path / "genes.txt").write_text("MINUS\nPLUS\n")
+    asked = [
+        "attention",
+        model,
+        "--fasta",
+        world.reference.path,
+        "--vcf",
+        cohort.vcf,
+        "--sample",
+        "D2",
+        "--sample",
+        "D1",
+    ]
+    asked += [
+        "--genes-file",
+        tmp_path / "genes.txt",
+        "--tissue",
+        "liver",
+        "--track",
+        tmp_path / "t.bedGraph",
+        "--pair",
+        1,
+    ]
+    done = run(*asked, "-o", tmp_path / "a.parquet")
+    assert done.returncode == 0, done.stderr
+    names = {f"t.{who}.{gene}.liver.bedGraph" for who in ("D1", "D2") for gene in ("PLUS", "MINUS")}
+    assert {path.name for path in tmp_path.glob("t.*")} == names
+    table = pd.read_parquet(tmp_path / "a.parquet")
+    pairs = table[["sample", "gene_name"]].astype(str).drop_duplicates()
+    assert pairs.to_numpy().tolist() == [["D2", "MINUS"], ["D2", "PLUS"], ["D1", "MINUS"], ["D1", "PLUS"]]
+    of_layer = table[(table["sample"] == "D1") & (table["gene_name"] == "PLUS") & (table["layer"] == 1)]
+    means = of_layer.groupby("start")["weight"].mean().dropna()
+    lines = (tmp_path / "t.D1.PLUS.liver.bedGraph").read_text().splitlines()[1:]
+    track = {int(line.split("\t")[1]): float(line.split("\t")[3]) for line in lines}
+    first = min(means.index)
+    assert track[first] == pytest.approx(means[first], rel=1e-4)
 
 
 @pytest.mark.parametrize(
