@@ -257,6 +257,22 @@ def test_frequencies_may_come_from_a_table_beside(
     pd.testing.assert_frame_equal(apart.pairs, whole.pairs)
 
 
+def test_intervals_are_those_of_a_loop_over_resamplings() -> None:
+    rng = np.random.default_rng(0)
+    pairs = pd.DataFrame({"tissue": "t", "dataset": "d", "slope": rng.normal(size=40).round(1)})
+    pairs["score"] = (pairs["slope"] + rng.normal(size=40)).round(1)
+    pairs["score_x"] = rng.normal(size=40).round(0)
+    pairs = pairs.assign(rare=None, common=None, EUR_enriched=None, AFR_enriched=None)
+    methods = {"own": "score", "x": "score_x"}
+    found = correlations(pairs, 100, 7, methods).set_index("method")
+    again = np.random.default_rng(7)
+    draws = [again.integers(0, 40, 40) for _ in range(100)]
+    for method, column in methods.items():
+        values = [stats.spearmanr(pairs["slope"][draw], pairs[column][draw]).statistic for draw in draws]
+        expected = np.quantile(values, [0.025, 0.975])
+        np.testing.assert_allclose(found.loc[method, ["ci_low", "ci_high"]].astype(float), expected, atol=1e-12)
+
+
 def test_signs_are_held_against_a_coin() -> None:
     pairs = pd.DataFrame({"tissue": "t", "dataset": "d", "slope": [1.0, 2, -1, 3, -2], "score": [1.0, 1, -4, -2, 0]})
     pairs = pairs.assign(rare=None, common=None, EUR_enriched=None, AFR_enriched=None)

@@ -302,15 +302,14 @@ def correlations(
             slope, n = part["slope"].to_numpy(float), len(part)
             if stratum != "all" and not n:
                 continue
-            draws = rng.integers(0, n, size=(n_bootstraps, n)) if n >= LEAST_PAIRS else np.zeros((0, 0), dtype=int)
-            for method, column in methods.items():
-                score = part[column].to_numpy(float)
-                low, high = _interval(slope, score, draws)
+            scores = [part[column].to_numpy(float) for column in methods.values()]
+            intervals = _intervals(slope, scores, n_bootstraps, rng)
+            for method, score, interval in zip(methods, scores, intervals, strict=True):
                 agreeing = int((np.sign(slope) == np.sign(score)).sum())
                 sign = (
                     (agreeing / n, stats.binomtest(agreeing, n, alternative="greater").pvalue) if n else (np.nan,) * 2
                 )
-                rows.append((method, tissue, dataset, stratum, n, _spearman(slope, score), low, high, *sign))
+                rows.append((method, tissue, dataset, stratum, n, _spearman(slope, score), *interval, *sign))
     names = ["method", "tissue", "dataset", "stratum", "n", "spearman", "ci_low", "ci_high", "sign_agreement", "sign_p"]
     return pd.DataFrame(rows, columns=names)
 
@@ -326,13 +325,40 @@ def _spearman(left: np.ndarray, right: np.ndarray) -> float:
     return float(stats.spearmanr(left, right).statistic)
 
 
-def _interval(left: np.ndarray, right: np.ndarray, draws: np.ndarray) -> tuple[float, float]:
-    values = np.array([_spearman(left[draw], right[draw]) for draw in draws])
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+def _intervals(
+    slope: np.ndarray, scores: Sequence[np.ndarray], n_bootstraps: int, rng: np.random.Generator
+) -> list[tuple[float, float]]:
+    """95 % intervals of each score's correlation with the slopes, of all by the same resamplings of the pairs."""
+    n = len(slope)
+    if n < LEAST_PAIRS or n_bootstraps < 1:
+        return [(float("nan"), float("nan"))] * len(scores)
+    groups = [np.unique(values, return_inverse=True)[1] for values in (slope, *scores)]
+    found = np.full((n_bootstraps, len(scores)), np.nan)
+    for draw in range(n_bootstraps):
+        times = np.bincount(rng.integers(0, n, n), minlength=n)
+        left, *right = (_resampled_ranks(each, times) for each in groups)
+        found[draw] = [(times * left * each).sum() for each in right]
+    intervals = []
+    for values in found.T:
+        there = values[~np.isnan(values)]
+        low, high = np.quantile(there, [0.025, 0.975]) if len(there) else (np.nan, np.nan)
+        intervals.append((float(low), float(high)))
+    return intervals
+
+
+def _resampled_ranks(groups: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Ranks in a resample, without sorting anew, as deviations from their mean of length 1; NaN where all are alike.
+
+    Args:
+        groups: (n,) place of each value among the distinct ones.
+        times: (n,) how often each is drawn.
+    """
+    of_group = np.bincount(groups, weights=times)
+    if (of_group > 0).sum() < 2:
+        return np.full(len(groups), np.nan)
+    ranks: np.ndarray = (np.cumsum(of_group) - (of_group - 1) / 2)[groups]
+    ranks -= (times * ranks).sum() / times.sum()
+    return ranks / np.sqrt((times * ranks**2).sum())
 
 
 def _with_slopes(
