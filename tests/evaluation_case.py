@@ -39,7 +39,7 @@ def made_samples(n_donors: int, seed: int = 0) -> pd.DataFrame:
     return table.assign(fold=-1, donor_part="all")
 
 
-def made_paired(n_genes: int = 20, n_donors: int = 35, seed: int = 0) -> PairedExpression:
+def made_paired(n_genes: int = 16, n_donors: int = 35, seed: int = 0) -> PairedExpression:
     """Two models on random values, with ties, NaNs, and rows and columns where all are the same or hardly one is."""
     rng = np.random.default_rng(seed)
     samples = made_samples(n_donors, seed)

@@ -310,7 +310,7 @@ def folded(paired: PairedExpression) -> PairedExpression:
     """The same in two folds, with validation donors, and genes in two parts."""
     donor = paired.samples["donor"].str[1:].where(~paired.samples["is_cell_line"], "0").astype(int)
     samples = paired.samples.assign(fold=donor % 2, donor_part=np.where(donor % 4 == 3, "validation", "test"))
-    genes = paired.genes.assign(gene_part=["train" if number < 12 else "test" for number in range(len(paired.genes))])
+    genes = paired.genes.assign(gene_part=["train" if number < 8 else "test" for number in range(len(paired.genes))])
     return PairedExpression(paired.observed, paired.predicted, genes, samples)
 
 
@@ -323,7 +323,8 @@ def test_within_a_tissue_equals_scipy_and_scikit_learn_fold_by_fold(paired: Pair
     found = table.set_index(keys).sort_index()
     n_compared = 0
     samples = case.samples
-    for model, cohort, tissue, fold, part in set(zip(*(table[name] for name in keys[:5]), strict=True)):
+    of_good = table[(table["model"] == "good") & table["tissue"].isin(["liver", "lcl"])]
+    for model, cohort, tissue, fold, part in set(zip(*(of_good[name] for name in keys[:5]), strict=True)):
         here = (samples["cohort"] == cohort) & (samples["tissue"] == tissue) & (samples["fold"] == fold)
         here = (here & (samples["donor_part"] == part)).to_numpy()
         for row, gene in enumerate(case.genes["gene_id"]):
@@ -340,7 +341,7 @@ def test_within_a_tissue_equals_scipy_and_scikit_learn_fold_by_fold(paired: Pair
                 assert one["pearson"] == pytest.approx(stats.pearsonr(left, right).statistic, abs=1e-9)
                 assert one["spearman"] == pytest.approx(stats.spearmanr(left, right).statistic, abs=1e-9)
                 n_compared += 1
-    assert n_compared > 100
+    assert n_compared > 50
     summary = results.tables["within_tissue_summary"].set_index(["model", "tissue", "gene_part", "donor_part", "fold"])
     part = table[(table["model"] == "good") & (table["gene_part"] == "test") & (table["donor_part"] == "test")]
     means = [part[part["fold"] == fold]["pearson"].mean() for fold in (0, 1)]

@@ -68,9 +68,8 @@ class Measured:
                 remedy=f"Give them the same names in the column{'s' * (len(keys) - 1)} {' and '.join(keys)}.",
             )
         found = replace(self, samples=merged).chosen(np.flatnonzero(listed))
-        return replace(
-            found, left_out={**self.left_out, "samples of donors that --samples lacks": int((~listed).sum())}
-        )
+        left_out = {**self.left_out, "samples of donors that --samples lacks": int((~listed).sum())}
+        return replace(found, samples=found.samples.astype({"is_cell_line": bool}), left_out=left_out)
 
 
 def read_measured(
