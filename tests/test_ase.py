@@ -116,7 +116,10 @@ def test_ratios_shares_and_counts_by_hand(lab: Lab) -> None:
 
 
 def test_a_homozygous_person_gives_exactly_0_and_a_half(lab: Lab) -> None:
-    table = lab.found(lab.vcf("hom", [lab.snv(493, "1|1"), lab.snv(495, "1/1"), lab.snv(700, "0/1")])).table
+    vcf = lab.vcf("hom", [lab.snv(493, "1|1"), lab.snv(495, "1/1"), lab.snv(700, "0/1")])
+    found = lab.found(vcf, AseRequest(genes=["PLUS"], drivers=True))
+    table = found.table
+    assert found.drivers is not None and found.drivers.empty and "contribution" in found.drivers
     assert table["log2_ratio"].tolist() == [0, 0] and table["share_haplotype1"].tolist() == [0.5, 0.5]
     assert table["log1p_tpm_haplotype1"].to_numpy() == pytest.approx(lab.by_hand("PLUS", [493, 495]), rel=1e-6)
     assert set(table["status"]) == {"ok"} and set(table["heterozygous"]) == {0}
