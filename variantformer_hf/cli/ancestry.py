@@ -10,6 +10,7 @@ from .options import (
     FILES,
     INPUTS,
     AllSamplesOption,
+    MinProbabilityOption,
     OverwriteOption,
     SamplesFileOption,
     SamplesOption,
@@ -51,6 +52,7 @@ def ancestry(
             parser=given_file, metavar="PATH", help="Reference genome, for a PLINK 1 BED.", rich_help_panel=INPUTS
         ),
     ] = None,
+    min_probability: MinProbabilityOption = 0.9,
     joint: Annotated[
         bool,
         typer.Option(
@@ -90,6 +92,7 @@ def ancestry(
     from ..applications.ancestry.shared_genotypes import VariantFilter
     from ..errors import check_number
     from ..genome.cohort_files import fingerprints
+    from ..genome.cohort_rows import Reading
     from ..genome.reference import ReferenceGenome
     from ..genome.sample_names import ALL_SAMPLES
     from ..genome.variant_files import genotype_source
@@ -101,13 +104,15 @@ def ancestry(
     pruning = PruningOptions(window, step, r2)
     pruning.check()
     options = AncestryOptions(components, neighbours, joint, VariantFilter(least_maf=min_maf, pruning=pruning), seed)
+    reference = None if fasta is None else ReferenceGenome(fasta)
     with progress("reading", "chromosomes") as on_chromosome:
         found = infer_ancestry(
             vcf,
             panel,
             read_populations(labels),
             samples=asked_samples(sample, samples_file, all_samples=all_samples) or ALL_SAMPLES,
-            reference=None if fasta is None else ReferenceGenome(fasta),
+            reference=reference,
+            reading=Reading(reference, min_probability),
             options=options,
             on_chromosome=on_chromosome,
         )

@@ -93,18 +93,54 @@ def read_dosages(
         SampleError: somebody is not there, or nobody is.
         InputError: the file cannot be read, or a record is malformed, or has a call of an allele that it does not have.
     """
-    asked = interval if isinstance(interval, Interval) else Interval(*interval)
-    if not 0 <= asked.start <= asked.end:
-        raise ValueError(f"[{asked.start}, {asked.end}) is not an interval")
-    sources = open_calls(vcf, samples, reference=reference, reading=reading)
-    try:
-        found = [_of_source(source, asked, snps_only=snps_only, pass_only=pass_only) for source in sources]
-    finally:
-        for source in sources:
+    with DosageFile(vcf, samples, reference=reference, reading=reading) as file:
+        return file.read(interval, snps_only=snps_only, pass_only=pass_only)
+
+
+class DosageFile:
+    """A cohort's file, open for the dosages of one region after the other; ``with`` closes it.
+
+    Args:
+        vcf, samples, reference, reading: as of :func:`read_dosages`.
+
+    Raises:
+        SampleError: somebody is not there, or nobody is.
+        InputError: the file cannot be read.
+    """
+
+    def __init__(
+        self,
+        vcf: GivenGenotypes,
+        samples: Sequence[str] = ALL_SAMPLES,
+        *,
+        reference: ReferenceGenome | None = None,
+        reading: Reading | None = None,
+    ) -> None:
+        self._asked = samples
+        self._sources = open_calls(vcf, samples, reference=reference, reading=reading)
+
+    def read(
+        self, interval: Interval | tuple[str, int, int], *, snps_only: bool = True, pass_only: bool = False
+    ) -> Dosages:
+        """Dosages of the biallelic variants in a region; arguments and errors as of :func:`read_dosages`."""
+        asked = interval if isinstance(interval, Interval) else Interval(*interval)
+        if not 0 <= asked.start <= asked.end:
+            raise ValueError(f"[{asked.start}, {asked.end}) is not an interval")
+        found = [_of_source(source, asked, snps_only=snps_only, pass_only=pass_only) for source in self._sources]
+        if len(found) == 1:
+            return found[0]
+        return _joined(found, [name for source in self._sources for name in source.samples], self._asked)
+
+    def close(self) -> None:
+        """Close what is open."""
+        for source in self._sources:
             source.close()
-    if len(found) == 1:
-        return found[0]
-    return _joined(found, [name for source in sources for name in source.samples], samples)
+
+    def __enter__(self) -> "DosageFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _of_source(source: CohortCalls, asked: Interval, *, snps_only: bool, pass_only: bool) -> Dosages:

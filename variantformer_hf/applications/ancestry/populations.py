@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import InputError
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes
+from ...genome.cohort_rows import Reading
 from ...genome.reference import ReferenceGenome
 from ...genome.sample_names import ALL_SAMPLES
 from .components import GenotypeComponents
@@ -70,6 +71,7 @@ def infer_ancestry(
     *,
     samples: Sequence[str] = ALL_SAMPLES,
     reference: ReferenceGenome | None = None,
+    reading: Reading | None = None,
     options: AncestryOptions = AncestryOptions(),
     on_chromosome: Callable[[int, int], None] = lambda done, total: None,
 ) -> Ancestry:
@@ -80,7 +82,7 @@ def infer_ancestry(
         panel: genotypes of people whose population is known.
         populations: person of the panel -> population; others of the panel are left out, and counted.
         samples: whose populations.
-        reference: the FASTA, which a PLINK 1 BED needs.
+        reference, reading: see ``read_shared``.
         options: how.
         on_chromosome: see ``read_shared``.
 
@@ -97,6 +99,7 @@ def infer_ancestry(
         samples=samples,
         panel_samples=labelled,
         reference=reference,
+        reading=reading,
         chosen=options.variants,
         on_chromosome=on_chromosome,
     )

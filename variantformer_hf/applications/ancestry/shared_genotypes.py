@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...errors import ContigError, InputError
 from ...genome.cohort_files import GivenGenotypes
-from ...genome.dosages import MISSING, Dosages, read_dosages
+from ...genome.cohort_rows import Reading
+from ...genome.dosages import MISSING, DosageFile, Dosages
 from ...genome.reference import ReferenceGenome
 from ...genome.sample_names import ALL_SAMPLES
 from .pruning import PruningOptions, pruned
@@ -64,6 +66,7 @@ def read_shared(
     samples: Sequence[str] = ALL_SAMPLES,
     panel_samples: Sequence[str] = ALL_SAMPLES,
     reference: ReferenceGenome | None = None,
+    reading: Reading | None = None,
     chosen: VariantFilter = VariantFilter(),
     on_chromosome: Callable[[int, int], None] = lambda done, total: None,
 ) -> SharedGenotypes:
@@ -74,6 +77,7 @@ def read_shared(
         panel: the panel, likewise; a contig may be spelt with ``chr`` in one of the two.
         samples, panel_samples: whose.
         reference: the FASTA, which a PLINK 1 BED needs.
+        reading: how genotypes are read that are no plain calls.
         chosen: which variants are used.
         on_chromosome: called with the number of chromosomes that are done, and of all.
 
@@ -84,21 +88,26 @@ def read_shared(
     counts = Counter[str](dict.fromkeys((*_SHARED, *_NOT_SHARED), 0))
     kept: list[tuple[np.ndarray, np.ndarray]] = []
     names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    for number, chrom in enumerate(_AUTOSOMES):
-        on_chromosome(number, len(_AUTOSOMES))
-        pieces = []
-        for of_panel, of_people in _pieces((panel, panel_samples), (vcf, samples), chrom, reference):
-            names = of_panel.samples, of_people.samples
-            for which, each in (("panel", of_panel), ("vcf", of_people)):
-                counts.update({f"{which}_{reason}": count for reason, count in each.left_out.items()})
-            pieces.append(_matched(of_panel, of_people, chosen, counts))
-        if not pieces:
-            continue
-        both = [np.concatenate(each, axis=1) for each in zip(*pieces, strict=True)]
-        is_kept = pruned(both[0], chosen.pruning)
-        counts["pruned"] += int((~is_kept).sum())
-        counts["kept"] += int(is_kept.sum())
-        kept.append((both[0][:, is_kept], both[1][:, is_kept]))
+    with ExitStack() as stack:
+        of_panel, of_people = (
+            stack.enter_context(DosageFile(files, people, reference=reference, reading=reading))
+            for files, people in ((panel, panel_samples), (vcf, samples))
+        )
+        for number, chrom in enumerate(_AUTOSOMES):
+            on_chromosome(number, len(_AUTOSOMES))
+            pieces = []
+            for ours, theirs in _pieces(of_panel, of_people, chrom):
+                names = ours.samples, theirs.samples
+                for which, each in (("panel", ours), ("vcf", theirs)):
+                    counts.update({f"{which}_{reason}": count for reason, count in each.left_out.items()})
+                pieces.append(_matched(ours, theirs, chosen, counts))
+            if not pieces:
+                continue
+            both = [np.concatenate(each, axis=1) for each in zip(*pieces, strict=True)]
+            is_kept = pruned(both[0], chosen.pruning)
+            counts["pruned"] += int((~is_kept).sum())
+            counts["kept"] += int(is_kept.sum())
+            kept.append((both[0][:, is_kept], both[1][:, is_kept]))
     on_chromosome(len(_AUTOSOMES), len(_AUTOSOMES))
     if names is None or counts["shared"] < FEWEST_SHARED:
         others = ", ".join(f"{counts[name]:,} {name}" for name in ("panel_only", "vcf_only", "other_alleles"))
@@ -119,20 +128,15 @@ def read_shared(
     return SharedGenotypes(names[0], names[1], panel_values, values, dict(counts))
 
 
-def _pieces(
-    panel: tuple[GivenGenotypes, Sequence[str]],
-    people: tuple[GivenGenotypes, Sequence[str]],
-    chrom: str,
-    reference: ReferenceGenome | None,
-) -> Iterator[tuple[Dosages, Dosages]]:
+def _pieces(panel: DosageFile, people: DosageFile, chrom: str) -> Iterator[tuple[Dosages, Dosages]]:
     """The records of a stretch of a chromosome in both files; nothing where one lacks the chromosome."""
     for start in range(0, _LONGEST, _BASES_AT_ONCE):
         interval = chrom, start, start + _BASES_AT_ONCE
         try:
-            found = [read_dosages(vcf, interval, names, reference=reference) for vcf, names in (panel, people)]
+            found = panel.read(interval), people.read(interval)
         except ContigError:
             return
-        yield found[0], found[1]
+        yield found
 
 
 def _matched(
