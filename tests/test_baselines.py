@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from variantformer_hf.genome.person_dosages import ABSENT, person_dosages
 from variantformer_hf.training.dosage.fitting import fit_dosages
 from variantformer_hf.work import Processes
 from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
+from variantformer_hf.zoo.dosage.gene_fit import GeneData
 from variantformer_hf.zoo.dosage.gene_model import DosageGeneModel
 from variantformer_hf.zoo.dosage.recipes import KINDS, recipe_named
+from variantformer_hf.zoo.dosage.variants import GeneVariants
 from variantformer_hf.zoo.families import load_gene_model
 
 
@@ -405,6 +408,54 @@ def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_contig_that_the_genotypes_lack_is_counted(lab: Lab, tmp_path: Path) -> None:
+    """Its genes are the mean, and the report says how many."""
+    lines = [record(2_000, "A", "C", *(["0/0", "0/1", "1/1"][number % 3] for number in range(len(DONORS))))]
+    vcf = write_vcf(tmp_path / "part.vcf.gz", lines, contigs={"chr1": 60_000}, samples=DONORS)
+    inputs = replace(lab.inputs, vcf=vcf)
+    given = (recipe_named("top-snp", radius=12_000), lab.expression, lab.split, inputs, tmp_path / "model")
+    report = fit_dosages(*given, parts=tmp_path / "parts")
+    assert report["variants_in_windows"] == {"contig_not_in_vcf": 1, "missing": 0, "rare": 0, "read": 1, "twice": 0}
+    fits = pq.read_table(tmp_path / "model" / "fits.parquet").to_pandas().set_index(["gene_name", "tissue"])
+    assert fits["status"]["FAR", "liver"] == "no_variants_in_window"
+    assert fits["status"]["DOWN", "liver"] == "no_variants_in_window"
+    assert fits["status"]["UP", "liver"] == "fitted"
+
+
+def test_damaged_files_are_named(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    """A gene that is done, whose file was cut; a model's table of variants that is another's."""
+    recipe = recipe_named("mean")
+    given = (recipe, lab.expression, lab.split, lab.inputs, tmp_path / "model")
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_dosages(*given, parts=tmp_path / "parts", on_gene=stop)
+    cut = sorted(tmp_path.rglob("gene-*.safetensors"))[0]
+    cut.write_bytes(cut.read_bytes()[:20])
+    with pytest.raises(InputError, match=rf"{cut.name}.*is damaged.*Remove it"):
+        fit_dosages(*given, parts=tmp_path / "parts")
+    cut.unlink()
+    fit_dosages(*given, parts=tmp_path / "parts")
+    shutil.copytree(models["elastic-net"], tmp_path / "other")
+    shutil.copy(models["mean"] / "variants.parquet", tmp_path / "other")
+    with pytest.raises(InputError, match=r"variants.parquet: does not belong to the model"):
+        load_gene_model(tmp_path / "other", device="cpu")
+
+
+def test_a_donors_samples_of_one_tissue_count_as_their_mean() -> None:
+    nothing = np.zeros((3, 0))
+    person, output = np.array([2, 0, 2, 2]), np.array([0, 0, 0, 1])
+    data = GeneData(GeneVariants.nothing(), nothing, person, output, np.array([1.0, 5.0, 2.0, 9.0]), 2)
+    people, values = data.of_output(0)
+    assert people.tolist() == [0, 2]
+    assert values.tolist() == [5.0, 1.5]
+    fitted = recipe_named("mean").fit(data)
+    assert fitted.arrays["intercept"].tolist() == [3.25, 9.0]
+
+
 def test_no_other_folder_is_replaced(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
@@ -424,7 +475,6 @@ def test_names_with_suffixes_are_told_apart(lab: Lab, tmp_path: Path) -> None:
     samples = [f"{donor}-WGS" for donor in DONORS]
     lines = [record(2_000, "A", "C", *["0/1"] * len(samples))]
     vcf = write_vcf(tmp_path / "other.vcf.gz", lines, contigs={"chr1": 60_000, "chr2": 9_000}, samples=samples)
-    from dataclasses import replace
 
     with pytest.raises(InputError, match=r"D000, D001, D002, the file D000-WGS, D001-WGS, D002-WGS"):
         fit_dosages(
