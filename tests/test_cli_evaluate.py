@@ -422,3 +422,45 @@ def test_replicates_are_averaged_as_they_are_compared_and_counted(tmp_path: Path
     assert measured.left_out["samples averaged with a replicate"] == 1
     with pytest.raises(InputError, match="is in two files of expression"):
         read_measured([tmp_path / "x.csv", tmp_path / "x.csv"])
+
+
+def test_gct_and_normalized_bed_are_read_by_their_names(tmp_path: Path) -> None:
+    gct = tmp_path / "x.gct"
+    gct.write_text(
+        "#1.2\n2\t2\nName\tDescription\tGTEX-A-1\tGTEX-B-1\nENSG00000000001.3\tX\t0\t1\nENSG00000000002.3\tY\t3\tNaN\n"
+    )
+    attributes = tmp_path / "attributes.tsv"
+    attributes.write_text("SAMPID\tSMTSD\tSMRIN\nGTEX-A-1\tBrain - Cortex\t7\nGTEX-B-1\tBrain - Cortex\t5\n")
+    measured = read_measured([gct], attributes=attributes)
+    assert measured.samples.to_dict("list") == {
+        "cohort": ["GTEx"],
+        "donor": ["GTEX-A"],
+        "tissue": ["Brain - Cortex"],
+        "is_cell_line": [False],
+    }
+    assert measured.values[:, 0] == pytest.approx(np.log1p([0, 3]))
+    assert measured.left_out["samples: RIN not above 6"] == 1
+    bed = tmp_path / "Liver.v8.normalized_expression.bed"
+    bed.write_text("#chr\tstart\tend\tgene_id\tA\tB\nchr1\t1\t2\tENSG00000000001.3\t-1.5\t0.5\n")
+    measured = read_measured([bed], cohort="LAB")
+    assert (measured.scale, measured.values.tolist()) == ("inverse_normal", [[-1.5, 0.5]])
+    assert set(measured.samples["cohort"]) == {"LAB"}
+    with pytest.raises(InputError, match=r"its values are inverse_normal, and those of .*x\.gct are log1p_tpm"):
+        read_measured([gct, bed], attributes=attributes)
+
+
+def test_a_donor_of_two_cohorts_is_in_both_unless_the_predictions_name_one(tmp_path: Path) -> None:
+    for cohort, tpm in (("ONE", 1.0), ("TWO", 2.0)):
+        rows = [(f"D{number}", "Brain_Cortex", "ENSG00000000001", tpm + number) for number in range(3)]
+        pd.DataFrame(rows, columns=["donor", "tissue", "gene_id", "tpm"]).to_csv(
+            tmp_path / f"{cohort}.csv", index=False
+        )
+    measured = read_measured([tmp_path / "ONE.csv", tmp_path / "TWO.csv"])
+    people = pd.DataFrame({"donor": ["D0", "D1", "D2"]})
+    grid = evaluation_grid(measured.of_people(people, tmp_path))
+    table = pd.DataFrame({"sample": ["D0", "D1", "D2"], "gene_id": "ENSG00000000001.9", "tissue": "brain - cortex"})
+    table = table.assign(log1p_tpm=[1.0, 2.0, 3.0])
+    for named, wanted in (({}, [1, 2, 3, 1, 2, 3]), ({"cohort": "TWO"}, [np.nan] * 3 + [1, 2, 3])):
+        table.assign(**named).to_csv(tmp_path / "x.csv", index=False)
+        found = read_predictions([(None, each) for each in open_predictions(tmp_path / "x.csv")], grid, people)
+        np.testing.assert_array_equal(found.values[0], wanted)
