@@ -303,6 +303,7 @@ def test_no_command_takes_the_last_of_several_in_silence() -> None:
             "doctor",
             "ingest",
         ),
+        "ancestry",
         "ase",
         "attention",
         "drivers",
