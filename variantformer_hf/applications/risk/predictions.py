@@ -95,8 +95,8 @@ class AskedUnits:
         asked, unknown = (list(table), []) if genes is None else table.resolve(genes)
         found = [gene for gene in asked if forests.file_of(gene.gene_id) is not None]
         if genes is not None:
-            lacking = [gene.gene_id for gene in asked if gene not in found]
-            unknown += [Rejected(name, "has no forest", ()) for name in lacking]
+            lacking = [gene.gene_name for gene in asked if forests.file_of(gene.gene_id) is None]
+            unknown += [Rejected(name, "has no forest") for name in lacking]
             if unknown:
                 raise RejectedQueryError(rejected_names("gene", unknown), f"The forests are those of {forests.folder}.")
         if not found:
