@@ -267,6 +267,7 @@ def test_a_table_is_joined_by_whatever_names_it_has(points: EmbeddingPoints, tmp
         (["gene_name,umap1", "G1,1"], "has a column umap1, which the map has itself"),
         (["gene_name,status", "G1,1"], "has a column status, which the points have too"),
         (["gene_name,label", "G1,a", "G2,b", "G1,b"], "row 3: is of G1, as row 1 is"),
+        (["gene_name,tissue,label", "G1,lung,a", "G1,Lung,b"], "row 2: is of G1 and lung, as row 1 is"),
         (["gene_name,label", "X1,a", "X2,b"], "no row of any point: its gene_name are such as X1, X2; the points' G1"),
         (["sample,label"], "has no row of any point"),
     ],

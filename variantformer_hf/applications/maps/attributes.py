@@ -117,7 +117,7 @@ def joined(
     is_known = np.all([pd.notna(rows.get_level_values(key)) for key in keys], axis=0)
     again = np.flatnonzero(rows.duplicated() & is_known)
     if len(again):
-        earlier = int(np.flatnonzero(rows == rows[again[0]])[0])
+        earlier = rows.tolist().index(rows[again[0]])
         raise InputError(
             f"is of {' and '.join(map(str, rows[again[0]]))}, as row {earlier + 1} is",
             file=path,
