@@ -190,7 +190,7 @@ def test_an_enhancer_map_is_drawn_of_elements_and_of_none(epinformer: Case, tmp_
     words = ["knockout", epinformer.model, "--fasta", epinformer.fasta, "--gene", "PLUS", "--device", "cpu"]
     done = run(*words, "-o", tmp_path / "map.tsv", "--plot", tmp_path / "map.svg")
     assert done.returncode == 0, done.stderr
-    assert "<!-- element -->" in (tmp_path / "map.svg").read_text()
+    assert ">element</text>" in (tmp_path / "map.svg").read_text()
     model = gene_model(tmp_path)
     of_other = [row for row in ELEMENTS if row[0] == "MINUS"]
     elements = read_elements(write_elements(tmp_path / "other.tsv", of_other), model.gene_table).table
@@ -199,7 +199,7 @@ def test_an_enhancer_map_is_drawn_of_elements_and_of_none(epinformer: Case, tmp_
     done = run(*words, "-o", tmp_path / "none.tsv", "--plot", tmp_path / "none.svg")
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "none.tsv").read_text().splitlines()) == 1
-    assert "<!-- element -->" not in (tmp_path / "none.svg").read_text()
+    assert ">element</text>" not in (tmp_path / "none.svg").read_text()
 
 
 # Gradients
