@@ -59,11 +59,7 @@ class RejectedQueryError(InputError):
         rejected: one entry per name.
     """
 
-    def __init__(
-        self,
-        rejected: Sequence[RejectedName],
-        remedy: str = "Correct them, or go on without them with --skip-invalid (skip_invalid=True).",
-    ) -> None:
+    def __init__(self, rejected: Sequence[RejectedName], remedy: str = "Correct them.") -> None:
         self.rejected = tuple(rejected)
         shown = "; ".join(str(entry) for entry in self.rejected[:5])
         more = f"; and {len(self.rejected) - 5} more" if len(self.rejected) > 5 else ""

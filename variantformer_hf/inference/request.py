@@ -87,7 +87,9 @@ def open_request(
     opened = model.open(reference)
     query = resolve_query(request.genes, request.tissues, model=model, contig_of=opened.finder.contig_of)
     if query.rejected and not request.skip_invalid:
-        raise RejectedQueryError(query.rejected)
+        raise RejectedQueryError(
+            query.rejected, "Correct them, or go on without them with --skip-invalid (skip_invalid=True)."
+        )
     for kind, found in (("gene", query.genes), ("tissue", query.tissues)):
         if not found:
             raise InputError(

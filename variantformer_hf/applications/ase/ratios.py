@@ -134,7 +134,7 @@ def haplotype_ratios(
     finder = opened.opened.finder
     query = resolve_query(request.genes, request.tissues, model=model, contig_of=finder.contig_of)
     if query.rejected:
-        raise RejectedQueryError(query.rejected, remedy="Correct them.")
+        raise RejectedQueryError(query.rejected)
     options = GenotypeOptions(**{**request.options.as_dict(), "mode": HAPLOTYPE_MODES[0]})
     source = genotype_source(vcf)
     people = open_people(fasta, source, request.samples, options)
