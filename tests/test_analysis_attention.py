@@ -450,12 +450,13 @@ def test_of_several_people_and_genes_each_has_rows_and_a_track_of_its_own(cohort
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--gene", "NOBODY"], "NOBODY"),
+        (["--gene", "NOBODY"], "gene 'NOBODY': no gene of the table has this name. Correct them.\n"),
         ([], "no gene is named"),
         (["--gene", "DEMO1", "--pair", "best"], "the best pair is that of --against"),
         (["--gene", "DEMO1", "--pair", "9:0"], "the model has no layer 9"),
         (["--gene", "DEMO1", "--against", "text.bw"], "is no bigWig"),
         (["--gene", "DEMO1", "--against-plot", "a.png"], "--against-plot needs --against"),
+        (["--gene", "DEMO1", "--against", "text.bw", "--plot", "a.png", "--against-plot", "a.png"], "two figures"),
         (["--gene", "DEMO1", "--signal", "text.bw"], "--signal is drawn in --plot"),
         (["--gene", "DEMO1", "--track", "a.wig"], "is no track"),
         (["--gene", "DEMO1", "--plot", "a.txt"], "is no image"),
@@ -469,6 +470,6 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_left(
     Path("text.bw").write_text("chr1\t0\t10\t1\n")
     done = run("attention", demo / "model", "--fasta", demo / "genome.fa", "-o", "out.parquet", *more)
     assert done.returncode != 0
-    (line,) = done.stderr.splitlines()
-    assert words in line
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["text.bw"]

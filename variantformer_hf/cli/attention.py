@@ -239,7 +239,7 @@ def attention(
 def _check_together(
     pair: str, against: Path | None, against_plot: Path | None, signal: list[Path] | None, plot: Path | None
 ) -> None:
-    """Refuse an option that means nothing without another.
+    """Refuse an option that means nothing without another, or is in the way of another.
 
     Raises:
         InputError: there is one.
@@ -250,6 +250,8 @@ def _check_together(
         raise InputError("the best pair is that of --against, which is not given", remedy="Give a bigWig: --against.")
     if against is None and against_plot is not None:
         raise InputError("--against-plot needs --against", remedy="Give a bigWig: --against.")
+    if plot is not None and plot == against_plot:
+        raise InputError("two figures are called so", file=plot, remedy="Give --plot and --against-plot two names.")
     if signal and plot is None:
         raise InputError("--signal is drawn in --plot, which is not given", remedy="Give --plot.")
 
