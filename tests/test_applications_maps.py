@@ -269,7 +269,8 @@ def test_a_table_is_joined_by_whatever_names_it_has(points: EmbeddingPoints, tmp
         (["gene_name,label", "G1,a", "G2,b", "G1,b"], "row 3: is of G1, as row 1 is"),
         (["gene_name,tissue,label", "G1,lung,a", "G1,Lung,b"], "row 2: is of G1 and lung, as row 1 is"),
         (["gene_name,label", "X1,a", "X2,b"], "no row of any point: its gene_name are such as X1, X2; the points' G1"),
-        (["sample,label"], "has no row of any point"),
+        (["sample,label"], "known.csv: has no row. Give"),
+        ([""], "known.csv: has no row. Give"),
     ],
 )
 def test_tables_that_say_nothing_of_the_points(
@@ -291,6 +292,12 @@ def test_types_of_genes_whatever_their_version(points: EmbeddingPoints, tmp_path
     assert table["gene_type"].dropna().tolist() == ["lincRNA", "lincRNA"]
     assert counts == {"points_without_gene_type": 2 * GENES - 2}
     assert list(colour_columns(table, LOG1P_TPM, None, has_clusters=False)) == ["tissue", "gene_type", "log1p_tpm"]
+
+
+def test_a_column_of_a_table_is_coloured_by_its_own_name(points: EmbeddingPoints) -> None:
+    table = points.table.assign(expression=1.0)
+    assert list(colour_columns(table, LOG1P_TPM, ["expression"], has_clusters=False)) == ["expression"]
+    assert list(colour_columns(table, LOG1P_TPM, None, has_clusters=False)) == ["tissue", "log1p_tpm"]
 
 
 def test_columns_that_are_not_there_are_named(points: EmbeddingPoints) -> None:

@@ -87,9 +87,9 @@ def test_all_files_of_a_map(store: Path, tmp_path: Path) -> None:
     assert report["map"] == {"umap": False, "labels": "group", "resolution": 1.0, "seed": 0}
     drawn = (tmp_path / "map.svg").read_text()
     for text in ("principal component 1", "tissue, n = 24", "liver (12)", "predicted expression (log1p TPM)", "score"):
-        assert f"<!-- {text} -->" in drawn, text
+        assert f">{text}</text>" in drawn, text
     of_tissues = (tmp_path / "map.tissues.svg").read_text()
-    assert "<!-- lung, n = 12 -->" in of_tissues and "each tissue by itself, by cluster" in of_tissues
+    assert ">lung, n = 12</text>" in of_tissues and "each tissue by itself, by cluster" in of_tissues
     data = anndata.read_h5ad(tmp_path / "map.h5ad")
     assert set(data.obsm) == {"X_pca", "X_pca_tissue"}
     np.testing.assert_allclose(data.obsm["X_pca"][:, 0], table["pc1"], atol=1e-5)
@@ -116,6 +116,13 @@ def test_without_umap_the_map_is_of_components_and_says_so(
     assert (tmp_path / "map.tissues.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_of_tissues_too_small_for_a_map_only_the_joint_one_is_drawn(store: Path, tmp_path: Path) -> None:
+    said = run("map", store, "-o", tmp_path / "m.tsv", "--no-umap", "--gene", "G1", "--plot", tmp_path / "m.png")
+    assert said.returncode == 0, said.stderr
+    assert "m.tissues.png is not written: no tissue has points enough" in said.stderr
+    assert (tmp_path / "m.png").exists() and not (tmp_path / "m.tissues.png").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -128,6 +135,8 @@ def test_without_umap_the_map_is_of_components_and_says_so(
         (["--labels", "tissue", "--resolution", "-1"], "--resolution is -1.0"),
         (["--colour", "family"], "the points have no column family"),
         (["--neighbours", "-2"], "--neighbours is -2"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--seed", "4294967296"], "--seed is 4294967296"),
         (["--drift-from", "P1"], "drift is of two people, and 2 are asked for"),
         (["--drift-store", "there"], "--drift-store says where, and not who"),
         (["--plot", "map.gif"], "is no image"),

@@ -118,8 +118,8 @@ def map_embeddings(
     out.add([scores_path, report_path, neighbours_path, plot, tissues_plot, h5ad])
 
     from ..applications.maps.clusters import check_igraph
-    from ..applications.maps.coordinates import INSTALL_UMAP, has_umap
-    from ..applications.maps.embedding_map import MapOptions, embedding_map, package_versions
+    from ..applications.maps.coordinates import INSTALL_UMAP, MOST_SEED, has_umap
+    from ..applications.maps.embedding_map import OF_TISSUE, MapOptions, embedding_map, package_versions
     from ..applications.maps.map_columns import colour_columns, point_columns
     from ..applications.maps.pairs import nearest_genes
     from ..applications.maps.points import store_points
@@ -132,6 +132,7 @@ def map_embeddings(
 
     check_number("--neighbours", neighbours, 0)
     check_number("--resolution", resolution, 0)
+    check_number("--seed", seed, 0, MOST_SEED)
     if drift_store is not None and drift_from is None:
         raise InputError("--drift-store says where, and not who", remedy="Name the person with --drift-from.")
     if plot is not None:
@@ -184,9 +185,11 @@ def map_embeddings(
         whose = f"sample {points.table['sample'].iloc[0]}" if people == 1 else f"{people:,} samples"
         title = f"{described['model']['name']}, {whose}"
         written.append(joint_map_plot(found, colours, plot, title=title))
-        if points.table["tissue"].nunique() > 1:
+        if found.names(f"{OF_TISSUE}pc"):
             by = next((name for name in colours if name != "tissue"), "tissue")
             written.append(tissue_maps_plot(found, by, colours.get(by, by), tissues_plot, title=title))
+        elif points.table["tissue"].nunique() > 1:
+            typer.echo(f"{tissues_plot} is not written: no tissue has points enough for a map of its own", err=True)
     if h5ad is not None:
         written.append(write_map_data(found, points, h5ad, described, report))
     left_out = ", ".join(f"{count:,} {status}" for status, count in sorted(points.left_out.items()))

@@ -56,7 +56,7 @@ def tissue_maps_plot(found: EmbeddingMap, column: str, label: str, path: Path, *
     """Save the tissues' own maps, a panel each.
 
     Args:
-        found: a map of several tissues.
+        found: a map of several tissues, of which one or more have their own.
         column: of its table, that the points are coloured by.
         label: what it is called, with its unit.
         path, title: as for :func:`joint_map_plot`.

@@ -44,7 +44,7 @@ def read_attributes(path: str | Path) -> "pd.DataFrame":
         path: CSV, TSV (maybe .gz) or Parquet with one or more of the columns sample, gene_id (or gene_name), tissue.
 
     Raises:
-        InputError: no such file, none of these columns or no other, a line of another length.
+        InputError: no such file, no row, none of these columns or no other, a line of another length.
     """
     import pandas as pd
 
@@ -56,6 +56,8 @@ def read_attributes(path: str | Path) -> "pd.DataFrame":
     else:
         header, rows = text_rows(path)
         table = pd.DataFrame([fields for _, fields in rows], columns=header, dtype=object)
+    if table.empty:
+        raise InputError("has no row", file=path, remedy=_REMEDY)
     if not set(_NAMES) & set(table.columns) or set(table.columns) <= set(_NAMES):
         lacking = "nothing beside these columns" if set(table.columns) & set(_NAMES) else "none of these columns"
         raise InputError(f"has {lacking}; it has {', '.join(map(str, table.columns[:10]))}", file=path, remedy=_REMEDY)

@@ -13,6 +13,8 @@ COMPONENTS = 50
 NEIGHBOURS, MIN_DIST = 15, 0.1
 # UMAP's first guess in two dimensions needs so many points.
 FEWEST_POINTS = 4
+# Of scikit-learn.
+MOST_SEED = 2**32 - 1
 INSTALL_UMAP = "Install it: pip install 'variantformer-hf[maps]'."
 
 

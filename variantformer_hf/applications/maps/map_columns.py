@@ -65,8 +65,8 @@ def colour_columns(
     Args:
         table: of :func:`point_columns`.
         unit: of the predictions.
-        asked: names of columns; ``expression`` is the prediction, ``drift`` its distance; None = tissue, the gene type
-            where it is known, and the prediction.
+        asked: names of columns; where none is called so, ``expression`` is the prediction and ``drift`` its distance;
+            None = tissue, the gene type where it is known, and the prediction.
         has_clusters: whether the map will have ``cluster``.
 
     Raises:
@@ -75,10 +75,10 @@ def colour_columns(
     names = {"expression": unit.column, "drift": _DRIFT}
     labels = {unit.column: f"predicted expression ({unit.label})", _DRIFT: "distance from the other person"}
     if asked is None:
-        asked = ["tissue", *([GENE_TYPE] if GENE_TYPE in table else []), "expression"]
+        asked = ["tissue", *([GENE_TYPE] if GENE_TYPE in table else []), unit.column]
     found = {}
     for each in asked:
-        column = names.get(each, each)
+        column = each if each in table else names.get(each, each)
         if column not in table and not (column == CLUSTER and has_clusters):
             raise missing_column(each, table)
         found[column] = labels.get(column, column.replace("_", " "))
