@@ -589,6 +589,9 @@ def test_a_table_says_whose_the_bams_of_several_files_are(many: Many, tmp_path: 
     wanted = wanted_of(many, [(sample, tissue) for sample, tissue, _ in asked])
     assert found.loc["all", list(wanted)].to_numpy() == pytest.approx(list(wanted.values()))
     assert found.loc[["liver", "lung"], "n"].tolist() == [44, 22]
+    whose.write_text("id,sample,tissue\na,GTEX-A,liver\na,GTEX-B,liver\n")
+    done, _ = many.found(paths, "--all-samples", "--counts-samples", whose)
+    assert done.returncode == 1 and "whose.csv: line 3: a stands in line 2 too. Keep one of them." in done.stderr
 
 
 def test_signs_and_ranks_by_hand() -> None:

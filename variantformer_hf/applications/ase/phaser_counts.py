@@ -149,16 +149,19 @@ def _read_samples(path: Path, model: GeneModel) -> dict[str, tuple[str, str]]:
             remedy="Give GTEx's sample attributes (SAMPID, SMTSD), or a table with id, sample and tissue.",
         )
     tissue_of: dict[str, str | None] = {}
+    line_of: dict[str, int] = {}
     found: dict[str, tuple[str, str]] = {}
     for number, line in table:
         row = dict(zip(names, table.fields(number, line), strict=True))
-        given = row[columns[-1]]
+        name, given = row[columns[0]], row[columns[-1]]
+        if name in line_of:
+            raise table.error(number, f"{name} stands in line {line_of[name]} too", "Keep one of them.")
+        line_of[name] = number
         if given not in tissue_of:
             resolved, _ = model.tissue_names.resolve([given], most_suggested=0)
             tissue_of[given] = resolved[0].name if resolved else None
         tissue = tissue_of[given]
         if tissue is not None:
-            name = row[columns[0]]
             found[name] = (row["sample"] if "sample" in columns else gtex_donor(name)), tissue
     return found
 
