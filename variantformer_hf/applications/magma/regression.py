@@ -165,11 +165,14 @@ def _matched(statistics: GeneStatistics, properties: GeneProperties) -> tuple[np
             remedy="Give both the same kind of ids (magma scores --gene-map).",
         )
     tested, rows = np.array(pairs).T
-    complete = np.isfinite(properties.values[rows]).all(axis=1)
+    is_there = np.isfinite(properties.values[rows])
+    complete = is_there.all(axis=1)
     if complete.sum() < FEWEST_GENES:
+        worst = int(is_there.sum(axis=0).argmin())
         raise InputError(
             f"{complete.sum()} of {len(rows):,} genes have a number in all columns; at least {FEWEST_GENES} must",
             file=properties.path,
+            record=f"column {properties.names[worst]}: {is_there[:, worst].sum():,} numbers",
             remedy="Leave out columns with many missing numbers.",
         )
     counts = {
