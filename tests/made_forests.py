@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from variantformer_hf.applications.risk.forest_folder import (
+    DONORS_FILE,
+    TRAIN,
     UNIT_COLUMNS,
     UNITS_FILE,
     ForestsDescription,
@@ -29,6 +31,7 @@ def made_forests(
     width: int = 6,
     tissues: Sequence[str] = ("liver", "lung", "thyroid"),
     features: str = "embeddings",
+    trained_on: Sequence[str] = (),
 ) -> Path:
     """Write a folder of trained forests.
 
@@ -37,6 +40,7 @@ def made_forests(
         units: gene id -> tissues.
         model: name and sha256; None = the released forests: no description, and numbers of the released tissues.
         precision, width, tissues, features: of its description.
+        trained_on: donors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names: Sequence[str | None] = RELEASED_TISSUES if model is None else tissues
@@ -48,6 +52,8 @@ def made_forests(
         rows += [(gene_id, gene_id, tissue, 1, True, 0.7, 0.6, TREES, DEPTH, 40, 0.25, "ok") for tissue in of_gene]
     if model is not None:
         pd.DataFrame(rows, columns=list(UNIT_COLUMNS)).to_csv(folder / UNITS_FILE, sep="\t", index=False, na_rep="NA")
+        donors = pd.DataFrame({"donor": trained_on, "part": TRAIN})
+        donors.to_csv(folder / DONORS_FILE, sep="\t", index=False)
         write_description(
             folder, ForestsDescription("a disease", features, model, precision, width, list(tissues), 0.3, 40, 12)
         )

@@ -39,7 +39,7 @@ def random_variant(rng: random.Random, genome: str) -> Variant:
 
 
 @pytest.mark.parametrize("mode", ["iupac", "haplotype1", "haplotype2", "alt"])
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_scores_equal_the_difference_of_two_predictions(
     world: SmallWorld, scorer: VariantScorer, seed: int, mode: str
 ) -> None:

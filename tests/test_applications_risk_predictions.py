@@ -160,6 +160,14 @@ def test_forests_in_another_precision_are_flagged(store: EmbeddingStore, tmp_pat
     assert predict_risk(RiskForests.open(folder), store).report["flags"]["other_precision"] == 4
 
 
+def test_people_whom_the_forests_were_trained_on_are_flagged(store: EmbeddingStore, tmp_path: Path) -> None:
+    folder = made_forests(tmp_path / "f", {G2: ["lung"]}, model=store.model, precision="half", trained_on=["P2", "P9"])
+    found = predict_risk(RiskForests.open(folder), store)
+    flags = [[each for each in row.split(";") if each != "at_bound"] for row in found.table["flags"]]
+    assert flags == [["other_precision", *(["trained_on"] if name == "P2" else [])] for name in found.table["sample"]]
+    assert found.report["flags"]["trained_on"] == 1
+
+
 def test_names_that_are_not_there(store: EmbeddingStore, folder: Path) -> None:
     forests = RiskForests.open(folder)
     for asked, problem in (

@@ -15,8 +15,7 @@ from ...genome.genotype_edits import GenotypeEdit
 from ...genome.personal import PersonalGenome
 from .forest_folder import RiskForests
 from .made_for import Embeddings
-from .odds import AT_BOUND
-from .predictions import AskedUnits, facts_of, scored
+from .predictions import AskedUnits, facts_of, flags_of_rows, scored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +144,7 @@ def _with_odds(
         at_bound[rows] = before.is_at_bound | after.is_at_bound
         about[rows] = facts(gene_id, tissues)[:, None]
         status[rows] = np.where(before.status == status[rows], after.status, before.status)
-    flags = np.where(at_bound, ";".join([*asked.flags, AT_BOUND]), ";".join(asked.flags))
+    flags = flags_of_rows(carriers["sample"].to_numpy(dtype=object), at_bound, asked.flags, forests.trained_on())
     names = ["sample", "observed", "gene_id", "gene_name", "tissue"]
     return (
         carriers[names]
@@ -158,7 +157,7 @@ def _with_odds(
             n_train=about[:, 2],
             status=status,
             reason=carriers["reason"],
-            flags=flags.astype(object),
+            flags=flags,
         )
         .astype({"n_train": "Int64"})
     )

@@ -13,6 +13,8 @@ from .forest_folder import RiskForests
 
 # Flags of a row: the embeddings are not of the model, or the precision, that the forests belong to.
 OTHER_MODEL, OTHER_PRECISION = "other_model", "other_precision"
+# The person is one whom the forests were trained on, and whose label they have seen.
+TRAINED_ON = "trained_on"
 # What a folder of the released model, on which the released forests were trained, is called somewhere in its name.
 _RELEASED_NAME = "pcg"
 

@@ -1,7 +1,7 @@
 """What forests say of people's embeddings: a probability a person, gene and tissue."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from ...inference.query import RejectedQueryError, rejected_names
 from ...inference.run_limits import RunLimits
 from ...zoo.statuses import NO_VARIANTS, NOT_FINITE, WITH_NUMBER
 from .forest_folder import RiskForests
-from .made_for import Embeddings, common_tissues, flags_of, named_tissues
+from .made_for import TRAINED_ON, Embeddings, common_tissues, flags_of, named_tissues
 from .odds import AT_BOUND, is_at_bound, log_odds
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ def predict_risk(
         ``table``: sample, gene_id, gene_name, tissue, probability, base_rate (share of cases in training), cv_auroc
         (cross-validated), n_train, log_odds_over_base (natural logarithm; of a probability of 0 or 1 see
         :func:`~variantformer_hf.applications.risk.odds.log_odds`), status and reason (as of predictions), flags
-        (``other_model``, ``other_precision``, ``at_bound``, joined by ``;``). Without a prediction, NaN.
+        (``other_model``, ``other_precision``, ``trained_on``, ``at_bound``; joined by ``;``).
+        Without a prediction, NaN.
 
     Raises:
         RejectedQueryError: an unknown gene or tissue, or one without a forest.
@@ -204,7 +205,7 @@ def predict_risk(
             blocks.append(_Block(gene, here, facts(gene.gene_id, here), found, reason))
     if on_gene is not None:
         on_gene(len(asked.genes), len(asked.genes))
-    table = _table(names, blocks, asked.flags)
+    table = _table(names, blocks, asked.flags, forests.trained_on())
     n_forests = sum(len(block.tissues) for block in blocks)
     report = {
         "rows": len(table),
@@ -288,7 +289,27 @@ class _Block:
     reason: np.ndarray
 
 
-def _table(samples: Sequence[str], blocks: Sequence[_Block], flags: Sequence[str]) -> "pd.DataFrame":
+def flags_of_rows(
+    samples: np.ndarray, at_bound: np.ndarray, flags: Sequence[str], trained_on: Collection[str]
+) -> np.ndarray:
+    """Flags of each row, joined by ``;``.
+
+    Args:
+        samples: (rows,) names.
+        at_bound: (rows,) bool, see ``odds.is_at_bound``.
+        flags: of all rows, see ``flags_of``.
+        trained_on: donors of whom a forest has seen the answer.
+    """
+    of_all = np.array([";".join(flags)] * len(samples), dtype=object)
+    is_known = np.isin(samples.astype(str), list(trained_on))
+    for name, rows in ((TRAINED_ON, is_known), (AT_BOUND, at_bound)):
+        of_all[rows] = [f"{each};{name}".lstrip(";") for each in of_all[rows]]
+    return of_all
+
+
+def _table(
+    samples: Sequence[str], blocks: Sequence[_Block], flags: Sequence[str], trained_on: Collection[str]
+) -> "pd.DataFrame":
     """Rows of people, of each its genes, of each its tissues."""
     import pandas as pd
 
@@ -303,10 +324,10 @@ def _table(samples: Sequence[str], blocks: Sequence[_Block], flags: Sequence[str
 
     base_rate, cv_auroc, n_train = np.tile(np.concatenate([block.facts for block in blocks]).T, n)
     reason = np.concatenate([np.repeat(block.reason[None], len(block.tissues), axis=0) for block in blocks]).T.ravel()
-    flagged = np.where(joined("is_at_bound"), ";".join([*flags, AT_BOUND]), ";".join(flags))
+    sample = np.repeat(np.array(samples, dtype=object), len(units))
     return pd.DataFrame(
         {
-            "sample": np.repeat(np.array(samples, dtype=object), len(units)),
+            "sample": sample,
             "gene_id": of_unit([gene.gene_id for gene, _ in units]),
             "gene_name": of_unit([gene.gene_name for gene, _ in units]),
             "tissue": of_unit([tissue for _, tissue in units]),
@@ -317,6 +338,6 @@ def _table(samples: Sequence[str], blocks: Sequence[_Block], flags: Sequence[str
             "log_odds_over_base": joined("log_odds") - log_odds(base_rate, 1),
             "status": joined("status").astype(object),
             "reason": [each or None for each in reason],
-            "flags": flagged.astype(object),
+            "flags": flags_of_rows(sample, joined("is_at_bound"), flags, trained_on),
         }
     ).astype({"n_train": "Int64", "reason": "string"})
