@@ -145,8 +145,8 @@ def test_what_is_asked_amiss(files: SimulatedFiles, model: Path, store: Path, fo
         ([forests, model, *out], "a model reads a genome, and there is none"),
         ([forests, "--embedding-store", store, "--vcf", files.vcf, *out], "has its embeddings already, and --vcf say"),
         (
-            [forests, "--embedding-store", store, "--gvcf", "--precision", "float32", *out],
-            "and --gvcf, --precision say",
+            [forests, "--embedding-store", store, "--gvcf", "--precision", "float32", "--allow-unused", *out],
+            "and --gvcf, --allow-unused, --precision say",
         ),
         ([tmp_path, "--embedding-store", store, *out], "holds no forests, or is not finished"),
         ([forests, "--embedding-store", tmp_path, *out], "is no folder of predictions"),

@@ -110,7 +110,14 @@ def predict(
         "--pass-only": pass_only,
         "--min-gq": min_gq,
         "--min-dp": min_dp,
+        "--on-ref-mismatch": on_ref_mismatch != "error",
+        "--min-probability": min_probability != 0.9,
+        "--allow-unused": allow_unused,
         "--precision": precision,
+        "--device": device != "auto",
+        "--store": store != "auto",
+        "--attention": attention != "auto",
+        "--force-companions": force_companions,
     }
     given = [name for name, value in of_genomes.items() if value]
     if model is None and given:
