@@ -111,7 +111,7 @@ def test_ratios_shares_and_counts_by_hand(lab: Lab) -> None:
         share = np.expm1(first) / (np.expm1(first) + np.expm1(second))
         assert rows["share_haplotype1"].to_numpy() == pytest.approx(share, rel=1e-5)
     assert table["heterozygous"].tolist() == [3, 3, 1, 1] and table["phase_sets"].tolist() == [1] * 4
-    assert not table[["unphased", "not_diploid", "half_missing", "missing"]].to_numpy().any()
+    assert not table[["unphased", "not_diploid", "half_missing", "missing", "left_out"]].to_numpy().any()
     assert set(table["status"]) == {"ok"} and table["reason"].isna().all()
 
 
@@ -236,13 +236,14 @@ def test_what_is_not_known_has_a_status_a_count_and_no_number(lab: Lab, name: st
 def test_records_that_an_option_leaves_out_need_no_phase(lab: Lab) -> None:
     ref = lab.reference.sequence("chr1", 497, 498).upper()
     lines = [lab.snv(495, "1|0"), record(498, ref, f"{ref}AC", "0/1"), lab.snv(507, "0/1", filters="q10")]
+    lines.insert(2, record(501, lab.reference.sequence("chr1", 500, 501).upper(), "<DEL>", "0/1"))
     vcf = lab.vcf("left-out", lines)
     plain, strict = (
         lab.found(vcf, AseRequest(genes=["PLUS"], options=GenotypeOptions(**options))).table
         for options in ({}, {"snps_only": True, "pass_only": True})
     )
-    assert (plain["status"].iloc[0], plain["unphased"].iloc[0]) == ("unphased", 2)
-    assert (strict["status"].iloc[0], strict["unphased"].iloc[0]) == ("ok", 0)
+    assert plain[["status", "unphased", "left_out"]].iloc[0].tolist() == ["unphased", 2, 1]
+    assert strict[["status", "unphased", "left_out"]].iloc[0].tolist() == ["ok", 0, 3]
     wanted = log2_of_tpm(lab.by_hand("PLUS", [495])) - log2_of_tpm(lab.by_hand("PLUS", []))
     assert strict["log2_ratio"].to_numpy() == pytest.approx(wanted, abs=1e-5)
 

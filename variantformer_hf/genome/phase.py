@@ -37,6 +37,7 @@ class Phase:
         not_diploid: records with a call of other than two alleles.
         half_missing: records of which one allele is known.
         missing: records of which neither is; both haplotypes read as the reference there, as in any prediction.
+        left_out: records with two alleles that differ which an option leaves out of both haplotypes.
     """
 
     records: tuple[Record, ...] = ()
@@ -45,6 +46,7 @@ class Phase:
     not_diploid: int = 0
     half_missing: int = 0
     missing: int = 0
+    left_out: int = 0
 
     @property
     def heterozygous(self) -> int:
@@ -89,7 +91,7 @@ def read_phase(
     ends: np.ndarray,
     phase_sets: Callable[[str, int, int], Sequence[CallOfSet]],
 ) -> Phase:
-    """The calls in a person's regions, by the person's options; records that these leave out do not count.
+    """The calls in a person's regions, by the person's options; records that these leave out need no phase.
 
     Args:
         person: the person, of any mode.
@@ -106,7 +108,7 @@ def read_phase(
     start, end = int(starts.min()), int(ends.max())
     rules = [person.rules.by(replace(person.options, mode=mode)) for mode in HAPLOTYPE_MODES]
     different: list[Record] = []
-    not_diploid = half_missing = missing = 0
+    not_diploid = half_missing = missing = left_out = 0
     for part in person.records.columns(chrom, start, end):
         for index in np.flatnonzero(overlaps(part.position, part.end, within) & ~_is_homozygous(part)).tolist():
             record = part.record(index)
@@ -119,8 +121,11 @@ def read_phase(
             if n_missing:
                 missing += n_missing == 2
                 half_missing += n_missing == 1
-            elif not all(each in _LEFT_OUT for each in outcomes) and genotype[0] != genotype[1]:
-                different.append(record)
+            elif genotype[0] != genotype[1]:
+                if all(each in _LEFT_OUT for each in outcomes):
+                    left_out += 1
+                else:
+                    different.append(record)
     phased = {(each.position, each.alleles) for each in different if each.phased}
     sets: set[str] = set()
     if phased:
@@ -130,7 +135,7 @@ def read_phase(
         if phased - {(each.position, each.alleles) for each in of_calls}:
             sets.add("")
     unphased = sum(not each.phased for each in different)
-    return Phase(tuple(different), unphased, frozenset(sets), not_diploid, half_missing, missing)
+    return Phase(tuple(different), unphased, frozenset(sets), not_diploid, half_missing, missing, left_out)
 
 
 def _is_homozygous(part: RecordColumns) -> np.ndarray:

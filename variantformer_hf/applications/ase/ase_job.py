@@ -24,7 +24,7 @@ from .record_effects import record_effects
 PEOPLE_AT_ONCE = 8
 # Numbers that stand for names in a part.
 KEYS = ("person", "gene", "tissue")
-COUNTS = ("heterozygous", "unphased", "phase_sets", "not_diploid", "half_missing", "missing")
+COUNTS = ("heterozygous", "unphased", "phase_sets", "not_diploid", "half_missing", "missing", "left_out")
 _OF_RECORDS = ("chrom", "pos", "ref", "alt", "genotype", "haplotype", "overlap", "status", "conflict")
 
 
@@ -116,7 +116,7 @@ def _ratios(pair: HaplotypePair, unit: ModelUnit) -> dict[str, Any]:
     phase = pair.phase
     counts = (
         *(phase.heterozygous, phase.unphased, len(phase.sets)),
-        *(phase.not_diploid, phase.half_missing, phase.missing),
+        *(phase.not_diploid, phase.half_missing, phase.missing, phase.left_out),
     )
     return {**columns, **dict(zip(COUNTS, counts, strict=True)), "status": status, "reason": pair.reason or None}
 
