@@ -32,7 +32,7 @@ from variantformer_hf.errors import ContigError, InputError, SampleError
 from variantformer_hf.genome import Interval, ReferenceGenome, Variant
 from variantformer_hf.genome.appended_people import Appended, append
 from variantformer_hf.genome.cohort_rows import Reading
-from variantformer_hf.genome.dosages import Dosages, read_dosages
+from variantformer_hf.genome.dosages import DosageFiles, Dosages, read_dosages
 from variantformer_hf.genome.store_layout import default_store
 from variantformer_hf.genome.variant_ingest import build_store
 from variantformer_hf.genome.variant_store import VariantStore
@@ -86,6 +86,7 @@ def compared(seed: int, folder: Path) -> int:
     vcf = cohort.vcf(folder / "calls.vcf.gz", index=rng.choice(["csi", "tbi"]))
     questions = [(*asked(rng, cohort), rng.random() < 0.3) for _ in range(6)]
     n = 0
+    files = DosageFiles(vcf)
     for _ in ("the file", "its store"):
         for interval, people, pass_only in questions:
             wanted = of_pysam(vcf, interval, people, pass_only=pass_only)
@@ -93,6 +94,9 @@ def compared(seed: int, folder: Path) -> int:
             assert found.samples == tuple(people)
             assert same(found, wanted)
             n += found.values.size
+            if not pass_only:
+                assert same(files.read(interval, people), wanted)
+        files.close()
         if not default_store(vcf).exists():
             build_store(vcf)
     return n

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..genome.cohort_files import GivenGenotypes
 from ..genome.cohort_rows import Reading
-from ..genome.dosages import MISSING, read_dosages
+from ..genome.dosages import MISSING, DosageFile
 from ..genome.genes import Gene
 from ..genome.options import GenotypeOptions
 from ..genome.personal import PersonalGenome
@@ -171,9 +171,11 @@ def find_drivers(
     options = GenotypeOptions(mode=model.modes[0], pass_only=request.pass_only, min_probability=request.min_probability)
     snps: dict[str, _Snps] = {}
     people: tuple[str, ...] = ()
-    for gene in query.genes:
-        people, snps[gene.gene_id] = _snps(vcf, fasta, opened.opened.finder.find(gene), request)
-        check_people(len(people))
+    reading = Reading(fasta, request.min_probability)
+    with DosageFile(vcf, request.samples, reference=fasta, reading=reading) as file:
+        for gene in query.genes:
+            people, snps[gene.gene_id] = _snps(file, fasta, opened.opened.finder.find(gene), request)
+            check_people(len(people))
     rows = [
         VariantRow(variant, variant, number, {"gene_id": gene_id})
         for number, (gene_id, variant) in enumerate(
@@ -221,18 +223,12 @@ def find_drivers(
 
 
 def _snps(
-    vcf: GivenGenotypes, fasta: ReferenceGenome, regions: GeneRegions, request: DriverRequest
+    file: DosageFile, fasta: ReferenceGenome, regions: GeneRegions, request: DriverRequest
 ) -> tuple[tuple[str, ...], _Snps]:
     """The people, and the SNPs of a gene's window that one of them carries, each once."""
     window, length = regions.window, fasta.contigs[regions.window.chrom]
-    read = read_dosages(
-        vcf,
-        (window.chrom, max(0, window.start), min(window.end, length)),
-        request.samples,
-        pass_only=request.pass_only,
-        reference=fasta,
-        reading=Reading(fasta, request.min_probability),
-    )
+    region = (window.chrom, max(0, window.start), min(window.end, length))
+    read = file.read(region, pass_only=request.pass_only)
     is_missing = read.values == MISSING
     dosages = np.where(is_missing, 0, read.values).astype(np.int8)
     is_carried = dosages.any(axis=0)

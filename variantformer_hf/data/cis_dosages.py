@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import ContigError
 from ..genome.cohort_files import GivenGenotypes
 from ..genome.cohort_rows import Reading
-from ..genome.dosages import Dosages, read_dosages
+from ..genome.dosages import DosageFile, Dosages
 from ..genome.genes import Gene
 from ..genome.interval import Interval
 
@@ -40,16 +40,17 @@ def cis_dosages(
         InputError: the genotypes cannot be read.
     """
     reading = reading or Reading()
-    for together in _stretches(genes, radius):
-        windows = [_window(gene, radius) for gene in together]
-        whole = Interval(windows[0].chrom, windows[0].start, max(window.end for window in windows))
-        try:
-            found = read_dosages(genotypes, whole, people, reference=reading.reference, reading=reading)
-        except ContigError:
-            nothing = np.zeros((len(people), 0), dtype=np.int8)
-            yield [(gene, nothing) for gene in together], {"genes without a contig": len(together)}
-            continue
-        yield [(gene, _of(found, window)) for gene, window in zip(together, windows, strict=True)], found.left_out
+    with DosageFile(genotypes, people, reference=reading.reference, reading=reading) as file:
+        for together in _stretches(genes, radius):
+            windows = [_window(gene, radius) for gene in together]
+            whole = Interval(windows[0].chrom, windows[0].start, max(window.end for window in windows))
+            try:
+                found = file.read(whole)
+            except ContigError:
+                nothing = np.zeros((len(people), 0), dtype=np.int8)
+                yield [(gene, nothing) for gene in together], {"genes without a contig": len(together)}
+                continue
+            yield [(gene, _of(found, window)) for gene, window in zip(together, windows, strict=True)], found.left_out
 
 
 def _window(gene: Gene, radius: int) -> Interval:

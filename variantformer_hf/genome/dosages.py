@@ -143,6 +143,39 @@ class DosageFile:
         self.close()
 
 
+class DosageFiles:
+    """A cohort's file for the regions of some people each; it stays open while the same people are asked for.
+
+    Args:
+        vcf, reference, reading: as of :func:`read_dosages`.
+    """
+
+    def __init__(
+        self,
+        vcf: GivenGenotypes,
+        *,
+        reference: ReferenceGenome | None = None,
+        reading: Reading | None = None,
+    ) -> None:
+        self._vcf, self._reference, self._reading = vcf, reference, reading
+        self._open: DosageFile | None = None
+        self._samples: Sequence[str] = ()
+
+    def read(self, interval: Interval, samples: Sequence[str]) -> Dosages:
+        """Dosages of the biallelic SNPs in a region; errors as of :func:`read_dosages`."""
+        if self._open is None or samples != self._samples:
+            self.close()
+            self._open = DosageFile(self._vcf, samples, reference=self._reference, reading=self._reading)
+            self._samples = samples
+        return self._open.read(interval)
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
 def _of_source(source: CohortCalls, asked: Interval, *, snps_only: bool, pass_only: bool) -> Dosages:
     if source.file_contig(asked.chrom) is None:
         raise ContigError(

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import UNREADABLE, InputError, unreadable
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes
-from ...genome.dosages import MISSING, read_dosages
+from ...genome.dosages import MISSING, DosageFiles
 from ...genome.genes import Gene, GeneTable
 from ...genome.interval import Interval
 from ...genome.provenance import file_sha256, fingerprint
@@ -227,8 +227,8 @@ class GenotypeFeatures:
         return _genotype_features, (self.place, self.genes, self._radius, self._least_maf, self._fasta)
 
     @cached_property
-    def _reference(self) -> ReferenceGenome | None:
-        return None if self._fasta is None else ReferenceGenome(self._fasta)
+    def _files(self) -> DosageFiles:
+        return DosageFiles(self.place, reference=None if self._fasta is None else ReferenceGenome(self._fasta))
 
     def read(self, gene: Gene, tissue: int, donors: Sequence[int], like: SnpFeatures | None = None) -> UnitFeatures:
         """See :class:`Features`; what is missing is the mean of the donors trained on.
@@ -239,12 +239,8 @@ class GenotypeFeatures:
             InputError: the genotypes cannot be read.
             ContigError: the file has no such contig.
         """
-        found = read_dosages(
-            self.place,
-            self._around(gene) if like is None else _span(like),
-            [self.donors[donor] for donor in donors],
-            reference=self._reference,
-        )
+        around = self._around(gene) if like is None else _span(like)
+        found = self._files.read(around, [self.donors[donor] for donor in donors])
         values = found.values.astype(np.float32)
         values[found.values == MISSING] = np.nan
         names = [str(each) for each in found.variants]

@@ -25,7 +25,7 @@ from ...files import whole_file
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes, contents_of
 from ...genome.contigs import identify_assembly
-from ...genome.dosages import Dosages, read_dosages
+from ...genome.dosages import DosageFiles, Dosages
 from ...genome.genes import Gene, GeneTable
 from ...genome.reference import ReferenceGenome
 from ...genome.variant_files import genotype_source
@@ -300,6 +300,7 @@ class FitWorker:
         self._number = {gene.gene_id: number for number, gene in enumerate(job.inputs.genes)}
         window = dosage_window(job.recipe.anchor, job.recipe.radius)
         self._finder = RegionFinder(job.inputs.genes, self._reference, window)
+        self._files = DosageFiles(job.inputs.vcf, reference=self._reference)
 
     def do(self, unit: Unit) -> None:
         """Fit a gene, see ``Worker``."""
@@ -326,7 +327,7 @@ class FitWorker:
     def _dosages(self, number: int, people: list[str]) -> Dosages:
         gene = self._job.inputs.genes.genes[number]
         try:
-            return read_dosages(self._job.inputs.vcf, self._finder.find(gene).window, people, reference=self._reference)
+            return self._files.read(self._finder.find(gene).window, people)
         except ContigError:
             nothing = np.zeros(0, dtype=object)
             values = np.zeros((len(people), 0), dtype=np.int8)
@@ -336,6 +337,7 @@ class FitWorker:
 
     def close(self) -> None:
         """See ``Worker``."""
+        self._files.close()
         self._reference.close()
 
 
