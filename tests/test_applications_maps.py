@@ -69,6 +69,13 @@ def test_planted_groups_are_the_clusters_of_each_tissue(mapped: EmbeddingMap) ->
     assert table.groupby("cluster")["tissue"].nunique().max() == 1
 
 
+def test_tissues_as_labels_have_each_number_once(points: EmbeddingPoints, mapped: EmbeddingMap) -> None:
+    found = embedding_map(points, points.table, MapOptions(umap=False, labels="tissue"))
+    assert not found.scores.duplicated(["map", "of", "group", "measure"]).any()
+    asked = {"map": "joint", "of": "tissue", "group": "all", "measure": "silhouette"}
+    assert score(found, **asked) == score(mapped, **asked)
+
+
 def test_clusters_are_numbered_by_size() -> None:
     sizes = [20, 30, 25]
     groups = np.repeat([0, 1, 2], sizes)

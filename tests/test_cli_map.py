@@ -82,7 +82,7 @@ def test_all_files_of_a_map(store: Path, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "map.csv")
     assert table["drift_distance"].isna().sum() == table["group"].isna().sum() == 2
     report = json.loads((tmp_path / "map.csv.report.json").read_text())
-    assert report["points_without_drift"] == 2
+    assert report["points_without_drift"] == 2 and report["drift"] == {"from": "P2", "store": str(store)}
     assert report["table"] == {"rows": 11, "rows_of_no_point": 0, "points_without_a_row": 2}
     assert report["map"] == {"umap": False, "labels": "group", "resolution": 1.0, "seed": 0}
     drawn = (tmp_path / "map.svg").read_text()
@@ -119,7 +119,7 @@ def test_without_umap_the_map_is_of_components_and_says_so(
 def test_of_tissues_too_small_for_a_map_only_the_joint_one_is_drawn(store: Path, tmp_path: Path) -> None:
     said = run("map", store, "-o", tmp_path / "m.tsv", "--no-umap", "--gene", "G1", "--plot", tmp_path / "m.png")
     assert said.returncode == 0, said.stderr
-    assert "m.tissues.png is not written: no tissue has points enough" in said.stderr
+    assert "m.tissues.png is not written: no tissue has a map of its own" in said.stderr
     assert (tmp_path / "m.png").exists() and not (tmp_path / "m.tissues.png").exists()
 
 

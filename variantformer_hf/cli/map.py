@@ -165,6 +165,8 @@ def map_embeddings(
         found = embedding_map(points, columns, options, on_map)
 
     described = {**opened.metadata, "map": asdict(options)}
+    if drift_from is not None:
+        described["drift"] = {"from": drift_from, "store": store if drift_store is None else drift_store}
     people = points.table["sample"].nunique()
     report = {
         **described,
@@ -189,7 +191,7 @@ def map_embeddings(
             by = next((name for name in colours if name != "tissue"), "tissue")
             written.append(tissue_maps_plot(found, by, colours.get(by, by), tissues_plot, title=title))
         elif points.table["tissue"].nunique() > 1:
-            typer.echo(f"{tissues_plot} is not written: no tissue has points enough for a map of its own", err=True)
+            typer.echo(f"{tissues_plot} is not written: no tissue has a map of its own, see the report", err=True)
     if h5ad is not None:
         written.append(write_map_data(found, points, h5ad, described, report))
     left_out = ", ".join(f"{count:,} {status}" for status, count in sorted(points.left_out.items()))

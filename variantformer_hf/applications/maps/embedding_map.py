@@ -128,7 +128,7 @@ def embedding_map(
             "explained": min(1.0, float(components.explained.sum())),
             "explained_by_two": min(1.0, float(components.explained[:2].sum())),
         }
-        if name == JOINT and len(names) > 1:
+        if name == JOINT and len(names) > 1 and options.labels != "tissue":  # else they are among those of labels
             scores += _silhouette_rows(name, "tissue", found, tissues, options.seed)
         if labels is not None:
             clusters = leiden_clusters(nearest, options.resolution, options.seed)
