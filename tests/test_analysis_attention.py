@@ -394,7 +394,7 @@ def test_the_command_finds_a_head_by_the_track_that_it_wrote(demo: Path, tmp_pat
     assert second.returncode == 0, second.stderr
     assert "1 ok, 1 no_contig" in second.stderr
     assert "1 tracks are not written" in second.stderr
-    assert "has no contig chr2: 1 genes there are not compared (no_contig)" in " ".join(second.stderr.split())
+    assert "has no contig chr2: 1 gene(s) there are not compared (no_contig)" in " ".join(second.stderr.split())
     best = pd.read_csv(tmp_path / "b.tsv.against.tsv", sep="\t")
     assert best["status"].tolist() == ["ok", "no_contig"]
     assert (best["layer"][0], best["head"][0]) == (1, 4)

@@ -1,5 +1,6 @@
 """``variantformer ase``: each haplotype of phased people predicted alone."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -199,8 +200,11 @@ def _say(found: "HaplotypeRatios") -> None:
         typer.echo(f"... and {len(people) - _SHOWN} people more, in the report", err=True)
     if found.agreement is not None:
         total = found.agreement.iloc[-1]
+        rank, low, high = (
+            "NA" if math.isnan(value) else f"{value:.3f}" for value in total[["spearman", "ci_low", "ci_high"]]
+        )
         typer.echo(
-            f"{total['n']} ratios beside counts: Spearman {total['spearman']:.3f}; the sign agrees in "
-            f"{total['same_sign']} of {total['n_signs']} ({total['ci_low']:.3f} to {total['ci_high']:.3f})",
+            f"{total['n']} ratios beside counts: Spearman {rank}; the sign agrees in {total['same_sign']} of "
+            f"{total['n_signs']} ({low} to {high})",
             err=True,
         )

@@ -175,7 +175,7 @@ class AgainstSignal:
             )
         if missing:
             logger.warning(
-                "%s has no contig %s: %d genes there are not compared (%s)",
+                "%s has no contig %s: %d gene(s) there are not compared (%s)",
                 self.signal.path,
                 ", ".join(missing),
                 missing.total(),

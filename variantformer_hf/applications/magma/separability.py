@@ -101,6 +101,7 @@ def separability_scores(
         raise InputError(
             f"{counts['controls']} of the store's {len(store.samples):,} people are controls, {counts['cases']} cases; "
             f"{counts['labels_of_nobody_in_the_store']} of {len(labels):,} labels are of nobody there",
+            file=store.place,
             remedy="Give labels with the names of people as the store has them.",
         )
     scores = np.empty((len(genes), len(store.tissues)))
