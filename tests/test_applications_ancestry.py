@@ -2,8 +2,6 @@
 
 import io
 import json
-import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 from command_line import run
 from genome_files import record, write_vcf
+from page_blocks import DOCS, blocks, texts
 
 from variantformer_hf.applications.ancestry import shared_genotypes
 from variantformer_hf.applications.ancestry.components import GenotypeComponents
@@ -308,14 +307,13 @@ def test_what_is_asked_amiss_writes_nothing(files: Path, tmp_path: Path) -> None
 
 
 def test_the_page_does_what_it_says(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "ancestry.md").read_text()
-    (command,) = re.findall(r"```sh\nvariantformer (.*?)```", page, re.DOTALL)
-    printed, table = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    page = (DOCS / "ancestry.md").read_text()
+    (block,) = (block for block in blocks(page) if block.code.startswith("variantformer "))
+    printed, table = texts(page)
     for path in files.iterdir():
         (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
-    said = run(*shlex.split(command))
-    assert said.returncode == 0, said.stderr
+    (said,) = block.run()
     assert [*said.stderr.split("\n")[-2:-1], *said.stdout.splitlines()] == printed.splitlines()
     found = pd.read_csv("people.tsv", sep="\t")
     shown = pd.read_csv(io.StringIO(table), sep=r"\s+")

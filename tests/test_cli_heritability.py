@@ -2,8 +2,6 @@
 
 import io
 import json
-import re
-import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 import pytest
 from command_line import run
 from genome_files import record, write_vcf
+from page_blocks import DOCS, assert_as_shown, everything, shown_blocks, texts
 
 from variantformer_hf.data.cis_dosages import cis_dosages
 from variantformer_hf.evaluation.heritability import cis_heritability, cis_kinship
@@ -147,11 +146,10 @@ def test_genes_that_are_read_together_have_the_snps_that_each_has_alone(cohort: 
 def test_the_page_does_what_it_says(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(cohort, tmp_path / "files")
     monkeypatch.chdir(tmp_path / "files")
-    page = (Path(__file__).resolve().parents[1] / "docs" / "heritability.md").read_text()
-    ((code, shown, table),) = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```.*?```text\n(.*?)```", page, re.DOTALL)
-    said = run(*shlex.split(code.replace("\\\n", " "))[1:])
-    assert said.returncode == 0, said.stderr
-    assert (said.stderr + said.stdout).split() == shown.split()
+    page = (DOCS / "heritability.md").read_text()
+    (block,) = shown_blocks(page)
+    _, table = texts(page)
+    assert_as_shown(everything(block.run()), block.shown)
     expected = pd.read_csv(io.StringIO(table), sep=r"\s+")
     pd.testing.assert_frame_equal(pd.read_csv("h2.tsv", sep="\t"), expected, rtol=2e-2, atol=1e-3)
 

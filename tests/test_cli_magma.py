@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import re
-import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import pandas as pd
 import pytest
 from command_line import run
 from made_store import made_store
+from page_blocks import DOCS, assert_as_shown, everything, shown_blocks, texts
 from test_applications_magma import simulated, write_raw
 
 from variantformer_hf.applications.magma.gene_properties import read_gene_properties
@@ -232,14 +231,14 @@ def test_scores_that_cannot_be_made_are_refused_and_nothing_is_written(cohort: P
 def test_the_page_does_what_it_says(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(cohort, tmp_path / "files")
     monkeypatch.chdir(tmp_path / "files")
-    page = (Path(__file__).resolve().parents[1] / "docs" / "magma.md").read_text()
-    blocks = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", page, re.DOTALL)
-    assert [code.split()[:3] for code, _ in blocks] == [["variantformer", "magma", name] for name in ("scores", "test")]
-    for code, shown in blocks:
-        said = run(*shlex.split(code.replace("\\\n", " "))[1:])
-        assert said.returncode == 0, said.stderr
-        assert (said.stderr + said.stdout).split() == shown.split()
-    (table,) = re.findall(r"```text\n(VARIABLE.*?)```", page, re.DOTALL)
+    page = (DOCS / "magma.md").read_text()
+    blocks = shown_blocks(page)
+    assert [block.code.split()[:3] for block in blocks] == [
+        ["variantformer", "magma", name] for name in ("scores", "test")
+    ]
+    for block in blocks:
+        assert_as_shown(everything(block.run()), block.shown)
+    (table,) = (text for text in texts(page) if text.startswith("VARIABLE"))
     found = pd.read_csv("tissues.tsv", sep="\t")
     expected = pd.read_csv(io.StringIO(table), sep=r"\s+")
     pd.testing.assert_frame_equal(found, expected, rtol=1e-2)

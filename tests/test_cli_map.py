@@ -1,8 +1,6 @@
 """``variantformer map``: its page, its files, and what it refuses."""
 
 import json
-import re
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,9 @@ import pandas as pd
 import pytest
 from command_line import invoke, run
 from made_store import made_store
+from page_blocks import DOCS, assert_as_shown, blocks
 
 from variantformer_hf import EmbeddingStore
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "maps.md"
-_BLOCK = re.compile(r"```(sh|python|text)\n(.*?)```", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
 
 @pytest.fixture(scope="module")
@@ -28,28 +23,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_store(tmp_path_factory.mktemp("store") / "vectors", vectors)
 
 
-def test_the_page_does_what_it_says(
-    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_page_does_what_it_says(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "demo-output").symlink_to(demo)
     monkeypatch.chdir(tmp_path)
     known: dict[str, Any] = {"__name__": "page"}
-    for language, code in _BLOCK.findall(PAGE.read_text()):
-        if language == "sh":
-            for line in code.replace("\\\n", "").splitlines():
-                words = shlex.split(line)
-                if words[0] == "printf":
-                    Path(words[-1]).write_text(words[1].encode().decode("unicode_escape"))
-                else:
-                    invoke(*words[1:])
-        elif language == "python":
-            capsys.readouterr()
-            exec(compile(code, str(PAGE), "exec"), known)
-        else:
-            printed = capsys.readouterr().out
-            assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", code).split()
-            found, expected = ([float(value) for value in _NUMBER.findall(text)] for text in (printed, code))
-            assert found == pytest.approx(expected, abs=2e-2)
+    for block in blocks((DOCS / "maps.md").read_text()):
+        steps = block.run(known)
+        if block.language == "python" or block.shown:
+            assert_as_shown(steps[-1].stdout, block.shown, abs=2e-2)
     table = pd.read_parquet("map.parquet")
     assert set(table["gene_type"]) == {"protein_coding"}
     places = table[["umap1", "umap2", "tissue_umap1", "tissue_umap2"]]

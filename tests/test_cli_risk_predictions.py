@@ -1,8 +1,6 @@
 """``risk predict``: from a store, and from a model and genomes."""
 
 import json
-import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pysam
 import pytest
 from command_line import run
 from made_forests import made_forests
+from page_blocks import DOCS, shown_blocks, texts
 
 from variantformer_hf import EmbeddingStore
 from variantformer_hf.inference.predictor import ExpressionPredictor
@@ -19,8 +18,7 @@ from variantformer_hf.inference.run_folder import RunFolder
 from variantformer_hf.simulation.genome import SimulatedFiles, write_simulation
 from variantformer_hf.simulation.model import write_demo_model
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "risk.md"
-BLOCK = re.compile(r"```sh\n([^`]*)```\n\n```text\n([^`]*)```")
+PAGE = (DOCS / "risk.md").read_text()
 TISSUES = ["whole blood", "liver", "brain - cortex", "muscle - skeletal"]
 
 
@@ -125,15 +123,13 @@ def test_the_page_does_what_it_says(
     shutil.copytree(model, tmp_path / "model")
     (tmp_path / "demo-forests").symlink_to(forests)
     monkeypatch.chdir(tmp_path)
-    blocks = [each for each in BLOCK.findall(PAGE.read_text()) if "demo-forests" in each[0]]
-    assert len(blocks) == 2
-    write = re.search(r"```text\n(chrom\t[^`]*)```", PAGE.read_text())
-    assert write is not None
-    Path("variants.tsv").write_text(write[1])
-    for code, shown in blocks:
-        said = run(*shlex.split(code.replace("\\\n", ""))[1:], "--device", "cpu")
-        assert said.returncode == 0, said.stderr
-        assert " ".join(shown.split()) in " ".join(said.stderr.split())
+    blocks = [block for block in shown_blocks(PAGE) if "demo-forests" in block.code]
+    assert [block.language for block in blocks] == ["sh", "sh"]
+    (variants,) = (text for text in texts(PAGE) if text.startswith("chrom\t"))
+    Path("variants.tsv").write_text(variants)
+    for block in blocks:
+        (said,) = block._replace(code=f"{block.code.rstrip()} --device cpu").run()
+        assert " ".join(block.shown.split()) in " ".join(said.stderr.split())
     assert Path("ratios.svg").read_text().startswith("<?xml")
 
 

@@ -1,42 +1,28 @@
 """docs/evaluation.md does what it says, and has the papers' numbers."""
 
 import re
-import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command_line import run
+from page_blocks import DOCS, assert_as_shown, everything, shown_blocks
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "evaluation.md"
+PAGE = (DOCS / "evaluation.md").read_text()
 PUBLISHED = Path(__file__).with_name("published_numbers.tsv")
-_BLOCK = re.compile(r"```sh\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e[-+]?\d+)?")
 
 
 def test_the_commands_print_what_the_page_shows(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo / "cohort", tmp_path / "demo-output" / "cohort")
     monkeypatch.chdir(tmp_path)
-    blocks = _BLOCK.findall(PAGE.read_text())
-    assert len(blocks) == 2
-    for code, shown in blocks:
-        printed = ""
-        for line in code.replace("\\\n", "").splitlines():
-            if line.startswith("variantformer "):
-                done = run(*shlex.split(line)[1:])
-                assert done.returncode == 0, done.stderr
-                printed += done.stderr + done.stdout
-            else:
-                printed += subprocess.run(line, shell=True, check=True, capture_output=True, text=True).stdout
-        assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", shown).split()
-        found, expected = ([float(value) for value in _NUMBER.findall(text)] for text in (printed, shown))
-        assert found == pytest.approx(expected, abs=2e-3)
+    blocks = shown_blocks(PAGE)
+    assert [block.language for block in blocks] == ["sh", "sh"]
+    for block in blocks:
+        assert_as_shown(everything(block.run()), block.shown)
 
 
 def test_every_published_number_stands_under_its_table() -> None:
-    sections = re.split(r"^### ", PAGE.read_text(), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
     published = pd.read_csv(PUBLISHED, sep="\t", dtype=str, keep_default_na=False)
     assert len(published) == 102
     for row in published.itertuples():

@@ -1,6 +1,5 @@
 """docs/new-model.md is what is in the toy, and runs."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import toy_model
+from page_blocks import DOCS, blocks
 from toy_case import toy_case
 from transformers import AutoConfig
 
 from variantformer_hf import ReferenceGenome
 from variantformer_hf.zoo import families
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "new-model.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+PAGE = DOCS / "new-model.md"
+BLOCKS = [block.code for block in blocks(PAGE.read_text()) if block.language == "python"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
+from page_blocks import blocks
 
 import variantformer_hf
 from variantformer_hf.cli import app
@@ -104,8 +105,8 @@ def test_publishing_keeps_no_secret_and_asks_for_little() -> None:
 def commands_in(path: Path) -> list[list[str]]:
     """Calls of `variantformer` in a document's shell blocks and code spans."""
     content = path.read_text(encoding="utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", content, re.DOTALL)
-    lines = [line for block in blocks for line in re.sub(r"\\\n", " ", block).splitlines()]
+    codes = [block.code for block in blocks(content) if block.language == "sh"]
+    lines = [line for code in codes for line in re.sub(r"\\\n", " ", code).splitlines()]
     lines += re.findall(r"`(variantformer [^`\n]+)`", re.sub(r"```.*?```", "", content, flags=re.DOTALL))
     found = []
     for line in lines:

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from page_blocks import DOCS, blocks
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "running.md"
 STAND_INS = {
     "scontrol": 'printf "node1\\nnode2\\n"',
     "hostname": 'echo "10.0.0.1 192.168.0.1"',
@@ -19,7 +19,8 @@ STAND_INS = {
 
 def test_slurm_starts_one_ray_on_all_machines(tmp_path: Path) -> None:
     symmetric_run = pytest.importorskip("ray.scripts.symmetric_run", reason="ray is not installed (extra ray)")
-    (script,) = re.findall(r"```sh\n(#!/bin/bash\n#SBATCH.*?ray symmetric-run.*?)```", PAGE.read_text(), re.DOTALL)
+    codes = [block.code for block in blocks((DOCS / "running.md").read_text()) if block.language == "sh"]
+    (script,) = (code for code in codes if code.startswith("#!/bin/bash\n#SBATCH") and "ray symmetric-run" in code)
     for name, text in STAND_INS.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
         (tmp_path / name).chmod(0o755)
