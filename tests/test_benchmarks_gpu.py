@@ -43,6 +43,7 @@ def test_its_form_for_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     assert gpu.DOCUMENT.read_text() == before
 
 
+@pytest.mark.slow
 def test_every_step_on_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     """But the model's, which is above; as the script starts them, in processes that need not import everything."""
     steps = [name for name in gpu.LIMITS if name != "model"]

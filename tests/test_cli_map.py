@@ -23,6 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_store(tmp_path_factory.mktemp("store") / "vectors", vectors)
 
 
+@pytest.mark.slow
 def test_the_page_does_what_it_says(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "demo-output").symlink_to(demo)
     monkeypatch.chdir(tmp_path)

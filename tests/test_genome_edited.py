@@ -56,7 +56,7 @@ def random_edits(rng: random.Random, genome: str, records: list[str], normalizer
     return list(edits.values())
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(min_value=0))
 def test_edited_genomes_equal_bcftools_on_the_edited_vcf(seed: int) -> None:
     rng = random.Random(seed)

@@ -85,6 +85,7 @@ def test_this_version_reads_them(earlier: Path) -> None:
     check(earlier, *said(earlier, model, activity))
 
 
+@pytest.mark.slow
 def test_their_own_code_reads_them_still_and_that_of_this_version_takes_its_place(earlier: Path) -> None:
     own, refreshed = earlier, earlier / "refreshed"
     with zipfile.ZipFile(FOLDERS) as archive:

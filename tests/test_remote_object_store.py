@@ -106,7 +106,7 @@ def test_a_dataset_in_a_bucket_is_that_on_a_disk_and_is_gone_on_with(
         invoke("predict", model, *asked, "--mode", "alt", "-o", f"{place}/")
 
 
-@pytest.mark.parametrize("layout", ["parquet", "zarr"])
+@pytest.mark.parametrize("layout", ["parquet", pytest.param("zarr", marks=pytest.mark.slow)])
 def test_of_two_runs_at_once_the_files_that_came_first_stay_and_the_dataset_is_whole(
     store: ObjectStore, world: SmallWorld, cohort: SmallCohort, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
@@ -326,9 +326,10 @@ def test_numbers_and_words_of_an_address_are_no_refusal(said: str, is_denied: bo
     ("how", "words"),
     [
         ("refuses", r"no permission to write here \(.*\)\. Check the credentials"),
-        (
+        pytest.param(
             "breaks off",
             r"cannot be written: .*4 attempts\)\. Check the address and the line, and start the same command",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -73,7 +73,7 @@ def check(tokenizer: DnaTokenizer, table: MergeTable, rng: random.Random) -> Non
 
 
 @needs_numba
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(min_value=0), st.sampled_from(TOKENIZERS))
 def test_compiled_editing_equals_encoding(seed: int, tokenizer: DnaTokenizer) -> None:
     assert tokenizer.merge_table.is_compiled
@@ -90,7 +90,7 @@ def test_editing_without_a_compiler_equals_encoding(seed: int, tokenizer: DnaTok
 
 
 @needs_numba
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(min_value=0), st.sampled_from(TOKENIZERS))
 def test_compiled_encoding_equals_the_tokenizer(seed: int, tokenizer: DnaTokenizer) -> None:
     rng = random.Random(seed)

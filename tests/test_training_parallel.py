@@ -129,6 +129,7 @@ def sharded_driver(lab: Path) -> Iterator[None]:
 SHARED_OUT: dict[str, Any] = {"batch_size": 1, "gradient_accumulation": 2, "parallel": "fsdp"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sharded_driver")
 def test_parameters_shared_out_among_two_processes(lab: Path, cohort: SmallCohort, tmp_path: Path) -> None:
     """FSDP2: parameters and optimizer states are DTensors, losses those of one process that holds all."""
