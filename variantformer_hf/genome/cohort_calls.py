@@ -12,10 +12,11 @@ from .appending import people_in
 from .call_blocks import RegionCalls
 from .checked_file import DamagedFileError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes
-from .cohort_rows import Reading
+from .cohort_rows import CohortRows, Reading
 from .cohort_source import call_source
 from .contigs import map_contigs
 from .person_records import matched_contigs
+from .records_at import RecordsAt, records_of_region, records_of_rows
 from .reference import ReferenceGenome
 from .sample_names import ALL_SAMPLES, chosen_samples
 from .variant_files import genotype_source, open_files, paths_of, sources_of
@@ -24,6 +25,8 @@ from .variant_store import store_of
 Result = TypeVar("Result")
 # Characters of a VCF that are decoded at a time: less than where a store is made, as what is made of them is small.
 _TEXT_AT_ONCE = 1 << 20
+# Bases between two places beyond which what lies between them is not read on the way.
+_GAP_OF_TEXTS, _GAP_OF_STORES = 5_000, 100_000_000
 
 
 class CohortCalls:
@@ -89,20 +92,60 @@ class CohortCalls:
             try:
                 return use(iter(()) if name is None else self._regions(name, start, end))
             except DamagedFileError as error:
-                reader = self._reader
-                if reader is None or reader.store is None:
-                    raise
-                failures[reader.path] += 1
-                # The first time it is read once more, as another process may have mended it.
-                if failures[reader.path] > 1 and not reader.store.mend(name or chrom, error):
-                    self._without_store.add(reader.path)
-                self._let_go()
+                self._mend(name or chrom, error, failures)
+
+    def records_at(self, chrom: str, position: np.ndarray) -> Iterator[RecordsAt]:
+        """The records that begin at given places of a contig, in file order, each once whatever is damaged on the way.
+
+        Those that are no SNPs, and begin some bases before, come too: they may write bases that do not differ.
+
+        Args:
+            chrom: the contig; nothing of one that the source lacks.
+            position: (p,) int64, 0-based, ascending.
+
+        Raises:
+            InputError: as of :meth:`read`; a call of an allele that its record does not have.
+        """
+        name, failures, n_done = self.file_contig(chrom), Counter[Path](), 0
+        while name is not None and len(position):
+            n_seen = 0
+            try:
+                for reader in self._readers(name, int(position[0]), int(position[-1]) + 1):
+                    for records in reader.records_at(name, position):
+                        rest = records.behind(max(0, n_done - n_seen))
+                        n_seen += len(records)
+                        if len(rest):
+                            n_done = n_seen
+                            yield rest
+                return
+            except DamagedFileError as error:
+                self._mend(name, error, failures)
 
     def close(self) -> None:
         """Close what is open."""
         self._let_go()
 
+    def _mend(self, name: str, error: DamagedFileError, failures: Counter[Path]) -> None:
+        """Mend the store that is damaged, or leave it aside from now on.
+
+        Raises:
+            DamagedFileError: no store is read.
+        """
+        reader = self._reader
+        if reader is None or reader.store is None:
+            raise error
+        failures[reader.path] += 1
+        # The first time it is read once more, as another process may have mended it.
+        if failures[reader.path] > 1 and not reader.store.mend(name, error):
+            self._without_store.add(reader.path)
+        self._let_go()
+
     def _regions(self, name: str, start: int, end: int) -> Iterator[RegionCalls]:
+        for reader in self._readers(name, start, end):
+            yield from reader.regions(name, start, end)
+
+    def _readers(self, name: str, start: int, end: int) -> Iterator["_Reader"]:
+        """Of the files that have records in a stretch, one after the other."""
         pieces: Sequence[Path] = paths_of(self.path)
         if isinstance(self.path, CohortFiles):
             pieces = [each.path for each in self.path.pieces.get(name, ()) if each.first < end and each.end > start]
@@ -110,7 +153,7 @@ class CohortCalls:
             if self._reader is None or self._reader.path != path:
                 self._let_go()
                 self._reader = _Reader(path, self.samples, self._reading, has_store=path not in self._without_store)
-            yield from self._reader.regions(name, start, end)
+            yield self._reader
 
     def _let_go(self) -> None:
         if self._reader is not None:
@@ -139,6 +182,16 @@ class _Reader:
             order = np.argsort(self._numbers)
             for block in self._file.blocks(name, start, end, self._numbers[order]):
                 yield RegionCalls.of_block(block, start, end, order)
+
+    def records_at(self, name: str, position: np.ndarray) -> Iterator[RecordsAt]:
+        """Records that begin at given places, ascending, with the people's calls."""
+        if isinstance(self._file, CohortRows):
+            yield from records_of_rows(self._file, name, position, self._numbers)
+            return
+        gap = _GAP_OF_STORES if self.store else _GAP_OF_TEXTS
+        for places in np.split(position, np.flatnonzero(np.diff(position) > gap) + 1):
+            for region in self.regions(name, int(places[0]), int(places[-1]) + 1):
+                yield records_of_region(region, places, len(self._numbers), self.path, name)
 
     def close(self) -> None:
         for each in (self.store, self._file):

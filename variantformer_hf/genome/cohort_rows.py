@@ -198,6 +198,47 @@ class CohortRows(ABC):
             sites, calls = self.sites(contig, rows), self._checked(contig, position, rows, asked)
             yield _block(position, sites, calls)
 
+    def rows_at(self, chrom: str, position: np.ndarray, before: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the file, and positions, of a contig's records that begin at given places or shortly before them.
+
+        Args:
+            chrom: the contig, by the file's names.
+            position: (p,) int64, 0-based, ascending.
+            before: bases.
+
+        Returns:
+            (n,) int64 each, ascending by position.
+        """
+        sites = self._sites.get(chrom)
+        if sites is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        place = np.searchsorted(position, sites.position)
+        following = np.append(position, np.iinfo(np.int64).max)[place]
+        index = np.flatnonzero(following - before <= sites.position)
+        rows = sites.rows.start + index if isinstance(sites.rows, range) else sites.rows[index]
+        return rows.astype(np.int64), sites.position[index].astype(np.int64)
+
+    def copies(
+        self, chrom: str, rows: np.ndarray, alleles: np.ndarray, samples: np.ndarray, values: np.ndarray
+    ) -> None:
+        """How many copies of an allele some samples carry at some records; -1 where an allele of the call is missing.
+
+        Args:
+            chrom, rows, samples: as of :meth:`calls`.
+            alleles: (n,) of each record, 1 = its first ALT.
+            values: (n, samples) int8, which is filled.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        at_once = max(1, _ALLELES_AT_ONCE // max(1, 2 * len(samples)))
+        for first in range(0, len(rows), at_once):
+            some = slice(first, first + at_once)
+            found = self.calls(chrom, rows[some], samples).alleles
+            counted = found == alleles[some, None, None].astype(np.int8)
+            np.sum(counted, axis=2, dtype=np.int8, out=values[some])
+            values[some][(found == MISSING).any(axis=2)] = MISSING
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the files."""

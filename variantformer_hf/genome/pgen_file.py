@@ -1,5 +1,7 @@
 """Reading PLINK 2: .pgen with its .pvar (or .pvar.zst) and .psam."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -64,7 +66,7 @@ class PgenFile(CohortRows):
         super().__init__(file, read_people(psam), contigs, sites, sample, all_samples=all_samples)
         self._table, self._offsets = table, offsets
         self._pgen = self._open(pgenlib, psam, pvar)
-        self._subset: list[int] | None = None
+        self._subset: np.ndarray | None = None
         self._with_dosages = _with_dosages(file, file.stat().st_mtime_ns, file.stat().st_size)
         if self._with_dosages.any():
             self.loses = (*self.loses, DOSAGES)
@@ -97,14 +99,43 @@ class PgenFile(CohortRows):
 
     def calls(self, chrom: str, rows: np.ndarray, samples: np.ndarray) -> Calls:
         """See ``CohortRows.calls``."""
-        wanted = samples.tolist()
-        if wanted != self._subset:
-            self._pgen.change_sample_subset(samples.astype(np.uint32))
-            self._subset = wanted
+        self._choose(samples)
         alleles = np.empty((len(rows), 2 * len(samples)), dtype=np.int32)
         phased = np.empty((len(rows), len(samples)), dtype=np.bool_)
-        try:
+        with self._reading(chrom, rows):
             self._pgen.read_alleles_and_phasepresent_list(rows.astype(np.uint32), alleles, phased)
+        found = np.where(alleles < 0, MISSING, np.minimum(alleles, 127)).astype(np.int8)
+        return Calls(found.reshape(len(rows), len(samples), 2), phased)
+
+    def copies(
+        self, chrom: str, rows: np.ndarray, alleles: np.ndarray, samples: np.ndarray, values: np.ndarray
+    ) -> None:
+        """See ``CohortRows.copies``: counted by pgenlib, which unpacks no alleles."""
+        self._choose(samples)
+        with self._reading(chrom, rows):
+            for row, allele, found in zip(rows.tolist(), alleles.tolist(), values, strict=True):
+                self._pgen.read(row, found, allele)
+        np.maximum(values, MISSING, out=values)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pgen.close()
+
+    def _choose(self, samples: np.ndarray) -> None:
+        """Whose calls are read from now on."""
+        if self._subset is None or not np.array_equal(samples, self._subset):
+            self._pgen.change_sample_subset(samples.astype(np.uint32))
+            self._subset = samples.copy()
+
+    @contextmanager
+    def _reading(self, chrom: str, rows: np.ndarray) -> Iterator[None]:
+        """A block that reads some records' calls.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        try:
+            yield
         except RuntimeError as error:
             raise InputError(
                 f"cannot be read on: it is damaged or cut short ({_said(error)})",
@@ -114,12 +145,6 @@ class PgenFile(CohortRows):
             ) from error
         if self._with_dosages.any():
             self.note("dosages", rows, self._with_dosages[rows])
-        found = np.where(alleles < 0, MISSING, np.minimum(alleles, 127)).astype(np.int8)
-        return Calls(found.reshape(len(rows), len(samples), 2), phased)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._pgen.close()
 
 
 @lru_cache(maxsize=4)
