@@ -60,7 +60,7 @@ class _Here:
 
     job: Job
     worker: Worker | None = None
-    is_stopped = False
+    is_working = is_stopped = False
 
 
 def _begin(job: Job) -> None:
@@ -74,9 +74,15 @@ def _begin(job: Job) -> None:
 
 
 def _stop(*_: object) -> None:
-    """End the unit as after an error, so that what it was writing is removed; no other one is begun."""
-    _Here.is_stopped = True
-    raise SystemExit(1)
+    """End the unit as after an error, so that what it was writing is removed; the process ends with it.
+
+    Between units it ends where it stands: raised there, an exception could leave half a message to the next reader.
+    """
+    if not _Here.is_working:
+        os._exit(1)
+    if not _Here.is_stopped:
+        _Here.is_stopped = True
+        raise SystemExit(1)
 
 
 def _end_with_parent() -> None:
@@ -87,11 +93,15 @@ def _end_with_parent() -> None:
 
 
 def _do(unit: Unit) -> None:
-    if _Here.is_stopped:
-        raise SystemExit(1)
-    if _Here.worker is None:
-        worker = _Here.job.open()
-        if hasattr(worker, "prepare"):
-            raise TypeError("a worker that prepares ahead works in one process, or on Ray")
-        _Here.worker = worker
-    _Here.worker.do(unit)
+    _Here.is_working = True
+    try:
+        if _Here.worker is None:
+            worker = _Here.job.open()
+            if hasattr(worker, "prepare"):
+                raise TypeError("a worker that prepares ahead works in one process, or on Ray")
+            _Here.worker = worker
+        _Here.worker.do(unit)
+    finally:
+        _Here.is_working = False
+        if _Here.is_stopped:
+            os._exit(1)
