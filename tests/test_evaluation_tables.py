@@ -464,3 +464,25 @@ def test_figures_that_few_files_allow_are_drawn_with_axes_units_and_n(paired: Pa
             text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()
         ]
         assert any("n = " in text or "genes a fold" in text for text in texts), name
+
+
+def test_the_figures_of_gene_correlation_keep_parts_of_genes_apart() -> None:
+    parts = ["test", *["train"] * 7]  # of whose genes two are constant or hardly measured; one gene has no interval
+    paired = made_paired(n_genes=8)
+    genes = paired.genes.assign(gene_part=parts, gene_type="protein_coding")
+    results = EvaluationResults()
+    add_gene_correlation(PairedExpression(paired.observed, paired.predicted, genes, paired.samples), OPTIONS, results)
+    table = results.tables["gene_correlation_summary"]
+    wanted = table[table["by"] == "all"].set_index(["gene_part", "model"])["mean"]
+    drawn = dict(figures(results.tables))
+    axes = drawn["gene_correlation"].axes[0]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == [f"protein-coding,\n{part} genes\nn = {n} genes" for part, n in (("test", 1), ("train", 5))]
+    bars = {bar.get_x() + bar.get_width() / 2: bar.get_height() for bar in axes.patches}
+    found = [bars[place] for place in sorted(bars)]
+    assert found == pytest.approx([wanted[part, model] for part in ("test", "train") for model in ("good", "bad")])
+    labels = [each.get_xlabel() for each in drawn["gene_correlation_by_tissue"].axes]
+    assert [label.splitlines()[-2:] for label in labels] == [
+        ["protein-coding,", "test genes, n ≤ 1 genes"],
+        ["protein-coding,", "train genes, n ≤ 5 genes"],
+    ]

@@ -16,14 +16,14 @@ _SAMPLES = "over samples (donor and tissue)"
 
 
 def gene_correlation(tables: Tables) -> "Figure":
-    """Means over genes of each class, with their intervals."""
-    table = tables["gene_correlation_summary"]
+    """Means over genes of each class and part, with their intervals."""
+    table = _by_part(tables["gene_correlation_summary"])
     return _bars(table[table["by"] == "all"], "gene_class", f"Spearman of a gene {_SAMPLES}", "genes")
 
 
 def gene_correlation_by_tissue(tables: Tables) -> "Figure":
     """The same within each tissue, a point a model."""
-    table = tables["gene_correlation_summary"]
+    table = _by_part(tables["gene_correlation_summary"])
     return _points(table[table["by"] == "tissue"], "Spearman of a gene over donors", "genes")
 
 
@@ -194,7 +194,14 @@ def figures(tables: Tables) -> "Iterator[tuple[str, Figure]]":
 
 def _classes(table: "pd.DataFrame") -> list[str]:
     """Classes of genes, protein-coding first."""
-    return sorted(set(table["gene_class"]), key=lambda name: (name != "protein-coding", name))
+    return sorted(set(table["gene_class"]), key=lambda name: (not name.startswith("protein-coding"), name))
+
+
+def _by_part(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Classes of genes apart by parts, where a split holds out genes."""
+    if table["gene_part"].nunique() < 2:
+        return table
+    return table.assign(gene_class=table["gene_class"] + ",\n" + table["gene_part"] + " genes")
 
 
 def _by_model(table: "pd.DataFrame") -> "list[tuple[str, tuple[str, pd.DataFrame]]]":
