@@ -36,8 +36,8 @@ def gene_variants(gene: str, fasta: Path) -> GeneVariants:
     """A gene's variants, each to the other base of its ring's opposite."""
     reference = ReferenceGenome(fasta)
     refs = [reference.sequence("chr1", position - 1, position).upper() for position in POSITIONS[gene]]
-    codes = [np.array([ord(base) for base in bases], np.uint8) for bases in (refs, [OTHER[ref] for ref in refs])]
-    return GeneVariants(np.array(POSITIONS[gene]) - 1, *codes, np.array(MEANS[gene], dtype=np.float32))
+    texts = [np.array(bases, dtype=object) for bases in (refs, [OTHER[ref] for ref in refs])]
+    return GeneVariants(np.array(POSITIONS[gene]) - 1, *texts, np.array(MEANS[gene], dtype=np.float32))
 
 
 def linear_model(folder: Path, fasta: Path) -> LinearDosageGeneModel:

@@ -18,7 +18,7 @@ from variantformer_hf import ExpressionPredictor, PersonalGenome, ReferenceGenom
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import GenotypeOptions
 from variantformer_hf.genome.dosages import MISSING
-from variantformer_hf.genome.person_dosages import ABSENT, person_dosages
+from variantformer_hf.genome.person_dosages import ABSENT, PlacedVariants, person_dosages
 from variantformer_hf.training.dosage.fitting import fit_dosages
 from variantformer_hf.work import Processes
 from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
@@ -273,19 +273,20 @@ def test_dosages_of_unusual_records(tmp_path: Path) -> None:
     lines = [line.replace("\tGT\t", "\tGT:GQ\t") for line in lines]
     vcf = write_vcf(tmp_path / "person.vcf.gz", lines, contigs={"chr1": 200})
     position = np.array([9, 19, 29, 39, 39, 49, 59, 69, 79, 89, 99, 109])
-    alt = np.array([ord(base) for base in "CCCCGCCCCCCC"], np.uint8)
-    ref = np.full(len(alt), ord("A"), np.uint8)
+    alt = np.array(list("CCCCGCCCCCCC"), dtype=object)
+    ref = np.full(len(alt), "A", dtype=object)
+    variants = PlacedVariants(ReferenceGenome(fasta), "chr1", position, ref, alt)
 
     def found(**options: Any) -> list[int]:
         person = PersonalGenome(ReferenceGenome(fasta), vcf, options=GenotypeOptions(**options))
-        return person_dosages(person, "chr1", position, ref, alt).tolist()
+        return person_dosages(person, variants).tolist()
 
     usual = [1, MISSING, 1, 1, 1, 2, 2, ABSENT, ABSENT, 2, 0, ABSENT]
     assert found() == usual
     assert found(mode="diploid") == usual
     assert found(pass_only=True) == [*usual[:5], MISSING, *usual[6:]]
     assert found(min_gq=5) == [*usual[:6], MISSING, *usual[7:]]
-    nothing = person_dosages(PersonalGenome(ReferenceGenome(fasta)), "chr1", position, ref, alt)
+    nothing = person_dosages(PersonalGenome(ReferenceGenome(fasta)), variants)
     assert nothing.tolist() == [0] * len(position)
 
 

@@ -75,7 +75,7 @@ def _tables(model: "LinearDosageGeneModel", output: int, tissue: str) -> "tuple[
     row = model.variants.first[found["gene"]] + found["variant"]
     genes = [model.gene_table.genes[number] for number in found["gene"].tolist()]
     of_all = model.variants.all
-    ref, alt = ([chr(code) for code in letters[row].tolist()] for letters in (of_all.ref, of_all.alt))
+    ref, alt = of_all.ref[row].tolist(), of_all.alt[row].tolist()
     places = zip(genes, (of_all.position[row] + 1).tolist(), ref, alt, strict=True)
     names = [f"{gene.chrom}_{pos}_{a}_{b}{_BUILDS.get(model.assembly or '', '')}" for gene, pos, a, b in places]
     ids = [gene.gene_id for gene in genes]

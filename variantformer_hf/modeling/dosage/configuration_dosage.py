@@ -59,13 +59,15 @@ class LinearDosageConfig(DosageConfig):
     """Configuration of :class:`LinearDosageForExpression`.
 
     Attributes:
-        n_weights: weights other than 0, of all genes and outputs.
+        n_weights: weights of all genes and outputs, other than 0 or with an effect.
+        has_effects: whether beside each weight stands what a sequence model says of the variant by itself.
         kind, tissues, n_genes, radius, anchor, recipe, unit, assembly: see :class:`DosageConfig`.
     """
 
     model_type = "dosage_linear"
 
     n_weights: int = 0
+    has_effects: bool = False
 
 
 @strict

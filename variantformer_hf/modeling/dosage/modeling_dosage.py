@@ -97,6 +97,8 @@ class LinearDosageForExpression(DosageForExpression):
         weight: (n_weights,) of a copy of ALT each, output by output within a gene, gene by gene.
         first: (genes * outputs + 1,) int64, weights of output t of gene g are ``first[g * T + t]`` to the next.
         variant: (n_weights,) int64, which of its gene's variants each weight is of.
+        effect, is_scored: (n_weights,) and (n_weights,) bool, of a config that has effects: what a sequence model says
+            of a copy of ALT by itself, and where it said anything. Predictions do not depend on them.
     """
 
     config: LinearDosageConfig
@@ -110,6 +112,9 @@ class LinearDosageForExpression(DosageForExpression):
         self.weight = nn.Parameter(torch.zeros(config.n_weights))
         self.register_buffer("first", torch.zeros(config.n_genes * config.n_outputs + 1, dtype=torch.int64))
         self.register_buffer("variant", torch.zeros(config.n_weights, dtype=torch.int64))
+        if config.has_effects:
+            self.register_buffer("effect", torch.zeros(config.n_weights))
+            self.register_buffer("is_scored", torch.zeros(config.n_weights, dtype=torch.bool))
         self.post_init()
 
     def values(self, dosage: torch.Tensor, gene: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:

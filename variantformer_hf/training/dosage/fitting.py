@@ -346,7 +346,7 @@ def _fit_file(work: Path, unit: Unit) -> Path:
 
 
 def _write_fit(path: Path, fit: GeneFit, variants: dict[str, int]) -> None:
-    of_variants = {f"variants.{name}": getattr(fit.variants, name) for name in GeneVariants.__slots__}
+    of_variants = {f"variants.{name}": array for name, array in fit.variants.arrays().items()}
     tensors = {name: np.ascontiguousarray(array) for name, array in {**fit.arrays, **of_variants}.items()}
     said = {"rows": fit.rows, "n_read": fit.n_read, "variants": variants}
     with whole_file(path) as partial:
@@ -363,7 +363,7 @@ def _read_fit(path: Path) -> tuple[GeneFit, dict[str, int]]:
         with safe_open(path, framework="np") as file:
             said = json.loads(file.metadata()["fit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
-        variants = GeneVariants(*(tensors.pop(f"variants.{name}") for name in GeneVariants.__slots__))
+        variants = GeneVariants.of_arrays({name: tensors.pop(f"variants.{name}") for name in GeneVariants.__slots__})
         return GeneFit(variants, tensors, said["rows"], int(said["n_read"])), said["variants"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(

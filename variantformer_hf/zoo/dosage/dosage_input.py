@@ -9,14 +9,14 @@ import numpy as np
 from ...genome.appending import people_in
 from ...genome.dosages import MISSING
 from ...genome.edited import EditedGenome
-from ...genome.person_dosages import ABSENT, person_dosages
+from ...genome.person_dosages import ABSENT, PlacedVariants, person_dosages
 from ...genome.personal import PersonalGenome
 from ...genome.stretch import PersonalStretch
 from ..diploid_dna import reads_edits
 from ..gene_input import GeneInput
 from ..gene_reader import GeneReader
 from ..gene_regions import GeneRegions, covered
-from ..statuses import NOT_SNP, record_use
+from ..statuses import NO_VARIANTS, NOT_SNP, OK, RecordUse, record_use
 from .variants import GeneVariants
 
 
@@ -43,7 +43,7 @@ class DosageReader(GeneReader):
     Args:
         person: the person.
         stretch: the person's records there.
-        variants: of a gene, its number in the model and the variants.
+        variants: of a gene, its number in the model and the variants, also where they may stand in records.
         is_alone: whether the person's file is of no one else.
         counts: the person's ``dosages``, and of those taken as the mean ``missing`` and ``absent``; added to.
     """
@@ -52,7 +52,7 @@ class DosageReader(GeneReader):
         self,
         person: PersonalGenome,
         stretch: PersonalStretch,
-        variants: Callable[[GeneRegions], tuple[int, GeneVariants]],
+        variants: Callable[[GeneRegions], tuple[int, GeneVariants, PlacedVariants]],
         *,
         is_alone: bool,
         counts: Counter[str],
@@ -64,9 +64,11 @@ class DosageReader(GeneReader):
         """A gene as the model reads it, see :class:`GeneReader`."""
         keys, outcomes = self.person.outcomes(self.stretch, *covered([regions]))
         use = record_use(self.person, regions.window.chrom, outcomes)
-        missing = "" if reads_edits(self.person) else NOT_SNP
-        number, variants = self._variants(regions)
-        found = person_dosages(self.person, regions.window.chrom, variants.position, variants.ref, variants.alt)
+        number, variants, placed = self._variants(regions)
+        missing = "" if placed.has_others or reads_edits(self.person) else NOT_SNP
+        found = person_dosages(self.person, placed)
+        if placed.has_others and use.status == NO_VARIANTS and (found > 0).any():
+            use = RecordUse(OK)  # of an insertion or deletion, which the mode does not make sequence of
         if self._is_alone:
             found = np.where(found == ABSENT, 0, found)
         self._counts.update(

@@ -58,6 +58,7 @@ def fitted_model(
         unit=unit,
         assembly=assembly,
         **{size: len(arrays[name]) for size, name in sizes.items()},
+        **({"has_effects": True} if "effect" in arrays else {}),
     )
     network = network_class(config)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +34,7 @@ class GeneData:
     """One gene's people of the fit.
 
     Attributes:
-        variants: V SNVs that pass the filter.
+        variants: V variants that pass the filter.
         dosage: (n, V) float64, copies of ALT, missing ones the variant's mean.
         person, output: (N,) int64, of each value: row of ``dosage``, number of the output.
         value: (N,) float64.
@@ -115,13 +116,14 @@ def imputed(dosages: Dosages, which: VariantFilter) -> tuple[GeneVariants, np.nd
     frequency = mean / 2
     is_missing = 1 - n_known / max(1, len(known)) > which.max_missing
     is_rare = ~is_missing & (np.minimum(frequency, 1 - frequency) <= which.min_maf)
-    ref, alt = (np.array([ord(each) for each in letters], dtype=np.uint8) for letters in (dosages.ref, dosages.alt))
-    order = np.lexsort((alt, ref, dosages.position))
-    key = np.stack([dosages.position, ref, alt])[:, order]
+    names = list(zip(dosages.position.tolist(), dosages.ref, dosages.alt, strict=True))
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
     is_twice = np.zeros(len(order), dtype=bool)
-    is_twice[order[1:]] = (key[:, 1:] == key[:, :-1]).all(axis=0)
+    is_twice[order[1:]] = [names[one] == names[other] for one, other in pairwise(order.tolist())]
     chosen = order[~(is_missing | is_rare | is_twice)[order]]
-    variants = GeneVariants(dosages.position[chosen], ref[chosen], alt[chosen], mean[chosen].astype(np.float32))
+    variants = GeneVariants(
+        dosages.position[chosen], dosages.ref[chosen], dosages.alt[chosen], mean[chosen].astype(np.float32)
+    )
     values = dosages.values[:, chosen].astype(np.float64)
     values = np.where(known[:, chosen], values, variants.mean.astype(np.float64))
     left_out = {"missing": is_missing, "rare": is_rare, "twice": is_twice & ~is_missing & ~is_rare}

@@ -149,7 +149,8 @@ class DosageGeneModel(GeneModel):
 
 
 class LinearDosageGeneModel(DosageGeneModel):
-    """A weighted sum of dosages for each gene and output: ``mean``, ``reference``, ``top-snp``, ``elastic-net``."""
+    """A weighted sum of dosages for each gene and output: ``mean``, ``reference``, ``top-snp``, ``elastic-net``, and
+    what ``linearize`` makes of a sequence model."""
 
     model_type: ClassVar[str] = "dosage_linear"
 
@@ -160,13 +161,32 @@ class LinearDosageGeneModel(DosageGeneModel):
 
     def weights(self, output: int) -> dict[str, np.ndarray]:
         """The weights of one output, other than 0: gene and variant, (n,) int64, by number in the model and in the
-        gene's ``variants``, and weight, (n,) float32, of a copy of ALT."""
+        gene's ``variants``, and weight, (n,) float32, of a copy of ALT; ``effect`` beside it, as of :meth:`effects`,
+        NaN where it is not known."""
+        found = self._beside_weights(output)
+        is_weight = found["weight"] != 0
+        return {name: array[is_weight] for name, array in found.items()}
+
+    def effects(self, output: int) -> dict[str, np.ndarray]:
+        """What a sequence model says of variants by themselves in one output, where it is known, weight or not: gene
+        and variant as of :meth:`weights`, and effect, (n,) float32, of a copy of ALT, in the unit of the model."""
+        found = self._beside_weights(output)
+        is_known = ~np.isnan(found["effect"])
+        return {name: found[name][is_known] for name in ("gene", "variant", "effect")}
+
+    def _beside_weights(self, output: int) -> dict[str, np.ndarray]:
         first, step = self.network.first.cpu().numpy(), self.config.n_outputs
         begin, end = first[:-1][output::step], first[1:][output::step]
         which = np.concatenate([np.zeros(0, np.int64), *map(np.arange, begin, end)])
         weight = self.network.weight.detach().float().cpu().numpy()[which]
         gene = np.repeat(np.arange(len(begin)), end - begin)
-        return {"gene": gene, "variant": self.network.variant.cpu().numpy()[which], "weight": weight}
+        effect = np.full(len(weight), np.nan, dtype=np.float32)
+        if self.config.has_effects:
+            network = self.network
+            effects = network.effect.float().masked_fill(~network.is_scored, torch.nan)
+            effect = effects.cpu().numpy()[which]
+        variant = self.network.variant.cpu().numpy()[which]
+        return {"gene": gene, "variant": variant, "weight": weight, "effect": effect}
 
 
 class ForestDosageGeneModel(DosageGeneModel):

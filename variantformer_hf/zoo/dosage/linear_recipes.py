@@ -145,14 +145,25 @@ class ElasticNetRecipe(LinearRecipe):
 
 
 def linear_arrays(each: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The network's tensors of genes' arrays, see ``LinearDosageForExpression``."""
-    counts, variant, weight = [], [], []
+    """The network's tensors of genes' arrays, see ``LinearDosageForExpression``; ``effect`` (T, V), NaN where it
+    is not known, of all or of none."""
+    counts, variant, weight, effect = [], [], [], []
     for arrays in each:
-        output, column = np.nonzero(arrays["weight"])
+        is_kept = arrays["weight"] != 0
+        if "effect" in arrays:
+            is_kept |= ~np.isnan(arrays["effect"])
+        output, column = np.nonzero(is_kept)
         counts.append(np.bincount(output, minlength=len(arrays["weight"])))
         variant.append(column)
         weight.append(arrays["weight"][output, column])
+        if "effect" in arrays:
+            effect.append(arrays["effect"][output, column])
+    of_effects = {}
+    if effect:
+        effects = np.concatenate(effect).astype(np.float32)
+        of_effects = {"effect": np.nan_to_num(effects), "is_scored": ~np.isnan(effects)}
     return {
+        **of_effects,
         "first": np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
         "variant": np.concatenate(variant).astype(np.int64),
         "weight": np.concatenate(weight).astype(np.float32),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...genome.genes import Gene
+from ...genome.person_dosages import PlacedVariants
 from ...genome.personal import PersonalGenome
 from ...genome.reference import ReferenceGenome
 from ...genome.stretch import PersonalStretch
@@ -33,6 +34,7 @@ class DosageOpened(OpenedModel):
     def __init__(self, model: "DosageGeneModel", reference: ReferenceGenome) -> None:
         super().__init__(model, reference)
         self._is_alone: dict[str, bool] = {}
+        self._last: tuple[int, GeneVariants, PlacedVariants] | None = None
 
     def reader(self, person: PersonalGenome, stretch: PersonalStretch, regions: Sequence[GeneRegions]) -> DosageReader:
         """Reads dosages, see :class:`OpenedModel`."""
@@ -45,10 +47,14 @@ class DosageOpened(OpenedModel):
         counts = self.model.counts.setdefault(person.sample, Counter())
         return DosageReader(person, stretch, self.variants, is_alone=self._is_alone[file], counts=counts)
 
-    def variants(self, regions: GeneRegions) -> tuple[int, GeneVariants]:
-        """A gene's number in the model, and its variants."""
+    def variants(self, regions: GeneRegions) -> tuple[int, GeneVariants, PlacedVariants]:
+        """A gene's number in the model, its variants, and where they may stand in records; the last gene's are kept."""
         number = self.model.number_of[regions.gene.gene_id]
-        return number, self.model.variants.of(number)
+        if self._last is None or self._last[0] != number:
+            own = self.model.variants.of(number)
+            placed = PlacedVariants(self.reference, regions.window.chrom, own.position, own.ref, own.alt)
+            self._last = number, own, placed
+        return self._last
 
     def checked(self, output: GeneOutput, gene: Gene) -> GeneOutput:
         """A prediction; ``no_variants_in_window`` and ``not_fitted`` are known of the fit, see :class:`OpenedModel`."""

@@ -1,7 +1,8 @@
 """The variants that a model of dosages reads of each gene, and their means over the people that it was fitted to."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from ...genome.genes import GeneTable
 
 _COLUMNS = ("gene_id", "chrom", "pos", "ref", "alt", "mean_dosage")
 _REMEDY = "Fit the model again."
+_ALLELE = re.compile("[ACGT]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneVariants:
-    """Variants of one gene, SNVs, by position, REF and ALT.
+    """Variants of one gene by position, REF and ALT: SNVs; maybe insertions, deletions and others, each in its one
+    spelling (``VariantNormalizer``).
 
     Attributes:
         position: (V,) int64, 0-based.
-        ref, alt: (V,) uint8, upper-case letters.
+        ref, alt: (V,) of texts, upper case.
         mean: (V,) float32, copies of ALT that a person of the fit carried on average.
     """
 
@@ -42,8 +45,30 @@ class GeneVariants:
     @classmethod
     def nothing(cls) -> "GeneVariants":
         """None."""
-        letters = np.zeros(0, dtype=np.uint8)
-        return cls(np.zeros(0, dtype=np.int64), letters, letters, np.zeros(0, dtype=np.float32))
+        texts = np.zeros(0, dtype=object)
+        return cls(np.zeros(0, dtype=np.int64), texts, texts, np.zeros(0, dtype=np.float32))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As arrays of numbers: texts as their letters, a line each."""
+        return {
+            "position": self.position,
+            "ref": _as_letters(self.ref),
+            "alt": _as_letters(self.alt),
+            "mean": self.mean,
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "GeneVariants":
+        """What :meth:`arrays` gave.
+
+        Raises:
+            KeyError: one is not there.
+            ValueError: they are not of one length.
+        """
+        found = cls(arrays["position"], _as_texts(arrays["ref"]), _as_texts(arrays["alt"]), arrays["mean"])
+        if len({len(getattr(found, name)) for name in cls.__slots__}) > 1:
+            raise ValueError("positions, alleles and means are not of the same variants")
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +99,8 @@ class ModelVariants:
     def digest(self) -> str:
         """SHA-256 of their content."""
         content = hashlib.sha256(self.first.tobytes())
-        for name in GeneVariants.__slots__:
-            content.update(np.ascontiguousarray(getattr(self.all, name)).tobytes())
+        for array in self.all.arrays().values():
+            content.update(np.ascontiguousarray(array).tobytes())
         return content.hexdigest()
 
     def save(self, path: Path, genes: GeneTable) -> None:
@@ -85,8 +110,8 @@ class ModelVariants:
             "gene_id": pa.DictionaryArray.from_arrays(of_gene, [gene.gene_id for gene in genes]),
             "chrom": pa.DictionaryArray.from_arrays(of_gene, [gene.chrom for gene in genes]).cast(pa.string()),
             "pos": self.all.position + 1,
-            "ref": _letters(self.all.ref),
-            "alt": _letters(self.all.alt),
+            "ref": pa.array(self.all.ref, pa.string()),
+            "alt": pa.array(self.all.alt, pa.string()),
             "mean_dosage": self.all.mean,
         }
         with whole_file(path) as partial:
@@ -103,16 +128,27 @@ class ModelVariants:
             table = pq.read_table(path, columns=list(_COLUMNS))
             number = {gene.gene_id: row for row, gene in enumerate(genes)}
             of_gene = np.array([number[name] for name in table["gene_id"].to_pylist()], dtype=np.int64)
-            ref, alt = (np.array([ord(each) for each in table[name].to_pylist()], np.uint8) for name in ("ref", "alt"))
+            ref, alt = (table[name].cast(pa.string()).to_numpy(zero_copy_only=False) for name in ("ref", "alt"))
             position = table["pos"].to_numpy().astype(np.int64) - 1
             mean = table["mean_dosage"].to_numpy().astype(np.float32)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise InputError(f"is no table of this model's variants ({error})", file=path, remedy=_REMEDY) from error
+        if not all(map(_is_bases, (*ref, *alt))):
+            raise InputError("has an allele that is not made of bases", file=path, remedy=_REMEDY)
         if (np.diff(of_gene) < 0).any() or not ((mean >= 0) & (mean <= 2)).all():
             raise InputError("has genes out of order, or a mean that is no dosage", file=path, remedy=_REMEDY)
         first = np.searchsorted(of_gene, np.arange(len(genes) + 1)).astype(np.int64)
         return cls(first, GeneVariants(position, ref, alt, mean))
 
 
-def _letters(codes: np.ndarray) -> pa.Array:
-    return pa.array([chr(code) for code in codes.tolist()], pa.string())
+def _is_bases(allele: str | None) -> bool:
+    return allele is not None and _ALLELE.fullmatch(allele) is not None
+
+
+def _as_letters(texts: np.ndarray) -> np.ndarray:
+    """(n,) uint8, each text with a line's end."""
+    return np.frombuffer("".join(f"{each}\n" for each in texts).encode("ascii"), dtype=np.uint8)
+
+
+def _as_texts(letters: np.ndarray) -> np.ndarray:
+    return np.array(letters.tobytes().decode("ascii").split("\n")[:-1], dtype=object)
