@@ -224,16 +224,17 @@ def test_the_released_table_itself_reads(shared: Path, tmp_path: Path) -> None:
 
 def test_every_row_that_is_not_used_is_counted_by_its_first_reason(case: Paths, tmp_path: Path) -> None:
     table = table_of(case)
+    table = table[(table["sample"] != "D00") | (table["tissue"] != "liver")]
     kept = len(table)
     more = [
         ("D00", "ENSG00000000001.7", "liver", 1.0, "no_cres"),
         ("D00", "ENSG00000000002.7", "lung", 1.0, "ok"),
         ("D00", "ENSG00000009999.1", "liver", 1.0, "ok"),
         ("nobody", "ENSG00000000001.7", "liver", 1.0, "ok"),
-        ("nobody", "ENSG00000000001.7", "liver", np.nan, "ok"),
+        ("nobody", "ENSG00000000002.7", "liver", np.nan, "ok"),
         ("D00", "ENSG00000000001.7", "K562", 1.0, "ok"),
         ("D00", "ENSG00000000003.7", "liver", 1.0, "unseen_gene"),
-        ("D00", "ENSG00000000003.7", "liver", 1.0, None),
+        ("D00", "ENSG00000000004.7", "liver", 1.0, None),
     ]
     table = pd.concat([table, pd.DataFrame(more, columns=list(table))])
     table.to_parquet(tmp_path / "more.parquet")
@@ -348,6 +349,32 @@ def test_a_value_that_is_predicted_twice_is_named(case: Paths, tmp_path: Path) -
     assert f"twice.parquet: D04, {one['gene_id']}, {one['tissue']}: is there twice" in said
     said = refused(case, tmp_path, predictions=[f"A={case['A']}", f"A={case['A']}"])
     assert "is there twice" in said
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tissue": "lung"},
+        {"gene_id": "ENSG00000009999.1"},
+        {"sample": "nobody"},
+        {"sample": "nobody", "status": "no_cres", "log1p_tpm": np.nan},
+    ],
+    ids=["a tissue", "a gene", "a person", "without a value"],
+)
+def test_so_is_one_that_was_never_measured(case: Paths, tmp_path: Path, changed: dict[str, object]) -> None:
+    table = table_of(case)
+    rows = table.iloc[[7, 7]].assign(**changed)
+    pd.concat([rows.iloc[:1], table, rows.iloc[1:]]).to_csv(tmp_path / "twice.csv", index=False)
+    one = rows.iloc[0]
+    said = refused(case, tmp_path, predictions=f"A={tmp_path / 'twice.csv'}")
+    assert f"twice.csv: {one['sample']}, {one['gene_id']}, {one['tissue']}: is there twice" in said
+
+
+def test_a_person_of_two_cohorts_is_predicted_in_each(case: Paths, tmp_path: Path) -> None:
+    table = table_of(case)
+    both = pd.concat([table.assign(cohort="LAB"), table.assign(cohort="MAGE")])
+    both.to_parquet(tmp_path / "both.parquet")
+    assert np.isfinite(predicted(case, tmp_path / "both.parquet")).any()
 
 
 def test_units_that_differ_and_a_tpm_under_zero_name_the_files(case: Paths, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ..zoo.outputs import TissueNames
 from ..zoo.statuses import NO_VARIANTS, OK, UNSEEN_GENE
 from ..zoo.units import LOG1P_TPM, VALUE_COLUMNS
 from .evaluation_grid import WHOLE, EvaluationGrid
+from .seen_values import SeenValues
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -240,27 +241,27 @@ def read_predictions(
         _check_unit(table, grid)
         for batch in table.batches():
             reader.add(batch, table, fold)
-    if reader.written != int(reader.there.sum()):
-        reader.refuse_doubled(tables)
+    if reader.has_doubled:
+        _Reader(grid, people).refuse_doubled(tables)
     return Predicted(reader.values, dict(reader.left_out), reader.names(), reader.gene_types)
 
 
 class _Names:
-    """Numbers of names; those that are not wanted are remembered, and numbered -1."""
+    """Numbers of names: by what is wanted, and of all names in the order in which they come."""
 
     def __init__(self, known: dict[str, int], as_known: Any = str) -> None:
-        self.known, self.seen, self._as_known = known, set[str](), as_known
-        self._of = {"": -1}
+        self.known, self.seen, self._as_known = known, dict[str, int](), as_known
+        self._of = {"": (-1, -1)}
 
-    def codes(self, column: Any) -> np.ndarray:
-        """(rows,) of a dictionary-encoded column."""
+    def codes(self, column: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(rows,) of a dictionary-encoded column the number among the wanted, and among all; -1 = none."""
         texts, code = _coded(column)
         for text in texts:
             if text not in self._of:
                 name = self._as_known(text)
-                self._of[text] = self.known.get(name, -1)
-                self.seen.add(name)
-        return np.array([self._of[text] for text in texts])[code]
+                self._of[text] = self.known.get(name, -1), self.seen.setdefault(name, len(self.seen))
+        numbers = np.array([self._of[text] for text in texts])[code]
+        return numbers[:, 0], numbers[:, 1]
 
 
 class _Reader:
@@ -272,8 +273,9 @@ class _Reader:
         # Such predictions are asked for where a split holds out genes.
         self._used = (OK, NO_VARIANTS, *([] if (grid.genes["gene_part"] == WHOLE).all() else [UNSEEN_GENE]))
         self.values = np.full(grid.observed.shape, np.nan, dtype=np.float32)
-        self.there = np.zeros(grid.observed.shape, dtype=bool)
-        self.written = 0
+        self._there = np.zeros(grid.observed.shape, dtype=bool)
+        self._written = 0
+        self._seen: dict[tuple[int | None, str], SeenValues] = {}
         self.left_out: Counter[str] = Counter()
         self.gene_types: dict[str, str] = {}
         self._genes = _Names({gene: row for row, gene in reversed(list(enumerate(grid.genes["gene_id"])))}, stable_id)
@@ -300,33 +302,58 @@ class _Reader:
 
     def names(self) -> dict[str, set[str]]:
         """Donors, genes and tissues that are predicted."""
-        return {"donors": self._donors.seen, "genes": self._genes.seen, "tissues": self._tissues.seen}
+        return {
+            "donors": set(self._donors.seen),
+            "genes": set(self._genes.seen),
+            "tissues": set(self._tissues.seen),
+        }
+
+    @property
+    def has_doubled(self) -> bool:
+        """Whether a person's gene and tissue were there twice, measured or not."""
+        return self._written != int(self._there.sum()) or any(each.has_doubled for each in self._seen.values())
 
     def add(self, batch: dict[str, Any], table: PredictionTable, fold: int | None) -> None:
         """Rows of a table; those that are not used are counted by the first reason of these."""
+        for _, place, seen in self._places(batch, fold):
+            seen.add(*place)
         values = self._values(batch, table)
         for rows, cells in self._cells(batch, values, fold):
             self.values.flat[cells] = values[rows]
-            self.there.flat[cells] = True
-            self.written += len(cells)
+            self._there.flat[cells] = True
+            self._written += len(cells)
 
     def refuse_doubled(self, tables: Sequence[tuple[int | None, PredictionTable]]) -> None:
-        """Raise InputError of the first that is there twice."""
-        seen = np.zeros(self.there.size, dtype=bool)
+        """Raise InputError of the first that is there twice; nothing was read before."""
         for fold, table in tables:
             for batch in table.batches():
+                again = np.zeros(len(batch["value"]), dtype=bool)
+                for rows, place, seen in self._places(batch, fold):
+                    again[rows[seen.again(*place)]] = True
+                    seen.add(*place)
                 for rows, cells in self._cells(batch, self._values(batch, table), fold):
-                    first = np.zeros(len(cells), dtype=bool)
-                    first[np.unique(cells, return_index=True)[1]] = True
-                    again = rows[seen[cells] | ~first]
-                    if len(again):
-                        raise InputError(
-                            "is there twice",
-                            file=table.path,
-                            record=self._record(batch, int(again[0])),
-                            remedy="Give each person's gene and tissue once, and each person one file.",
-                        )
-                    seen[cells] = True
+                    again[rows[self._there.flat[cells]]] = True
+                    self._there.flat[cells] = True
+                if again.any():
+                    raise InputError(
+                        "is there twice",
+                        file=table.path,
+                        record=self._record(batch, int(np.flatnonzero(again)[0])),
+                        remedy="Give each person's gene and tissue once, and each person one file.",
+                    )
+
+    def _places(
+        self, batch: dict[str, Any], fold: int | None
+    ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...], SeenValues]]:
+        """Rows that name a donor, tissue and gene, the numbers of these, and what was seen; cohort by cohort."""
+        named = [(self._donors, "sample"), (self._tissues, "tissue"), (self._genes, "gene_id")]
+        numbers = [names.codes(batch[role])[1] for names, role in named]
+        whole = np.logical_and.reduce([each >= 0 for each in numbers])
+        cohorts, of_cohort = _coded(batch["cohort"]) if "cohort" in batch else ([""], np.zeros(len(whole), dtype=int))
+        for number, cohort in enumerate(cohorts):
+            rows = np.flatnonzero(whole & (of_cohort == number))
+            seen = self._seen.setdefault((fold, cohort), SeenValues())
+            yield rows, tuple(each[rows] for each in numbers), seen
 
     def _values(self, batch: dict[str, Any], table: PredictionTable) -> np.ndarray:
         """Of a batch, TPM as log1p TPM."""
@@ -359,8 +386,8 @@ class _Reader:
         self, batch: dict[str, Any], values: np.ndarray, fold: int | None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows that are used, and their places in the grid, cohort by cohort; all others are counted."""
-        gene, donor = self._genes.codes(batch["gene_id"]), self._donors.codes(batch["sample"])
-        tissue = self._tissues.codes(batch["tissue"])
+        gene, donor = self._genes.codes(batch["gene_id"])[0], self._donors.codes(batch["sample"])[0]
+        tissue = self._tissues.codes(batch["tissue"])[0]
         rows = np.ones(len(values), dtype=bool)
         if "gene_type" in batch:
             self._note_types(gene, batch["gene_type"])
