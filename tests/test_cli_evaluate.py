@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Finished, run
 from evaluation_case import write_case
+from scipy import stats
 
 from variantformer_hf.data.evaluation_grid import EvaluationGrid, evaluation_grid
-from variantformer_hf.data.folds import save_folds
+from variantformer_hf.data.folds import gene_folds, load_folds, save_folds
 from variantformer_hf.data.measured import Measured, read_measured, read_people
 from variantformer_hf.data.prediction_tables import open_predictions, read_predictions
 from variantformer_hf.data.splits import Split
@@ -311,6 +312,109 @@ def test_with_folds_each_value_is_of_the_fold_that_tests_it(case: Paths, tmp_pat
     named = f"A={tmp_path}/fold-{{fold}}.parquet"
     said = refused(case, tmp_path, split=tmp_path / "folds/fold-0.json", predictions=named)
     assert "is named by its fold, and there are none" in said
+
+
+@pytest.fixture(scope="module")
+def folded(case: Paths, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four folds of the same donors that hold out other genes each, and a model's predictions of each fold."""
+    folder = tmp_path_factory.mktemp("folded")
+    part = {f"D{number:02d}": ("train", "validation", "test")[number // 4] for number in range(12)}
+    split = Split({"LAB": part, "MAGE": part}, {"ENC": {"chr19": "test"}})
+    save_folds(gene_folds(split, [f"ENSG{number:011d}" for number in range(8)], 4), folder / "folds")
+    table = table_of(case)
+    rng = np.random.default_rng(0)
+    for fold in range(4):
+        noise = rng.normal(0, 0.5, len(table))
+        table.assign(log1p_tpm=table["log1p_tpm"] + noise).to_parquet(folder / f"fold-{fold}.parquet")
+    return folder
+
+
+def spearman_of(frame: pd.DataFrame) -> float:
+    return float(stats.spearmanr(frame["predicted"], frame["measured"]).statistic)
+
+
+def beside(case: Paths, path: Path) -> pd.DataFrame:
+    """Predictions of a file beside what was measured."""
+    measured = pd.concat([pd.read_csv(case[name]) for name in ("LAB", "MAGE")])
+    table = pd.read_parquet(path).rename(columns={"sample": "donor", "log1p_tpm": "predicted"})
+    table["gene_id"] = table["gene_id"].str.split(".").str[0]
+    found = table.merge(measured, on=["donor", "gene_id", "tissue"])
+    return found.assign(measured=np.log1p(found["tpm"]), number=found["donor"].str[1:].astype(int))
+
+
+def test_folds_that_hold_out_other_genes_are_each_judged_by_their_own_model(
+    case: Paths, folded: Path, tmp_path: Path
+) -> None:
+    splits = load_folds(folded / "folds")
+    named = f"A={folded}/fold-{{fold}}.parquet"
+    done = run(*arguments(case, output=tmp_path / "o", split=folded / "folds", predictions=named, fewest_donors=3))
+    assert done.returncode == 0, done.stderr
+    assert "A: 6 donors, 8 genes, 6 tissues of 6, 8 and 6 measured" in done.stderr
+    within = pd.read_parquet(tmp_path / "o/within_tissue.parquet")
+    of_fold = [beside(case, folded / f"fold-{fold}.parquet") for fold in range(4)]
+    assert len(within) > 100
+    for row in within.to_dict("records"):
+        assert row["gene_part"] == splits[row["fold"]].genes[row["gene_id"]]
+        both = of_fold[row["fold"]]
+        donors = both["number"] // 4 == ("train", "validation", "test").index(row["donor_part"])
+        rows = both[donors & (both["gene_id"] == row["gene_id"]) & (both["tissue"] == row["tissue"])]
+        assert row["n"] == len(rows)
+        assert row["pearson"] == pytest.approx(stats.pearsonr(rows["predicted"], rows["measured"]).statistic, abs=1e-5)
+    parts = within.groupby(["gene_part", "donor_part"])["fold"].nunique()
+    assert parts.to_dict() == {
+        (gene, donor): 4 for gene in ("train", "validation", "test") for donor in ("validation", "test")
+    }
+    summary = pd.read_parquet(tmp_path / "o/within_tissue_summary.parquet")
+    mean = summary[(summary["fold"] == "mean of folds") & (summary["tissue"] == "all")]
+    assert len(mean) == 6
+    # Each gene's own number is that of the fold that tests it.
+    genes = pd.read_parquet(tmp_path / "o/gene_correlation.parquet").set_index("gene_id")
+    for gene in genes.index:
+        (fold,) = (number for number, split in enumerate(splits) if split.genes[gene] == "test")
+        rows = of_fold[fold][(of_fold[fold]["number"] >= 8) & (of_fold[fold]["gene_id"] == gene)]
+        lines = genes.loc[gene, "n"] - len(rows)  # the cell lines have genes of chr19
+        assert lines == (2 if int(gene[-1]) % 3 else 0)
+        if not lines:
+            assert genes.loc[gene, "spearman"] == pytest.approx(spearman_of(rows), abs=1e-6)
+    per_gene = pd.read_parquet(tmp_path / "o/per_gene.parquet")
+    tested = per_gene[per_gene["gene_part"] == "test"]
+    assert set(tested["n_folds"]) == {1}
+    trained = per_gene[per_gene["gene_part"] == "train"]
+    assert set(trained["n_folds"]) == {2}
+
+
+def test_of_one_file_for_such_folds_only_what_a_fold_tests_is_used(case: Paths, folded: Path, tmp_path: Path) -> None:
+    splits = load_folds(folded / "folds")
+    models = [f"A={case['A']}", f"B={case['B']}"]
+    given = arguments(case, output=tmp_path / "o", split=folded / "folds", predictions=models, fewest_donors=3)
+    done = run(*given)
+    assert done.returncode == 0, done.stderr
+    within = pd.read_parquet(tmp_path / "o/within_tissue.parquet")
+    assert set(within["gene_part"]) == set(within["donor_part"]) == {"test"}
+    assert all(splits[row.fold].genes[row.gene_id] == "test" for row in within.itertuples())
+    assert not within.duplicated(["model", "tissue", "gene_id"]).any()
+    comparison = pd.read_parquet(tmp_path / "o/per_gene_comparison.parquet")
+    assert comparison["gene_part"].tolist() == ["test"]
+    assert comparison["n"].item() == within[within["model"] == "A"]["pearson"].notna().sum()
+    genes = pd.read_parquet(tmp_path / "o/gene_correlation.parquet")
+    both = beside(case, case["A"])
+    row = genes[(genes["model"] == "A") & (genes["gene_id"] == "ENSG00000000003")].iloc[0]
+    rows = both[(both["number"] >= 8) & (both["gene_id"] == "ENSG00000000003")]
+    assert row["spearman"] == pytest.approx(spearman_of(rows), abs=1e-6)
+    counts = pd.read_csv(tmp_path / "o/counts.tsv", sep="\t")
+    assert not counts["reason"].str.contains("measured, and not predicted").any()
+
+
+def test_a_gene_that_no_fold_tests_is_counted(case: Paths, folded: Path, tmp_path: Path) -> None:
+    splits = load_folds(folded / "folds")[:3]
+    grid, people = grid_of(case, tuple(splits), genes=GeneTable.read(case["genes"]), with_validation=False)
+    found = read_predictions([(None, each) for each in open_predictions(case["A"])], grid, people)
+    untested = [gene for gene in grid.genes["gene_id"] if all(each.genes[gene] != "test" for each in splits)]
+    assert len(untested) == 2
+    rows = table_of(case)
+    of_tested_donors = rows["sample"].isin(["D08", "D09", "D10", "D11", "K562", "HepG2"])
+    of_untested = rows["gene_id"].str.split(".").str[0].isin(untested)
+    assert found.left_out["gene is not held out"] == (of_tested_donors & of_untested).sum()
 
 
 # Bad input

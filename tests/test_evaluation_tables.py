@@ -366,13 +366,16 @@ def test_per_gene_has_mean_and_sd_over_folds_and_one_model_against_another(paire
     for name in ("pearson", "spearman", "r2", "mse"):
         assert one[f"{name}_mean"] == pytest.approx(rows[name].mean())
         assert one[f"{name}_sd"] == pytest.approx(np.std(rows[name], ddof=1))
-    comparison = results.tables["per_gene_comparison"].iloc[0]
-    wide = table.pivot(index=["cohort", "tissue", "gene_id"], columns="model", values="pearson_mean").dropna()
-    good = wide[wide.max(axis=1) > 0.7]
-    assert (comparison["model"], comparison["other"], comparison["n"]) == ("good", "bad", len(wide))
-    assert comparison["n_predictable"] == len(good)
-    assert comparison["share_better"] == pytest.approx((good["good"] > good["bad"]).mean())
-    assert comparison["correlation"] == pytest.approx(stats.pearsonr(wide["good"], wide["bad"]).statistic)
+    comparisons = results.tables["per_gene_comparison"].set_index("gene_part")
+    assert list(comparisons.index) == ["train", "test"]
+    for part, comparison in comparisons.iterrows():
+        of_part = table[table["gene_part"] == part]
+        wide = of_part.pivot(index=["cohort", "tissue", "gene_id"], columns="model", values="pearson_mean").dropna()
+        good = wide[wide.max(axis=1) > 0.7]
+        assert (comparison["model"], comparison["other"], comparison["n"]) == ("good", "bad", len(wide))
+        assert comparison["n_predictable"] == len(good)
+        assert comparison["share_better"] == pytest.approx((good["good"] > good["bad"]).mean())
+        assert comparison["correlation"] == pytest.approx(stats.pearsonr(wide["good"], wide["bad"]).statistic)
 
 
 def test_folds_of_chromosomes_are_over_the_genes_that_each_holds_out(paired: PairedExpression) -> None:

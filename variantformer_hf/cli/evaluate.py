@@ -227,7 +227,12 @@ def predictions(
     if table is None and types:
         frame = frame.assign(gene_type=frame["gene_id"].map(types).fillna(""))
     paired, without = PairedExpression.of_all(
-        grid.observed, {name: each.values for name, each in found.items()}, frame, grid.samples, grid.gene_folds
+        grid.observed,
+        {name: each.values for name, each in found.items()},
+        frame,
+        grid.samples,
+        grid.gene_folds,
+        grid.fold_parts,
     )
     for name, reasons in without.items():
         for reason, n in reasons.items():

@@ -1,7 +1,7 @@
 """The values that predictions are held against: measured genes by samples of people who were held out."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,8 @@ class EvaluationGrid:
 
     Attributes:
         observed: (genes, samples) float32, NaN where nothing was measured, or where a value was trained on.
-        genes: gene_id (stable), gene_name, gene_type, chromosome, gene_part of each row; what is not known is "".
+        genes: gene_id (stable), gene_name, gene_type, chromosome, gene_part of each row; what is not known is "". Of
+            folds that hold out different genes the part is ``test`` of genes that any of them tests.
         samples: cohort, donor, tissue, is_cell_line, fold (-1 without folds, or where the cohort's folds are of
             chromosomes), donor_part, and what the list of people adds, of each column.
         gene_folds: cohort -> (genes,) the fold that holds a gene out, -1 = none, where its folds are of chromosomes.
@@ -34,6 +35,7 @@ class EvaluationGrid:
         scale: of the values.
         left_out: reason -> values or samples, as the reason says.
         files: of the expression.
+        fold_parts: (genes, folds) the part of each gene in each fold, "" = none; None where it is the same in all.
     """
 
     observed: np.ndarray
@@ -45,11 +47,22 @@ class EvaluationGrid:
     gene_folds: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    fold_parts: np.ndarray | None = None
 
     @property
     def is_tested(self) -> np.ndarray:
         """(samples,) whether a sample is one that models are tested on, and no validation donor's."""
         return (self.samples["donor_part"] != VALIDATION).to_numpy()
+
+    @property
+    def has_value(self) -> np.ndarray:
+        """(genes, samples) whether models are tested on a value: of each gene, donor and tissue once."""
+        there = ~np.isnan(self.observed) & self.is_tested
+        if self.fold_parts is not None:
+            for number in range(self.fold_parts.shape[1]):
+                here = (self.samples["fold"] == number).to_numpy()
+                there[:, here] &= self.fold_parts[:, [number]] == TEST
+        return there
 
 
 def evaluation_grid(
@@ -120,26 +133,21 @@ def evaluation_grid(
     kept = measured.chosen(places)
     frame = pd.concat(frames, ignore_index=True)
     samples = kept.samples.assign(fold=frame["fold"].to_numpy(), donor_part=frame["donor_part"].to_numpy())
-    gene_parts = [splits[0].gene_part(gene) for gene in measured.genes]
-    if any(split.genes != splits[0].genes for split in splits):
-        raise InputError(
-            "its folds hold out different genes",
-            file=split_file,
-            remedy="Evaluate each fold by itself, with its own predictions.",
-        )
-    table["gene_part"] = [(part or "") for part in gene_parts] if splits[0].genes else WHOLE
-    observed = kept.values
-    in_split = (table["gene_part"] != "").to_numpy()
+    parts, differ = _gene_parts(splits, measured.genes)
+    table["gene_part"] = np.where((parts == TEST).any(axis=1), TEST, parts[:, 0]) if differ else parts[:, 0]
+    observed, in_split = kept.values, (parts != "").any(axis=1)
     if not in_split.all():
         left_out["values of genes that the split does not name"] += int((~np.isnan(observed[~in_split])).sum())
-        observed, table = observed[in_split], table[in_split].reset_index(drop=True)
+        observed, table, parts = observed[in_split], table[in_split].reset_index(drop=True), parts[in_split]
+    if differ and not with_validation:
+        parts = np.where(parts == TEST, TEST, "").astype(object)
+    if differ:
+        for number in range(len(splits)):
+            here = (samples["fold"] == number).to_numpy()
+            observed[np.ix_(parts[:, number] == "", here)] = np.nan
     gene_folds = {}
-    chromosomes = [with_chr(chrom) if chrom else "" for chrom in table["chromosome"]]
     for cohort in sorted(by_chromosome & set(samples["cohort"])):
-        fold = np.full(len(table), -1)
-        for number in reversed(range(len(splits))):
-            parts_of = splits[number].chromosomes.get(cohort, {})
-            fold[[parts_of.get(chrom) == TEST for chrom in chromosomes]] = number
+        fold = _chromosome_fold(splits, cohort, table["chromosome"], parts if differ else None)
         here = (samples["cohort"] == cohort).to_numpy()
         trained_on = np.ix_(fold < 0, here)
         left_out["values of chromosomes that are trained on"] += int((~np.isnan(observed[trained_on])).sum())
@@ -147,8 +155,41 @@ def evaluation_grid(
         gene_folds[cohort] = fold
     donors = tuple(dict.fromkeys(measured.samples["donor"]))
     return EvaluationGrid(
-        observed, table, samples, donors, trained, measured.scale, gene_folds, left_out, measured.files
+        observed,
+        table,
+        samples,
+        donors,
+        trained,
+        measured.scale,
+        gene_folds,
+        left_out,
+        measured.files,
+        parts if differ else None,
     )
+
+
+def _gene_parts(splits: Sequence[Split], genes: Sequence[str]) -> tuple[np.ndarray, bool]:
+    """(genes, folds) the part of each gene, "" = the fold does not name it; whether folds have different ones."""
+    parts = np.empty((len(genes), len(splits)), dtype=object)
+    for number, split in enumerate(splits):
+        parts[:, number] = [(split.gene_part(gene) or "") if split.genes else WHOLE for gene in genes]
+    return parts, bool((parts != parts[:, :1]).any())
+
+
+def _chromosome_fold(
+    splits: Sequence[Split], cohort: str, chromosomes: Iterable[str], parts: np.ndarray | None
+) -> np.ndarray:
+    """(genes,) the first fold that holds out a gene's chromosome in a cohort, -1 = none.
+
+    Of folds that hold out different genes (``parts``) only the one that tests the gene comes into question.
+    """
+    named = [with_chr(chrom) if chrom else "" for chrom in chromosomes]
+    fold = np.full(len(named), -1)
+    for number in reversed(range(len(splits))):
+        parts_of = splits[number].chromosomes.get(cohort, {})
+        holds_out = np.array([parts_of.get(chrom) == TEST for chrom in named], dtype=bool)
+        fold[holds_out if parts is None else holds_out & (parts[:, number] == TEST)] = number
+    return fold
 
 
 def gene_frame(gene_ids: Sequence[str], genes: GeneTable | None) -> "pd.DataFrame":

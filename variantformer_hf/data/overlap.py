@@ -16,7 +16,7 @@ LEAST_SHARED_DONORS = 3
 def overlaps(found: Mapping[str, Predicted], grid: EvaluationGrid) -> list[dict[str, Any]]:
     """Of each model: how many donors, genes and tissues were measured, are predicted, and are both; of
     a split the test part."""
-    samples, tested = grid.samples[grid.is_tested], grid.is_tested
+    samples, has_value = grid.samples[grid.is_tested], grid.has_value
     measured = {
         "donors": set(samples["donor"]),
         "genes": set(grid.genes["gene_id"]),
@@ -24,12 +24,12 @@ def overlaps(found: Mapping[str, Predicted], grid: EvaluationGrid) -> list[dict[
     }
     rows = []
     for name, each in found.items():
-        there = ~np.isnan(each.values[:, tested]) & ~np.isnan(grid.observed[:, tested])
-        shared = samples[there.any(axis=0)]
+        there = ~np.isnan(each.values) & has_value
+        shared = grid.samples[there.any(axis=0)]
         row: dict[str, Any] = {"model": name}
         row |= {f"measured {what}": len(names) for what, names in measured.items()}
         row |= {f"predicted {what}": len(names) for what, names in each.names.items()}
-        row["measured values"] = int((~np.isnan(grid.observed[:, tested])).sum())
+        row["measured values"] = int(has_value.sum())
         row |= {"donors": shared["donor"].nunique(), "genes": int(there.any(axis=1).sum())}
         rows.append(row | {"tissues": shared["tissue"].nunique(), "values": int(there.sum())})
     return rows

@@ -22,7 +22,7 @@ from ..genome.table_files import delimiter_of, kind_of_file, text_lines
 from ..zoo.outputs import TissueNames
 from ..zoo.statuses import NO_VARIANTS, OK, UNSEEN_GENE
 from ..zoo.units import LOG1P_TPM, VALUE_COLUMNS
-from .evaluation_grid import WHOLE, EvaluationGrid
+from .evaluation_grid import TEST, WHOLE, EvaluationGrid
 from .seen_values import SeenValues
 
 if TYPE_CHECKING:
@@ -296,6 +296,11 @@ class _Reader:
         self._of_tissue = samples["tissue"].map(of_tissue).to_numpy(dtype=int)
         self._shape = len(donors), len(measured)
         self._columns: dict[int | None, dict[str, np.ndarray]] = {}
+        # Of folds that hold out different genes: the one that tests each gene, -1 = none.
+        self._fold_of_gene = np.zeros(len(grid.genes), dtype=int)
+        if grid.fold_parts is not None:
+            tested = grid.fold_parts == TEST
+            self._fold_of_gene = np.where(tested.any(axis=1), tested.argmax(axis=1), -1)
         self._trained = np.zeros(len(donors), dtype=bool)
         self._trained[[donors[donor] for _, donor in grid.trained if donor in donors]] = True
         self._trained[[donors[donor] for donor in samples["donor"].unique()]] = False
@@ -370,15 +375,22 @@ class _Reader:
         return np.log1p(values)
 
     def _columns_of(self, fold: int | None) -> dict[str, np.ndarray]:
-        """Cohort -> (donors, tissues) the column of the grid, -1 = none; of one fold, or of all."""
+        """Cohort -> (folds, donors, tissues) the column of the grid, -1 = none.
+
+        Of one fold, or of all; the first axis is longer than one where these hold out different genes.
+        """
         if fold not in self._columns:
-            samples = self._grid.samples
+            samples, by_gene = self._grid.samples, fold is None and self._grid.fold_parts is not None
             in_fold = np.ones(len(samples), bool) if fold is None else samples["fold"].isin([fold, -1]).to_numpy()
+            n_folds = int(self._fold_of_gene.max(initial=0)) + 1 if by_gene else 1
             self._columns[fold] = {}
             for cohort in dict.fromkeys(samples["cohort"]):
-                here = np.flatnonzero((samples["cohort"] == cohort).to_numpy() & in_fold)
-                columns = np.full(self._shape, -1)
-                columns[self._of_donor[here], self._of_tissue[here]] = here
+                of_cohort = (samples["cohort"] == cohort).to_numpy() & in_fold
+                columns = np.full((n_folds, *self._shape), -1)
+                for number in range(n_folds):
+                    here = of_cohort & samples["fold"].isin([number, -1]).to_numpy() if by_gene else of_cohort
+                    place = np.flatnonzero(here)
+                    columns[number, self._of_donor[place], self._of_tissue[place]] = place
                 self._columns[fold][cohort] = columns
         return self._columns[fold]
 
@@ -407,11 +419,15 @@ class _Reader:
         leave(self._trained[donor], "donor is trained on")
         leave(gene < 0, "gene is not measured")
         leave(tissue < 0, "tissue is not measured")
+        parts = self._grid.fold_parts
+        if parts is not None:
+            leave(self._fold_of_gene[gene] < 0 if fold is None else parts[gene, fold] == "", "gene is not held out")
+        of_gene = self._fold_of_gene[gene] if fold is None else np.zeros(len(gene), dtype=int)
         place = np.flatnonzero(rows)
         unused = np.ones(len(place), dtype=bool)
         cohorts, of_cohort = _coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
         for cohort, columns in self._columns_of(fold).items():
-            column = columns[donor[place], tissue[place]]
+            column = columns[of_gene[place], donor[place], tissue[place]]
             here = column >= 0
             if fold is not None and cohort in self._grid.gene_folds:
                 here &= self._grid.gene_folds[cohort][gene[place]] == fold

@@ -29,6 +29,8 @@ class PairedExpression:
             super_population.
         gene_folds: cohort -> (genes,) the fold that holds a gene out, -1 = none; of cohorts that are split by
             chromosomes.
+        fold_parts: (genes, folds) the part of each gene in each fold, "" = none, where folds hold out different genes:
+            then a sample has a column in each of them.
     """
 
     observed: np.ndarray
@@ -36,6 +38,7 @@ class PairedExpression:
     genes: "pd.DataFrame"
     samples: "pd.DataFrame"
     gene_folds: Mapping[str, np.ndarray] = field(default_factory=dict)
+    fold_parts: np.ndarray | None = None
     _done: dict[bytes, dict[str, Correlations]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -46,6 +49,7 @@ class PairedExpression:
         genes: "pd.DataFrame",
         samples: "pd.DataFrame",
         gene_folds: Mapping[str, np.ndarray],
+        fold_parts: np.ndarray | None = None,
     ) -> tuple["PairedExpression", dict[str, dict[str, int]]]:
         """Models on the values that all of them have, and of each how many others are in no table, and why.
 
@@ -68,7 +72,39 @@ class PairedExpression:
             }
             for name, count in own.items()
         }
-        return cls(observed, predicted, genes, samples, gene_folds), without
+        return cls(observed, predicted, genes, samples, gene_folds, fold_parts), without
+
+    def gene_parts(self, fold: int) -> np.ndarray:
+        """(genes,) the part of each gene in a fold, "" = none; -1 = there are no folds."""
+        if self.fold_parts is None or fold < 0:
+            return self.genes["gene_part"].to_numpy()
+        return self.fold_parts[:, fold]
+
+    def each_once(self) -> "PairedExpression":
+        """A column a sample: of folds that hold out different genes each value is that of the fold that tests it.
+
+        Validation donors are in no column; of other folds nothing changes.
+        """
+        if self.fold_parts is None:
+            return self
+        columns = self.columns()
+        samples = self.samples.iloc[columns]
+        number = samples.groupby(["cohort", "donor", "tissue"], sort=False).ngroup().to_numpy()
+        once = np.unique(number, return_index=True)[1]
+        merged = [
+            np.full((len(self.genes), len(once)), np.nan, dtype=np.float32) for _ in range(1 + len(self.predicted))
+        ]
+        for fold in sorted(set(samples["fold"])):
+            here = (samples["fold"] == fold).to_numpy()
+            rows = np.flatnonzero(self.gene_parts(fold) == "test") if fold >= 0 else np.arange(len(self.genes))
+            for values, of_fold in zip(merged, (self.observed, *self.predicted.values()), strict=True):
+                values[np.ix_(rows, number[here])] = of_fold[np.ix_(rows, columns[here])]
+        return PairedExpression(
+            merged[0],
+            dict(zip(self.predicted, merged[1:], strict=True)),
+            self.genes,
+            samples.iloc[once].reset_index(drop=True).assign(fold=-1),
+        )
 
     @cached_property
     def gene_class(self) -> np.ndarray:

@@ -29,17 +29,18 @@ def evaluate_predictions(
         on_table: told how many tables are done, and of how many.
     """
     options, results = options or EvaluationOptions(), results or EvaluationResults()
+    once = paired.each_once()
     steps: list[Callable[[], None]] = [
-        lambda: add_gene_correlation(paired, options, results),
+        lambda: add_gene_correlation(once, options, results),
         lambda: add_within_tissue(paired, options, results),
-        lambda: add_subject_correlation(paired, options, results),
-        lambda: add_coverage(paired, options, results),
-        lambda: add_ancestry(paired, options, results),
-        lambda: add_cell_lines(paired, options, results),
-        lambda: add_chromosome_folds(paired, results),
+        lambda: add_subject_correlation(once, options, results),
+        lambda: add_coverage(once, options, results),
+        lambda: add_ancestry(once, options, results),
+        lambda: add_cell_lines(once, options, results),
+        lambda: add_chromosome_folds(once, results),
     ]
     if place is not None:
-        steps.append(lambda: add_expression_map(paired, options, results, place))
+        steps.append(lambda: add_expression_map(once, options, results, place))
     for done, step in enumerate(steps, start=1):
         step()
         on_table(done, len(steps))

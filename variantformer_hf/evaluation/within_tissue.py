@@ -20,7 +20,8 @@ def add_within_tissue(paired: PairedExpression, options: EvaluationOptions, resu
 
     ``within_tissue`` has a row a model, cohort, tissue, fold, part of the donors and gene; ``within_tissue_summary``
     the means over genes, by parts of genes and donors, of each fold and over folds; ``per_gene`` the mean and SD over
-    folds of each gene on test donors; ``per_gene_comparison`` one model against another over these genes.
+    folds of each gene on test donors, by what part it had in the folds; ``per_gene_comparison`` one model against
+    another over the genes of each part.
     """
     import pandas as pd
 
@@ -29,11 +30,14 @@ def add_within_tissue(paired: PairedExpression, options: EvaluationOptions, resu
     for (cohort, tissue, fold, part), columns in paired.groups(
         "cohort", "tissue", "fold", "donor_part", columns=everyone
     ):
+        gene_part = paired.gene_parts(int(fold))
+        in_fold = gene_part != ""
         for model, found in paired.over_samples(columns).items():
             few = found.n < options.fewest_donors
             reasons = np.where(few, f"under {options.fewest_donors} donors", found.reasons())
-            results.count_reasons("within_tissue", model, "genes, tissues and folds", reasons)
-            table = paired.genes[["gene_id", "gene_name", "gene_part"]].assign(
+            results.count_reasons("within_tissue", model, "genes, tissues and folds", reasons[in_fold])
+            table = paired.genes[["gene_id", "gene_name"]].assign(
+                gene_part=gene_part,
                 gene_class=paired.gene_class,
                 n=found.n,
                 **{name: np.where(few, np.nan, getattr(found, name)) for name in _MEASURES},
@@ -42,7 +46,7 @@ def add_within_tissue(paired: PairedExpression, options: EvaluationOptions, resu
             names = {"model": model, "cohort": cohort, "tissue": tissue, "fold": fold, "donor_part": part}
             for place, (name, value) in enumerate(names.items()):
                 table.insert(place, name, value)
-            frames.append(table[~few])
+            frames.append(table[~few & in_fold])
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if not len(table):
         reason = f"no gene and tissue has {options.fewest_donors} donors"
@@ -85,7 +89,7 @@ def _add_per_gene(table: "pd.DataFrame", options: EvaluationOptions, results: Ev
     if not len(table):
         results.skipped["per_gene"] = "no donor is in the test part"
         return
-    keys = ["model", "cohort", "tissue", "gene_id"]
+    keys = ["model", "cohort", "tissue", "gene_part", "gene_id"]
     groups = table.groupby(keys, sort=False)
     found = groups.agg(
         gene_name=("gene_name", "first"), gene_class=("gene_class", "first"), n_folds=("fold", "size"), n=("n", "sum")
@@ -98,25 +102,27 @@ def _add_per_gene(table: "pd.DataFrame", options: EvaluationOptions, results: Ev
     if len(models) < 2:
         results.skipped["per_gene_comparison"] = "there is one model"
         return
-    wide = found.pivot(index=keys[1:], columns="model", values="pearson_mean")
     rows = []
-    for one, other in combinations(models, 2):
-        both = wide[[one, other]].dropna()
-        left, right = both[one].to_numpy(), both[other].to_numpy()
-        good = np.maximum(left, right) > options.predictable if len(both) else np.zeros(0, dtype=bool)
-        varied = len(both) > 2 and np.ptp(left) > 0 and np.ptp(right) > 0
-        rows.append(
-            {
-                "model": one,
-                "other": other,
-                "n": len(both),
-                "n_predictable": int(good.sum()),
-                "share_better": float((left > right)[good].mean()) if good.any() else float("nan"),
-                "share_worse": float((left < right)[good].mean()) if good.any() else float("nan"),
-                "correlation": float(np.corrcoef(left, right)[0, 1]) if varied else float("nan"),
-            }
-        )
+    for part, of_part in found.groupby("gene_part", sort=False):
+        wide = of_part.pivot(index=keys[1:], columns="model", values="pearson_mean")
+        for one, other in combinations(models, 2):
+            both = wide.reindex(columns=[one, other]).dropna()
+            names = {"model": one, "other": other, "gene_part": part}
+            rows.append(names | _compared(both[one].to_numpy(), both[other].to_numpy(), options.predictable))
     results.tables["per_gene_comparison"] = pd.DataFrame(rows)
+
+
+def _compared(left: np.ndarray, right: np.ndarray, predictable: float) -> dict[str, float]:
+    """Of two models' correlations of the same genes: which is better where one of them is good, and how alike."""
+    good = np.maximum(left, right) > predictable
+    varied = len(left) > 2 and np.ptp(left) > 0 and np.ptp(right) > 0
+    return {
+        "n": len(left),
+        "n_predictable": int(good.sum()),
+        "share_better": float((left > right)[good].mean()) if good.any() else float("nan"),
+        "share_worse": float((left < right)[good].mean()) if good.any() else float("nan"),
+        "correlation": float(np.corrcoef(left, right)[0, 1]) if varied else float("nan"),
+    }
 
 
 def add_chromosome_folds(paired: PairedExpression, results: EvaluationResults) -> None:

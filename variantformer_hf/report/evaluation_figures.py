@@ -96,6 +96,9 @@ def within_tissue(tables: Tables) -> "Figure":
 def per_gene(tables: Tables) -> "Figure":
     """One model against another, a point a gene and tissue; of one model alone how its genes are spread."""
     table = tables["per_gene"]
+    if (table["gene_part"] == "test").any():
+        table = table[table["gene_part"] == "test"]
+    of = "test genes, " if (table["gene_part"] == "test").any() else ""
     models = list(dict.fromkeys(table["model"]))
     figure = new_figure(5, 4.6)
     axes = figure.add_subplot()
@@ -103,9 +106,9 @@ def per_gene(tables: Tables) -> "Figure":
         known = table["pearson_mean"].dropna()
         axes.hist(known, bins=np.linspace(-1, 1, 41).tolist(), color="C0")
         axes.set(xlabel="Pearson over donors in a tissue, mean of folds", ylabel="pairs of gene and tissue")
-        axes.set_title(f"{plain(models[0])}, n = {len(known):,}", fontsize="medium")
+        axes.set_title(f"{plain(models[0])}, {of}n = {len(known):,}", fontsize="medium")
         return figure
-    wide = table.pivot(index=["cohort", "tissue", "gene_id"], columns="model", values="pearson_mean")
+    wide = table.pivot(index=["cohort", "tissue", "gene_part", "gene_id"], columns="model", values="pearson_mean")
     for number, other in enumerate(models[1:]):
         both = wide[[models[0], other]].dropna()
         axes.scatter(
@@ -115,7 +118,7 @@ def per_gene(tables: Tables) -> "Figure":
             alpha=0.5,
             color=f"C{number + 1}",
             rasterized=len(both) > 1_000,
-            label=f"{plain(other)}, n = {len(both):,} pairs of gene and tissue",
+            label=f"{plain(other)}, {of}n = {len(both):,} pairs of gene and tissue",
         )
     axes.axline((0, 0), slope=1, color="grey", linewidth=0.8)
     axes.set(xlabel="Pearson of the other model", ylabel=f"Pearson of {plain(models[0])}")
