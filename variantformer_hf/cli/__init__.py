@@ -39,6 +39,7 @@ from .outputs import closing
 from .precompute import precompute
 from .predict import predict
 from .publish import publish
+from .report import report
 from .risk import risk
 from .stopping import Stopped, signals_raise
 from .train import train
@@ -66,6 +67,7 @@ for command in (
     drivers,
     ase,
     export,
+    report,
     null,
     edit,
     precompute,

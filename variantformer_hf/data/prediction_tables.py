@@ -45,8 +45,8 @@ class PredictionTable:
 
     Attributes:
         path: the file.
-        columns: role (sample, gene_id, tissue, value; maybe cohort, status, gene_type) -> column; of the released
-            layout empty.
+        columns: role (sample, gene_id, tissue, value; maybe cohort, status, gene_type, and others that were asked for)
+            -> column; of the released layout those that were asked for, and no value.
         unit: of the values, as models name it, or ``tpm``.
         delimiter: of a text; None = Parquet.
     """
@@ -69,7 +69,7 @@ class PredictionTable:
             InputError: the file is cut off or damaged; a value is no number.
         """
         try:
-            if not self.columns:
+            if "value" not in self.columns:
                 yield from self._released_batches()
                 return
             for batch in self._parquet() if self.delimiter is None else self._text(self.delimiter):
@@ -101,7 +101,8 @@ class PredictionTable:
             )
 
     def _released_batches(self) -> Iterator[dict[str, Any]]:
-        for batch in pq.ParquetFile(self.path).iter_batches(_ROWS_AT_ONCE, columns=list(_RELEASED)):
+        names = [*_RELEASED, *self.columns.values()]
+        for batch in pq.ParquetFile(self.path).iter_batches(_ROWS_AT_ONCE, columns=names):
             tissues = pc.list_flatten(batch.column("tissues"))
             values = pc.list_flatten(pc.list_flatten(batch.column("predicted_expression")))
             lengths = pc.list_value_length(tissues)
@@ -110,10 +111,11 @@ class PredictionTable:
                 raise InputError(
                     "does not have a value of each tissue of each gene", file=self.path, remedy="Download it again."
                 )
-            gene = np.repeat(np.arange(len(batch)), lengths.to_numpy(zero_copy_only=False))
+            gene = np.repeat(np.arange(len(batch), dtype=np.int32), lengths.to_numpy(zero_copy_only=False))
+            of_gene = {"gene_id": "gene_id", **self.columns}
             yield {
                 "sample": pa.DictionaryArray.from_arrays(np.zeros(len(gene), np.int32), [self.released_sample]),
-                "gene_id": pa.DictionaryArray.from_arrays(gene.astype(np.int32), batch.column("gene_id")),
+                **{role: pa.DictionaryArray.from_arrays(gene, batch.column(name)) for role, name in of_gene.items()},
                 "tissue": tissues.dictionary_encode(),
                 "value": values.cast(pa.float32(), safe=False),
             }
@@ -136,7 +138,9 @@ class Predicted:
     gene_types: dict[str, str]
 
 
-def open_predictions(path: str | Path, *, value: str | None = None, unit: str | None = None) -> list[PredictionTable]:
+def open_predictions(
+    path: str | Path, *, value: str | None = None, unit: str | None = None, also: Sequence[str] = ()
+) -> list[PredictionTable]:
     """The tables of a file, or of a folder of ``predict``, looked at but not read.
 
     Args:
@@ -144,6 +148,7 @@ def open_predictions(path: str | Path, *, value: str | None = None, unit: str | 
             a column of values; maybe cohort, status and gene_type.
         value: the column of values; a table without it has one that this package names.
         unit: of tables that do not say theirs; ``tpm`` is one.
+        also: further columns of names to read, where they are there.
 
     Raises:
         InputError: it is no such table; nothing says what its values are.
@@ -154,11 +159,11 @@ def open_predictions(path: str | Path, *, value: str | None = None, unit: str | 
         if not files or not (path / "_report.json").is_file():
             raise InputError("is no dataset of predictions", file=path, remedy="Give what `predict -o FOLDER/` wrote.")
         said = json.loads((path / "_report.json").read_text()).get("unit")
-        return [_opened(file, value, str(said or unit or "")) for file in files]
-    return [_opened(path, value, unit)]
+        return [_opened(file, value, str(said or unit or ""), also) for file in files]
+    return [_opened(path, value, unit, also)]
 
 
-def _opened(path: Path, value: str | None, unit: str | None) -> PredictionTable:
+def _opened(path: Path, value: str | None, unit: str | None, also: Sequence[str]) -> PredictionTable:
     kind, delimiter = kind_of_file(path), None
     if kind == "vcf":
         raise InputError("is a VCF, and no table of predictions", file=path, remedy=_REMEDY)
@@ -169,14 +174,14 @@ def _opened(path: Path, value: str | None, unit: str | None) -> PredictionTable:
             raise InputError("is not a Parquet file, or is cut off or damaged", file=path) from error
         names = schema.names
         if value not in names and set(_RELEASED) <= set(names):
-            return PredictionTable(path, {})
+            return PredictionTable(path, {name: name for name in also if name in names})
         said = json.loads((schema.metadata or {}).get(b"variantformer", b"{}")).get("unit")
     else:
         head = next(text_lines(path), "")
         delimiter = delimiter_of(head)
         names = next(csv.reader([head], delimiter=delimiter), [])
         said = _said_beside(path)
-    columns = {role: role for role in ("gene_id", "tissue", "cohort", "status", "gene_type") if role in names}
+    columns = {role: role for role in ("gene_id", "tissue", "cohort", "status", "gene_type", *also) if role in names}
     person = next((name for name in ("donor", "sample") if name in names), None)
     columns |= {} if person is None else {"sample": person}
     of_values = next((name for name in (value, *VALUE_COLUMNS, TPM) if name in names), None)
@@ -184,7 +189,7 @@ def _opened(path: Path, value: str | None, unit: str | None) -> PredictionTable:
     if missing or of_values is None:
         lacks = ", ".join(missing) or (value or "of values")
         raise InputError(
-            f"has no column {lacks}; it has {', '.join(names[:12])}",
+            f"has no column {lacks}; it has {', '.join(names[:12]) or 'none'}",
             file=path,
             remedy=_REMEDY,
         )
@@ -246,6 +251,13 @@ def read_predictions(
     return Predicted(reader.values, dict(reader.left_out), reader.names(), reader.gene_types)
 
 
+def coded(column: Any) -> tuple[list[str], np.ndarray]:
+    """Texts of a dictionary-encoded column, and which each row has; the last one, "", is of rows without one."""
+    texts = [*column.dictionary.to_pylist(), ""]
+    code = pc.fill_null(column.indices, len(texts) - 1).to_numpy(zero_copy_only=False)
+    return texts, code
+
+
 class _Names:
     """Numbers of names: by what is wanted, and of all names in the order in which they come."""
 
@@ -255,7 +267,7 @@ class _Names:
 
     def codes(self, column: Any) -> tuple[np.ndarray, np.ndarray]:
         """(rows,) of a dictionary-encoded column the number among the wanted, and among all; -1 = none."""
-        texts, code = _coded(column)
+        texts, code = coded(column)
         for text in texts:
             if text not in self._of:
                 name = self._as_known(text)
@@ -354,7 +366,7 @@ class _Reader:
         named = [(self._donors, "sample"), (self._tissues, "tissue"), (self._genes, "gene_id")]
         numbers = [names.codes(batch[role])[1] for names, role in named]
         whole = np.logical_and.reduce([each >= 0 for each in numbers])
-        cohorts, of_cohort = _coded(batch["cohort"]) if "cohort" in batch else ([""], np.zeros(len(whole), dtype=int))
+        cohorts, of_cohort = coded(batch["cohort"]) if "cohort" in batch else ([""], np.zeros(len(whole), dtype=int))
         for number, cohort in enumerate(cohorts):
             rows = np.flatnonzero(whole & (of_cohort == number))
             seen = self._seen.setdefault((fold, cohort), SeenValues())
@@ -410,7 +422,7 @@ class _Reader:
             rows = rows & ~which
 
         if "status" in batch:
-            statuses, code = _coded(batch["status"])
+            statuses, code = coded(batch["status"])
             for number, status in enumerate(statuses):
                 if status not in self._used:
                     leave(code == number, f"status {status or 'none'}")
@@ -425,7 +437,7 @@ class _Reader:
         of_gene = self._fold_of_gene[gene] if fold is None else np.zeros(len(gene), dtype=int)
         place = np.flatnonzero(rows)
         unused = np.ones(len(place), dtype=bool)
-        cohorts, of_cohort = _coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
+        cohorts, of_cohort = coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
         for cohort, columns in self._columns_of(fold).items():
             column = columns[of_gene[place], donor[place], tissue[place]]
             here = column >= 0
@@ -447,10 +459,3 @@ class _Reader:
 
     def _record(self, batch: dict[str, Any], row: int) -> str:
         return ", ".join(str(batch[role][row].as_py()) for role in ("sample", "gene_id", "tissue"))
-
-
-def _coded(column: Any) -> tuple[list[str], np.ndarray]:
-    """Texts of a dictionary-encoded column, and which each row has; the last one, "", is of rows without one."""
-    texts = [*column.dictionary.to_pylist(), ""]
-    code = pc.fill_null(column.indices, len(texts) - 1).to_numpy(zero_copy_only=False)
-    return texts, code

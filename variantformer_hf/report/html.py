@@ -1,13 +1,17 @@
-"""Reports as one file of HTML that asks nothing of the network: no script, no font, no picture from elsewhere.
+"""Reports as one file of HTML that asks nothing of the network: no font, no picture, no script from elsewhere.
 
 A page is a title, what must be read first, and sections of paragraphs, tables and figures. Every name that comes from a
-file is escaped.
+file is escaped. All of it is there without JavaScript; the page's own script (``page.js``) sorts, filters and says what
+is under the pointer.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,26 +20,6 @@ from ..files import whole_file
 if TYPE_CHECKING:
     import pandas as pd
 
-_STYLE = """
-:root { --ink: #1c2733; --soft: #5b6b7b; --line: #dfe5eb; --back: #f6f8fa; --mark: #1f6feb; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 68rem; color: var(--ink); background: #fff;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1rem; }
-h2 { font-size: 1.3rem; margin: 3rem 0 .5rem; padding-top: 1rem; border-top: 1px solid var(--line); }
-p { max-width: 46rem; margin: .5rem 0 1rem; }
-.first { border-left: 4px solid var(--mark); background: var(--back); padding: .7rem 1rem; max-width: none; }
-nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
-a { color: var(--mark); text-decoration: none; } a:hover { text-decoration: underline; }
-figure { margin: 1.2rem 0; } figure svg { max-width: 100%; height: auto; }
-figcaption, caption { color: var(--soft); font-size: .88rem; text-align: left; }
-caption { padding-bottom: .4rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; margin: .8rem 0 1.4rem; }
-th, td { padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; } td.number, th.number { text-align: right; }
-@media print { body { max-width: none; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
-"""
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
@@ -45,7 +29,7 @@ class Section:
 
     Attributes:
         title: plain text.
-        parts: HTML, made by :func:`paragraph`, :func:`table` and :func:`figure`.
+        parts: HTML, made by :func:`paragraph`, :func:`table`, :func:`figure` and the other functions here.
     """
 
     title: str
@@ -57,19 +41,38 @@ def paragraph(text: str, *, first: bool = False) -> str:
     return f"{'<p class=first>' if first else '<p>'}{escape(text)}</p>"
 
 
-def table(frame: "pd.DataFrame", caption: str, *, most_rows: int = 40) -> str:
-    """A table, numbers to four digits; of a longer one the first rows, and how many there are."""
+def heading(text: str) -> str:
+    """A heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def warnings(texts: Sequence[str]) -> str:
+    """Sentences that a reader must not miss."""
+    return f'<ul class="warnings">{"".join(f"<li>{escape(text)}</li>" for text in texts)}</ul>'
+
+
+def table(frame: "pd.DataFrame", caption: str, *, most_rows: int = 40, rows: bool = False) -> str:
+    """A table, numbers to four digits; of a longer one the first rows, and how many there are.
+
+    Args:
+        frame: the table.
+        caption: plain text.
+        most_rows: that are shown.
+        rows: its rows can be sorted and filtered, where JavaScript runs.
+    """
     shown = frame.head(most_rows)
     numbers = [frame[name].dtype.kind in "iuf" for name in frame]
     classes = [' class="number"' if is_number else "" for is_number in numbers]
-    head = "".join(f"<th{of}>{escape(str(name))}</th>" for name, of in zip(frame, classes, strict=True))
+    head = "".join(f'<th scope="col"{of}>{escape(str(name))}</th>' for name, of in zip(frame, classes, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{of}>{_cell(value)}</td>" for value, of in zip(row, classes, strict=True)) + "</tr>"
         for row in shown.itertuples(index=False, name=None)
     )
     more = f" The first {most_rows:,} of {len(frame):,} rows." if len(frame) > most_rows else ""
     said = f"<caption>{escape(caption + more)}</caption>"
-    return f'<div class="wide"><table>{said}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    kind = ' class="rows"' if rows else ""
+    inner = f"<table{kind}>{said}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return _scrolled(inner, caption)
 
 
 def figure(svg: str | Path, caption: str) -> str:
@@ -77,10 +80,23 @@ def figure(svg: str | Path, caption: str) -> str:
     path = Path(svg)
     drawing = path.read_text(encoding="utf-8")
     drawing = _ID.sub(rf"\g<1>{re.sub('[^A-Za-z0-9]', '-', path.stem)}-", drawing[drawing.index("<svg") :])
+    drawing = drawing.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def write_page(path: Path, title: str, first: Sequence[str], sections: Sequence[Section]) -> Path:
+def drawing(svg: str, caption: str) -> str:
+    """A figure that was drawn for a page, at its own size; a narrow window scrolls it."""
+    return f"<figure>{_scrolled(svg, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def side_by_side(parts: Sequence[str]) -> str:
+    """Parts beside each other, as far as the window is wide enough."""
+    return f'<div class="side">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+
+
+def write_page(
+    path: Path, title: str, first: Sequence[str], sections: Sequence[Section], *, scripted: bool = False
+) -> Path:
     """Write a page.
 
     Args:
@@ -88,6 +104,7 @@ def write_page(path: Path, title: str, first: Sequence[str], sections: Sequence[
         title: plain text.
         first: HTML before the list of sections.
         sections: in their order.
+        scripted: the page has the script that sorts, filters and says what is under the pointer.
     """
     links = "".join(
         f'<li><a href="#section-{number}">{escape(section.title)}</a></li>' for number, section in enumerate(sections)
@@ -96,21 +113,39 @@ def write_page(path: Path, title: str, first: Sequence[str], sections: Sequence[
         f'<section id="section-{number}"><h2>{escape(section.title)}</h2>\n{"".join(section.parts)}</section>'
         for number, section in enumerate(sections)
     )
+    style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    allowed, script = (f"; script-src '{_digest(script)}'", f"<script>{script}</script>") if scripted else ("", "")
     with whole_file(path) as partial:
         partial.write_text(
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-            f'img-src data:">\n<title>{escape(title)}</title>\n<style>{_STYLE}</style></head>\n'
-            f"<body><h1>{escape(title)}</h1>\n{''.join(first)}\n<nav><ul>{links}</ul></nav>\n{bodies}\n</body></html>\n",
+            f'img-src data:{allowed}">\n<title>{escape(title)}</title>\n'
+            f"<style>{style}</style></head>\n<body><main><h1>{escape(title)}</h1>\n{''.join(first)}\n"
+            f'<nav aria-label="sections"><ul>{links}</ul></nav>\n{bodies}\n</main>\n{script}</body></html>\n',
             encoding="utf-8",
         )
     return path
 
 
+def number_text(value: float) -> str:
+    """A number to four digits; "" where there is none."""
+    return "" if value != value else f"{value:.4g}"  # noqa: PLR0124 -- NaN
+
+
+def _scrolled(inner: str, name: str) -> str:
+    """What may be wider than the window; the keyboard reaches it."""
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name)}">{inner}</div>'
+
+
+def _digest(script: str) -> str:
+    """By which a page allows its own script, and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{value:.4g}"  # noqa: PLR0124 -- NaN
+        return number_text(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return escape(str(value))
