@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -683,7 +683,7 @@ def test_counts_that_cannot_be_used_are_one_line_and_nothing_is_written(many: Ma
 
 
 class IupacToy(ToyGeneModel):
-    modes: ClassVar[tuple[str, ...]] = ("iupac",)
+    modes: tuple[str, ...] = ("iupac",)
 
 
 def test_a_model_that_reads_no_haplotype_alone_is_refused_in_one_line(

@@ -39,7 +39,10 @@ BELOW["simulation"] = {"genome", "tokenization", "modeling", "zoo", "data", "tra
 BELOW["pipelines"] = {"genome", "zoo", "inference"}
 BELOW["cli"] = set(BELOW)
 # A family's own folders, and files by its name; what is in them is named by families.py alone.
-FAMILIES = {"dosage", "variantformer", "enformer", "borzoi", "ukbiobert", "variformer", "ukbioformer", "epinformer"}
+FAMILIES = {
+    *("dosage", "embedding", "variantformer", "enformer", "borzoi"),
+    *("ukbiobert", "variformer", "ukbioformer", "epinformer"),
+}
 LISTS_FAMILIES = "variantformer_hf.zoo.families"
 
 

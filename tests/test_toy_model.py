@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,7 +199,7 @@ def test_a_model_that_reads_haplotypes_only(case: Case, model: GeneModel) -> Non
     """Nobody needs to name its mode for a reference genome."""
 
     class OfHaplotypes(ToyGeneModel):
-        modes: ClassVar[tuple[str, ...]] = ("haplotype1", "haplotype2")
+        modes: tuple[str, ...] = ("haplotype1", "haplotype2")
 
     reference, scorer = ReferenceGenome(case.fasta), VariantScorer(with_config(model, OfHaplotypes))
     expected = VariantScorer(model).score(case.variants, reference, genes="PLUS", zygosity=["hom"])

@@ -54,7 +54,7 @@ class ToyForExpression(PreTrainedModel):
 
 class ToyGeneModel(GeneModel):
     model_type: ClassVar[str] = "toy"
-    modes: ClassVar[tuple[str, ...]] = ("iupac", "haplotype1", "haplotype2")
+    modes: tuple[str, ...] = ("iupac", "haplotype1", "haplotype2")
 
     @classmethod
     def load(

@@ -161,7 +161,7 @@ def ase(
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
         tissues=tissue,
         samples=asked_samples(sample, samples_file, all_samples=all_samples),
-        options=genotypes.options(kind),
+        options=genotypes.options(of_model),
         drivers=drivers,
         counts=CountFiles(counts, counts_samples, min_reads) if counts else None,
         allow_unused=allow_unused,

@@ -160,7 +160,7 @@ def attention(
     reference = ReferenceGenome(fasta)
     bigwigs = [BigWig(each, reference) for each in dict.fromkeys([*([against] if against else []), *(signal or [])])]
     comparison = AgainstSignal(bigwigs[0], shifts, seed) if against is not None else None
-    everybody = open_people(reference, vcf or None, asked_samples(sample, samples_file), genotypes.options(kind))
+    everybody = open_people(reference, vcf or None, asked_samples(sample, samples_file), genotypes.options(of_model))
     people = everybody.opened((0, len(everybody)))
     scorer = of_model.scorer()
     opened = scorer.open(reference)

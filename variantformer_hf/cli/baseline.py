@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,12 +12,14 @@ from .options import (
     MACHINE,
     OUTPUT,
     AddressOption,
+    EmbeddingModelOption,
     EngineOption,
     FastaOption,
     GenesFileOption,
     OverwriteOption,
     TableOption,
     TissueOption,
+    VariantEmbeddingsOption,
     given_file,
 )
 from .outputs import claim, claim_folder, closing
@@ -34,7 +36,7 @@ baseline = typer.Typer(
     help="Fit simple models (mean, top SNP, elastic net ...) to a cohort, and predict with them.", no_args_is_help=True
 )
 RECIPE = "Recipe"
-Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest", "enformer-zero-shot"]
+Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest", "heads", "enformer-zero-shot"]
 KindArgument = Annotated[Kind, typer.Argument(help="Kind of baseline, see docs/baselines.md.", show_choices=True)]
 GenotypesOption = Annotated[
     list[str] | None,
@@ -83,6 +85,29 @@ def fit(
             rich_help_panel=INPUTS,
         ),
     ] = None,
+    embedding: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Of heads: people's vectors, as `embed` writes them, or an own table (docs/baselines.md).",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    embedding_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Of heads: the network that made --embedding, by which people are predicted later; folder or Hub id.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Bases around the TSS that an own --embedding is of. Default: 8,192.", rich_help_panel=INPUTS
+        ),
+    ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,6 +139,33 @@ def fit(
     per_tissue: Annotated[
         bool, typer.Option("--per-tissue", help="Of forest: fit each tissue apart.", rich_help_panel=RECIPE)
     ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Of heads: epochs on protein-coding genes. Default: 15.", rich_help_panel=RECIPE),
+    ] = None,
+    more_epochs: Annotated[
+        int | None,
+        typer.Option(help="Of heads: epochs on all genes, from there on. Default: 10.", rich_help_panel=RECIPE),
+    ] = None,
+    hidden: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Of heads: widths of the shared map and of each head's two layers. Default: 512, 512, 256.",
+            rich_help_panel=RECIPE,
+        ),
+    ] = None,
+    dropout: Annotated[float | None, typer.Option(help="Of heads. Default: 0.1.", rich_help_panel=RECIPE)] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Of heads: genes of people at a time. Default: 8.", rich_help_panel=RECIPE),
+    ] = None,
+    gradient_accumulation: Annotated[
+        int | None, typer.Option(help="Of heads: batches of a step. Default: 1.", rich_help_panel=RECIPE)
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of heads: the highest; the lowest is a tenth. Default: 1e-4.", rich_help_panel=RECIPE),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of what is drawn. Default: 0.", rich_help_panel=RECIPE)] = None,
     overwrite: OverwriteOption = False,
     engine: EngineOption = "process",
@@ -142,20 +194,38 @@ def fit(
         "per_tissue": per_tissue or None,
         "seed": seed,
     }
-    files: dict[str, object] = {"--vcf": vcf, "--expression": expression, "--split": split, "--genes": genes}
+    of_heads = {
+        "epochs": epochs,
+        "more_epochs": more_epochs,
+        "hidden": tuple(hidden) if hidden else None,
+        "dropout": dropout,
+        "batch_size": batch_size,
+        "gradient_accumulation": gradient_accumulation,
+        "learning_rate": learning_rate,
+    }
+    measured: dict[str, object] = {"--expression": expression, "--split": split, "--genes": genes}
+    files: dict[str, object] = {"--vcf": vcf, **measured}
+    vectors = {"--embedding": embedding, "--embedding-model": embedding_model, "--window": window}
     where = {"--workers": workers, "--engine": None if engine == "process" else engine, "--address": address}
     report: dict[str, object] = {}
     if kind == "enformer-zero-shot":
-        _refuse(kind, {**files, **options, **where, "--fasta": fasta, "--gene": asked})
+        _refuse(kind, {**files, **options, **of_heads, **vectors, **where, "--fasta": fasta, "--gene": asked})
         _need(kind, {"--model": model})
         _make_zero_shot(str(model), track, output)
     elif kind == "reference":
-        _refuse(kind, {**files, **options, **where, "--track": track})
+        _refuse(kind, {**files, **options, **of_heads, **vectors, **where, "--track": track})
         _need(kind, {"--model": model, "--fasta": fasta})
         assert fasta is not None
         report = _fit_reference(str(model), fasta, output, asked)
+    elif kind == "heads":
+        of_dosages = {name: value for name, value in options.items() if name != "seed"}
+        _refuse(kind, {"--fasta": fasta, "--vcf": vcf, "--model": model, "--track": track, **of_dosages, **where})
+        _need(kind, {"--embedding": embedding, **measured})
+        assert embedding is not None
+        given = {name: value for name, value in {**of_heads, "seed": seed}.items() if value is not None}
+        report = _fit_heads(given, embedding, embedding_model, window, measured, output, asked)
     else:
-        _refuse(kind, {"--model": model, "--track": track})
+        _refuse(kind, {"--model": model, "--track": track, **of_heads, **vectors})
         _need(kind, {"--fasta": fasta, **files})
         assert fasta is not None
 
@@ -165,7 +235,7 @@ def fit(
         units_on = _engine(engine, address, workers)
         report = _fit_dosages(recipe, fasta, vcf or [], files, output, asked, units_on)
     for name, counts in report.items():
-        if isinstance(counts, dict) and name != "recipe":
+        if isinstance(counts, dict) and name not in ("recipe", "phases"):
             typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}", err=True)
     typer.echo(str(output))
 
@@ -294,6 +364,47 @@ def _fit_dosages(
         )
 
 
+def _fit_heads(
+    given: dict[str, Any],
+    embedding: Path,
+    embedding_model: str | None,
+    window: int | None,
+    measured: dict[str, object],
+    output: Path,
+    asked: list[str] | None,
+) -> dict[str, object]:
+    import datasets
+
+    from ..data.expression import Expression
+    from ..data.splits import Split
+    from ..genome.genes import GeneTable
+    from ..training.embedding.embedded_pairs import EmbeddingInputs
+    from ..training.embedding.heads import fit_heads
+    from ..training.embedding.options import HeadsOptions
+    from ..zoo.embedding.vector_source import TABLE_REMEDY
+    from ..zoo.embedding_table import EmbeddingTable
+
+    datasets.disable_progress_bars()
+    options = HeadsOptions(**given)
+    table = GeneTable.read(Path(str(measured["--genes"])))
+    only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
+    inputs = EmbeddingInputs(EmbeddingTable(embedding, TABLE_REMEDY), table, only, embedding_model, window)
+    with progress("fitting", "steps") as show:
+
+        def on_step(done: int, total: int, loss: float, speed: float) -> None:
+            show(done, total, f"loss {loss:.4f}, {speed:,.1f} examples/s")
+
+        return fit_heads(
+            options,
+            Expression.load(Path(str(measured["--expression"]))),
+            Split.load(Path(str(measured["--split"]))),
+            inputs,
+            output,
+            parts=_parts(output),
+            on_step=on_step,
+        )
+
+
 def _fit_reference(model: str, fasta: Path, output: Path, asked: list[str] | None) -> dict[str, object]:
     from ..genome.contigs import identify_assembly
     from ..genome.reference import ReferenceGenome
@@ -373,6 +484,8 @@ def predict(
     ] = None,
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,
+    embedding_model: EmbeddingModelOption = None,
+    variant_embeddings: VariantEmbeddingsOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Predict donors of a split with a baseline, or without --split everybody in the VCF.
@@ -389,21 +502,27 @@ def predict(
     from ..data.splits import Split
     from ..genome.appending import people_in
     from ..genome.gene_lists import read_gene_names
-    from ..genome.options import DIPLOID, GenotypeOptions
+    from ..genome.options import DIPLOID
     from ..zoo.dosage.gene_model import DosageGeneModel
+    from ..zoo.embedding.gene_model import EmbeddingGeneModel
     from ..zoo.statuses import check_finite
     from .predict import write_result
-    from .settings import ModelSettings
+    from .settings import GenotypeSettings, ModelSettings
 
     quiet_libraries()
-    predictor = ModelSettings(model).predictor()
+    settings = ModelSettings(model, embedding_model=embedding_model, variant_embeddings=variant_embeddings)
+    predictor = settings.predictor()
     found = predictor.model
-    holds = found.config.kind if isinstance(found, DosageGeneModel) else getattr(found.config, "baseline", None)
+    has_kind = isinstance(found, (DosageGeneModel, EmbeddingGeneModel))
+    holds = found.config.kind if has_kind else getattr(found.config, "baseline", None)
     if holds != kind:
         from ..errors import InputError
 
         what = f"the kind {holds!r}" if holds else f"the type {found.model_type!r}, and no baseline"
         raise InputError(f"is of {what}, and {kind!r} was asked for", file=model, remedy="Name its kind.")
+    genotypes = GenotypeSettings(mode=DIPLOID)
+    if isinstance(found, EmbeddingGeneModel):
+        genotypes = GenotypeSettings(snps_only=found.config.embedding_snps_only)
     people = None if vcf is None else list(people_in(vcf))
     if split is not None:
         people = _of_part(Split.load(split), part, people or [], split)
@@ -415,7 +534,7 @@ def predict(
             samples=people,
             genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
             tissues=tissue,
-            options=GenotypeOptions(mode=DIPLOID),
+            options=genotypes.options(settings),
         )
     if isinstance(found, DosageGeneModel):
         result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}

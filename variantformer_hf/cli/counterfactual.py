@@ -87,7 +87,7 @@ def counterfactual(
         window=window,
         embedding_model=embedding_model,
     )
-    options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model.kind())
+    options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model)
     table, wanted, people = opened_edits(fasta, vcf, edits, genotype, asked_samples(sample, samples_file), options)
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:

@@ -191,7 +191,7 @@ def effects(
     genotypes = GenotypeSettings(mode=mode, pass_only=pass_only, min_probability=min_probability)
     for asked in [first] if second is None else [first, second]:
         _check(asked, genotypes, embeddings=embeddings is not None, phase_shifts=phase_shifts)
-    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(first.kind())
+    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(first)
     reference = backgrounds[0].genome.reference
     table = read_variants(variants, VariantNormalizer(reference))
 
@@ -245,7 +245,7 @@ def effects(
 def _check(settings: ModelSettings, genotypes: GenotypeSettings, *, embeddings: bool, phase_shifts: int) -> None:
     """Refuse what a model cannot do, before anything is loaded."""
     kind = settings.kind()
-    genotypes.options(kind)
+    genotypes.options(settings)
     if embeddings:
         kind.require("embeddings", "--embeddings")
     if phase_shifts:

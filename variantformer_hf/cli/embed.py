@@ -39,7 +39,7 @@ from .progress import progress
 from .settings import GenotypeSettings, asked_samples, chosen_engine, chosen_precision, quiet_libraries
 
 if TYPE_CHECKING:
-    from ..inference.embedding import EmbeddingResult
+    from ..inference.embedding_run import EmbeddingResult
 
 
 def embed(
@@ -151,7 +151,7 @@ def embed(
     out.add([out.beside("report.json"), out.beside("rejected.tsv")])
 
     from ..genome.gene_lists import read_gene_names
-    from ..inference.embedding import EmbeddingRun
+    from ..inference.embedding_run import EmbeddingRun
     from ..zoo.embedding_model import EmbeddingModel
     from ..zoo.statuses import NOT_FINITE, check_finite
 
@@ -191,7 +191,7 @@ def embed(
             genes=names,
             skip_invalid=skip_invalid,
             allow_unused=allow_unused,
-            options=genotypes.options(EmbeddingModel),
+            options=genotypes.options(),
             whole_file_checksums=checksum,
         )
     if result.is_writer:

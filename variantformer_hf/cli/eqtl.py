@@ -186,8 +186,7 @@ def eqtl(
     genomes = GenomeSettings(
         fasta, vcf, sample, populations or background, GenotypeSettings(mode=mode, min_probability=min_probability)
     )
-    kind = of_model.kind()
-    backgrounds = [genomes.open_one(kind)] if populations is None else genomes.open(kind)
+    backgrounds = [genomes.open_one(of_model)] if populations is None else genomes.open(of_model)
     scorer = of_model.scorer()
     with progress("scoring", "genes") as on_gene:
         found = eqtl_benchmark(

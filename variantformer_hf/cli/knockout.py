@@ -76,7 +76,7 @@ def knockout(
     genomes = GenomeSettings(
         fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
     )
-    person = genomes.open_one(kind).genome
+    person = genomes.open_one(of_model).genome
     scorer = of_model.scorer()
     with progress("knocking out", "cCREs") as on_cre:
         table = knock_out(

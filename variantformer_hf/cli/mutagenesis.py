@@ -159,7 +159,7 @@ def mutagenesis(
     genomes = GenomeSettings(
         fasta, vcf, sample, background, GenotypeSettings(mode=mode, min_probability=min_probability)
     )
-    person = genomes.open_one(kind).genome
+    person = genomes.open_one(of_model).genome
     scorer = of_model.scorer()
     intervals = [parse_region(text, person.reference.contigs) for text in region or ()]
     if cre:

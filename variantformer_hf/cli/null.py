@@ -110,7 +110,7 @@ def null(
         window=window,
         embedding_model=embedding_model,
     )
-    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(of_model.kind())
+    backgrounds = GenomeSettings(fasta, vcf, sample, background, genotypes).open(of_model)
     scorer = of_model.scorer()
     records: Counter[str] = Counter()
     with progress("scoring", "genes") as on_gene:

@@ -94,7 +94,8 @@ EmbeddingModelOption = Annotated[
     typer.Option(
         "--embedding-model",
         metavar="PATH",
-        help="Of UKBioFormer and UKBioZoi: their UKBioBERT, a folder or a Hub id. Default: where the model says.",
+        help="Of models that read vectors (UKBioFormer, UKBioZoi, heads): the network that makes them, a folder or a "
+        "Hub id. Default: where the model says.",
         rich_help_panel=INPUTS,
     ),
 ]
@@ -104,7 +105,7 @@ VariantEmbeddingsOption = Annotated[
         "--embedding",
         parser=given_file,
         metavar="PATH",
-        help="Of UKBioFormer and UKBioZoi: people's embeddings as `embed` writes them, instead of their UKBioBERT.",
+        help="Of models that read vectors: people's embeddings as `embed` writes them, instead of --embedding-model.",
         rich_help_panel=INPUTS,
     ),
 ]

@@ -194,7 +194,7 @@ def predict(
         skip_invalid=skip_invalid,
         allow_unused=allow_unused,
         with_embeddings=embeddings is not None,
-        options=genotypes.options(kind),
+        options=genotypes.options(of_model),
         whole_file_checksums=checksum,
     )
     predictor = of_model.predictor()

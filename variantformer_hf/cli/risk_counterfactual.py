@@ -94,7 +94,7 @@ def counterfactual(
     )
     kind = of_model.kind()
     kind.require("embeddings", "risk")
-    options = GenotypeSettings(mode=mode, min_probability=min_probability).options(kind)
+    options = GenotypeSettings(mode=mode, min_probability=min_probability).options(of_model)
     table, wanted, people = opened_edits(fasta, vcf, edits, genotype, asked_samples(sample, samples_file), options)
     scorer = of_model.scorer()
     with progress("predicting", "carriers and genes") as on_person:

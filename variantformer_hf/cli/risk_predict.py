@@ -180,7 +180,7 @@ def predict(
                 tissues=tissue,
                 samples=samples,
                 allow_unused=allow_unused,
-                options=genotypes.options(kind),
+                options=genotypes.options(of_model),
                 overwrite=overwrite,
                 on_plan=lambda estimate: typer.echo(str(estimate), err=True),
                 on_gene=on_gene,

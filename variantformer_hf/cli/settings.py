@@ -114,6 +114,16 @@ class ModelSettings:
         known_options(kind, self.model, self._options())
         return kind
 
+    def modes(self) -> tuple[str, ...]:
+        """Genotype modes that the model reads, the one that it was made for first; no weights are loaded.
+
+        Raises:
+            InputError: as for :meth:`kind`.
+        """
+        from ..zoo.families import read_config
+
+        return self.kind().modes_of(read_config(self.model))
+
     def load(self) -> "GeneModel":
         """The model.
 
@@ -170,16 +180,19 @@ class GenotypeSettings:
     on_ref_mismatch: str = "error"
     min_probability: float = 0.9
 
-    def options(self, kind: "type[GeneModel]") -> "GenotypeOptions":
-        """As a model of a class reads them.
+    def options(self, model: ModelSettings | None = None) -> "GenotypeOptions":
+        """As a model reads them; None: of one that decides by itself in which mode it reads.
 
         Raises:
             InputError: it does not read this mode; see ``GenotypeOptions``.
         """
-        from ..genome.options import GenotypeOptions
+        from ..genome.options import MODES, GenotypeOptions
+        from ..zoo.gene_model import check_mode
 
-        mode = self.mode or kind.modes[0]
-        kind.check_mode(mode)
+        modes = MODES if model is None else model.modes()
+        mode = self.mode or modes[0]
+        if model is not None:
+            check_mode(model.kind().model_type, modes, mode)
         return GenotypeOptions(
             mode=mode,
             symbolic="ignore_allele" if self.gvcf else "exclude_record",
@@ -202,8 +215,8 @@ class GenomeSettings:
     background: str | None
     genotypes: GenotypeSettings = GenotypeSettings()
 
-    def open(self, kind: "type[GeneModel]") -> "list[Background]":
-        """The genomes, as a model of a class reads them.
+    def open(self, model: ModelSettings) -> "list[Background]":
+        """The genomes, as a model reads them.
 
         Raises:
             InputError: anything wrong with the files; the model does not read the mode.
@@ -211,17 +224,17 @@ class GenomeSettings:
         from ..analysis.backgrounds import open_backgrounds
         from ..genome.reference import ReferenceGenome
 
-        options = self.genotypes.options(kind)
+        options = self.genotypes.options(model)
         reference = ReferenceGenome(self.fasta)
         return open_backgrounds(reference, self.background, vcf=self.vcf or None, sample=self.sample, options=options)
 
-    def open_one(self, kind: "type[GeneModel]") -> "Background":
+    def open_one(self, model: ModelSettings) -> "Background":
         """The one genome, for commands that take no more.
 
         Raises:
             InputError: there are several; see :meth:`open`.
         """
-        found = self.open(kind)
+        found = self.open(model)
         if len(found) > 1:
             raise InputError("this command takes one genome", remedy="Name person, person-snps or reference.")
         return found[0]

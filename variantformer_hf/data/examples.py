@@ -6,7 +6,7 @@ A model is asked for its input and for nothing else, so that examples are the sa
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import datasets
 import numpy as np
@@ -21,6 +21,24 @@ from .epochs import ALL, SHARDS, Share, keys_dataset, shares
 from .expression_pairs import ExpressionPairs
 
 logger = logging.getLogger(__name__)
+
+
+class PairExamples(Protocol):
+    """Makes examples of pairs of a gene and a donor.
+
+    Attributes:
+        pairs: with their values.
+    """
+
+    pairs: ExpressionPairs
+
+    def __call__(self, key: Mapping[str, Any]) -> dict[str, Any]:
+        """The example of a key ``{"epoch", "pair"}``: gene, outputs, labels."""
+        ...
+
+    def gene(self, pair: int) -> Any:
+        """A pair's gene as a model reads it; None = it cannot be used."""
+        ...
 
 
 class ExpressionExamples:
@@ -148,7 +166,7 @@ class ExpressionExamples:
 
 
 def expression_dataset(
-    examples: ExpressionExamples,
+    examples: PairExamples,
     *,
     epoch: int = 0,
     seed: int = 0,

@@ -1,7 +1,7 @@
 """Expression values grouped as stage 2 reads them: a gene of a donor, and its values in some tissues."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,40 @@ class ExpressionPairs:
         tissues, values = self.values(pair)
         of_tissue = dict(zip(tissues.tolist(), values.tolist(), strict=True))
         return np.array([of_tissue.get(tissue, np.nan) for tissue in wanted.tolist()], dtype=np.float32)
+
+    def chosen(self, which: np.ndarray) -> "ExpressionPairs":
+        """Some of the pairs, by number, with all their values."""
+        counts = np.diff(self.first)[which]
+        first = np.concatenate([[0], np.cumsum(counts)])
+        value = np.repeat(self.first[:-1][which] - first[:-1], counts) + np.arange(first[-1])
+        return replace(
+            self,
+            donor=self.donor[which],
+            gene=self.gene[which],
+            first=first,
+            tissue=self.tissue[value],
+            value=self.value[value],
+        )
+
+    def in_outputs(self, number_of: np.ndarray) -> "ExpressionPairs":
+        """The same pairs with other tissue ids.
+
+        Args:
+            number_of: (tissues,) new id of each; -1 = its values are left out, and pairs that have no other.
+        """
+        tissue = number_of[self.tissue]
+        pair = np.repeat(np.arange(len(self)), np.diff(self.first))[tissue >= 0]
+        there, counts = np.unique(pair, return_counts=True)
+        weights = {int(number_of[each]): weight for each, weight in self.tissue_weights.items() if number_of[each] >= 0}
+        return replace(
+            self,
+            donor=self.donor[there],
+            gene=self.gene[there],
+            first=np.concatenate([[0], np.cumsum(counts)]),
+            tissue=tissue[tissue >= 0],
+            value=self.value[tissue >= 0],
+            tissue_weights=weights,
+        )
 
     def drawn(self, pair: int, n_tissues: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Tissue ids and labels of ``n_tissues`` values of a pair, drawn with weights 1 / n of the tissue.

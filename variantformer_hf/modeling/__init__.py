@@ -18,6 +18,12 @@ from .dosage import (
     LinearDosageConfig,
     LinearDosageForExpression,
 )
+from .embedding import (
+    EmbeddingHeadsConfig,
+    EmbeddingHeadsForExpression,
+    EmbeddingNetConfig,
+    EmbeddingNetForExpression,
+)
 from .enformer import EnformerConfig, EnformerForTracks, EnformerModel
 from .epinformer import EPInformerConfig, EPInformerModel, EPInformerProcessor
 from .ukbiobert import UkBioBertConfig, UkBioBertForMaskedLM, UkBioBertModel
@@ -45,6 +51,10 @@ __all__ = [
     "EPInformerConfig",
     "EPInformerModel",
     "EPInformerProcessor",
+    "EmbeddingHeadsConfig",
+    "EmbeddingHeadsForExpression",
+    "EmbeddingNetConfig",
+    "EmbeddingNetForExpression",
     "EnformerConfig",
     "EnformerForTracks",
     "EnformerModel",
@@ -90,6 +100,8 @@ for _trunk_config, _trunk in (
     (BorzoiConfig, BorzoiModel),
     (LinearDosageConfig, LinearDosageForExpression),
     (ForestDosageConfig, ForestDosageForExpression),
+    (EmbeddingHeadsConfig, EmbeddingHeadsForExpression),
+    (EmbeddingNetConfig, EmbeddingNetForExpression),
     (EPInformerConfig, EPInformerModel),
     (UkBioBertConfig, UkBioBertModel),
     (UkBioFormerConfig, UkBioFormerForExpression),

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import whole_file
 from ..inference.dataset import DatasetPart
-from ..inference.embedding import EmbeddingResult, VectorRow
+from ..inference.embedding_run import EmbeddingResult, VectorRow
 from ..inference.embedding_store import EmbeddingStore
 from .tables import annotated_data_module
 

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ..data.epochs import ALL, Share
-from ..data.examples import ExpressionExamples
+from ..data.examples import ExpressionExamples, PairExamples
 from ..data.splits import in_random_order
 from ..evaluation.correlations import as_matrix, gene_correlation, subject_correlation
 from .loop import gathered_scores
@@ -22,7 +22,7 @@ ACROSS_DONORS = ("loss", "pearson", "r2")
 
 def held_out_scores(
     network: PreTrainedModel,
-    examples: ExpressionExamples,
+    examples: PairExamples,
     collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, torch.Tensor]],
     most: int | None,
     *,

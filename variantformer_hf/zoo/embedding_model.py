@@ -25,7 +25,7 @@ from .families import embedder_class, family_of, known_options
 from .gene_input import GeneInput, GeneOutput
 from .gene_model import GeneModel, LoadedFrom
 from .gene_reader import GeneReader, stretch_of
-from .gene_regions import GeneRegions, RegionFinder, covered
+from .gene_regions import GeneRegions, RegionFinder, covered, finder_around_tss
 from .model_files import ModelIdentity, model_file, model_identity, pinned_revision
 from .opened_model import OpenedModel
 from .outputs import TissueNames
@@ -80,7 +80,7 @@ class EmbeddingModel(GeneModel):
     """
 
     model_type: ClassVar[str] = "embedding"
-    modes: ClassVar[tuple[str, ...]] = MODES
+    modes: tuple[str, ...] = MODES
     abilities: ClassVar[Abilities] = Abilities(embeddings=True)
 
     def __init__(
@@ -163,16 +163,12 @@ class EmbeddingModel(GeneModel):
 
     def region_finder(self, reference: ReferenceGenome) -> RegionFinder:
         """Where it looks for genes in a FASTA; a window that reaches beyond its contig is cut to it."""
-        return RegionFinder(self.gene_table, reference, self._window)
+        return finder_around_tss(self.gene_table, reference, self.asked.window)
 
     def window_of(self, gene: Gene) -> tuple[int, int]:
         """A gene's window, 0-based half-open; it may reach beyond its contig."""
         interval = WindowPlace.around(gene.chrom, gene.tss, self.asked.window).interval
         return interval.start, interval.end
-
-    def _window(self, gene: Gene, contig_length: int) -> tuple[int, int]:
-        start, end = self.window_of(gene)
-        return max(0, start), min(contig_length, end)
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None

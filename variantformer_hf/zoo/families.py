@@ -130,6 +130,16 @@ _FAMILIES = {
             "variantformer_hf.zoo.dosage.gene_model:ForestDosageGeneModel",
             "variantformer_hf.zoo.dosage.folder:DOSAGES",
         ),
+        Family(
+            "embedding_heads",
+            "variantformer_hf.zoo.embedding.gene_model:EmbeddingHeadsGeneModel",
+            "variantformer_hf.zoo.embedding.folder:VECTORS",
+        ),
+        Family(
+            "embedding_net",
+            "variantformer_hf.zoo.embedding.gene_model:EmbeddingNetGeneModel",
+            "variantformer_hf.zoo.embedding.folder:VECTORS",
+        ),
     )
 }
 # Model types of other libraries' folders, which are kinds for `convert --kind`.
@@ -149,14 +159,7 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
         InputError: there is no such model; config.json is damaged, or names a type that is not of this zoo; the extra
             that the family needs is not installed; the folder also holds files of another family.
     """
-    path = model_file(model, "config.json", revision=revision)
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError("it is another kind of JSON")
-    except (OSError, ValueError) as error:
-        raise InputError(f"the model cannot be loaded: its config is damaged ({error})", file=path) from error
-    model_type = config.get("model_type")
+    model_type = read_config(model, revision=revision).get("model_type")
     family = _FAMILIES.get(str(model_type))
     if family is None:
         remedy = f"Give a model of the types {', '.join(_FAMILIES)}."
@@ -172,6 +175,22 @@ def family_of(model: str | Path, *, revision: str | None = None) -> Family:
         )
     _refuse_two_families(model, family)
     return family
+
+
+def read_config(model: str | Path, *, revision: str | None = None) -> dict[str, Any]:
+    """A model's config.json.
+
+    Raises:
+        InputError: there is no such model, or the file is damaged.
+    """
+    path = model_file(model, "config.json", revision=revision)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("it is another kind of JSON")
+    except (OSError, ValueError) as error:
+        raise InputError(f"the model cannot be loaded: its config is damaged ({error})", file=path) from error
+    return config
 
 
 def _refuse_two_families(model: str | Path, family: Family) -> None:

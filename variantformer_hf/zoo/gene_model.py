@@ -6,7 +6,7 @@ What is overridden is overridden for speed, and gives the same numbers.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,8 @@ class GeneModel(ABC):
     Attributes:
         config: of the network.
         model_type: as in config.json.
-        modes: genotype modes (see ``GenotypeOptions``) that it reads, the one that it was trained on first.
+        modes: genotype modes (see ``GenotypeOptions``) that it reads, the one that it was made for first; of the class
+            those of the family.
         precisions: what it can compute in.
         abilities: what it can do beyond predictions.
         genes_at_once: genes in a batch, unless memory runs out.
@@ -77,7 +78,7 @@ class GeneModel(ABC):
     """
 
     model_type: ClassVar[str]
-    modes: ClassVar[tuple[str, ...]] = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
+    modes: tuple[str, ...] = ("iupac", "alt", "ref", "haplotype1", "haplotype2")
     precisions: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
     abilities: ClassVar[Abilities] = Abilities()
     genes_at_once: int = 8
@@ -96,6 +97,7 @@ class GeneModel(ABC):
     ) -> None:
         self.check_precision(precision)
         self.config = config = network.config
+        self.modes = self.modes_of(config.to_dict())
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
         self.precision = precision if precision != "auto" else str(self.dtype).removeprefix("torch.")
@@ -223,17 +225,21 @@ class GeneModel(ABC):
         require(cls.model_type, cls.abilities, ability, asked)
 
     @classmethod
-    def check_mode(cls, mode: str) -> None:
-        """Refuse a genotype mode that its models do not read.
+    def modes_of(cls, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Genotype modes of a model with this config.json, the one that it was made for first.
+
+        That is the family's first, or the ``genotype_mode`` that the config states.
+        """
+        stated = config.get("genotype_mode")
+        return cls.modes if stated is None else (str(stated), *(mode for mode in cls.modes if mode != stated))
+
+    def check_mode(self, mode: str) -> None:
+        """Refuse a genotype mode that it does not read.
 
         Raises:
-            InputError: they do not.
+            InputError: it does not.
         """
-        if mode not in cls.modes:
-            raise InputError(
-                f"a model of the type {cls.model_type!r} does not read genotypes as {mode!r}",
-                remedy=f"Choose --mode {' or '.join(cls.modes)}.",
-            )
+        check_mode(self.model_type, self.modes, mode)
 
     @classmethod
     def check_precision(cls, precision: str) -> None:
@@ -324,6 +330,19 @@ def _unit_of(config: PreTrainedConfig) -> Unit:
             remedy="Give it one, such as unit = 'log1p_tpm' or 'inverse_normal'.",
         )
     return unit_named(unit)
+
+
+def check_mode(model_type: str, modes: Sequence[str], mode: str) -> None:
+    """Refuse a genotype mode that a model does not read.
+
+    Raises:
+        InputError: it does not.
+    """
+    if mode not in modes:
+        raise InputError(
+            f"a model of the type {model_type!r} does not read genotypes as {mode!r}",
+            remedy=f"Choose --mode {' or '.join(modes)}.",
+        )
 
 
 def gene_named(model: GeneModel, name: str) -> Gene:

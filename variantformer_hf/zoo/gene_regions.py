@@ -218,3 +218,13 @@ def gene_sequences(
     if regions.gene.strand == "-":
         sequences = [reverse_complement(sequence) for sequence in sequences]
     return GeneSequences(sequences[:-1], regions.cre_class_ids, sequences[-1])
+
+
+def finder_around_tss(genes: GeneTable, reference: ReferenceGenome, length: int) -> RegionFinder:
+    """Windows of so many bases around the TSS of genes, which is at ``length // 2``, as far as contigs have it."""
+
+    def on_contig(gene: Gene, contig_length: int) -> tuple[int, int]:
+        start = gene.tss - length // 2
+        return max(0, start), min(contig_length, start + length)
+
+    return RegionFinder(genes, reference, on_contig)

@@ -1,7 +1,7 @@
 """A model opened for one reference genome: its genes read and predicted."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from .gene_reader import GeneReader, stretch_of
 from .gene_regions import GeneRegions, covered
 from .gene_states import GeneStates
 from .memory import run_in_halves
-from .statuses import NOT_FINITE, UNSEEN_GENE
+from .statuses import NOT_FINITE, NOT_FITTED, UNSEEN_GENE
 
 if TYPE_CHECKING:
     from .gene_model import GeneModel
@@ -211,3 +211,19 @@ class OpenedModel:
         vectors = found.get("embeddings")
         vectors = [None] * len(inputs) if vectors is None else vectors.float().cpu().numpy()
         return [GeneOutput(*each) for each in zip(values, vectors, strict=True)]
+
+
+def checked_where_fitted(output: GeneOutput, checked: Callable[[GeneOutput], GeneOutput]) -> GeneOutput:
+    """A prediction of a model whose genes are fitted one by one, checked where it has numbers.
+
+    Args:
+        output: NaN where there was nothing to be fitted to: an output that stays so, or, of all, ``not_fitted``.
+        checked: the check of numbers, see :meth:`OpenedModel.checked`.
+    """
+    there = ~np.isnan(output.values)
+    if not there.any():
+        return GeneOutput.nothing(NOT_FITTED, len(there))
+    found = checked(replace(output, values=output.values[there]))
+    values = np.full_like(output.values, np.nan)
+    values[there] = found.values
+    return replace(found, values=values)

@@ -30,15 +30,17 @@ UNSEEN_GENE = "unseen_gene"
 NO_VARIANTS_IN_WINDOW = "no_variants_in_window"
 # The people that a baseline was fitted to had no value of the gene in this output.
 NOT_FITTED = "not_fitted"
+# A model of vectors that another network makes has none of this person's gene.
+NO_EMBEDDING = "no_embedding"
 # All of them; their places are written into files, so that new ones come last.
 STATUSES = (
     *(OK, NO_VARIANTS, NOT_IN_VCF, ALL_SKIPPED, NO_CRES, GENE_DELETED, NOT_FINITE, WINDOW_OFF_CONTIG, UNSEEN_GENE),
-    *(NO_VARIANTS_IN_WINDOW, NOT_FITTED),
+    *(NO_VARIANTS_IN_WINDOW, NOT_FITTED, NO_EMBEDDING),
 )
 # Of a prediction with a number, whatever the person's file says.
 WITH_NUMBER = (OK, UNSEEN_GENE, NO_VARIANTS_IN_WINDOW)
 # Of a prediction without a number, whatever the person's file says.
-WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NOT_SNP, NOT_FITTED, NOT_FINITE)
+WITHOUT_NUMBER = (GENE_DELETED, NO_CRES, WINDOW_OFF_CONTIG, NO_EMBEDDING, NOT_SNP, NOT_FITTED, NOT_FINITE)
 
 _APPLIED = OUTCOME_CODE[Outcome.APPLIED]
 # What a record with one of these says of the person was read: there is an ALT, or there is none.

@@ -17,7 +17,7 @@ from ...modeling import (
 )
 from ...modeling.ukbioformer.configuration_ukbioformer import of_trunk
 from ...zoo.model_files import model_file, model_identity
-from ...zoo.ukbioformer.haplotype_vectors import seen_from
+from ...zoo.named_network import seen_from
 from ..borzoi import grelu as borzoi
 from ..enformer import grelu as enformer
 from ..expression_tables import FILES, OPTIONS, ExpressionTables, write_gene_table

@@ -122,7 +122,7 @@ class LinearDosageForExpression(DosageForExpression):
         pair = (gene[:, None] * self.config.n_outputs + outputs).flatten()
         begin = self.first[pair]
         count = self.first[pair + 1] - begin
-        place, which = _ranges(begin, count)
+        place, which = ranges(begin, count)
         products = self.weight[which].float() * dosage[place // outputs.shape[1], self.variant[which]]
         intercept = self.intercept.flatten()[pair].float()
         return intercept.index_add(0, place, products).view(outputs.shape)
@@ -174,7 +174,7 @@ class ForestDosageForExpression(DosageForExpression):
         """(B, T) float32: all trees are walked at once, a split at a time."""
         pair = (gene[:, None] * self.config.n_outputs + outputs).flatten()
         count = self.last[pair] - self.first[pair]
-        place, tree = _ranges(self.first[pair], count)
+        place, tree = ranges(self.first[pair], count)
         row, output = place // outputs.shape[1], outputs.flatten()[place]
         n_variants = self.n_variants[gene[row]]
         node = self.roots[tree]
@@ -189,8 +189,9 @@ class ForestDosageForExpression(DosageForExpression):
         return (sums / count.clamp(min=1)).float().view(outputs.shape)
 
 
-def _ranges(begin: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Numbers of ranges one behind the other: which range each is of, and the number."""
+def ranges(begin: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers of ranges one behind the other, of where each begins and how many it has: which range each is of, and
+    the number."""
     place = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
     within = torch.arange(len(place), device=count.device) - (count.cumsum(0) - count)[place]
     return place, begin[place] + within

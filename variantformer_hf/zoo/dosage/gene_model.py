@@ -48,7 +48,7 @@ class DosageGeneModel(GeneModel):
             the genotype was ``missing`` or the file has no record of the variant (``absent``).
     """
 
-    modes: ClassVar[tuple[str, ...]] = (DIPLOID,)
+    modes: tuple[str, ...] = (DIPLOID,)
     genes_at_once: int = 64
 
     def __init__(

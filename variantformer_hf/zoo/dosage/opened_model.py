@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ...genome.genes import Gene
 from ...genome.person_dosages import PlacedVariants
 from ...genome.personal import PersonalGenome
@@ -15,7 +13,7 @@ from ...genome.reference import ReferenceGenome
 from ...genome.stretch import PersonalStretch
 from ..gene_input import GeneOutput
 from ..gene_regions import GeneRegions
-from ..opened_model import OpenedModel
+from ..opened_model import OpenedModel, checked_where_fitted
 from ..statuses import NO_VARIANTS_IN_WINDOW, NOT_FITTED
 from .dosage_input import DosageReader, is_alone
 from .variants import GeneVariants
@@ -58,14 +56,9 @@ class DosageOpened(OpenedModel):
 
     def checked(self, output: GeneOutput, gene: Gene) -> GeneOutput:
         """A prediction; ``no_variants_in_window`` and ``not_fitted`` are known of the fit, see :class:`OpenedModel`."""
-        there = ~np.isnan(output.values)
-        if not there.any():
-            return GeneOutput.nothing(NOT_FITTED, len(there))
-        found = super().checked(replace(output, values=output.values[there]), gene)
-        values = np.full_like(output.values, np.nan)
-        values[there] = found.values
+        found = checked_where_fitted(output, lambda there: super(DosageOpened, self).checked(there, gene))
         is_mean = int(self.model.network.n_read[self.model.number_of[gene.gene_id]]) == 0
-        return replace(found, values=values, status=NO_VARIANTS_IN_WINDOW if is_mean else found.status)
+        return replace(found, status=NO_VARIANTS_IN_WINDOW) if is_mean and found.status != NOT_FITTED else found
 
     def finish(self) -> None:
         """Say how many dosages were not the people's own, see :class:`OpenedModel`."""

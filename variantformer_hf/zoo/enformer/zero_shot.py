@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ...errors import InputError
+from ...genome.options import DIPLOID
 from .gene_model import EnformerGeneModel
 
 ZERO_SHOT = "enformer-zero-shot"
@@ -13,7 +14,7 @@ BLOOD = "4950"
 
 
 def zero_shot(model: EnformerGeneModel, tracks: Sequence[str] = (BLOOD,)) -> EnformerGeneModel:
-    """The same network with some of its tracks, whose config says that it is this baseline.
+    """The same network with some of its tracks; its config says that it is this baseline, and reads people as diploid.
 
     Args:
         model: with tracks and genes, in float32.
@@ -32,6 +33,7 @@ def zero_shot(model: EnformerGeneModel, tracks: Sequence[str] = (BLOOD,)) -> Enf
     wanted = {each.id for each in found}
     model.network.config.read_out = READ_OUT
     model.network.config.baseline = ZERO_SHOT
+    model.network.config.genotype_mode = DIPLOID
     kept = [track for track in model.tracks if track.id in wanted]
     return EnformerGeneModel(
         model.network,

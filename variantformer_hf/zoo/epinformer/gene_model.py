@@ -50,7 +50,7 @@ class EPInformerGeneModel(GeneModel):
 
     model_type: ClassVar[str] = "epinformer"
     abilities: ClassVar[Abilities] = Abilities(cres=True, gradients=True)
-    modes: ClassVar[tuple[str, ...]] = (HAPLOTYPES, "haplotype1", "haplotype2", "alt", "ref", "iupac")
+    modes: tuple[str, ...] = (HAPLOTYPES, "haplotype1", "haplotype2", "alt", "ref", "iupac")
 
     def __init__(
         self,

@@ -19,8 +19,9 @@ from ...modeling import UkBioFormerConfig, UkBioFormerForExpression, UkBioFormer
 from ..companions import table_digests
 from ..gene_input import GeneInput
 from ..model_files import ModelIdentity, model_file, model_identity
+from ..named_network import seen_from
 from ..window.gene_model import DiploidGeneModel
-from .haplotype_vectors import OPTION, HaplotypeVectors, load_haplotype_vectors, seen_from
+from .haplotype_vectors import OPTION, HaplotypeVectors, load_haplotype_vectors
 from .opened_model import PersonInput, UkBioFormerOpened
 from .people_embeddings import PeopleEmbeddings
 
@@ -45,7 +46,7 @@ class UkBioFormerGeneModel(DiploidGeneModel):
     """
 
     model_type: ClassVar[str] = "ukbioformer"
-    modes: ClassVar[tuple[str, ...]] = (DIPLOID, "haplotype1", "haplotype2", "alt", "ref")
+    modes: tuple[str, ...] = (DIPLOID, "haplotype1", "haplotype2", "alt", "ref")
 
     def __init__(
         self,

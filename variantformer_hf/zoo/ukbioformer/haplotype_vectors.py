@@ -5,7 +5,6 @@ now or from a folder.
 """
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ..embedder import Embedder, Pool
 from ..exactness import exact_products
 from ..families import embedder_class, family_of, known_options
 from ..model_files import ModelIdentity, model_identity
+from ..named_network import absolute, from_model
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def load_haplotype_vectors(
     remedy = f"Give its UKBioBERT: {OPTION}."
     if asked is None and named is None:
         raise InputError(f"reads a person's variants as vectors of a UKBioBERT: {known}", file=model, remedy=remedy)
-    where = str(asked) if asked is not None else _from_model(model, str(named))
+    where = str(asked) if asked is not None else from_model(model, str(named))
     try:
         kind = embedder_class(family_of(where), where)
         identity = model_identity(where)
@@ -203,21 +203,4 @@ def load_haplotype_vectors(
         )
     options = known_options(kind, where, {"chunk_bases": chunk_bases})
     embedder = kind.load(where, device=str(device), precision="float32", **options)
-    return HaplotypeVectors(embedder, identity, _absolute(where))
-
-
-def _from_model(model: str | Path, named: str) -> str:
-    """Where a config's name leads: to a folder, by its path from the model's, or to the Hub."""
-    beside = Path(model) / named
-    return str(beside) if beside.is_dir() else named
-
-
-def _absolute(where: str) -> str:
-    return str(Path(where).resolve()) if Path(where).is_dir() else where
-
-
-def seen_from(folder: Path, where: str | None) -> str | None:
-    """A UKBioBERT's folder by its path from a model's; a Hub id as it is."""
-    if where is None or not Path(where).is_dir():
-        return where
-    return Path(os.path.relpath(Path(where).resolve(), folder.resolve())).as_posix()
+    return HaplotypeVectors(embedder, identity, absolute(where))

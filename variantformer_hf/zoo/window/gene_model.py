@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from ...errors import InputError
 from ...folder import GENES_FILE
 from ...genome.exons import ExonTable
-from ...genome.genes import Gene, GeneTable
+from ...genome.genes import GeneTable
 from ...genome.options import DIPLOID, HAPLOTYPES
 from ...genome.reference import ReferenceGenome
 from ..abilities import Abilities
@@ -20,7 +20,7 @@ from ..companions import check_companions, write_companions
 from ..device import choose_device, choose_dtype
 from ..gene_input import GeneInput
 from ..gene_model import GeneModel
-from ..gene_regions import RegionFinder
+from ..gene_regions import RegionFinder, finder_around_tss
 from ..model_files import ModelIdentity, has_model_file, load_strictly, model_file, model_identity
 from .opened_model import WindowOpened
 from .read_out import ReadOut
@@ -54,7 +54,7 @@ class WindowGeneModel(GeneModel):
     """
 
     abilities: ClassVar[Abilities] = Abilities(gradients=True, window=True)
-    modes: ClassVar[tuple[str, ...]] = (HAPLOTYPES, DIPLOID, "haplotype1", "haplotype2", "alt", "ref", "iupac")
+    modes: tuple[str, ...] = (HAPLOTYPES, DIPLOID, "haplotype1", "haplotype2", "alt", "ref", "iupac")
     tables: ClassVar[tuple[str, ...]] = (GENES_FILE,)
     remedy: ClassVar[str] = "Write it with its table of genes: the gene model's `save`, or `convert --genes FILE`."
 
@@ -147,7 +147,7 @@ class WindowGeneModel(GeneModel):
         check_companions(model, force=force_companions)
         config: Any = cls.architecture().config_class.from_pretrained(model)
         genes = GeneTable.read(model_file(model, GENES_FILE))
-        return genes, _region_finder(genes, reference, config.input_length)
+        return genes, finder_around_tss(genes, reference, config.input_length)
 
     @classmethod
     def _refuse_without_tables(cls, model: str | Path, revision: str | None) -> None:
@@ -170,7 +170,7 @@ class WindowGeneModel(GeneModel):
 
     def region_finder(self, reference: ReferenceGenome) -> RegionFinder:
         """Windows around the TSS of genes, as far as their contigs have them."""
-        return _region_finder(self.gene_table, reference, self.form.length)
+        return finder_around_tss(self.gene_table, reference, self.form.length)
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
@@ -210,7 +210,7 @@ class DiploidGeneModel(WindowGeneModel):
     In the other modes it reads one sequence, insertions and deletions and all, as it was not trained.
     """
 
-    modes: ClassVar[tuple[str, ...]] = (DIPLOID, "haplotype1", "haplotype2", "alt", "ref", "iupac")
+    modes: tuple[str, ...] = (DIPLOID, "haplotype1", "haplotype2", "alt", "ref", "iupac")
 
     def batch(
         self, inputs: Sequence[GeneInput], outputs: np.ndarray, labels: np.ndarray | None = None
@@ -221,13 +221,3 @@ class DiploidGeneModel(WindowGeneModel):
         if len(gene) != len(inputs):
             raise ValueError(f"{len(inputs)} genes have {len(gene)} windows, and one each is read")
         return batch
-
-
-def _region_finder(genes: GeneTable, reference: ReferenceGenome, length: int) -> RegionFinder:
-    """Windows around the TSS of genes, as far as their contigs have them."""
-
-    def on_contig(gene: Gene, contig_length: int) -> tuple[int, int]:
-        start = gene.tss - length // 2
-        return max(0, start), min(contig_length, start + length)
-
-    return RegionFinder(genes, reference, on_contig)

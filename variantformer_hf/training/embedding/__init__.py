@@ -1,0 +1,1 @@
+"""Baselines of vectors that another network makes of people's genes: heads of tissues, elastic nets."""
