@@ -18,7 +18,7 @@ from test_conversion_published import converted, dnabert2_files
 from variantformer_hf import PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.genome.options import GenotypeOptions
-from variantformer_hf.inference import embedding
+from variantformer_hf.inference import embedding_run
 from variantformer_hf.zoo.embedder import Pool
 from variantformer_hf.zoo.ukbiobert.embedder import UkBioBertEmbedder
 
@@ -163,7 +163,7 @@ def test_a_run_that_was_cut_short_goes_on_and_another_is_refused(
 ) -> None:
     whole, output = tmp_path / "whole.safetensors", tmp_path / "out.safetensors"
     assert run(*files.words(whole, "--all-samples")).returncode == 0
-    monkeypatch.setattr(embedding, "_VECTORS", 1)
+    monkeypatch.setattr(embedding_run, "_VECTORS", 1)
     vectors, made = UkBioBertEmbedder.vectors, []
 
     def cut_short(embedder: UkBioBertEmbedder, read: list[str], pool: Pool) -> np.ndarray:
