@@ -1,7 +1,6 @@
 """Baselines of vectors: fitted to the train donors of a made cohort, and read back as any model."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from baseline_lab import DONORS, PLANTED, TEST, TRAIN, Lab, write_lab
-from command_line import run
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from variantformer_hf import ExpressionPredictor
-from variantformer_hf.errors import InputError
 from variantformer_hf.training.embedding.embedded_pairs import EmbeddingInputs
 from variantformer_hf.training.embedding.heads import fit_heads
 from variantformer_hf.training.embedding.options import HeadsOptions
