@@ -236,6 +236,9 @@ def test_genes_that_differ_between_populations_are_correlated_within_each(paired
     results = EvaluationResults()
     add_ancestry(paired, EvaluationOptions(ancestry_p=1e-3), results)
     table = results.tables["ancestry_genes"]
+    anova = results.tables["ancestry_anova"].set_index(["cohort", "tissue", "gene_id"])
+    tests = results.tables["ancestry_tests"].set_index(["cohort", "tissue"])
+    assert len(anova) == tests["n_tested"].sum() and anova["differs"].sum() == tests["n_differ"].sum()
     for (cohort, tissue), rows in table.groupby(["cohort", "tissue"]):
         here = ((paired.samples["cohort"] == cohort) & (paired.samples["tissue"] == tissue)).to_numpy()
         population = paired.samples["super_population"].to_numpy()
@@ -244,9 +247,17 @@ def test_genes_that_differ_between_populations_are_correlated_within_each(paired
             lists = [paired.observed[row, here & (population == name)].astype(float) for name in set(population[here])]
             lists = [each[~np.isnan(each)] for each in lists]
             lists = [each for each in lists if len(each) >= 3]
-            if len(lists) > 1 and len(np.unique(np.concatenate(lists))) > 1 and stats.f_oneway(*lists).pvalue < 1e-3:
+            if len(lists) < 2 or len(np.unique(np.concatenate(lists))) < 2:
+                assert (cohort, tissue, gene) not in anova.index
+                continue
+            expected, found = stats.f_oneway(*lists), anova.loc[(cohort, tissue, gene)]
+            assert (found["f"], found["p"]) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-6)
+            assert found["n"] == (~np.isnan(paired.observed[row, here])).sum()
+            assert found["n_super_populations"] == len(lists)
+            if expected.pvalue < 1e-3:
                 chosen.add(gene)
         assert set(rows["gene_id"]) == chosen
+        assert tests.loc[(cohort, tissue), "n_differ"] == len(chosen)
         assert len(chosen) >= 5
         for found in rows.itertuples():
             row = int(found.gene_id[4:])
@@ -290,6 +301,7 @@ def test_bonferroni_takes_the_genes_tested_into_account_and_few_people_are_a_rea
     results = EvaluationResults()
     add_ancestry(paired, EvaluationOptions(ancestry_p=1e-300), results)
     assert results.skipped["ancestry_subjects"] == "no gene differs between super-populations (p < 1e-300)"
+    assert set(results.tables) == {"ancestry_anova", "ancestry_tests"}
 
 
 def test_each_cell_line_is_correlated_over_the_genes_of_chr19(paired: PairedExpression) -> None:
@@ -467,6 +479,26 @@ def test_figures_that_few_files_allow_are_drawn_with_axes_units_and_n(paired: Pa
             text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()
         ]
         assert any("n = " in text or "genes a fold" in text for text in texts), name
+
+
+def test_each_cohort_and_tissue_has_a_panel_and_what_is_left_out_is_said() -> None:
+    places = [("A", "liver"), ("A", "lcl"), ("B", "liver")]
+    rows = [
+        (model, cohort, tissue, population, 0.1 * number)
+        for model in ("good", "bad")
+        for place, (cohort, tissue) in enumerate(places)
+        for population in ("AFR", "EUR")
+        for number in range(6 - place)
+    ]
+    names = ["model", "cohort", "tissue", "super_population", "spearman"]
+    (figure,) = (figure for _, figure in figures({"ancestry_subjects": pd.DataFrame(rows, columns=names)}))
+    assert [axes.get_title("right") for axes in figure.axes] == ["A, liver", "A, lcl", "B, liver"]
+    assert figure.axes[1].get_xticklabels()[0].get_text() == "AFR\nn = 5 samples"
+    assert figure.get_suptitle() == ""
+    many = pd.concat(pd.DataFrame(rows, columns=names).assign(tissue=f"t{number}") for number in range(20))
+    (figure,) = (figure for _, figure in figures({"ancestry_subjects": many}))
+    assert len(figure.axes) == 12
+    assert figure.get_suptitle() == "The 12 with most samples of 40 cohorts and tissues"
 
 
 def test_the_figures_of_gene_correlation_keep_parts_of_genes_apart() -> None:

@@ -54,8 +54,10 @@ def one_way_anova(values: np.ndarray, groups: np.ndarray, least: int = LEAST_VAL
 def add_ancestry(paired: PairedExpression, options: EvaluationOptions, results: EvaluationResults) -> None:
     """In each cohort and tissue with two super-populations of three donors: genes that differ, and their correlations.
 
-    ``ancestry_genes`` has a row a gene and super-population (Spearman over its donors), ``ancestry_subjects`` a row a
-    sample (Spearman over these genes); their summaries the means and medians by super-population, and of all.
+    ``ancestry_anova`` has F and p of every gene that was tested, ``ancestry_tests`` how many these are and how many
+    differ, a row a cohort and tissue. Of genes that differ ``ancestry_genes`` has a row a gene and super-population
+    (Spearman over its donors), ``ancestry_subjects`` a row a sample (Spearman over these genes); their summaries the
+    means and medians by super-population, and of all.
     """
     import pandas as pd
 
@@ -64,7 +66,7 @@ def add_ancestry(paired: PairedExpression, options: EvaluationOptions, results: 
         return
     columns = paired.columns()
     columns = columns[~paired.samples["is_cell_line"].iloc[columns].to_numpy(dtype=bool)]
-    genes, subjects, tested = [], [], 0
+    genes, subjects, tests, anova = [], [], [], []
     named = paired.samples[GROUP].iloc[columns]
     columns = columns[(named.notna() & (named != "")).to_numpy()]
     for (cohort, tissue), here in paired.groups("cohort", "tissue", columns=columns):
@@ -73,31 +75,38 @@ def add_ancestry(paired: PairedExpression, options: EvaluationOptions, results: 
         if (sizes >= LEAST_VALUES).sum() < 2:
             results.count("ancestry_genes", "all", "samples", "under 2 super-populations with 3 donors", len(here))
             continue
-        tested += 1
         f, p, k = one_way_anova(paired.observed[:, here], populations.to_numpy(dtype=object).astype(str))
         n_tested = int((~np.isnan(p)).sum())
-        p_used = np.minimum(p * n_tested, 1) if options.bonferroni else p
+        p_bonferroni = np.minimum(p * n_tested, 1)
         with np.errstate(invalid="ignore"):
-            chosen = np.flatnonzero(p_used < options.ancestry_p)
+            chosen = np.flatnonzero((p_bonferroni if options.bonferroni else p) < options.ancestry_p)
         reasons = np.where(k < 2, "under 2 super-populations with 3 values", "values are all the same")
         reasons = np.where(np.isnan(p), reasons, "does not differ between super-populations")
         reasons[chosen] = ""
         results.count_reasons("ancestry_genes", "all", "genes and tissues", reasons)
+        where = {"cohort": cohort, "tissue": tissue}
+        tests.append(where | {"n_samples": len(here), "n_tested": n_tested, "n_differ": len(chosen)})
+        of_genes = paired.genes[["gene_id", "gene_name"]].assign(**where, gene_class=paired.gene_class)
+        of_genes["n"] = (~np.isnan(paired.observed[:, here])).sum(axis=1)
+        of_genes = of_genes.assign(n_super_populations=k, f=f, p=p, p_bonferroni=p_bonferroni, differs=reasons == "")
+        anova.append(of_genes[~np.isnan(p)])
         if not len(chosen):
             continue
-        where = {"cohort": cohort, "tissue": tissue}
-        of_genes = paired.genes_only(chosen)
+        differing = paired.genes_only(chosen)
         for (population,), of_population in paired.groups(GROUP, columns=here):
-            for model, values in of_genes.predicted.items():
-                found = row_correlations(of_genes.observed[:, of_population], values[:, of_population])
+            for model, values in differing.predicted.items():
+                found = row_correlations(differing.observed[:, of_population], values[:, of_population])
                 results.count_reasons("ancestry_genes", model, "genes and super-populations", found.reasons())
-                table = gene_rows(of_genes, model, found).assign(**where, super_population=population)
+                table = gene_rows(differing, model, found).assign(**where, super_population=population)
                 genes.append(table.assign(f=f[chosen], p=p[chosen], n_tested=n_tested))
         for model, found in paired.over_genes(chosen, here).items():
             results.count_reasons("ancestry_subjects", model, "samples", found.reasons())
             table = sample_rows(paired, here, model, found)
             subjects.append(table.assign(super_population=populations.to_numpy()))
-    if not tested:
+    if tests:
+        results.tables["ancestry_tests"] = pd.DataFrame(tests)
+        results.tables["ancestry_anova"] = pd.concat(anova, ignore_index=True)
+    if not tests:
         reason = "no cohort and tissue has two super-populations with 3 donors"
         results.skipped |= dict.fromkeys(_TABLES, reason)
     elif not genes:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Tables = Mapping[str, "pd.DataFrame"]
+# Cohorts and tissues that a figure of super-populations shows.
+_MOST_PANELS = 12
 _SAMPLES = "over samples (donor and tissue)"
 
 
@@ -265,14 +267,31 @@ def _points(table: "pd.DataFrame", label: str, what: str) -> "Figure":
 
 
 def _boxes(table: "pd.DataFrame", label: str, what: str) -> "Figure":
-    """A box a model and super-population, of the cohort and tissue with the most rows."""
-    cohort, tissue = table[["cohort", "tissue"]].value_counts(sort=True).index[0]
-    table = table[(table["cohort"] == cohort) & (table["tissue"] == tissue)]
+    """A panel a cohort and tissue, those with most rows first; in it a box a model and super-population."""
+    places = table[["cohort", "tissue"]].value_counts(sort=True).index
+    shown = list(places[:_MOST_PANELS])
+    models = list(dict.fromkeys(table["model"]))
+    most = table.groupby(["cohort", "tissue"])["super_population"].nunique().max()
+    figure = new_figure(2.5 + 0.5 * most * max(2, len(models)), 0.6 + 3.4 * len(shown))
+    panels = figure.subplots(len(shown), 1, squeeze=False, sharey=True)[:, 0]
+    for axes, (cohort, tissue) in zip(panels, shown, strict=True):
+        here = table[(table["cohort"] == cohort) & (table["tissue"] == tissue)]
+        _draw_boxes(axes, here, models, what)
+        axes.set_ylabel(label)
+        axes.set_title(f"{plain(cohort)}, {plain(tissue)}", fontsize="medium", loc="right")
+    panels[0].legend(fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1.08), ncols=3)
+    if len(places) > len(shown):
+        figure.suptitle(
+            f"The {len(shown)} with most {what} of {len(places)} cohorts and tissues", fontsize="medium", x=0.5
+        )
+    return figure
+
+
+def _draw_boxes(axes: Any, table: "pd.DataFrame", models: Sequence[str], what: str) -> None:
     populations = sorted(set(table["super_population"]))
-    models = _by_model(table)
-    figure = new_figure(2.5 + 0.5 * len(populations) * len(models), 4)
-    axes, width = figure.add_subplot(), 0.8 / len(models)
-    for number, (colour, (model, rows)) in enumerate(models):
+    width = 0.8 / len(models)
+    for number, model in enumerate(models):
+        rows = table[table["model"] == model]
         values: Sequence[Any] = [
             rows.loc[rows["super_population"] == name, "spearman"].dropna() for name in populations
         ]
@@ -287,11 +306,7 @@ def _boxes(table: "pd.DataFrame", label: str, what: str) -> "Figure":
             manage_ticks=False,
         )
         for box in drawn["boxes"]:
-            box.set(facecolor=colour, linewidth=0.8)
-        axes.plot([], [], "s", color=colour, label=plain(model))
-    n = table.dropna(subset="spearman").groupby("super_population").size() // len(models)
+            box.set(facecolor=f"C{number}", linewidth=0.8)
+        axes.plot([], [], "s", color=f"C{number}", label=plain(model))
+    n = table.dropna(subset="spearman").groupby(["super_population", "model"]).size().groupby(level=0).max()
     axes.set_xticks(range(len(populations)), [f"{plain(name)}\nn = {n.get(name, 0)} {what}" for name in populations])
-    axes.set_ylabel(label)
-    axes.set_title(f"{plain(cohort)}, {plain(tissue)}", fontsize="medium", loc="right")
-    axes.legend(fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-    return figure

@@ -39,9 +39,9 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("coverage",),
     ),
     "Genes that differ between super-populations": (
-        "Genes by one-way analysis of variance of the measured values over super-populations; then Spearman over the "
-        "donors of each.",
-        ("ancestry_genes_summary",),
+        "Genes by one-way analysis of variance of the measured values over super-populations, in each cohort and "
+        "tissue (p of all genes that were tested: ancestry_anova); then Spearman over the donors of each.",
+        ("ancestry_tests", "ancestry_genes_summary"),
         ("ancestry_genes",),
     ),
     "Samples over these genes": (
