@@ -64,7 +64,7 @@ def benchmark(
 def test_each_filter_says_how_many_rows_it_left(
     scorer: VariantScorer, world: SmallWorld, table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    given = table.copy()
+    given = table.drop(columns=["AF_EUR", "AF_AFR"])
     given.loc[0, "maf"] = np.nan
     given.loc[1, ["maf", "pvalue"]] = [0.01, np.nan]
     selection = EqtlSelection(snps_only=True, max_maf=0.05, top=3)
@@ -84,6 +84,36 @@ def test_each_filter_says_how_many_rows_it_left(
         "no_p": 1,
         "not_top": len(rare) - 1 - 6,
     }
+
+
+def test_of_each_enriched_set_those_of_least_p_are_taken_as_the_paper_has_it(
+    scorer: VariantScorer, world: SmallWorld, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    kind = np.arange(25) % 4  # enriched in EUR, in AFR, in neither, and of unknown frequency
+    given = table.assign(
+        AF_EUR=np.select([kind == 0, kind == 1, kind == 2], [0.2, 0.01, 0.3], np.nan),
+        AF_AFR=np.select([kind == 0, kind == 1, kind == 2], [0.01, 0.2, 0.3], np.nan),
+        pvalue=np.where(kind > 1, 1e-9, 1e-3) * (1 + np.arange(25)),  # those of least p are in neither
+        tissue_label="blood",
+    )
+    found = benchmark(scorer, world, given, tmp_path, selection=EqtlSelection(top=4))
+    assert found.filters == {"given": 25, "top": 4, "top_EUR_enriched": 4, "top_AFR_enriched": 4}
+    assert len(found.pairs) == 12
+    of_all = found.pairs[found.pairs["in_top"]]
+    best = given.sort_values("pvalue").head(4).sort_index()
+    assert of_all["slope"].tolist() == pytest.approx(best["beta"].tolist())
+    rows = found.correlations.set_index("stratum")
+    assert rows.loc["all", "n"] == 4
+    for name, number in (("EUR_enriched", 0), ("AFR_enriched", 1)):
+        of_set = given[kind == number].sort_values("pvalue").head(4).sort_index()
+        pairs = found.pairs[found.pairs[name].eq(True)]
+        assert pairs["slope"].tolist() == pytest.approx(of_set["beta"].tolist())
+        assert not pairs["in_top"].any()
+        assert rows.loc[name, "n"] == 4
+        expected = stats.spearmanr(pairs["slope"], pairs["score"]).statistic
+        assert rows.loc[name, "spearman"] == pytest.approx(expected)
+    assert rows["n"].reindex(["rare", "common"]).sum() == 4
+    assert found.variants.counts()["rejected"] == {"not_top": 13}
 
 
 def test_a_tissue_that_the_model_lacks_is_rejected_and_counted(

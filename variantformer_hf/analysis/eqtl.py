@@ -15,7 +15,7 @@ from ..zoo.outputs import TissueNames
 from ..zoo.statuses import WITH_NUMBER
 from .backgrounds import Background
 from .effects import EffectResult, VariantScorer
-from .eqtl_selection import EqtlSelection, maf_of, number_of, relabelled
+from .eqtl_selection import ENRICHED, EqtlSelection, SelectedRows, enriched, maf_of, number_of, relabelled
 from .other_scores import OtherScores, read_scores
 from .population_scores import Frequencies, frequencies_of, population_scores, read_frequencies
 
@@ -27,6 +27,8 @@ SLOPES = ("beta", "slope", "effect_size")
 SCORES = ("effect", "log2fc_tpm", "released_score")
 # Fewer pairs than these give no interval.
 LEAST_PAIRS = 10
+# Of pairs: whether the row is among those of least p of all, and not of an enriched set alone.
+IN_TOP = "in_top"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class EqtlBenchmark:
 
     Attributes:
         pairs: one row per variant, gene, tissue and data set: slope (of ALT), score, maybe score_METHOD of further
-            methods, maf, whether the row was turned, stratum memberships.
+            methods, maf, whether the row was turned, whether it is of least p among all rows (``in_top``) or in an
+            enriched set alone, stratum memberships.
         correlations: one row per method, tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement,
             sign_p; of several methods over the pairs that all have.
         variants: the rows that were scored, and those that were not, among them those without a slope.
@@ -154,10 +157,11 @@ def eqtl_benchmark(
         for variant, of_variant in read_frequencies(af_table, normalizer, variants).items():
             frequencies.setdefault(variant, {}).update(of_variant)
     slopes, rows, rejected = _with_slopes(variants, scorer)
-    rows, left_out, filters = (selection or EqtlSelection()).select(rows, frequencies)
-    rejected = sorted([*rejected, *left_out], key=lambda each: each.row)
+    selected = (selection or EqtlSelection()).select(rows, frequencies)
+    rows = selected.rows
+    rejected = sorted([*rejected, *selected.rejected], key=lambda each: each.row)
     if not rows:
-        raise InputError("has no row that the filters leave", file=table, remedy=first_reason(left_out))
+        raise InputError("has no row that the filters leave", file=table, remedy=first_reason(selected.rejected))
     variants = VariantTable(tuple(rows), tuple(rejected), variants.path)
     result = scorer.run(
         variants,
@@ -170,7 +174,7 @@ def eqtl_benchmark(
         overwrite_parts=overwrite_parts,
     )
     scores = _scores_of(result.table, score, own, backgrounds, frequencies)
-    pairs = _pairs(scorer, rows, slopes, scores, frequencies)
+    pairs = _pairs(scorer, selected, slopes, scores, frequencies)
     if not len(pairs):
         raise InputError(
             "has no pair that could be scored",
@@ -194,7 +198,7 @@ def eqtl_benchmark(
         correlations(pairs, n_bootstraps, seed, methods),
         variants.with_rejected(result.rejected),
         result,
-        filters,
+        selected.counts,
         methods,
         tuple(read),
     )
@@ -236,7 +240,7 @@ def _scores_of(
 
 def _pairs(
     scorer: VariantScorer,
-    rows: Sequence[VariantRow],
+    selected: SelectedRows,
     slopes: Mapping[int, float],
     scores: "pd.DataFrame",
     frequencies: Frequencies,
@@ -244,6 +248,7 @@ def _pairs(
     """Rows and scores together, in the order of the rows."""
     import pandas as pd
 
+    rows = selected.rows
     gene_of: dict[str, str] = {}
     for name in dict.fromkeys(row.annotations["gene_id"] for row in rows):
         genes = scorer.model.gene_table.resolve([name], most_suggested=0)[0]
@@ -256,7 +261,8 @@ def _pairs(
                 "dataset": row.annotations.get("dataset", ""),
                 "slope": slopes[row.row],
                 "turned": row.turned,
-                **_strata(row, frequencies.get(str(row.variant), {})),
+                IN_TOP: row.row in selected.in_top,
+                **_strata(row, frequencies),
                 "wanted": _tissues_of(scorer, row),
             }
             for row in rows
@@ -280,7 +286,7 @@ def correlations(
 
     Args:
         pairs: tissue, dataset, slope, score, and a boolean column for each stratum (``rare``, ``common``,
-            ``EUR_enriched``, ``AFR_enriched``).
+            ``EUR_enriched``, ``AFR_enriched``); maybe ``in_top``, without which a pair is of an enriched set alone.
         n_bootstraps: resamplings of the pairs, the same of all methods.
         seed: of the random numbers.
         methods: name -> column of the scores; of several the pairs that all have. None = ``score`` alone.
@@ -299,6 +305,8 @@ def correlations(
         whole = group[group[["slope", *methods.values()]].notna().all(axis=1)]
         for stratum in ("all", *STRATA):
             part = whole if stratum == "all" else whole[whole[stratum].eq(True)]
+            if stratum not in ENRICHED and IN_TOP in part:
+                part = part[part[IN_TOP]]
             slope, n = part["slope"].to_numpy(float), len(part)
             if stratum != "all" and not n:
                 continue
@@ -314,7 +322,7 @@ def correlations(
     return pd.DataFrame(rows, columns=names)
 
 
-STRATA = ("rare", "common", "EUR_enriched", "AFR_enriched")
+STRATA = ("rare", "common", *ENRICHED)
 
 
 def _spearman(left: np.ndarray, right: np.ndarray) -> float:
@@ -406,15 +414,13 @@ def _named_tissues(text: str, tissues: TissueNames) -> frozenset[str]:
     return frozenset(tissue.name for tissue in whole or tissues.resolve(names, most_suggested=0)[0])
 
 
-def _strata(row: VariantRow, frequencies: Mapping[str, float]) -> dict[str, Any]:
+def _strata(row: VariantRow, frequencies: Frequencies) -> dict[str, Any]:
     """MAF, and memberships; None where nothing says it."""
-    maf = maf_of(row, frequencies)
-    european, african = frequencies.get("EUR"), frequencies.get("AFR")
-    enriched: dict[str, bool | None] = {"EUR_enriched": None, "AFR_enriched": None}
-    if european is not None and african is not None:
-        enriched = {
-            "EUR_enriched": european > 0.10 and african < 0.05,
-            "AFR_enriched": african > 0.10 and european < 0.05,
-        }
+    maf = maf_of(row, frequencies.get(str(row.variant), {}))
     known = not np.isnan(maf)
-    return {"maf": maf, "rare": maf < 0.05 if known else None, "common": maf >= 0.05 if known else None, **enriched}
+    return {
+        "maf": maf,
+        "rare": maf < 0.05 if known else None,
+        "common": maf >= 0.05 if known else None,
+        **enriched(frequencies, row.variant),
+    }

@@ -1,6 +1,6 @@
 """Which rows of an eQTL table are held against predictions, as VariantFormer's paper (5.1.7) selects them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -9,12 +9,16 @@ import numpy as np
 
 from ..errors import InputError, check_number
 from ..genome.table_files import delimiter_of, fields_of, text_lines
+from ..genome.variant import Variant
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable
 
 # Columns of p-values, in lower case; of several the first counts.
 P_COLUMNS = ("pvalue", "p_value", "pval_nominal", "pval", "p")
 # The paper's six, a data file.
 PAPER = "paper"
+# Variants common in one super-population and rare in another (5.1.7): set -> (above 0.10 in, below 0.05 in).
+ENRICHED = {"EUR_enriched": ("EUR", "AFR"), "AFR_enriched": ("AFR", "EUR")}
+_COMMON, _RARE = 0.10, 0.05
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class EqtlSelection:
         min_pip: lowest PIP of the column ``pip``: fine-mapped variants only. Slopes are marginal: what only stands near
             a causal variant has one too.
         max_maf: minor allele frequencies below it only.
-        top: so many rows of each data set and tissue, those of least p; of equal ones those that come first.
+        top: so many rows of each data set and tissue, those of least p; of equal ones those that come first. Of each
+            set of ``ENRICHED`` so many as well, as the paper has it.
 
     Raises:
         InputError: a number out of its range.
@@ -47,15 +52,12 @@ class EqtlSelection:
 
     def select(
         self, rows: Sequence[VariantRow], frequencies: Mapping[str, Mapping[str, float]] | None = None
-    ) -> tuple[list[VariantRow], list[RejectedVariant], dict[str, int]]:
+    ) -> "SelectedRows":
         """Apply the filters.
 
         Args:
             rows: with a slope and a gene.
             frequencies: variant (as text) -> population -> frequency, beside what the rows say.
-
-        Returns:
-            The rows that are left, those that are not, and how many each filter left: ``given``, then the filters.
         """
         kept, rejected = list(rows), []
         counts = {"given": len(kept)}
@@ -77,10 +79,17 @@ class EqtlSelection:
             keep("min_pip", self._why_no_pip)
         if self.max_maf is not None:
             keep("max_maf", lambda row: self._why_not_rare(row, frequencies or {}))
+        in_top = frozenset(row.row for row in kept)
         if self.top is not None:
-            top = _top(kept, self.top)
-            keep("top", lambda row: top.get(row.row, (f"is not among the {self.top} of least p", "not_top")))
-        return kept, rejected, counts
+            ranked = {row.row: p_of(row) for row in kept}
+            tops = {"top": _top(kept, ranked, self.top)}
+            for name in ENRICHED:
+                of_set = [row for row in kept if enriched(frequencies or {}, row.variant)[name]]
+                tops |= {f"top_{name}": _top(of_set, ranked, self.top)} if of_set else {}
+            in_top, in_any = tops["top"], frozenset[int]().union(*tops.values())
+            keep("top", lambda row: _why_not_top(row, ranked, in_any, self.top))
+            counts |= {name: len(each) for name, each in tops.items()}
+        return SelectedRows(kept, rejected, counts, in_top)
 
     def _why_no_pip(self, row: VariantRow) -> tuple[str, str] | None:
         pip = number_of(row, "pip")
@@ -97,20 +106,55 @@ class EqtlSelection:
         return None if maf < self.max_maf else (f"its MAF {maf:g} is not below {self.max_maf:g}", "over_max_maf")
 
 
-def _top(rows: Sequence[VariantRow], top: int) -> dict[int, tuple[str, str] | None]:
-    """Row -> None for those of least p of each data set and tissue; why not for those without p. Others are absent."""
-    found: dict[int, tuple[str, str] | None] = {}
+@dataclass(frozen=True)
+class SelectedRows:
+    """What filters left.
+
+    Attributes:
+        rows: that are left.
+        rejected: that are not.
+        counts: how many each filter left: ``given``, then the filters; ``top`` of all rows, ``top_EUR_enriched`` of
+            that set.
+        in_top: numbers of the rows of least p of all. The others are of least p in a set of ``ENRICHED`` alone.
+    """
+
+    rows: list[VariantRow]
+    rejected: list[RejectedVariant]
+    counts: dict[str, int]
+    in_top: frozenset[int]
+
+
+def _top(rows: Sequence[VariantRow], ranked: Mapping[int, float], top: int) -> frozenset[int]:
+    """Numbers of the rows of least p of each data set and tissue."""
     groups: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for row in rows:
-        p = p_of(row)
-        if np.isnan(p):
-            found[row.row] = f"has no p-value: give a column {', '.join(P_COLUMNS[:3])}", "no_p"
-        else:
+        p = ranked[row.row]
+        if not np.isnan(p):
             key = row.annotations.get("dataset", ""), row.annotations.get("tissue", "")
             groups.setdefault(key, []).append((p, row.row))
-    for group in groups.values():
-        found.update(dict.fromkeys((row for _, row in sorted(group)[:top]), None))
-    return found
+    return frozenset(row for group in groups.values() for _, row in sorted(group)[:top])
+
+
+def _why_not_top(
+    row: VariantRow, ranked: Mapping[int, float], tops: Collection[int], top: int | None
+) -> tuple[str, str] | None:
+    if np.isnan(ranked[row.row]):
+        return f"has no p-value: give a column {', '.join(P_COLUMNS[:3])}", "no_p"
+    return None if row.row in tops else (f"is not among the {top} of least p", "not_top")
+
+
+def enriched(frequencies: Mapping[str, Mapping[str, float]], variant: Variant) -> dict[str, bool | None]:
+    """Which sets of ``ENRICHED`` a variant is in; None where a frequency is not known.
+
+    Args:
+        frequencies: variant (as text) -> population -> frequency.
+        variant: normalised.
+    """
+    known = frequencies.get(str(variant), {})
+    return {
+        name: known[common] > _COMMON and known[rare] < _RARE if {common, rare} <= set(known) else None
+        for name, (common, rare) in ENRICHED.items()
+    }
 
 
 def _is_snv(row: VariantRow) -> bool:

@@ -85,7 +85,7 @@ def eqtl(
         int | None,
         typer.Option(
             help="So many rows of each data set and tissue, those of least p (column pvalue, p_value, pval_nominal), "
-            "after the other filters.",
+            "after the other filters; and so many of each set enriched in Europeans or Africans.",
             rich_help_panel=INPUTS,
         ),
     ] = None,

@@ -142,6 +142,7 @@ def eqtl_scatter(pairs: "pd.DataFrame", correlations: "pd.DataFrame", path: Path
     for panel in panels[len(whole) :]:
         panel.set_axis_off()
     there = pairs[pairs[["slope", *column_of.values()]].notna().all(axis=1)]
+    there = there[there["in_top"]] if "in_top" in there else there
     for panel, (_, entry) in zip(panels, whole.iterrows(), strict=False):
         part = there[(there["tissue"] == entry["tissue"]) & (there["dataset"] == entry["dataset"])]
         panel.scatter(part["slope"], part[column_of[entry["method"]]], s=8, alpha=0.6)
