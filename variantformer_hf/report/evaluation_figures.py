@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Tables = Mapping[str, "pd.DataFrame"]
+# Of a legend beside a figure.
+_LINES = 24
 # Cohorts and tissues that a figure of super-populations shows.
 _MOST_PANELS = 12
 _SAMPLES = "over samples (donor and tissue)"
@@ -43,13 +45,13 @@ def coverage(tables: Tables) -> "Figure":
     for axes, of_class in zip(figure.subplots(1, len(classes), squeeze=False)[0], classes, strict=True):
         group = table[table["gene_class"] == of_class]
         for colour, (model, rows) in _by_model(group):
-            label = f"{plain(model)} (n = {rows['n_pairs'].iloc[0]:,} pairs of gene and tissue)"
-            axes.plot(rows["threshold"], 100 * rows["share"], "o-", color=colour, markersize=3, label=label)
+            axes.plot(rows["threshold"], 100 * rows["share"], "o-", color=colour, markersize=3, label=plain(model))
         axes.set(
             xlabel="threshold of Spearman over donors", ylabel="pairs of gene and tissue above it (%)", ylim=(0, None)
         )
-        axes.set_title(f"{of_class} genes", fontsize="medium")
-        axes.legend(fontsize="small", frameon=False)
+        n = group["n_pairs"].max()
+        axes.set_title(f"{of_class} genes, n = {n:,} pairs of gene and tissue", fontsize="medium")
+        axes.legend(fontsize="small", frameon=False, loc="upper right")
     return figure
 
 
@@ -124,7 +126,7 @@ def per_gene(tables: Tables) -> "Figure":
         )
     axes.axline((0, 0), slope=1, color="grey", linewidth=0.8)
     axes.set(xlabel="Pearson of the other model", ylabel=f"Pearson of {plain(models[0])}")
-    axes.legend(fontsize="small", frameon=False)
+    axes.legend(fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 
@@ -150,7 +152,8 @@ def expression_map(tables: Tables) -> "Figure":
     table = tables["expression_map"]
     x, y = ("umap1", "umap2") if "umap1" in table else ("pc1", "pc2")
     names = ("UMAP 1", "UMAP 2") if x == "umap1" else ("principal component 1", "principal component 2")
-    figure = new_figure(11, 4.8)
+    beside = -(-table["tissue"].nunique() // _LINES)  # columns of the legend of tissues
+    figure = new_figure(10 + 2.6 * beside, 4.8)
     for axes, of in zip(figure.subplots(1, 2), ("layer", "tissue"), strict=True):
         for number, (name, rows) in enumerate(table.groupby(of, sort=False)):
             colour = f"C{number}" if of == "layer" else _spread(number, table[of].nunique())
@@ -158,8 +161,17 @@ def expression_map(tables: Tables) -> "Figure":
             axes.scatter(rows[x], rows[y], s=6, alpha=0.6, color=colour, label=label, rasterized=len(table) > 1_000)
         axes.set(xlabel=names[0], ylabel=names[1])
         axes.set_title("measured and predicted samples" if of == "layer" else "the same, by tissue", fontsize="medium")
-        if table[of].nunique() <= 12:
+        if of == "layer":
             axes.legend(fontsize="x-small", frameon=False)
+        else:
+            axes.legend(
+                fontsize="x-small",
+                frameon=False,
+                loc="upper left",
+                bbox_to_anchor=(1, 1),
+                ncols=beside,
+                markerscale=1.5,
+            )
     return figure
 
 

@@ -141,7 +141,7 @@ def _page(
             continue
         parts = [paragraph(text)]
         parts += [figure(folder / f"{name}.svg", f"{name}.svg, {name}.png") for name in pictures if name in drawn]
-        parts += [table(tables[name], f"{name}.csv, {name}.parquet.") for name in there]
+        parts += [_shown(tables[name], name) for name in there]
         sections.append(Section(title, parts))
     left_out = [table(counts, f"{COUNTS}: what no number is of, and why.", most_rows=200)]
     if skipped:
@@ -164,6 +164,13 @@ def _page(
         )
     )
     return write_page(folder / PAGE, "Evaluation of predicted expression", [paragraph(first, first=True)], sections)
+
+
+def _shown(frame: "pd.DataFrame", name: str) -> str:
+    """A table as the page has it: without the rows that have no number."""
+    known = frame[frame["n"] > 0] if "n" in frame else frame
+    without = f" {len(frame) - len(known):,} rows without a number are there alone." if len(known) < len(frame) else ""
+    return table(known, f"{name}.csv, {name}.parquet.{without}")
 
 
 def _files(described: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

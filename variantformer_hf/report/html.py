@@ -69,19 +69,23 @@ def table(frame: "pd.DataFrame", caption: str, *, most_rows: int = 40, rows: boo
         for row in shown.itertuples(index=False, name=None)
     )
     more = f" The first {most_rows:,} of {len(frame):,} rows." if len(frame) > most_rows else ""
-    said = f"<caption>{escape(caption + more)}</caption>"
+    said = f"<caption><span>{escape(caption + more)}</span></caption>"
     kind = ' class="rows"' if rows else ""
     inner = f"<table{kind}>{said}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return _scrolled(inner, caption)
 
 
 def figure(svg: str | Path, caption: str) -> str:
-    """A figure as it stands in an SVG, its inner names made its own, so that several share a page."""
+    """A figure as it stands in an SVG, its inner names made its own, so that several share a page.
+
+    It is as wide as the page at most; in a narrow window it keeps its own size, so that its text can be read, and is
+    scrolled.
+    """
     path = Path(svg)
     drawing = path.read_text(encoding="utf-8")
     drawing = _ID.sub(rf"\g<1>{re.sub('[^A-Za-z0-9]', '-', path.stem)}-", drawing[drawing.index("<svg") :])
-    drawing = drawing.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
-    return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+    drawing = drawing.replace("<svg", f'<svg class="picture" role="img" aria-label="{escape(caption)}"', 1)
+    return f"<figure>{_scrolled(drawing, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def drawing(svg: str, caption: str) -> str:
