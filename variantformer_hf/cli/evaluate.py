@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import InputError, check_number
+from .evaluate_columns import add_columns, column_lines, column_options, columns_of, read_columns
 from .options import INPUTS, OUTPUT, OverwriteOption, TableOption, given_file
 from .outputs import claim, claim_folder, closing
 from .progress import progress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 evaluate = typer.Typer(help="How good predictions are: the papers' numbers, side by side.", no_args_is_help=True)
 _MEASURES = "Measures"
+_COLUMNS = "The field's columns"
 _FOLD = "{fold}"
 
 
@@ -89,6 +91,41 @@ def predictions(
             rich_help_panel=INPUTS,
         ),
     ] = None,
+    with_columns: Annotated[
+        bool,
+        typer.Option(
+            "--columns",
+            help="r over people in the field's columns: seen genes, held-out population, unseen genes.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = False,
+    population_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --samples: who is of which population.  [default: super_population]", rich_help_panel=_COLUMNS
+        ),
+    ] = None,
+    training_population: Annotated[
+        list[str] | None,
+        typer.Option(help="That was trained on; repeat. Default: those of the train donors.", rich_help_panel=_COLUMNS),
+    ] = None,
+    population_heritability: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="POPULATION=FILE",
+            help="Heritability among its own people, in the place of --heritability; repeat.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None,
+    published: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Others' r beside: perf_summary.csv of Rastogi et al., or FUSION's .profile, .pos or folder of "
+            "weights; repeat.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None,
     cohort: Annotated[
         str | None, typer.Option(help="Cohort of expression files that do not say theirs.", rich_help_panel=INPUTS)
     ] = None,
@@ -146,6 +183,9 @@ def predictions(
     check_number("--fewest-donors", fewest_donors, 3)
     check_number("--variable-genes", variable_genes, 1)
     check_number("--ancestry-p", ancestry_p, 0, 1)
+    in_columns = column_options(
+        with_columns, split, population_column, training_population, population_heritability, published
+    )
     new_figure(1, 1)  # refused before anything is read
 
     from ..applications.maps.coordinates import map_coordinates
@@ -176,6 +216,7 @@ def predictions(
     )
     people = read_people(samples)
     inherited = None if heritability is None else read_heritability(heritability)
+    beside = None if in_columns is None else read_columns(in_columns, inherited)
     missing = [name for name in options.group_by if name not in people]
     if missing:
         raise InputError(
@@ -198,6 +239,7 @@ def predictions(
         split_file=split,
         with_validation=len(splits) == 1 or by_fold,
     )
+    columns = None if in_columns is None else columns_of(in_columns, grid, splits, people, samples)
     results = EvaluationResults()
     for counted, n in grid.left_out.items():
         what, _, reason = counted.partition(" ")
@@ -226,6 +268,10 @@ def predictions(
     frame = grid.genes
     if table is None and types:
         frame = frame.assign(gene_type=frame["gene_id"].map(types).fillna(""))
+    if columns is not None and beside is not None:
+        own = {name: each.values for name, each in found.items()}
+        each_its_own = PairedExpression(grid.observed, own, frame, grid.samples)
+        add_columns(columns, beside, each_its_own, fewest_donors, results)
     paired, without = PairedExpression.of_all(
         grid.observed,
         {name: each.values for name, each in found.items()},
@@ -257,14 +303,24 @@ def predictions(
             split=split,
             attributes=attributes,
             heritability=heritability,
+            **({} if in_columns is None else in_columns.inputs()),
         ),
-        "options": _plain(options, value=value, unit=unit, cohort=cohort, tissue_merge=tissue_merge),
+        "options": _plain(
+            options,
+            value=value,
+            unit=unit,
+            cohort=cohort,
+            tissue_merge=tissue_merge,
+            columns=None if columns is None else columns.described(),
+        ),
         "overlap": overlap,
     }
     replace_folder(
         output,
         lambda folder: write_evaluation(folder, results.tables, results.counts_table(), results.skipped, described),
     )
+    for line in [] if columns is None else column_lines(results.tables["columns"]):
+        typer.echo(line, err=True)
     for name, reason in results.skipped.items():
         typer.echo(f"no {name}: {reason}", err=True)
     typer.echo(str(output / "report.html"))

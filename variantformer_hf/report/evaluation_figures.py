@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .column_figure import columns
 from .plots import new_figure, plain
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ _FIGURES: dict[str, tuple[str, Callable[[Tables], "Figure"]]] = {
     "ancestry_subjects": ("ancestry_subjects", ancestry_subjects),
     "cell_lines": ("cell_lines", cell_lines),
     "within_tissue": ("within_tissue_summary", within_tissue),
+    "columns": ("columns", columns),
     "per_gene": ("per_gene", per_gene),
     "chromosome_folds": ("chromosome_folds", chromosome_folds),
     "expression_map": ("expression_map", expression_map),

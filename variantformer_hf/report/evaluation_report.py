@@ -60,6 +60,16 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("within_tissue_summary", "within_tissue_ceiling"),
         ("within_tissue",),
     ),
+    "The field's columns": (
+        "r (Pearson) of a gene over people of one population in one tissue; a gene counts once, by its mean over "
+        "populations and tissues. Seen genes: trained on, people held out. Held-out population: the same genes, people "
+        "of another population. Unseen genes: never trained on. wrong_sign is the share of genes with r < 0, "
+        "wrong_sign_p of a two-sided binomial test against one half, which takes genes as independent; r_of_ceiling is "
+        "the mean r over the mean root of the heritability. The models of this run are compared on the same genes, "
+        "people and values; what others published is of their people. A cell without a number has a reason.",
+        ("columns",),
+        ("columns",),
+    ),
     "Gene by gene": (
         "Each gene over the donors of each fold; one model against another on genes that either predicts well.",
         ("per_gene_comparison",),
