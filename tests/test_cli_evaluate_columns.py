@@ -77,7 +77,9 @@ def test_the_table_has_the_run_and_others_a_figure_a_section_and_counts(whole: t
     assert cells.loc[("this run", "linear", UNSEEN), "reason"] == "the model predicts none of these"
     r = cells["r"].replace("NA", np.nan).astype(float)
     assert r["this run", "deep", SEEN] > 0.5 > 0.4 > r["Rastogi & others", "Elastic Net/PrediXcan", SEEN] == 0.283
-    ceilings = table[(table["source"] == "this run") & (table["model"] == "deep") & (table["genes"] == "all")]["ceiling"]
+    ceilings = table[(table["source"] == "this run") & (table["model"] == "deep") & (table["genes"] == "all")][
+        "ceiling"
+    ]
     assert list(ceilings.astype(float)) == pytest.approx([0.9, 0.6, 0.9])
     shared = table[table["genes"] == "shared with Blood"].set_index("model")
     assert list(shared.index) == ["deep", "linear", "top SNP"]

@@ -270,6 +270,30 @@ def test_of_folds_r_is_of_one_fold_and_a_gene_is_the_mean_of_its_folds() -> None
     assert table.loc[UNSEEN, "reason"] == "the split holds out no gene"
 
 
+def test_of_folds_of_genes_each_gene_is_seen_in_some_and_unseen_in_one() -> None:
+    listed = people()
+    parts = [{gene: "test" if n == fold else "train" for n, gene in enumerate(GENES[:3])} for fold in range(3)]
+    splits = tuple(split_of(each) for each in parts)
+    values = np.tile(UP * 4, (3, 1))
+    grid = grid_of(values, splits, listed)
+    columns = field_columns(grid, splits, listed)
+    fold, letter = grid.samples["fold"].to_numpy(), grid.samples["donor"].str[0].to_numpy()
+    predicted = np.full(grid.observed.shape, np.nan)
+    for gene, number in np.ndindex(3, 3):
+        for name in "EA":
+            predicted[gene, (fold == number) & (letter == name)] = DOWN if gene == number else NEARLY
+    table = overall(found_of(grid, columns, {"m": predicted})).loc["m"]
+    assert list(table["r"]) == pytest.approx([0.8, 0.8, -1])
+    assert list(table["n_pairs"]) == [6, 6, 3]
+    assert list(table["n_genes"]) == [3, 3, 3]
+    samples = pd.DataFrame({"cohort": "LAB", "donor": NAMES, "tissue": "liver", "is_cell_line": False})
+    measured = Measured(values.astype(np.float32), GENES[:3], samples, "log1p_tpm", {})
+    by_one_file = evaluation_grid(measured.of_people(listed, Path("people.tsv")), splits, with_validation=False)
+    empty = field_columns(by_one_file, splits, listed).empty
+    assert set(empty) == {SEEN, HELD_OUT}
+    assert all("give a file a fold, named by {fold}" in reason for reason in empty.values())
+
+
 def test_populations_are_those_of_the_train_donors_or_named() -> None:
     grid = grid_of(np.tile(UP * 4, (4, 1)), (split_of(),), people())
     listed = people(**{name: "" for name in NAMES if name[0] == "T"})

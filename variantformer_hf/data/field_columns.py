@@ -111,12 +111,15 @@ def field_columns(
         (measured & (part == _CODE["test"]) & (used & ~is_own)).sum()
     )
     names = tuple(dict.fromkeys(name for of in of_fold for name in sorted(of)))
+    of_trained = f"of {', '.join(names)}"
+    no_gene = not any(split.genes for split in splits)
+    # Of folds with genes of their own, a file that is no fold's has each gene by the model that never saw it.
+    only_unseen = grid.fold_parts is not None and not (grid.fold_parts == "train").any()
+    not_by_fold = "one file of all folds has the unseen genes alone: give a file a fold, named by {fold}"
     empty = {
-        SEEN: f"no test donor is of {', '.join(names)}, or no gene was trained on",
-        HELD_OUT: f"all test donors are of {', '.join(names)}",
-        UNSEEN: "the split holds out no gene"
-        if not any(split.genes for split in splits)
-        else f"no gene of the part test was measured in test donors of {', '.join(names)}",
+        SEEN: not_by_fold if only_unseen else f"no test donor is {of_trained}, or none of their genes was trained on",
+        HELD_OUT: not_by_fold if only_unseen else f"all test donors are {of_trained}",
+        UNSEEN: "the split holds out no gene" if no_gene else f"no test donor is {of_trained}, or has a test gene",
     }
     there = {name: bool((mask & measured).any()) for name, mask in cells.items()}
     return FieldColumns(
