@@ -16,10 +16,11 @@ from variantformer_hf.genome.options import GenotypeOptions
 from variantformer_hf.genome.person_dosages import ABSENT, PlacedVariants, person_dosages
 from variantformer_hf.inference.predictor import ExpressionPredictor
 from variantformer_hf.zoo.dosage.fitted_model import fitted_model
-from variantformer_hf.zoo.dosage.gene_fit import FITTED, GeneFit
+from variantformer_hf.zoo.dosage.gene_fit import GeneFit
 from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
 from variantformer_hf.zoo.dosage.recipes import recipe_named
 from variantformer_hf.zoo.dosage.variants import GeneVariants
+from variantformer_hf.zoo.gene_fits import FITTED
 
 # From 1: a run of A at 11 to 16, CT three times at 41 to 46.
 SEQUENCE = "CGTGCATGCG" + "AAAAAA" + "CGTGCATGCGTCGATCGGTCGATG" + "CTCTCT" + "GCATGCATGGCATTGCAAGCTTGGCAGCTTAG" * 4

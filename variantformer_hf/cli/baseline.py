@@ -27,8 +27,10 @@ from .progress import progress
 from .settings import chosen_engine, quiet_libraries
 
 if TYPE_CHECKING:
+    from ..data.expression import Expression
     from ..data.splits import Split
     from ..genome.genes import Gene, GeneTable
+    from ..training.embedding.embedded_pairs import EmbeddingInputs
     from ..work.units import Engine
     from ..zoo.dosage.gene_fit import DosageRecipe
 
@@ -36,7 +38,7 @@ baseline = typer.Typer(
     help="Fit simple models (mean, top SNP, elastic net ...) to a cohort, and predict with them.", no_args_is_help=True
 )
 RECIPE = "Recipe"
-Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest", "heads", "enformer-zero-shot"]
+Kind = Literal["mean", "top-snp", "reference", "elastic-net", "forest", "heads", "embedding-net", "enformer-zero-shot"]
 KindArgument = Annotated[Kind, typer.Argument(help="Kind of baseline, see docs/baselines.md.", show_choices=True)]
 GenotypesOption = Annotated[
     list[str] | None,
@@ -90,7 +92,7 @@ def fit(
         typer.Option(
             parser=given_file,
             metavar="PATH",
-            help="Of heads: people's vectors, as `embed` writes them, or an own table (docs/baselines.md).",
+            help="Of heads, embedding-net: people's vectors, of `embed` or an own table (docs/baselines.md).",
             rich_help_panel=INPUTS,
         ),
     ] = None,
@@ -98,7 +100,7 @@ def fit(
         str | None,
         typer.Option(
             metavar="PATH",
-            help="Of heads: the network that made --embedding, by which people are predicted later; folder or Hub id.",
+            help="Of heads, embedding-net: the network that made --embedding (folder or Hub id), for predictions.",
             rich_help_panel=INPUTS,
         ),
     ] = None,
@@ -131,7 +133,8 @@ def fit(
         typer.Option(help="Highest share of missing genotypes. Default: 0.99.", rich_help_panel=RECIPE),
     ] = None,
     l1_ratio: Annotated[
-        float | None, typer.Option(help="Of elastic-net: share of the lasso. Default: 0.5.", rich_help_panel=RECIPE)
+        float | None,
+        typer.Option(help="Of elastic-net, embedding-net: share of the lasso. Default: 0.5.", rich_help_panel=RECIPE),
     ] = None,
     folds: Annotated[
         int | None, typer.Option(help="Of the cross-validation. Default: the recipe's.", rich_help_panel=RECIPE)
@@ -166,7 +169,9 @@ def fit(
         float | None,
         typer.Option(help="Of heads: the highest; the lowest is a tenth. Default: 1e-4.", rich_help_panel=RECIPE),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of what is drawn. Default: 0.", rich_help_panel=RECIPE)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of what is drawn. Default: the recipe's.", rich_help_panel=RECIPE)
+    ] = None,
     overwrite: OverwriteOption = False,
     engine: EngineOption = "process",
     address: AddressOption = None,
@@ -185,7 +190,7 @@ def fit(
 
     quiet_libraries()
     asked = [*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None
-    options = {
+    options: dict[str, Any] = {
         "radius": radius,
         "min_maf": min_maf,
         "max_missing": max_missing,
@@ -194,7 +199,7 @@ def fit(
         "per_tissue": per_tissue or None,
         "seed": seed,
     }
-    of_heads = {
+    of_heads: dict[str, Any] = {
         "epochs": epochs,
         "more_epochs": more_epochs,
         "hidden": tuple(hidden) if hidden else None,
@@ -217,13 +222,19 @@ def fit(
         _need(kind, {"--model": model, "--fasta": fasta})
         assert fasta is not None
         report = _fit_reference(str(model), fasta, output, asked)
-    elif kind == "heads":
-        of_dosages = {name: value for name, value in options.items() if name != "seed"}
-        _refuse(kind, {"--fasta": fasta, "--vcf": vcf, "--model": model, "--track": track, **of_dosages, **where})
+    elif kind in ("heads", "embedding-net"):
+        own = of_heads if kind == "heads" else {name: options[name] for name in ("l1_ratio", "folds")}
+        others = {name: value for name, value in (options | of_heads).items() if name not in {*own, "seed"}}
+        elsewhere = where if kind == "heads" else {}
+        _refuse(kind, {"--fasta": fasta, "--vcf": vcf, "--model": model, "--track": track, **others, **elsewhere})
         _need(kind, {"--embedding": embedding, **measured})
         assert embedding is not None
-        given = {name: value for name, value in {**of_heads, "seed": seed}.items() if value is not None}
-        report = _fit_heads(given, embedding, embedding_model, window, measured, output, asked)
+        given = {name: value for name, value in {**own, "seed": seed}.items() if value is not None}
+        inputs = _vectors(embedding, embedding_model, window, measured, asked)
+        if kind == "heads":
+            report = _fit_heads(given, inputs, measured, output)
+        else:
+            report = _fit_nets(given, inputs, measured, output, _engine(engine, address, workers))
     else:
         _refuse(kind, {"--model": model, "--track": track, **of_heads, **vectors})
         _need(kind, {"--fasta": fasta, **files})
@@ -344,8 +355,6 @@ def _fit_dosages(
     asked: list[str] | None,
     engine: "Engine",
 ) -> dict[str, object]:
-    from ..data.expression import Expression
-    from ..data.splits import Split
     from ..genome.genes import GeneTable
     from ..training.dosage.fitting import DosageInputs, fit_dosages
 
@@ -354,8 +363,7 @@ def _fit_dosages(
     with progress("fitting", "genes") as on_gene:
         return fit_dosages(
             recipe,
-            Expression.load(Path(str(files["--expression"]))),
-            Split.load(Path(str(files["--split"]))),
+            *_measured(files),
             DosageInputs(fasta, vcf, table, only),
             output,
             parts=_parts(output),
@@ -364,44 +372,64 @@ def _fit_dosages(
         )
 
 
-def _fit_heads(
-    given: dict[str, Any],
+def _vectors(
     embedding: Path,
     embedding_model: str | None,
     window: int | None,
     measured: dict[str, object],
-    output: Path,
     asked: list[str] | None,
-) -> dict[str, object]:
-    import datasets
-
-    from ..data.expression import Expression
-    from ..data.splits import Split
+) -> "EmbeddingInputs":
+    from ..errors import check_number
     from ..genome.genes import GeneTable
     from ..training.embedding.embedded_pairs import EmbeddingInputs
-    from ..training.embedding.heads import fit_heads
-    from ..training.embedding.options import HeadsOptions
     from ..zoo.embedding.vector_source import TABLE_REMEDY
     from ..zoo.embedding_table import EmbeddingTable
 
-    datasets.disable_progress_bars()
-    options = HeadsOptions(**given)
+    if window is not None:
+        check_number("--window", window, 1)
     table = GeneTable.read(Path(str(measured["--genes"])))
     only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
-    inputs = EmbeddingInputs(EmbeddingTable(embedding, TABLE_REMEDY), table, only, embedding_model, window)
+    return EmbeddingInputs(EmbeddingTable(embedding, TABLE_REMEDY), table, only, embedding_model, window)
+
+
+def _measured(measured: dict[str, object]) -> "tuple[Expression, Split]":
+    from ..data.expression import Expression
+    from ..data.splits import Split
+
+    return Expression.load(Path(str(measured["--expression"]))), Split.load(Path(str(measured["--split"])))
+
+
+def _fit_heads(
+    given: dict[str, Any], inputs: "EmbeddingInputs", measured: dict[str, object], output: Path
+) -> dict[str, object]:
+    import datasets
+
+    from ..training.embedding.heads import fit_heads
+    from ..training.embedding.options import HeadsOptions
+
+    datasets.disable_progress_bars()
+    options = HeadsOptions(**given)
     with progress("fitting", "steps") as show:
 
         def on_step(done: int, total: int, loss: float, speed: float) -> None:
             show(done, total, f"loss {loss:.4f}, {speed:,.1f} examples/s")
 
-        return fit_heads(
-            options,
-            Expression.load(Path(str(measured["--expression"]))),
-            Split.load(Path(str(measured["--split"]))),
-            inputs,
-            output,
-            parts=_parts(output),
-            on_step=on_step,
+        return fit_heads(options, *_measured(measured), inputs, output, parts=_parts(output), on_step=on_step)
+
+
+def _fit_nets(
+    given: dict[str, Any], inputs: "EmbeddingInputs", measured: dict[str, object], output: Path, engine: "Engine"
+) -> dict[str, object]:
+    from ..errors import check_number
+    from ..training.embedding.nets import fit_nets
+    from ..zoo.embedding.net_recipe import NetRecipe
+
+    recipe = NetRecipe(**given)
+    check_number("--l1-ratio", recipe.l1_ratio, 0.01, 1)
+    check_number("--folds", recipe.folds, 2, 1_000)
+    with progress("fitting", "genes") as on_gene:
+        return fit_nets(
+            recipe, *_measured(measured), inputs, output, parts=_parts(output), engine=engine, on_gene=on_gene
         )
 
 

@@ -8,20 +8,17 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from ...data.expression import Expression
 from ...data.expression_pairs import ExpressionPairs, expression_pairs
 from ...data.splits import Split
 from ...errors import ContigError, InputError
-from ...files import whole_file
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes, contents_of
 from ...genome.contigs import identify_assembly
@@ -40,6 +37,7 @@ from ...zoo.dosage.windows import dosage_window
 from ...zoo.gene_regions import RegionFinder
 from ...zoo.outputs import TissueNames
 from ...zoo.units import LOG1P_TPM
+from ..gene_fits import ValuesByGene, fit_file, read_fit, work_folder, write_fit
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +95,7 @@ def fit_dosages(
     pairs = expression_pairs(expression, split, "train", inputs.genes, TissueNames(tissues))
     people, n_without = _people(pairs, inputs.vcf)
     finder = RegionFinder(inputs.genes, reference, dosage_window(recipe.anchor, recipe.radius))
-    values = _Values.of(pairs, people)
+    values = ValuesByGene.of(pairs, people)
     genes, left_out = _genes(inputs, finder, values)
     described = {
         "version": __version__,
@@ -109,21 +107,21 @@ def fit_dosages(
         "values": values.digest(),
         "tissues": tissues,
     }
-    work = _work_folder(Path(parts).absolute(), run_key(described))
+    work = work_folder(Path(parts).absolute(), run_key(described))
     values.save(work)
     job = FitJob(recipe, inputs, work, tuple(people), len(tissues), expression.scale == LOG1P_TPM.name)
     units = [unit_of("gene", gene.gene_id) for gene in genes]
     failed = run_units(
         job,
         units,
-        is_done=lambda unit: _fit_file(work, unit).is_file(),
+        is_done=lambda unit: fit_file(work, unit).is_file(),
         engine=engine or InProcess(),
         on_unit=on_gene,
     )
     check_all_done(failed, len(units))
     fits, variants = [], Counter[str]()
     for unit in units:
-        fit, of_gene = _read_fit(_fit_file(work, unit))
+        fit, of_gene = _read_fit(fit_file(work, unit))
         fits.append(fit)
         variants.update(of_gene)
 
@@ -185,47 +183,7 @@ def _people(pairs: ExpressionPairs, vcf: GivenGenotypes) -> tuple[list[str], int
     return found, len(wanted) - len(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Values:
-    """Values gene by gene: those of gene g are ``first[g]`` to ``first[g + 1]``, of people and outputs by number."""
-
-    first: np.ndarray
-    person: np.ndarray
-    output: np.ndarray
-    value: np.ndarray
-
-    @classmethod
-    def of(cls, pairs: ExpressionPairs, people: Sequence[str]) -> "_Values":
-        number = {name: place for place, name in enumerate(people)}
-        of_donor = np.array([number.get(name, -1) for name in pairs.donors], dtype=np.int32)
-        counts = np.diff(pairs.first)
-        person, gene = (np.repeat(each, counts) for each in (of_donor[pairs.donor], pairs.gene))
-        kept = np.flatnonzero(person >= 0)
-        order = kept[np.lexsort((pairs.tissue[kept], person[kept], gene[kept]))]
-        first = np.searchsorted(gene[order], np.arange(len(pairs.genes) + 1)).astype(np.int64)
-        return cls(first, person[order], pairs.tissue[order].astype(np.int32), pairs.value[order].astype(np.float32))
-
-    def digest(self) -> str:
-        import hashlib
-
-        content = hashlib.sha256()
-        for name in self.__slots__:
-            content.update(np.ascontiguousarray(getattr(self, name)).tobytes())
-        return content.hexdigest()
-
-    def save(self, folder: Path) -> None:
-        for name in self.__slots__:
-            path = folder / f"{name}.npy"
-            if not path.is_file():
-                with whole_file(path) as partial:
-                    np.save(partial, getattr(self, name))
-
-    @classmethod
-    def load(cls, folder: Path) -> "_Values":
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls.__slots__))
-
-
-def _genes(inputs: DosageInputs, finder: RegionFinder, values: _Values) -> tuple[list[Gene], dict[str, int]]:
+def _genes(inputs: DosageInputs, finder: RegionFinder, values: ValuesByGene) -> tuple[list[Gene], dict[str, int]]:
     """Genes that are fitted, and why others are not."""
     kept, left_out = [], Counter[str]()
     for number, gene in enumerate(inputs.genes):
@@ -242,24 +200,6 @@ def _genes(inputs: DosageInputs, finder: RegionFinder, values: _Values) -> tuple
             "no gene has a value to train on", remedy="Look at the split, and at the genes that are asked for."
         )
     return kept, dict(left_out)
-
-
-def _work_folder(parts: Path, key: str) -> Path:
-    """The folder of a run's genes.
-
-    Raises:
-        InputError: there is one of another run.
-    """
-    work = parts / key[:16]
-    others = [path.name for path in parts.iterdir() if path.name != work.name] if parts.is_dir() else []
-    if others:
-        raise InputError(
-            "holds genes that were fitted with other options, or of other files",
-            file=parts,
-            remedy="Start that command again, or remove the folder to begin anew.",
-        )
-    work.mkdir(parents=True, exist_ok=True)
-    return work
 
 
 @dataclass(frozen=True)
@@ -296,7 +236,7 @@ class FitWorker:
     def __init__(self, job: FitJob) -> None:
         self._job = job
         self._reference = ReferenceGenome(job.inputs.fasta)
-        self._values = _Values.load(job.work)
+        self._values = ValuesByGene.load(job.work)
         self._number = {gene.gene_id: number for number, gene in enumerate(job.inputs.genes)}
         window = dosage_window(job.recipe.anchor, job.recipe.radius)
         self._finder = RegionFinder(job.inputs.genes, self._reference, window)
@@ -305,7 +245,7 @@ class FitWorker:
     def do(self, unit: Unit) -> None:
         """Fit a gene, see ``Worker``."""
         number = self._number[unit.content]
-        rows = slice(int(self._values.first[number]), int(self._values.first[number + 1]))
+        rows = self._values.rows(number)
         people, person = np.unique(self._values.person[rows], return_inverse=True)
         variants, dosage = GeneVariants.nothing(), np.zeros((len(people), 0))
         left_out: dict[str, int] = {}
@@ -322,7 +262,7 @@ class FitWorker:
             self._job.n_outputs,
             self._job.is_log1p_tpm,
         )
-        _write_fit(_fit_file(self._job.work, unit), self._job.recipe.fit(data), {"read": len(variants), **left_out})
+        _write_fit(fit_file(self._job.work, unit), self._job.recipe.fit(data), {"read": len(variants), **left_out})
 
     def _dosages(self, number: int, people: list[str]) -> Dosages:
         gene = self._job.inputs.genes.genes[number]
@@ -341,16 +281,9 @@ class FitWorker:
         self._reference.close()
 
 
-def _fit_file(work: Path, unit: Unit) -> Path:
-    return work / f"{unit.name}.safetensors"
-
-
 def _write_fit(path: Path, fit: GeneFit, variants: dict[str, int]) -> None:
-    of_variants = {f"variants.{name}": array for name, array in fit.variants.arrays().items()}
-    tensors = {name: np.ascontiguousarray(array) for name, array in {**fit.arrays, **of_variants}.items()}
-    said = {"rows": fit.rows, "n_read": fit.n_read, "variants": variants}
-    with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={"fit": json.dumps(said)})
+    of_variants = {f"variants.{name}": getattr(fit.variants, name) for name in GeneVariants.__slots__}
+    write_fit(path, {**fit.arrays, **of_variants}, {"rows": fit.rows, "n_read": fit.n_read, "variants": variants})
 
 
 def _read_fit(path: Path) -> tuple[GeneFit, dict[str, int]]:
@@ -359,13 +292,6 @@ def _read_fit(path: Path) -> tuple[GeneFit, dict[str, int]]:
     Raises:
         InputError: the file is damaged.
     """
-    try:
-        with safe_open(path, framework="np") as file:
-            said = json.loads(file.metadata()["fit"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
-        variants = GeneVariants.of_arrays({name: tensors.pop(f"variants.{name}") for name in GeneVariants.__slots__})
-        return GeneFit(variants, tensors, said["rows"], int(said["n_read"])), said["variants"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"is damaged ({error})", file=path, remedy="Remove it, and start the same command again."
-        ) from error
+    arrays, said = read_fit(path)
+    variants = GeneVariants(*(arrays.pop(f"variants.{name}") for name in GeneVariants.__slots__))
+    return GeneFit(variants, arrays, said["rows"], int(said["n_read"])), said["variants"]

@@ -1,6 +1,7 @@
 """Values of genes of people who have a vector, and the examples that are made of them."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...data.expression_pairs import ExpressionPairs
+from ...data.expression import Expression
+from ...data.expression_pairs import ExpressionPairs, expression_pairs
+from ...data.splits import Split
 from ...errors import InputError
 from ...genome.genes import GeneTable
 from ...zoo.embedding.vector_source import are_of_snps_only
 from ...zoo.embedding_table import EmbeddingTable
 from ...zoo.named_network import absolute, seen_from
+from ...zoo.outputs import TissueNames
+
+logger = logging.getLogger(__name__)
 
 # Bases around the TSS of a file that does not say its own: what Evo 2 is given (S1.2).
 _WINDOW = 8_192
@@ -118,6 +124,13 @@ class EmbeddedPairs:
         n_without = len(set(pairs.donor.tolist()) - set(kept.donor.tolist()))
         return cls(kept, row[there], len(names) - len(there), n_without)
 
+    def of_finite(self, table: EmbeddingTable) -> "EmbeddedPairs":
+        """Those whose vectors are finite; the others count as having none."""
+        good = np.array([bool(np.isfinite(vector).all()) for vector in table.vectors(self.row)], dtype=bool)
+        kept = self.pairs.chosen(np.flatnonzero(good))
+        n_without = len(set(self.pairs.donor.tolist()) - set(kept.donor.tolist()))
+        return EmbeddedPairs(kept, self.row[good], self.without + int((~good).sum()), self.donors_without + n_without)
+
     def of_genes(self, genes: Sequence[int]) -> "EmbeddedPairs":
         """Those of genes at some places of the table."""
         here = np.flatnonzero(np.isin(self.pairs.gene, np.asarray(genes, dtype=np.int64)))
@@ -157,26 +170,72 @@ class EmbeddedExamples:
         return self._table.vector(int(self._row[pair]))
 
 
-def check_some(embedded: EmbeddedPairs, pairs: ExpressionPairs, table: EmbeddingTable) -> None:
-    """Refuse pairs to train on of which none has a vector.
+@dataclass(frozen=True)
+class TrainPairs:
+    """What a baseline of vectors learns from.
 
-    Args:
-        embedded: what is left of the pairs.
-        pairs: all of them.
-        table: of vectors.
+    Attributes:
+        embedded: pairs of the part ``train`` of donors and of genes, whose tissue ids are places in ``tissues``.
+        tissues: names of the tissues that have a value among them.
+        number_of: (tissues of the expression,) their new ids; -1 = no value among these pairs.
+        n_genes: genes that were asked for.
+    """
+
+    embedded: EmbeddedPairs
+    tissues: tuple[str, ...]
+    number_of: np.ndarray
+    n_genes: int
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What is used, and what is not, for a report."""
+        pairs = self.embedded.pairs
+        n_people, n_genes = len(np.unique(pairs.donor)), len(np.unique(pairs.gene))
+        return {
+            "people": {"fitted": n_people, "without_embedding": self.embedded.donors_without},
+            "genes": {"fitted": n_genes, "not_fitted": self.n_genes - n_genes},
+            "genes_x_people": {"fitted": len(pairs), "without_embedding": self.embedded.without},
+            "tissues": {"fitted": len(self.tissues), "no_values": len(self.number_of) - len(self.tissues)},
+            "values": {"fitted": len(pairs.value)},
+        }
+
+
+def train_pairs(expression: Expression, split: Split, inputs: EmbeddingInputs) -> TrainPairs:
+    """Pairs to learn from.
 
     Raises:
-        InputError: it shows three names of each side.
+        InputError: nobody to train on has a vector, or no gene a value.
     """
-    if len(embedded.pairs) or not embedded.without:
-        return
-    wanted = [pairs.donors[donor] for donor in np.unique(pairs.donor)[:3].tolist()]
-    raise InputError(
-        f"has no vector of the {embedded.without:,} genes of donors to train on: it has the people "
-        f"{', '.join(table.samples[:3]) or 'nobody'}, the expression {', '.join(wanted)}",
-        file=table.path,
-        remedy="Name donors as the file names its people, and genes by the same ids.",
-    )
+    names = tissue_names(expression)
+    every = expression_pairs(expression, split, "train", inputs.genes, TissueNames(names))
+    only = None
+    if inputs.only is not None:
+        only = [number for number, gene in enumerate(inputs.genes) if gene.gene_id in inputs.only]
+    found = EmbeddedPairs.of(every, inputs.table, only).of_finite(inputs.table)
+    if not len(found.pairs) and found.without:
+        wanted = [every.donors[donor] for donor in np.unique(every.donor)[:3].tolist()]
+        raise InputError(
+            f"has no vector of the {found.without:,} genes of donors to train on: it has the people "
+            f"{', '.join(inputs.table.samples[:3]) or 'nobody'}, the expression {', '.join(wanted)}",
+            file=inputs.table.path,
+            remedy="Name donors as the file names its people, and genes by the same ids.",
+        )
+    if not len(found.pairs):
+        raise InputError(
+            "no gene has a value to train on", remedy="Look at the split, and at the genes that are asked for."
+        )
+    if found.donors_without:
+        logger.warning("%d donors to train on have no vector and are left out", found.donors_without)
+    used = np.unique(found.pairs.tissue)
+    number_of = np.full(len(names), -1, dtype=np.int64)
+    number_of[used] = np.arange(len(used))
+    tissues = tuple(names[number] for number in used.tolist())
+    n_genes = len(inputs.genes) if inputs.only is None else len(inputs.only)
+    return TrainPairs(replace(found, pairs=found.pairs.in_outputs(number_of)), tissues, number_of, n_genes)
+
+
+def tissue_names(expression: Expression) -> list[str]:
+    """The tissues of an expression, in the order of their ids."""
+    return sorted(set(expression.samples["tissue"].to_pylist()))
 
 
 def collate(examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:

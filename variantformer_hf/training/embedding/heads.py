@@ -5,16 +5,15 @@ ended.
 """
 
 import json
-import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
@@ -22,7 +21,6 @@ from ...data.examples import expression_dataset
 from ...data.expression import Expression
 from ...data.expression_pairs import ExpressionPairs, expression_pairs
 from ...data.splits import Split
-from ...errors import InputError
 from ...modeling import EmbeddingHeadsConfig, EmbeddingHeadsForExpression
 from ...run_key import run_key
 from ...version import __version__
@@ -35,10 +33,15 @@ from ...zoo.outputs import TissueNames
 from ..held_out import held_out_scores
 from ..loop import TRAINING_LOSS, TrainingLoop, start
 from ..recipes import name_trained_genes
-from .embedded_pairs import EmbeddedExamples, EmbeddedPairs, EmbeddingInputs, check_some, collate
+from .embedded_pairs import (
+    EmbeddedExamples,
+    EmbeddedPairs,
+    EmbeddingInputs,
+    collate,
+    tissue_names,
+    train_pairs,
+)
 from .options import HeadsOptions
-
-logger = logging.getLogger(__name__)
 
 HEADS = "heads"
 _CODING = "protein_coding"
@@ -100,16 +103,18 @@ def fit_heads(
         InputError: nobody to train on has a vector; a file cannot be read; ``parts`` is of another run.
     """
     folder, work = Path(folder), Path(parts).absolute()
-    names = sorted(set(expression.samples["tissue"].to_pylist()))
-    train, number_of, left_out = _train_pairs(expression, split, inputs, names)
-    tissues = [name for name, number in zip(names, number_of.tolist(), strict=True) if number >= 0]
+    coding = _coding(inputs)
+    if coding and not options.more_epochs:
+        inputs, coding = replace(inputs, only=frozenset(inputs.genes.genes[each].gene_id for each in coding)), []
+    train = train_pairs(expression, split, inputs)
     held_out_part = next((part for part in ("validation", "test") if part in split.parts), None)
     held_out = None
     if held_out_part is not None:
-        held_out = expression_pairs(expression, split, held_out_part, inputs.genes, TissueNames(names))
-        held_out = held_out.in_outputs(number_of)
+        names = TissueNames(tissue_names(expression))
+        held_out = expression_pairs(expression, split, held_out_part, inputs.genes, names)
+        held_out = held_out.in_outputs(train.number_of)
     best_by = _HELD_OUT if held_out_part == "validation" else TRAINING_LOSS
-    phases = _phases(options, inputs, train, held_out, best_by)
+    phases = _phases(options, inputs, train.embedded, held_out, best_by, coding)
     fields = inputs.config_fields(folder.absolute())
     described = {
         "version": __version__,
@@ -117,14 +122,14 @@ def fit_heads(
         "vectors": inputs.table.sha256,
         "fields": fields,
         "genes": table_digests(inputs.genes),
-        "tissues": tissues,
+        "tissues": train.tissues,
         "phases": [
             [each.epochs, each.train.digest(), each.held_out.digest() if each.held_out else None] for each in phases
         ],
         "best_by": best_by,
     }
     key = run_key(described)
-    model = _new_model(options, inputs, tissues, fields, expression.scale, phases)
+    model = _new_model(options, inputs, train.tissues, fields, expression.scale, phases)
     results: dict[str, Any] = {}
     for phase in phases:
         results[phase.name] = _run(phase, options, inputs, model, work / phase.name, key, on_step)
@@ -134,7 +139,7 @@ def fit_heads(
     report = {
         "kind": HEADS,
         "version": __version__,
-        **_counts(phases, inputs, left_out, tissues, names),
+        **train.counts(),
         "phases": {
             each.name: {
                 "epochs": each.epochs,
@@ -157,38 +162,13 @@ def fit_heads(
     return report
 
 
-def _train_pairs(
-    expression: Expression, split: Split, inputs: EmbeddingInputs, names: Sequence[str]
-) -> tuple[EmbeddedPairs, np.ndarray, Counter[str]]:
-    """Pairs to train on, new ids of the tissues that have a value among them (-1 = none), and what was left out."""
-    every = expression_pairs(expression, split, "train", inputs.genes, TissueNames(names))
-    only = None
-    if inputs.only is not None:
-        only = [number for number, gene in enumerate(inputs.genes) if gene.gene_id in inputs.only]
-    found = _finite(EmbeddedPairs.of(every, inputs.table, only), inputs.table)
-    check_some(found, every, inputs.table)
-    if not len(found.pairs):
-        raise InputError(
-            "no gene has a value to train on", remedy="Look at the split, and at the genes that are asked for."
-        )
-    number_of = np.full(len(names), -1, dtype=np.int64)
-    used = np.unique(found.pairs.tissue)
-    number_of[used] = np.arange(len(used))
-    left_out = Counter({"pairs": found.without, "donors": found.donors_without})
-    if found.donors_without:
-        logger.warning("%d donors to train on have no vector and are left out", found.donors_without)
-    renumbered = EmbeddedPairs(found.pairs.in_outputs(number_of), found.row, found.without, found.donors_without)
-    return renumbered, number_of, left_out
-
-
-def _finite(found: EmbeddedPairs, table: EmbeddingTable) -> EmbeddedPairs:
-    """Those whose vectors are finite."""
-    good = np.array([bool(np.isfinite(block).all()) for block in table.vectors(found.row)], dtype=bool)
-    there = np.flatnonzero(good)
-    kept = found.pairs.chosen(there)
-    n_without = len(set(found.pairs.donor.tolist()) - set(kept.donor.tolist()))
-    without = found.without + len(good) - len(there)
-    return EmbeddedPairs(kept, found.row[there], without, found.donors_without + n_without)
+def _coding(inputs: EmbeddingInputs) -> list[int]:
+    """Places of the protein-coding genes among those that are asked for; [] where there are no others, or no types."""
+    asked = [each for each in inputs.genes if inputs.only is None or each.gene_id in inputs.only]
+    if len({gene.gene_type == _CODING for gene in asked}) < 2 or any(gene.gene_type is None for gene in asked):
+        return []
+    number_of = {gene.gene_id: number for number, gene in enumerate(inputs.genes)}
+    return [number_of[gene.gene_id] for gene in asked if gene.gene_type == _CODING]
 
 
 def _phases(
@@ -197,14 +177,12 @@ def _phases(
     train: EmbeddedPairs,
     held_out: ExpressionPairs | None,
     best_by: str,
+    coding: Sequence[int],
 ) -> list[_Phase]:
     """What is trained in turn; see ``HeadsOptions``."""
-    types = [gene.gene_type for gene in inputs.genes]
-    coding = [number for number, each in enumerate(types) if each == _CODING]
     used = set(train.pairs.gene.tolist())
-    is_mixed = bool(used & set(coding)) and bool(used - set(coding)) and None not in (types[each] for each in used)
     wanted: list[tuple[str, int, Sequence[int] | None]] = [("genes", options.epochs or options.more_epochs, None)]
-    if is_mixed:
+    if used & set(coding) and used - set(coding):
         wanted = [("coding", options.epochs, coding), ("all", options.more_epochs, None)]
     phases = []
     for name, epochs, genes in wanted:
@@ -252,7 +230,22 @@ def _new_model(
     means = sums / np.maximum(counts, 1)
     with torch.no_grad():
         network.linear3.bias[:, 0] = torch.from_numpy(np.where(counts > 0, means, means[counts > 0].mean()))
-    return EmbeddingHeadsGeneModel(network, inputs.genes, device="cpu", precision="float32")
+    fits = _fits(phases[-1].train.pairs, tissues)
+    return EmbeddingHeadsGeneModel(network, inputs.genes, fits=fits, device="cpu", precision="float32")
+
+
+def _fits(pairs: ExpressionPairs, tissues: Sequence[str]) -> pa.Table:
+    """A row a tissue: its people, genes and values to train on."""
+    pair = np.repeat(np.arange(len(pairs)), np.diff(pairs.first))
+    of_tissue = [pair[pairs.tissue == number] for number in range(len(tissues))]
+    return pa.table(
+        {
+            "tissue": list(tissues),
+            "n_people": [len(np.unique(pairs.donor[here])) for here in of_tissue],
+            "n_genes": [len(np.unique(pairs.gene[here])) for here in of_tissue],
+            "n_values": [len(here) for here in of_tissue],
+        }
+    )
 
 
 def _spread(table: EmbeddingTable, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -313,24 +306,3 @@ def _run(
         on_step=on_step,
     )
     return loop.run()
-
-
-def _counts(
-    phases: Sequence[_Phase],
-    inputs: EmbeddingInputs,
-    left_out: Counter[str],
-    tissues: Sequence[str],
-    names: Sequence[str],
-) -> dict[str, Any]:
-    """What was used, and what was not."""
-    used = {gene for each in phases for gene in each.train.pairs.gene.tolist()}
-    donors = {donor for each in phases for donor in each.train.pairs.donor.tolist()}
-    last = phases[-1].train.pairs
-    asked = len(inputs.genes) if inputs.only is None else len(inputs.only)
-    return {
-        "people": {"fitted": len(donors), "without_embedding": left_out["donors"]},
-        "genes": {"fitted": len(used), "not_fitted": asked - len(used)},
-        "genes_x_people": {"fitted": len(last), "without_embedding": left_out["pairs"]},
-        "tissues": {"fitted": len(tissues), "no_values": len(names) - len(tissues)},
-        "values": {"fitted": len(last.value)},
-    }

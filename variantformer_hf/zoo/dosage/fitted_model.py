@@ -16,6 +16,7 @@ from ...modeling import (
     LinearDosageConfig,
     LinearDosageForExpression,
 )
+from ..gene_fits import fits_table
 from .forest_recipe import forest_arrays
 from .gene_fit import DosageRecipe, GeneFit
 from .gene_model import DosageGeneModel, ForestDosageGeneModel, LinearDosageGeneModel
@@ -91,16 +92,9 @@ def _arrays(recipe: DosageRecipe, fits: Sequence[GeneFit]) -> dict[str, np.ndarr
 
 
 def _table(genes: Sequence[Gene], fits: Sequence[GeneFit], tissues: Sequence[str]) -> pa.Table:
-    """A row a gene and output: gene_id, gene_name, tissue, status, n_people, n_read, and what the recipe says."""
-    rows: list[dict[str, Any]] = []
-    for gene, fit in zip(genes, fits, strict=True):
-        for row in fit.rows:
-            named = {"gene_id": gene.gene_id, "gene_name": gene.gene_name, "tissue": tissues[row["output"]]}
-            rows.append(
-                {**named, **{name: value for name, value in row.items() if name != "output"}, "n_read": fit.n_read}
-            )
-    columns = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: [row.get(name) for row in rows] for name in columns})
+    """See ``fits_table``; n_read is added to what the recipe says."""
+    rows = [[{**row, "n_read": fit.n_read} for row in fit.rows] for fit in fits]
+    return fits_table(genes, rows, tissues)
 
 
 def constant_model(

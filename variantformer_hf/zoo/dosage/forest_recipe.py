@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .gene_fit import FITTED, NO_VALUES, NO_VARIANTS_LEFT, DosageRecipe, GeneData, GeneFit
+from ..gene_fits import FITTED, NO_VALUES
+from .gene_fit import NO_VARIANTS_LEFT, DosageRecipe, GeneData, GeneFit
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor

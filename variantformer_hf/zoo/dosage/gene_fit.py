@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...genome.dosages import MISSING, Dosages
+from ..gene_fits import people_of_output
 from .variants import GeneVariants
 
-FITTED, NO_VARIANTS_LEFT, NO_VALUES = "fitted", "no_variants_in_window", "no_values"
+NO_VARIANTS_LEFT = "no_variants_in_window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,7 @@ class GeneData:
 
     def of_output(self, output: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of ``dosage``, ascending, and the value of each: the mean where a person has several."""
-        here = self.output == output
-        people, place = np.unique(self.person[here], return_inverse=True)
-        return people, np.bincount(place, self.value[here]) / np.bincount(place)
+        return people_of_output(self.person, self.output, self.value, output)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..gene_fits import FITTED, NO_VALUES, TOO_FEW, is_too_few
 from .elastic_net import ElasticNetOptions, fit_elastic_net
-from .gene_fit import FITTED, NO_VALUES, NO_VARIANTS_LEFT, DosageRecipe, GeneData, GeneFit, VariantFilter
+from .gene_fit import NO_VARIANTS_LEFT, DosageRecipe, GeneData, GeneFit, VariantFilter
 
 # Penalties of the top SNP's ridge, of which leaving each person out in turn chooses one.
 _RIDGE = np.geomspace(0.1, 1_000, 9)
-# People that a slope is fitted to, at the least.
-_LEAST_PEOPLE = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,10 +72,8 @@ class LinearRecipe(DosageRecipe):
         varies = np.flatnonzero(scale > 1e-8)
         if self.filter is None or not len(varies):
             return None
-        if len(value) < _LEAST_PEOPLE or value.std() <= 1e-12:
-            return Line(
-                np.zeros(dosage.shape[1]), float(value.mean()), {"note": "too few people, or all values the same"}
-            )
+        if is_too_few(value):
+            return Line(np.zeros(dosage.shape[1]), float(value.mean()), {"note": TOO_FEW})
         mean, scale = dosage[:, varies].mean(axis=0), scale[varies]
         line = self.line((dosage[:, varies] - mean) / scale, value)
         weight = np.zeros(dosage.shape[1])
