@@ -191,6 +191,40 @@ def test_a_reference_of_another_model_unit_or_genes_is_refused(case: Paths) -> N
     assert TISSUES[0] in case["predictions"].with_name("page.html").read_text()  # the first page stays
 
 
+def test_the_first_gene_is_drawn_as_a_figure_too(case: Paths) -> None:
+    figure = case["predictions"].with_name("body.svg")
+    done = report(case["predictions"], "--gene", "LDLR", "--gene", "APOE", "--anatomogram", figure)
+    assert done.returncode == 0 and done.stdout.splitlines()[1] == str(figure)
+    text = figure.read_text()
+    assert "LDLR of P1 in the body" in text and "K562: no number" in text
+    bad = report(case["predictions"], "--anatomogram", figure.with_suffix(".gif"), "--overwrite")
+    assert bad.returncode == 1 and "is no image" in bad.stderr
+
+
+def test_twenty_genes_are_less_than_five_megabytes_and_more_are_refused(tmp_path: Path) -> None:
+    from variantformer_hf.zoo.outputs import RELEASED_TISSUES
+
+    tissues = [name for name in RELEASED_TISSUES if name]
+    rng = np.random.default_rng(1)
+    for name, sample in (("p", "P1"), ("r", "reference")):
+        pd.DataFrame(
+            {
+                "sample": sample,
+                "gene_id": np.repeat([f"ENSG{number:011d}.1" for number in range(120)], len(tissues)),
+                "gene_name": np.repeat([f"GENE{number}" for number in range(120)], len(tissues)),
+                "tissue": tissues * 120,
+                "log1p_tpm": rng.normal(size=120 * len(tissues)),
+                "status": "ok",
+            }
+        ).to_parquet(tmp_path / f"{name}.parquet")
+    chosen = [item for number in range(20) for item in ("--gene", f"GENE{number}")]
+    page = page_of(tmp_path / "p.parquet", "--reference", tmp_path / "r.parquet", *chosen)
+    assert page.count('<figure class="body">') == 20
+    assert len(page.encode()) < 5_000_000
+    done = report(tmp_path / "p.parquet", *chosen, "--gene", "GENE20", "--overwrite")
+    assert done.returncode == 1 and "--gene is 21. It must be from 0 to 20." in done.stderr
+
+
 def test_unknown_genes_and_other_suffixes_are_refused(case: Paths) -> None:
     done = report(case["predictions"], "--gene", "NOGENE")
     assert done.returncode == 3 and "NOGENE" in done.stderr

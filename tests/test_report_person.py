@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from report_case import GENES, QUOTES, SCRIPT, TISSUES, VALUES, match_report, predictions
@@ -21,6 +21,7 @@ from variantformer_hf.report.match_summary import NO_REPORT, report_warnings, us
 from variantformer_hf.report.meanings import FLAG_MEANINGS, STATUS_MEANINGS
 from variantformer_hf.zoo.statuses import STATUSES
 
+LIGHT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
 
 
@@ -67,6 +68,7 @@ def test_infinity_is_no_number() -> None:
     assert np.isnan(matrix(table).values[0, 0])
 
 
+@LIGHT
 @given(arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=NUMBERS), st.integers(1, 9))
 def test_those_that_differ_most_are_what_numpy_says(values: np.ndarray, n: int) -> None:
     by_size = [np.nanmax(np.abs(row)) if np.isfinite(row).any() else -1.0 for row in values]
@@ -87,6 +89,7 @@ def test_what_is_alike_lies_side_by_side() -> None:
     assert found.tree[..., 1].max() == 1.0
 
 
+@LIGHT
 @given(arrays(np.float64, st.tuples(st.integers(2, 9), st.integers(1, 4)), elements=st.floats(-5, 5)))
 def test_joins_are_scipys_and_every_item_is_there_once(values: np.ndarray) -> None:
     found = clustering(values)
@@ -133,6 +136,7 @@ def test_colours_lie_between_the_limits() -> None:
     assert ColourScale(3.0, 3.0, "x").colour(3.0) == ColourScale(0.0, 1.0, "x").colour(0.5)
 
 
+@LIGHT
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 def test_ticks_enclose_and_are_few(one: float, other: float) -> None:
     low, high = min(one, other), max(one, other)

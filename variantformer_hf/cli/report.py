@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, check_number
 from .options import INPUTS, OUTPUT, OverwriteOption, given_file, written_file
 from .outputs import claim
 
 if TYPE_CHECKING:
     from ..report.expression_matrix import ExpressionMatrix
     from ..report.match_summary import UsedRecords
-
-_DEFAULT_CHOSEN = 3
 
 
 def report(
@@ -51,8 +49,18 @@ def report(
     gene: Annotated[
         list[str] | None,
         typer.Option(
-            help="Symbol or Ensembl id of a gene whose bars are shown; repeat. Default: those that differ most.",
+            help="Symbol or Ensembl id of a gene that is shown in bars and in the body; repeat. Default: three that "
+            "differ most.",
             rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    anatomogram: Annotated[
+        Path | None,
+        typer.Option(
+            parser=written_file,
+            metavar="PATH",
+            help="Also draw the first of these genes in the body, as a figure (.png, .pdf, .svg).",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -62,15 +70,22 @@ def report(
     It shows what was asked and what was used of the person's file, a heatmap, differences from the reference genome,
     chosen genes, the variants with the largest effects, and where the numbers are from. Research use only.
     """
+    from ..report.plots import check_plot
+
     if output.suffix not in (".html", ".htm"):
         raise InputError("is no page", file=output, remedy="End the name in .html.")
-    out = claim(output, overwrite=overwrite)
+    out = claim(output, beside=[anatomogram], overwrite=overwrite)
+    if anatomogram is not None:
+        check_plot(anatomogram)
 
     from ..data.person_tables import read_effects, read_person, read_risk
     from ..genome.provenance import fingerprint
+    from ..report.anatomogram.plot import anatomogram_plot
     from ..report.expression_matrix import ExpressionMatrix
-    from ..report.person_report import PersonReport, write_person_report
+    from ..report.person_report import MOST_CHOSEN, PersonReport, write_person_report
+    from ..report.person_report import anatomogram as anatomogram_of
 
+    check_number("the number of genes given by --gene", len(gene or []), 0, MOST_CHOSEN)
     rows = read_person(predictions, sample)
     person = ExpressionMatrix.of_rows(rows.table, rows.sample, rows.unit)
     match, used = _match_report(predictions, person.sample)
@@ -90,10 +105,13 @@ def report(
         risk=None if risk is None else read_risk(risk, person.sample),
         asked_genes=person.find_genes(gene) if gene else None,
     )
-    written = write_person_report(content, out.path)
+    written = [write_person_report(content, out.path)]
+    if anatomogram is not None:
+        found, title = anatomogram_of(person, content.chosen[0])
+        written.append(anatomogram_plot(found, anatomogram, title=title))
     n_genes, n_tissues = person.values.shape
     typer.echo(f"{person.sample}: {n_genes:,} gene(s) x {n_tissues} tissue(s)", err=True)
-    out.deliver([written])
+    out.deliver(written)
 
 
 def _match_report(predictions: Path, sample: str) -> tuple[dict[str, Any] | None, "UsedRecords | None"]:

@@ -87,7 +87,7 @@ def _row(
     if np.isnan(value):
         said, end = f"{tissue}: no number", zero + _HATCHED
         parts.append(
-            element("rect", x=zero, y=top + 2, width=_HATCHED, height=_ROW - 4, fill=hatched(name), class_="axis")
+            element("rect", x=zero, y=top + 2, width=_HATCHED, height=_ROW - 4, fill=hatched(name), class_="edge")
         )
         parts.append(text(end + 4, top + 11, "no number", soft=True))
     else:

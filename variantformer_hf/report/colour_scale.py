@@ -87,7 +87,7 @@ class ColourScale:
                     *steps,
                     *(text(x + at, y + 33, number_text(value), anchor=anchor) for at, value, anchor in ticks),
                     element(
-                        "rect", x=beside, y=y + 12, width=18, height=_BAR_HEIGHT, fill=hatched(name), class_="axis"
+                        "rect", x=beside, y=y + 12, width=18, height=_BAR_HEIGHT, fill=hatched(name), class_="edge"
                     ),
                     text(beside + 24, y + 21, "no number"),
                 ]

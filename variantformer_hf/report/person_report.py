@@ -11,6 +11,8 @@ import numpy as np
 
 from ..applications.risk.forest_folder import RESEARCH_USE
 from ..zoo.units import LOG1P_TPM, VALUE_COLUMNS
+from .anatomogram.coloured import Anatomogram
+from .anatomogram.inline import anatomogram_html
 from .bars import Against, bars
 from .colour_scale import ColourScale
 from .expression_matrix import ExpressionMatrix, most_different
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
 FIRST = "Research use only. Predictions are not evidence for clinical decisions."
 MOST_GENES, MOST_ROWS, MOST_BARS = 100, 100, 20
-# Genes with bars where none is asked for.
-_UNASKED = 3
+# Genes with bars and a body: where none is asked for, and at most, so that a page stays below 5 MB.
+_UNASKED, MOST_CHOSEN = 3, 20
 _MICROARRAY = "blood"
 
 
@@ -231,8 +233,24 @@ def _chosen(report: PersonReport) -> list[str]:
         picture = bars(
             person.values[gene], person.tissues, axis, name=f"bars-{number}", said=f"Bars of {said}", against=held
         )
-        parts += [heading(str(label)), drawing(picture, said)]
+        found, title = anatomogram(person, gene)
+        parts += [
+            heading(str(label)),
+            drawing(picture, said),
+            anatomogram_html(found, name=f"map-{number}", title=title),
+        ]
     return parts
+
+
+def anatomogram(person: ExpressionMatrix, gene: int) -> tuple[Anatomogram, str]:
+    """A gene's numbers in the drawings, and what they show.
+
+    Args:
+        person: the predictions.
+        gene: the place of the gene.
+    """
+    title = f"{person.genes['label'].iloc[gene]} of {person.sample} in the body"
+    return Anatomogram.of(person.values[gene], person.tissues, person.unit), title
 
 
 def _effects(effects: "pd.DataFrame") -> list[str]:

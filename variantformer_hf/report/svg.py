@@ -12,7 +12,16 @@ def element(name: str, inner: str = "", **attributes: object) -> str:
     return f"<{name}{said}>{inner}</{name}>" if inner else f"<{name}{said}/>"
 
 
-def text(x: float, y: float, said: str, *, anchor: str | None = None, soft: bool = False, turn: int = 0) -> str:
+def text(
+    x: float,
+    y: float,
+    said: str,
+    *,
+    anchor: str | None = None,
+    soft: bool = False,
+    turn: int = 0,
+    size: int | None = None,
+) -> str:
     """A text at a point: its start, or its ``middle`` or ``end``; ``turn`` degrees clockwise around it."""
     return element(
         "text",
@@ -20,6 +29,7 @@ def text(x: float, y: float, said: str, *, anchor: str | None = None, soft: bool
         x=x,
         y=y,
         text_anchor=anchor,
+        font_size=size,
         class_="soft" if soft else None,
         transform=f"rotate({turn} {_value(x)} {_value(y)})" if turn else None,
     )
@@ -30,14 +40,15 @@ def titled(said: str) -> str:
     return f"<title>{escape(said)}</title>"
 
 
-def drawing(width: float, height: float, inner: Iterable[str], *, name: str, said: str) -> str:
+def drawing(width: float, height: float, inner: Iterable[str], *, name: str, said: str, zoom: float = 1.0) -> str:
     """A whole drawing.
 
     Args:
-        width, height: in CSS pixels.
+        width, height: in its own units.
         inner: elements.
         name: of letters, digits and hyphens; no other drawing of a page has it.
         said: what it shows, for those who do not see it.
+        zoom: CSS pixels a unit.
     """
     hatch = element(
         "pattern",
@@ -54,8 +65,8 @@ def drawing(width: float, height: float, inner: Iterable[str], *, name: str, sai
         class_="drawn",
         role="img",
         aria_label=said,
-        width=width,
-        height=height,
+        width=width * zoom,
+        height=height * zoom,
         viewBox=f"0 0 {_value(width)} {_value(height)}",
     )
 
