@@ -1,10 +1,11 @@
-# Two commands, each enough on a machine with only Python 3.11+ and git: `make demo` and `make test`.
+# Each is enough on a machine with only Python 3.11+ and git: `make demo`, `make evaluate-demo` and `make test`.
 SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 # Any pip requirement for torch, e.g. TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu".
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
+comma := ,
 
 # $(call install,what,arguments of pip): a line as it begins, one for each download of 10 MB or more, one at its end.
 define install
@@ -15,10 +16,13 @@ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(2)
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef
 
-.PHONY: demo test test-slow lint docs oracles clean
+.PHONY: demo evaluate-demo test test-slow lint docs oracles clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
+
+evaluate-demo: $(VENV)/.ready-evaluate-demo
+	$(BIN)/python -m benchmarks.quality.evaluate_demo evaluate-demo-output
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest
@@ -42,6 +46,10 @@ $(VENV)/.ready-torch:
 
 $(VENV)/.ready-demo: $(VENV)/.ready-torch pyproject.toml
 	$(call install,variantformer-hf and what it needs,--editable '.[plots]')
+	@touch $@
+
+$(VENV)/.ready-evaluate-demo: $(VENV)/.ready-torch pyproject.toml
+	$(call install,variantformer-hf and what training and figures need,--editable '.[plots$(comma)fast]')
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready-torch pyproject.toml
@@ -71,4 +79,4 @@ oracles/.venv-%/.ready: oracles/%/requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo-output build dist docs/_build oracles/.venv-*
+	rm -rf $(VENV) demo-output evaluate-demo-output build dist docs/_build oracles/.venv-*

@@ -58,16 +58,16 @@ def main() -> None:
     arguments = parser.parse_args()
     table = PARTS[arguments.part](arguments.folder, arguments.seed)
     (arguments.folder / f"{arguments.part}.json").write_text(json.dumps(table, indent=2))
-    show_table(table)
+    print(table_text(table))
 
 
-def show_table(table: Table) -> None:
-    """Print rows of numbers, a column for each name that a row has."""
+def table_text(table: Table) -> str:
+    """Rows of numbers, a column for each name that a row has, as Markdown."""
     names = list(dict.fromkeys(name for row in table.values() for name in row))
-    print("| | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 1) + "|")
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for what, row in table.items():
-        print(f"| {what} | " + " | ".join(f"{row[name]:.3f}" if name in row else "" for name in names) + " |")
+        lines.append(f"| {what} | " + " | ".join(f"{row[name]:.3f}" if name in row else "" for name in names) + " |")
+    return "\n".join(lines)
 
 
 def variformer(folder: Path, seed: int) -> Table:
