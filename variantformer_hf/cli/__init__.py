@@ -31,6 +31,7 @@ from .fetch import fetch
 from .heritability import heritability
 from .ingest import ingest
 from .knockout import knockout
+from .linearize import linearize
 from .magma import magma
 from .map import map_embeddings
 from .mutagenesis import mutagenesis
@@ -66,6 +67,7 @@ for command in (
     ancestry,
     drivers,
     ase,
+    linearize,
     export,
     report,
     null,

@@ -1,6 +1,5 @@
 """``variantformer baseline``: simple models to hold others against, fitted to a cohort."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,9 +21,9 @@ from .options import (
     VariantEmbeddingsOption,
     given_file,
 )
-from .outputs import claim, claim_folder, closing
+from .outputs import claim, claim_new, claim_new_model, closing, parts_of
 from .progress import progress
-from .settings import chosen_engine, quiet_libraries
+from .settings import fitting_engine, quiet_libraries
 
 if TYPE_CHECKING:
     from ..data.expression import Expression
@@ -184,7 +183,7 @@ def fit(
     OUTPUT is a model's folder, which predict, effects and all other commands read. Gene by gene: a run that was cut
     short goes on where it was when it is started again, until then OUTPUT.parts holds what is done.
     """
-    _claim_model(output, overwrite=overwrite)
+    claim_new_model(output, overwrite=overwrite)
 
     from ..genome.gene_lists import read_gene_names
 
@@ -243,50 +242,12 @@ def fit(
         from ..zoo.dosage.recipes import recipe_named
 
         recipe = recipe_named(kind, **options)
-        units_on = _engine(engine, address, workers)
+        units_on = fitting_engine(engine, address, workers)
         report = _fit_dosages(recipe, fasta, vcf or [], files, output, asked, units_on)
     for name, counts in report.items():
         if isinstance(counts, dict) and name not in ("recipe", "phases"):
             typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}", err=True)
     typer.echo(str(output))
-
-
-def _claim_model(output: Path, *, overwrite: bool) -> None:
-    """Make a model's folder, and that of its parts, this command's own."""
-    parts = _parts(output)
-
-    def kept() -> str:
-        some = parts.is_dir() and any(parts.iterdir())
-        return f"{parts} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
-
-    _claim_new(output, overwrite=overwrite, kept=kept, is_ours=lambda name: name == "config.json")
-
-
-def _parts(output: Path) -> Path:
-    """Where genes that are done are kept."""
-    return output.with_name(f"{output.name}.parts")
-
-
-def _claim_new(output: Path, *, overwrite: bool, kept: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
-    """Make a folder that is written as a whole this command's own.
-
-    Args:
-        output: the folder.
-        overwrite: it may be replaced, if it is there.
-        kept: see ``claim_folder``.
-        is_ours: whether a file of this name shows that such a command wrote it: no other folder is replaced.
-
-    Raises:
-        InputError: it is there already, unless it may be replaced; it is another folder.
-    """
-    from ..errors import InputError
-
-    claim_folder(output, kept=kept, is_new=True)
-    if output.exists() and not overwrite:
-        raise InputError("already exists", file=output, remedy="Name another output, or give --overwrite.")
-    names = [path.name for path in output.iterdir()] if output.is_dir() else []
-    if output.exists() and not (output.is_dir() and (not names or any(map(is_ours, names)))):
-        raise InputError("is none of this command's folders", file=output, remedy="Name another output.")
 
 
 def _refuse(kind: str, given: dict[str, object]) -> None:
@@ -333,19 +294,6 @@ def _make_zero_shot(model: str, tracks: list[str] | None, output: Path) -> None:
     replace_folder(output, zero_shot(found, tracks or (BLOOD,)).save)
 
 
-def _engine(engine: str, address: str | None, workers: int | None) -> "Engine":
-    """Where genes are fitted: here, in several processes of this machine, or by Ray."""
-    from ..errors import check_number
-    from ..work import Processes
-
-    if engine == "process" and address is None and workers is not None:
-        check_number("--workers", workers, 1)
-        if workers > 1:
-            return Processes(workers)
-        workers = None
-    return chosen_engine(engine, address, workers, device="cpu")
-
-
 def _fit_dosages(
     recipe: "DosageRecipe",
     fasta: Path,
@@ -366,7 +314,7 @@ def _fit_dosages(
             *_measured(files),
             DosageInputs(fasta, vcf, table, only),
             output,
-            parts=_parts(output),
+            parts=parts_of(output),
             engine=engine,
             on_gene=on_gene,
         )
@@ -442,7 +390,7 @@ def _fit_reference(model: str, fasta: Path, output: Path, asked: list[str] | Non
 
     predictor = ModelSettings(model).predictor()
     with progress("predicting", "genes") as on_gene:
-        result = predictor.run(fasta, genes=asked, parts=_parts(output), on_gene=on_gene)
+        result = predictor.run(fasta, genes=asked, parts=parts_of(output), on_gene=on_gene)
     made = constant_model(
         result.table,
         predictor.gene_table,
@@ -578,7 +526,7 @@ def predixcan(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write a baseline's weights as PrediXcan reads them: a database and a table for each tissue."""
-    _claim_new(
+    claim_new(
         output, overwrite=overwrite, kept=lambda: "Nothing is kept.", is_ours=lambda name: name.endswith(".weights.tsv")
     )
 

@@ -293,6 +293,47 @@ def claim_folder(
     say_what_is_kept(kept)
 
 
+def claim_new(output: Path, *, overwrite: bool, kept: Callable[[], str], is_ours: Callable[[str], bool]) -> None:
+    """Make a folder that is written as a whole this command's own.
+
+    Args:
+        output: the folder.
+        overwrite: it may be replaced, if it is there.
+        kept: see :func:`claim_folder`.
+        is_ours: whether a file of this name shows that such a command wrote it: no other folder is replaced.
+
+    Raises:
+        InputError: it is there already, unless it may be replaced; it is another folder.
+    """
+    claim_folder(output, kept=kept, is_new=True)
+    if output.exists() and not overwrite:
+        raise InputError("already exists", file=output, remedy="Name another output, or give --overwrite.")
+    names = [path.name for path in output.iterdir()] if output.is_dir() else []
+    if output.exists() and not (output.is_dir() and (not names or any(map(is_ours, names)))):
+        raise InputError("is none of this command's folders", file=output, remedy="Name another output.")
+
+
+def claim_new_model(output: Path, *, overwrite: bool) -> Path:
+    """Make a model's folder, and that of the parts of its run, this command's own; the latter is given.
+
+    Raises:
+        InputError: as of :func:`claim_new`.
+    """
+    parts = parts_of(output)
+
+    def kept() -> str:
+        some = parts.is_dir() and any(parts.iterdir())
+        return f"{parts} keeps what is done: the same command goes on from there." if some else "Nothing is kept."
+
+    claim_new(output, overwrite=overwrite, kept=kept, is_ours=lambda name: name == "config.json")
+    return parts
+
+
+def parts_of(output: Path) -> Path:
+    """Where what is done of a folder is kept until the folder is whole."""
+    return output.with_name(f"{output.name}.parts")
+
+
 def refuse_address(path: Path | None) -> None:
     """Refuse an address where a path of this machine is written; as a path it would be a folder called ``s3:``.
 

@@ -61,6 +61,23 @@ def chosen_engine(name: str, address: str | None, workers: int | None, device: s
     return engine_named(name, address, workers, use_gpus=not on_cpu, say=partial(typer.echo, err=True))
 
 
+def fitting_engine(name: str, address: str | None, workers: int | None, device: str = "cpu") -> "Engine":
+    """Where genes are fitted: here, in several processes of this machine, or by Ray.
+
+    Raises:
+        InputError: see ``engine_named``; no processes.
+    """
+    from ..errors import check_number
+    from ..work import Processes
+
+    if name == "process" and address is None and workers is not None:
+        check_number("--workers", workers, 1)
+        if workers > 1:
+            return Processes(workers)
+        workers = None
+    return chosen_engine(name, address, workers, device)
+
+
 def chosen_precision(asked: str, engine: "Engine") -> str:
     """What a command computes in: ``auto`` is decided by where its units are done, for all workers and this process.
 

@@ -47,17 +47,43 @@ def fitted_model(
         unit: of the values.
         assembly: of the genome; None = not known.
     """
-    arrays = _arrays(recipe, fits)
-    config_class, network_class, model_class, sizes = _NETWORKS[recipe.network]
+    described = {
+        "kind": recipe.kind,
+        "radius": recipe.radius,
+        "anchor": recipe.anchor,
+        "recipe": {name: value for name, value in asdict(recipe).items() if name not in ("radius", "anchor")},
+    }
+    return _model(recipe.network, genes, fits, {**described, "unit": unit, "assembly": assembly}, tissues)
+
+
+def weights_model(
+    genes: Sequence[Gene],
+    fits: Sequence[GeneFit],
+    *,
+    tissues: Sequence[str],
+    described: dict[str, Any],
+) -> LinearDosageGeneModel:
+    """The model of weights that were made by no recipe of a baseline.
+
+    Args:
+        genes, fits: each gene, and its weights.
+        tissues: names of the outputs.
+        described: fields of ``LinearDosageConfig``: ``kind``, ``radius``, ``recipe``, ``unit``, ``assembly``.
+    """
+    found = _model("linear", genes, fits, described, tissues)
+    assert isinstance(found, LinearDosageGeneModel)
+    return found
+
+
+def _model(
+    kind: str, genes: Sequence[Gene], fits: Sequence[GeneFit], described: dict[str, Any], tissues: Sequence[str]
+) -> DosageGeneModel:
+    arrays = _arrays(kind, fits)
+    config_class, network_class, model_class, sizes = _NETWORKS[kind]
     config = config_class(
-        kind=recipe.kind,
         tissues=list(tissues),
         n_genes=len(genes),
-        radius=recipe.radius,
-        anchor=recipe.anchor,
-        recipe={name: value for name, value in asdict(recipe).items() if name not in ("radius", "anchor")},
-        unit=unit,
-        assembly=assembly,
+        **described,
         **{size: len(arrays[name]) for size, name in sizes.items()},
         **({"has_effects": True} if "effect" in arrays else {}),
     )
@@ -79,10 +105,10 @@ _NETWORKS: dict[str, tuple[Any, Any, type[DosageGeneModel], dict[str, str]]] = {
 }
 
 
-def _arrays(recipe: DosageRecipe, fits: Sequence[GeneFit]) -> dict[str, np.ndarray]:
+def _arrays(kind: str, fits: Sequence[GeneFit]) -> dict[str, np.ndarray]:
     """The network's tensors."""
     each = [fit.arrays for fit in fits]
-    is_linear = recipe.network == "linear"
+    is_linear = kind == "linear"
     arrays = linear_arrays(each) if is_linear else forest_arrays(each, [len(fit.variants) for fit in fits])
     return {
         **arrays,
