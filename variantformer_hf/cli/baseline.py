@@ -233,7 +233,7 @@ def fit(
         if kind == "heads":
             report = _fit_heads(given, inputs, measured, output)
         else:
-            report = _fit_nets(given, inputs, measured, output, _engine(engine, address, workers))
+            report = _fit_nets(given, inputs, measured, output, fitting_engine(engine, address, workers))
     else:
         _refuse(kind, {"--model": model, "--track": track, **of_heads, **vectors})
         _need(kind, {"--fasta": fasta, **files})
@@ -362,7 +362,7 @@ def _fit_heads(
         def on_step(done: int, total: int, loss: float, speed: float) -> None:
             show(done, total, f"loss {loss:.4f}, {speed:,.1f} examples/s")
 
-        return fit_heads(options, *_measured(measured), inputs, output, parts=_parts(output), on_step=on_step)
+        return fit_heads(options, *_measured(measured), inputs, output, parts=parts_of(output), on_step=on_step)
 
 
 def _fit_nets(
@@ -377,7 +377,7 @@ def _fit_nets(
     check_number("--folds", recipe.folds, 2, 1_000)
     with progress("fitting", "genes") as on_gene:
         return fit_nets(
-            recipe, *_measured(measured), inputs, output, parts=_parts(output), engine=engine, on_gene=on_gene
+            recipe, *_measured(measured), inputs, output, parts=parts_of(output), engine=engine, on_gene=on_gene
         )
 
 
