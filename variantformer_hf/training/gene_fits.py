@@ -112,6 +112,9 @@ def read_fit(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             said = json.loads(file.metadata()[_SAID])
             return {name: file.get_tensor(name) for name in file.keys()}, dict(said)  # noqa: SIM118 -- not a dict
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"is damaged ({error})", file=path, remedy="Remove it, and start the same command again."
-        ) from error
+        raise damaged_fit(path, error) from error
+
+
+def damaged_fit(path: Path, error: Exception) -> InputError:
+    """The error of a gene's file that is not whole."""
+    return InputError(f"is damaged ({error})", file=path, remedy="Remove it, and start the same command again.")

@@ -37,7 +37,7 @@ from ...zoo.dosage.windows import dosage_window
 from ...zoo.gene_regions import RegionFinder
 from ...zoo.outputs import TissueNames
 from ...zoo.units import LOG1P_TPM
-from ..gene_fits import ValuesByGene, fit_file, read_fit, work_folder, write_fit
+from ..gene_fits import ValuesByGene, damaged_fit, fit_file, read_fit, work_folder, write_fit
 
 logger = logging.getLogger(__name__)
 
@@ -282,7 +282,7 @@ class FitWorker:
 
 
 def _write_fit(path: Path, fit: GeneFit, variants: dict[str, int]) -> None:
-    of_variants = {f"variants.{name}": getattr(fit.variants, name) for name in GeneVariants.__slots__}
+    of_variants = {f"variants.{name}": array for name, array in fit.variants.arrays().items()}
     write_fit(path, {**fit.arrays, **of_variants}, {"rows": fit.rows, "n_read": fit.n_read, "variants": variants})
 
 
@@ -293,5 +293,8 @@ def _read_fit(path: Path) -> tuple[GeneFit, dict[str, int]]:
         InputError: the file is damaged.
     """
     arrays, said = read_fit(path)
-    variants = GeneVariants(*(arrays.pop(f"variants.{name}") for name in GeneVariants.__slots__))
-    return GeneFit(variants, arrays, said["rows"], int(said["n_read"])), said["variants"]
+    try:
+        variants = GeneVariants.of_arrays({name: arrays.pop(f"variants.{name}") for name in GeneVariants.__slots__})
+        return GeneFit(variants, arrays, said["rows"], int(said["n_read"])), said["variants"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged_fit(path, error) from error
