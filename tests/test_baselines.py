@@ -308,34 +308,6 @@ def test_the_command_line(lab: Lab, models: dict[str, Path], tmp_path: Path) -> 
     np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], rtol=1e-5)
     report = json.loads((tmp_path / "table.tsv.report.json").read_text())
     assert set(report["dosages"]) == set(TEST)
-    done = run("baseline", "predixcan", output, "-o", tmp_path / "weights")
-    assert done.returncode == 0, done.stderr
-    weights = pd.read_csv(tmp_path / "weights" / "liver.weights.tsv", sep="\t")
-    assert list(weights.columns) == ["gene", "variant", "ref", "alt", "weight", "pred_perf_r2"]
-
-
-def test_predixcan_would_predict_the_same(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
-    """Weights of the database times copies of ALT, but for a constant of each gene."""
-    import sqlite3
-
-    from variantformer_hf.report.predixcan_weights import write_predixcan_weights
-    from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
-
-    model = load_gene_model(models["elastic-net"], device="cpu")
-    assert isinstance(model, LinearDosageGeneModel)
-    write_predixcan_weights(model, tmp_path)
-    with sqlite3.connect(tmp_path / "liver.db") as database:
-        weights = pd.read_sql("select * from weights", database)
-        extra = pd.read_sql("select * from extra", database)
-    assert set(extra["gene"]) == {"ENSG00000000001", "ENSG00000000002"}
-    assert (extra["pred.perf.R2"] > 0.8).all()
-    of_up = weights[weights["gene"] == "ENSG00000000001"]
-    places = np.searchsorted(POSITIONS, of_up["varID"].str.split("_").str[1].astype(int))
-    assert extra.set_index("gene")["n.snps.in.model"]["ENSG00000000001"] == len(of_up)
-    dosage = lab.dosage[len(TRAIN) :, places]
-    whole = (dosage >= 0).all(axis=1)
-    away = values_of(table_of(lab, models["elastic-net"]), "UP", "liver") - dosage @ of_up["weight"].to_numpy()
-    assert np.ptp(away[whole]) < 1e-5
 
 
 def test_the_reference_baseline_is_what_its_model_says_of_the_reference(
@@ -460,10 +432,10 @@ def test_a_donors_samples_of_one_tissue_count_as_their_mean() -> None:
 def test_no_other_folder_is_replaced(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    for command in (["fit", "reference", "--model", "x", "--fasta", "y"], ["predixcan", models["top-snp"]]):
-        done = run("baseline", *command, "-o", tmp_path / "mine", "--overwrite")
-        assert done.returncode != 0
-        assert "none of this command's folders" in done.stderr
+    command = ["baseline", "fit", "reference", "--model", "x", "--fasta", "y"]
+    done = run(*command, "-o", tmp_path / "mine", "--overwrite")
+    assert done.returncode != 0
+    assert "none of this command's folders" in done.stderr
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
     shutil.copytree(models["top-snp"], tmp_path / "model")
     given = ["--model", models["elastic-net"], "--fasta", lab.inputs.fasta, "-o", tmp_path / "model", "--overwrite"]

@@ -14,6 +14,7 @@ from ..version import __version__
 from .ancestry import ancestry
 from .artifacts import artifacts
 from .ase import ase
+from .associate import associate
 from .attention import attention
 from .baseline import baseline
 from .convert import convert
@@ -88,6 +89,7 @@ app.add_typer(risk, name="risk")
 app.add_typer(magma, name="magma")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(baseline, name="baseline")
+app.add_typer(associate, name="associate")
 
 
 def _show_version(asked: bool) -> None:

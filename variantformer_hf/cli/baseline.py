@@ -21,7 +21,7 @@ from .options import (
     VariantEmbeddingsOption,
     given_file,
 )
-from .outputs import claim, claim_new, claim_new_model, closing, parts_of
+from .outputs import claim, claim_new_model, closing, parts_of
 from .progress import progress
 from .settings import fitting_engine, quiet_libraries
 
@@ -516,35 +516,3 @@ def predict(
         result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}
     out.deliver(write_result(result, out, "tidy", None, found.unit))
     check_finite(result.genes["gene_name"], result.genes["status"])
-
-
-@baseline.command()
-@closing
-def predixcan(
-    model: Annotated[str, typer.Argument(help="Folder of a top-snp or an elastic-net baseline.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, which is made.", rich_help_panel=OUTPUT)],
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Write a baseline's weights as PrediXcan reads them: a database and a table for each tissue."""
-    claim_new(
-        output, overwrite=overwrite, kept=lambda: "Nothing is kept.", is_ours=lambda name: name.endswith(".weights.tsv")
-    )
-
-    from ..errors import InputError
-    from ..report.predixcan_weights import write_predixcan_weights
-    from ..whole_folders import replace_folder
-    from ..zoo.dosage.gene_model import LinearDosageGeneModel
-    from .settings import ModelSettings
-
-    quiet_libraries()
-    found = ModelSettings(model, device="cpu").load()
-    if not isinstance(found, LinearDosageGeneModel):
-        raise InputError(
-            f"is a model of the type {found.model_type!r}, which has no weight a variant",
-            file=model,
-            remedy="Give a top-snp or an elastic-net baseline.",
-        )
-    names: list[str] = []
-    replace_folder(output, lambda partial: names.extend(each.name for each in write_predixcan_weights(found, partial)))
-    for name in names:
-        typer.echo(str(output / name))

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 def quiet_libraries() -> None:
     """Have other libraries say nothing by themselves: what goes wrong is said once, in our words."""
-    import pysam
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     # That tied weights are written once, with each state of a run.
     logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
+    quiet_htslib()
+
+
+def quiet_htslib() -> None:
+    """Have the reader of VCFs say nothing by itself; what a command needs that opens no network."""
+    import pysam
+
     pysam.set_verbosity(0)
 
 

@@ -171,8 +171,10 @@ class _Reader:
         self._file = None if self.store else call_source(path, text_at_once=_TEXT_AT_ONCE, reading=reading)
         opened = self.store or self._file
         assert opened is not None
-        place = {name: number for number, name in enumerate(opened.samples)}
-        self._numbers = np.array([place[name] for name in samples], dtype=np.int64)
+        self._numbers = np.arange(len(opened.samples))
+        if tuple(samples) != tuple(opened.samples):
+            place = {name: number for number, name in enumerate(opened.samples)}
+            self._numbers = np.array([place[name] for name in samples], dtype=np.int64)
 
     def regions(self, name: str, start: int, end: int) -> Iterator[RegionCalls]:
         """Records of a region with the people's calls."""

@@ -131,6 +131,10 @@ class DosageFile:
             return found[0]
         return _joined(found, [name for source in self._sources for name in source.samples], self._asked)
 
+    def has_contig(self, chrom: str) -> bool:
+        """Whether the file has a contig, by any spelling."""
+        return any(source.file_contig(chrom) is not None for source in self._sources)
+
     def close(self) -> None:
         """Close what is open."""
         for source in self._sources:

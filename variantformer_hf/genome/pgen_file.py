@@ -115,7 +115,7 @@ class PgenFile(CohortRows):
         with self._reading(chrom, rows):
             for row, allele, found in zip(rows.tolist(), alleles.tolist(), values, strict=True):
                 self._pgen.read(row, found, allele)
-        np.maximum(values, MISSING, out=values)
+                np.maximum(found, MISSING, out=found)  # pgenlib says -9
 
     def close(self) -> None:
         """Close the file."""
@@ -123,9 +123,11 @@ class PgenFile(CohortRows):
 
     def _choose(self, samples: np.ndarray) -> None:
         """Whose calls are read from now on."""
+        if samples is self._subset:  # as it is block after block
+            return
         if self._subset is None or not np.array_equal(samples, self._subset):
             self._pgen.change_sample_subset(samples.astype(np.uint32))
-            self._subset = samples.copy()
+        self._subset = samples
 
     @contextmanager
     def _reading(self, chrom: str, rows: np.ndarray) -> Iterator[None]:

@@ -66,11 +66,11 @@ class VariantDosages:
         self._normalizer = VariantNormalizer(self.reference)
         reading = self.reading or Reading(self.reference)
         self._sources = open_calls(self.vcf, self.samples, reference=self.reference, reading=reading)
-        self.is_alone = len(people_in(self.vcf)) <= 1
         found = [name for source in self._sources for name in source.samples]
         asked = found if isinstance(self.samples, str) else list(dict.fromkeys(self.samples))
-        place = {name: number for number, name in enumerate(asked)}
-        self._place = [np.array([place[name] for name in source.samples]) for source in self._sources]
+        self.is_alone = len(asked) == 1 and len(people_in(self.vcf)) == 1
+        place = {name: number for number, name in enumerate(asked)} if len(self._sources) > 1 else {}
+        self._place = [[place[name] for name in source.samples] for source in self._sources if place]
         self.samples = tuple(asked)
 
     def read(self, chrom: str, variants: Sequence[Variant]) -> Iterator[FoundDosages]:
