@@ -29,6 +29,7 @@ from .eqtl import eqtl
 from .evaluate import evaluate
 from .export import export
 from .fetch import fetch
+from .fit import fit
 from .heritability import heritability
 from .ingest import ingest
 from .knockout import knockout
@@ -65,6 +66,7 @@ for command in (
     counterfactual,
     eqtl,
     heritability,
+    fit,
     ancestry,
     drivers,
     ase,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .fitted_genes import genes_named, say_counts
 from .options import (
     FASTA,
     INPUTS,
@@ -28,7 +29,6 @@ from .settings import fitting_engine, quiet_libraries
 if TYPE_CHECKING:
     from ..data.expression import Expression
     from ..data.splits import Split
-    from ..genome.genes import Gene, GeneTable
     from ..training.embedding.embedded_pairs import EmbeddingInputs
     from ..work.units import Engine
     from ..zoo.dosage.gene_fit import DosageRecipe
@@ -244,9 +244,7 @@ def fit(
         recipe = recipe_named(kind, **options)
         units_on = fitting_engine(engine, address, workers)
         report = _fit_dosages(recipe, fasta, vcf or [], files, output, asked, units_on)
-    for name, counts in report.items():
-        if isinstance(counts, dict) and name not in ("recipe", "phases"):
-            typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in counts.items())}", err=True)
+    say_counts(report)
     typer.echo(str(output))
 
 
@@ -307,7 +305,7 @@ def _fit_dosages(
     from ..training.dosage.fitting import DosageInputs, fit_dosages
 
     table = GeneTable.read(Path(str(files["--genes"])))
-    only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
+    only = None if asked is None else frozenset(each.gene_id for each in genes_named(table, asked))
     with progress("fitting", "genes") as on_gene:
         return fit_dosages(
             recipe,
@@ -336,7 +334,7 @@ def _vectors(
     if window is not None:
         check_number("--window", window, 1)
     table = GeneTable.read(Path(str(measured["--genes"])))
-    only = None if asked is None else frozenset(each.gene_id for each in _named(table, asked))
+    only = None if asked is None else frozenset(each.gene_id for each in genes_named(table, asked))
     return EmbeddingInputs(EmbeddingTable(embedding, TABLE_REMEDY), table, only, embedding_model, window)
 
 
@@ -402,20 +400,6 @@ def _fit_reference(model: str, fasta: Path, output: Path, asked: list[str] | Non
     replace_folder(output, made.save)
     result.remove_parts()
     return {"genes": {"predicted": len(made.gene_table)}}
-
-
-def _named(table: "GeneTable", asked: list[str]) -> "list[Gene]":
-    """Genes of a table by their names.
-
-    Raises:
-        InputError: it does not have one.
-    """
-    from ..errors import InputError
-
-    found, unknown = table.resolve(asked)
-    if unknown:
-        raise InputError(f"gene {unknown[0].name!r}: {unknown[0].reason}", remedy="Ask for genes of the table.")
-    return found
 
 
 def _of_part(split: "Split", part: str, people: list[str], path: Path) -> list[str]:

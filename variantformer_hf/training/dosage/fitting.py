@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ...genome.cohort_files import GivenGenotypes, contents_of
 from ...genome.contigs import identify_assembly
 from ...genome.dosages import DosageFiles, Dosages
 from ...genome.genes import Gene, GeneTable
+from ...genome.provenance import file_sha256
 from ...genome.reference import ReferenceGenome
 from ...genome.variant_files import genotype_source
 from ...run_key import run_key
@@ -31,13 +32,15 @@ from ...version import __version__
 from ...work import InProcess, Unit, check_all_done, run_units, unit_of
 from ...work.units import Engine
 from ...zoo.companions import table_digests
-from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, imputed
+from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, imputed, rare_ones
 from ...zoo.dosage.variants import GeneVariants
 from ...zoo.dosage.windows import dosage_window
 from ...zoo.gene_regions import RegionFinder
 from ...zoo.outputs import TissueNames
 from ...zoo.units import LOG1P_TPM
 from ..gene_fits import ValuesByGene, damaged_fit, fit_file, read_fit, work_folder, write_fit
+from .gene_priors import GenePriors, PriorInputs
+from .priors import Prior, read_priors
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +56,14 @@ class DosageInputs:
         vcf: genotypes of the people, in any form that ``PersonalGenome`` reads.
         genes: the table that the expression was prepared for.
         only: ids of the genes that are fitted; None = all.
+        prior: what a recipe that starts from priors is told.
     """
 
     fasta: Path
     vcf: GivenGenotypes
     genes: GeneTable
     only: frozenset[str] | None = None
+    prior: PriorInputs | None = None
 
 
 def fit_dosages(
@@ -88,15 +93,24 @@ def fit_dosages(
         The report, which the folder holds too: people, genes and variants that were used, and the rest by reason.
 
     Raises:
-        InputError: nobody to train on has genotypes; a file cannot be read; ``parts`` is of another run.
+        InputError: nobody to train on has genotypes, or fewer than there are folds; a file cannot be read; ``parts`` is
+            of another run; a prior is of other genes, tissues or variants.
     """
     reference = ReferenceGenome(inputs.fasta)
     tissues = sorted(set(expression.samples["tissue"].to_pylist()))
     pairs = expression_pairs(expression, split, "train", inputs.genes, TissueNames(tissues))
     people, n_without = _people(pairs, inputs.vcf)
+    if len(people) < recipe.least_people:
+        raise InputError(
+            f"{len(people)} donors to train on have genotypes, and there are {recipe.least_people} folds",
+            file=genotype_source(inputs.vcf),
+            remedy="Ask for fewer folds (--folds, --outer-folds), or hold out fewer donors.",
+        )
     finder = RegionFinder(inputs.genes, reference, dosage_window(recipe.anchor, recipe.radius))
     values = ValuesByGene.of(pairs, people)
     genes, left_out = _genes(inputs, finder, values)
+    assembly = identify_assembly(reference.contigs)
+    priors = [] if inputs.prior is None else read_priors(inputs.prior.paths, inputs.genes, tissues, assembly)
     described = {
         "version": __version__,
         "recipe": {"kind": recipe.kind, **asdict(recipe)},
@@ -107,9 +121,14 @@ def fit_dosages(
         "values": values.digest(),
         "tissues": tissues,
     }
+    if inputs.prior is not None:
+        described["prior"] = _described(inputs.prior, priors)
     work = work_folder(Path(parts).absolute(), run_key(described))
     values.save(work)
-    job = FitJob(recipe, inputs, work, tuple(people), len(tissues), expression.scale == LOG1P_TPM.name)
+    for number, prior in enumerate(priors):
+        prior.save(_prior_file(work, number))
+    names = tuple(prior.name for prior in priors)
+    job = FitJob(recipe, inputs, work, tuple(people), len(tissues), expression.scale == LOG1P_TPM.name, names)
     units = [unit_of("gene", gene.gene_id) for gene in genes]
     failed = run_units(
         job,
@@ -124,6 +143,7 @@ def fit_dosages(
         fit, of_gene = _read_fit(fit_file(work, unit))
         fits.append(fit)
         variants.update(of_gene)
+    _check_shared(priors, variants)
 
     from ...whole_folders import replace_folder
     from ...zoo.dosage.fitted_model import fitted_model
@@ -134,7 +154,7 @@ def fit_dosages(
         fits,
         tissues=tissues,
         unit=expression.scale,
-        assembly=identify_assembly(reference.contigs),
+        assembly=assembly,
     )
     statuses = Counter(str(row["status"]) for fit in fits for row in fit.rows)
     report = {
@@ -146,6 +166,9 @@ def fit_dosages(
         "variants_in_windows": dict(sorted(variants.items())),
         "recipe": described["recipe"],
     }
+    if priors:
+        report["prior"] = {prior.name: {"used": len(prior.table), **_counted(prior.left_out)} for prior in priors}
+        report["fits"] = _counted(Counter(_kind_of(row) for fit in fits for row in fit.rows))
 
     def write(partial: Path) -> None:
         model.save(partial)
@@ -154,6 +177,41 @@ def fit_dosages(
     replace_folder(Path(folder), write)
     shutil.rmtree(parts, ignore_errors=True)
     return report
+
+
+def _described(inputs: PriorInputs, priors: Sequence[Prior]) -> dict[str, Any]:
+    """What a fit's run is known by, beside what every fit's is."""
+    return {
+        "priors": [(prior.name, prior.digest()) for prior in priors],
+        "cres": None if inputs.cres is None else file_sha256(inputs.cres),
+        "distance": inputs.distance,
+        "panel": None if inputs.panel is None else contents_of(genotype_source(inputs.panel)),
+        "panel_people": list(inputs.panel_people),
+    }
+
+
+def _check_shared(priors: Sequence[Prior], variants: Counter[str]) -> None:
+    """Refuse priors none of whose variants the genotypes have."""
+    if priors and not variants["in_prior"] + variants["rare_in_prior"]:
+        said = f"{variants['in_prior_alone']:,} are in no record, {variants['prior_ref_differs']:,} have another REF"
+        raise InputError(
+            f"has no variant near the genes that the genotypes have: {said}",
+            file=", ".join(str(prior.path) for prior in priors),
+            remedy="Give a prior of the assembly of the FASTA, made for variants of these people.",
+        )
+
+
+def _kind_of(row: dict[str, Any]) -> str:
+    """What a gene and tissue made of its priors."""
+    if "strength" not in row:
+        return "mean"
+    is_stacked = any(value for name, value in row.items() if name.startswith(("stacked_", "rare_")))
+    penalty = "penalty_by_prior" if row["strength"] else "plain_penalty"
+    return f"{penalty}_and_stacked" if is_stacked else penalty
+
+
+def _counted(counts: Counter[str]) -> dict[str, int]:
+    return {name: number for name, number in sorted(counts.items()) if number}
 
 
 def _people(pairs: ExpressionPairs, vcf: GivenGenotypes) -> tuple[list[str], int]:
@@ -212,6 +270,7 @@ class FitJob:
         people: their names, by number.
         n_outputs: how many.
         is_log1p_tpm: whether the values are.
+        priors: names of the priors, whose files are in ``work``.
     """
 
     recipe: DosageRecipe
@@ -220,6 +279,7 @@ class FitJob:
     people: tuple[str, ...]
     n_outputs: int
     is_log1p_tpm: bool
+    priors: tuple[str, ...] = ()
 
     def open(self) -> "FitWorker":
         """See ``Job``."""
@@ -241,6 +301,10 @@ class FitWorker:
         window = dosage_window(job.recipe.anchor, job.recipe.radius)
         self._finder = RegionFinder(job.inputs.genes, self._reference, window)
         self._files = DosageFiles(job.inputs.vcf, reference=self._reference)
+        self._priors: GenePriors | None = None
+        if job.inputs.prior is not None:
+            saved = [_prior_file(job.work, place) for place in range(len(job.priors))]
+            self._priors = GenePriors(job.inputs.prior, job.priors, saved, job.n_outputs, self._reference)
 
     def do(self, unit: Unit) -> None:
         """Fit a gene, see ``Worker``."""
@@ -249,10 +313,20 @@ class FitWorker:
         people, person = np.unique(self._values.person[rows], return_inverse=True)
         variants, dosage = GeneVariants.nothing(), np.zeros((len(people), 0))
         left_out: dict[str, int] = {}
-        if self._job.recipe.filter is not None:
+        prior = None
+        which = self._job.recipe.filter
+        if which is not None:
             found = self._dosages(number, [self._job.people[each] for each in people.tolist()])
-            variants, dosage, filtered = imputed(found, self._job.recipe.filter)
+            variants, dosage, filtered = imputed(found, which)
             left_out = {**found.left_out, **filtered}
+            if self._priors is not None:
+                gene = self._job.inputs.genes.genes[number]
+                known = set(zip(found.position.tolist(), found.ref, found.alt, strict=True))
+                window = self._finder.find(gene).window
+                prior, variants, counts = self._priors.of_gene(
+                    number, gene, window, variants, rare_ones(found, which), known
+                )
+                left_out |= counts
         data = GeneData(
             variants,
             dosage,
@@ -261,6 +335,7 @@ class FitWorker:
             np.asarray(self._values.value[rows], dtype=np.float64),
             self._job.n_outputs,
             self._job.is_log1p_tpm,
+            prior,
         )
         _write_fit(fit_file(self._job.work, unit), self._job.recipe.fit(data), {"read": len(variants), **left_out})
 
@@ -278,7 +353,13 @@ class FitWorker:
     def close(self) -> None:
         """See ``Worker``."""
         self._files.close()
+        if self._priors is not None:
+            self._priors.close()
         self._reference.close()
+
+
+def _prior_file(work: Path, number: int) -> Path:
+    return work / f"prior-{number}.parquet"
 
 
 def _write_fit(path: Path, fit: GeneFit, variants: dict[str, int]) -> None:

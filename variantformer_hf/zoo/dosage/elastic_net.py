@@ -1,5 +1,6 @@
 """An elastic net on dosages, its penalty chosen by cross-validation, as PrediXcan's models are made."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,23 @@ class ElasticNetOptions:
     eps: float = 0.01
     patience: int | None = 10
     seed: int | None = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenPenalty:
+    """What cross-validation says of a penalty.
+
+    Attributes:
+        alpha: the penalty.
+        error: mean over the folds of the mean squared error.
+        out_of_fold: (n,) what each person is predicted by the folds without them.
+        fold: (n,) int64, the fold that each person is left out of.
+    """
+
+    alpha: float
+    error: float
+    out_of_fold: np.ndarray
+    fold: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +84,37 @@ def fit_elastic_net(
         values: (n,).
         options: None = the defaults.
     """
-    import warnings
+    options = options or ElasticNetOptions()
+    return elastic_net_at(features, values, chosen_penalty(features, values, options), options)
 
+
+def chosen_penalty(features: np.ndarray, values: np.ndarray, options: ElasticNetOptions) -> ChosenPenalty:
+    """The penalty with the least error over the folds; arguments as of :func:`fit_elastic_net`."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():  # of the fit that counts it is said; those of the folds only choose its penalty
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return _fitted(features, values, options or ElasticNetOptions())
+        return _chosen(features, values, options)
 
 
-def _fitted(features: np.ndarray, values: np.ndarray, options: ElasticNetOptions) -> FittedElasticNet:
+def elastic_net_at(
+    features: np.ndarray, values: np.ndarray, chosen: ChosenPenalty, options: ElasticNetOptions
+) -> FittedElasticNet:
+    """The fit of everybody at a penalty that was chosen."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import ElasticNet
 
+    model = ElasticNet(alpha=chosen.alpha, l1_ratio=options.l1_ratio, max_iter=_MOST_ITERATIONS)
+    with warnings.catch_warnings():  # said by is_converged
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features, values)
+    is_converged = int(model.n_iter_) < _MOST_ITERATIONS
+    return FittedElasticNet(
+        np.asarray(model.coef_), float(model.intercept_), chosen.alpha, chosen.out_of_fold, is_converged
+    )
+
+
+def _chosen(features: np.ndarray, values: np.ndarray, options: ElasticNetOptions) -> ChosenPenalty:
     alphas = _penalties(features, values, options)
     folds = _folds(features, values, options)
     errors, predicted = np.zeros(0), []
@@ -92,15 +129,11 @@ def _fitted(features: np.ndarray, values: np.ndarray, options: ElasticNetOptions
         if options.patience is not None and len(errors) - 1 - int(errors.argmin()) >= options.patience:
             break
     best = int(errors.argmin())
-    out_of_fold = np.empty(len(values))
+    out_of_fold, fold_of = np.empty(len(values)), np.empty(len(values), dtype=np.int64)
     for number, fold in enumerate(folds):
         out_of_fold[fold.test] = predicted[best // _AT_A_TIME][number][:, best % _AT_A_TIME]
-    model = ElasticNet(alpha=alphas[best], l1_ratio=options.l1_ratio, max_iter=_MOST_ITERATIONS)
-    model.fit(features, values)
-    is_converged = int(model.n_iter_) < _MOST_ITERATIONS
-    return FittedElasticNet(
-        np.asarray(model.coef_), float(model.intercept_), float(alphas[best]), out_of_fold, is_converged
-    )
+        fold_of[fold.test] = number
+    return ChosenPenalty(float(alphas[best]), float(errors[best]), out_of_fold, fold_of)
 
 
 class _Fold:

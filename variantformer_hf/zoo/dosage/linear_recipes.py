@@ -9,6 +9,7 @@ import numpy as np
 from ..gene_fits import FITTED, NO_VALUES, TOO_FEW, is_too_few
 from .elastic_net import ElasticNetOptions, fit_elastic_net
 from .gene_fit import NO_VARIANTS_LEFT, DosageRecipe, GeneData, GeneFit, VariantFilter
+from .variants import GeneVariants
 
 # Penalties of the top SNP's ridge, of which leaving each person out in turn chooses one.
 _RIDGE = np.geomspace(0.1, 1_000, 9)
@@ -41,7 +42,8 @@ class LinearRecipe(DosageRecipe):
 
     def fit(self, data: GeneData) -> GeneFit:
         """Fit a gene, see ``DosageRecipe``; ``weight`` (T, V) and ``intercept``, ``fitted`` (T,)."""
-        weight = np.zeros((data.n_outputs, len(data.variants)))
+        variants = self.variants(data)
+        weight = np.zeros((data.n_outputs, len(variants)))
         intercept, fitted = np.zeros(data.n_outputs), np.zeros(data.n_outputs, dtype=bool)
         rows = []
         for output in range(data.n_outputs):
@@ -50,10 +52,10 @@ class LinearRecipe(DosageRecipe):
             rows.append(row)
             if not len(people):
                 continue
-            found = self._of_output(data.dosage[people], value)
+            found = self.of_output(data, output, people, value)
             if found is None:
                 row["status"] = NO_VARIANTS_LEFT if self.filter is not None else FITTED
-                found = Line(np.zeros(len(data.variants)), float(value.mean()))
+                found = Line(np.zeros(len(variants)), float(value.mean()))
             else:
                 row["status"] = FITTED
             weight[output], intercept[output], fitted[output] = found.weight, found.intercept, True
@@ -64,21 +66,37 @@ class LinearRecipe(DosageRecipe):
             "intercept": intercept,
             "fitted": fitted,
         }
-        return GeneFit(data.variants.chosen(used), arrays, rows, -1 if self.filter is None else len(data.variants))
+        return GeneFit(variants.chosen(used), arrays, rows, -1 if self.filter is None else len(variants))
 
-    def _of_output(self, dosage: np.ndarray, value: np.ndarray) -> Line | None:
-        """The line on raw dosages; None = there is none to be fitted, and the mean stands."""
+    def variants(self, data: GeneData) -> GeneVariants:
+        """Variants that may have a weight."""
+        return data.variants
+
+    def of_output(self, data: GeneData, output: int, people: np.ndarray, value: np.ndarray) -> Line | None:
+        """The line of one output on raw dosages of ``variants``; None = none can be fitted, and the mean stands.
+
+        Args:
+            data: of the gene.
+            output: which.
+            people: (n,) rows of the dosages; value: (n,) of each.
+        """
+        dosage = data.dosage[people]
         scale = dosage.std(axis=0)
         varies = np.flatnonzero(scale > 1e-8)
         if self.filter is None or not len(varies):
             return None
         if is_too_few(value):
-            return Line(np.zeros(dosage.shape[1]), float(value.mean()), {"note": TOO_FEW})
+            return the_mean(dosage.shape[1], value)
         mean, scale = dosage[:, varies].mean(axis=0), scale[varies]
         line = self.line((dosage[:, varies] - mean) / scale, value)
         weight = np.zeros(dosage.shape[1])
         weight[varies] = line.weight / scale
         return Line(weight, line.intercept - float(weight[varies] @ mean), line.said)
+
+
+def the_mean(n_variants: int, value: np.ndarray) -> Line:
+    """What stands where nothing can be fitted, and why."""
+    return Line(np.zeros(n_variants), float(value.mean()), {"note": TOO_FEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +144,29 @@ class ElasticNetRecipe(LinearRecipe):
 
     kind: ClassVar[str] = "elastic-net"
 
+    @property
+    def net(self) -> ElasticNetOptions:
+        """How the net is fitted."""
+        return ElasticNetOptions(self.l1_ratio, self.folds, self.alphas, self.eps, seed=self.seed)
+
     def line(self, dosage: np.ndarray, value: np.ndarray) -> Line:
         """See :class:`LinearRecipe`."""
-        from scipy.stats import pearsonr
-
-        options = ElasticNetOptions(self.l1_ratio, self.folds, self.alphas, self.eps, seed=self.seed)
-        found = fit_elastic_net(dosage, value, options)
-        said: dict[str, Any] = {"alpha": found.alpha, "pred_perf_r2": 0.0, "pred_perf_pval": 1.0}
+        found = fit_elastic_net(dosage, value, self.net)
+        said: dict[str, Any] = {"alpha": found.alpha}
         if not found.is_converged:
             said["note"] = "not converged"
-        if found.out_of_fold.std() > 0:
-            r = pearsonr(found.out_of_fold, value)
-            said |= {"pred_perf_r2": float(max(0.0, r.statistic) ** 2), "pred_perf_pval": float(r.pvalue)}
-        return Line(found.coef, found.intercept, said)
+        return Line(found.coef, found.intercept, said | performance(found.out_of_fold, value))
+
+
+def performance(out_of_fold: np.ndarray, value: np.ndarray) -> dict[str, float]:
+    """PrediXcan's columns: squared r, 0 where r is below 0, and p, of what people are predicted by the folds without
+    them."""
+    from scipy.stats import pearsonr
+
+    if not out_of_fold.std() > 0:
+        return {"pred_perf_r2": 0.0, "pred_perf_pval": 1.0}
+    r = pearsonr(out_of_fold, value)
+    return {"pred_perf_r2": float(max(0.0, r.statistic) ** 2), "pred_perf_pval": float(r.pvalue)}
 
 
 def linear_arrays(each: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

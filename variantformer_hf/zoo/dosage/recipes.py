@@ -8,6 +8,7 @@ from ...errors import InputError, check_number
 from .forest_recipe import ForestRecipe
 from .gene_fit import DosageRecipe, VariantFilter
 from .linear_recipes import ElasticNetRecipe, MeanRecipe, TopSnpRecipe
+from .prior_recipe import PriorRecipe
 
 _RECIPES: dict[str, Callable[..., DosageRecipe]] = {
     "mean": MeanRecipe,
@@ -16,6 +17,8 @@ _RECIPES: dict[str, Callable[..., DosageRecipe]] = {
     "forest": ForestRecipe,
 }
 KINDS = tuple(_RECIPES)
+# Of fits that are told something beforehand, see ``DosageInputs.prior``.
+_RECIPES[PriorRecipe.kind] = PriorRecipe
 # Option -> lowest and highest value.
 _LIMITS = {
     "radius": (0, 10_000_000),
@@ -23,6 +26,7 @@ _LIMITS = {
     "max_missing": (0, 1),
     "l1_ratio": (0.01, 1),
     "folds": (2, 1_000),
+    "outer_folds": (0, 1_000),
 }
 
 
@@ -30,7 +34,7 @@ def recipe_named(kind: str, **options: Any) -> DosageRecipe:
     """A recipe by its name.
 
     Args:
-        kind: one of ``KINDS``.
+        kind: one of ``KINDS``, or ``prior``.
         **options: ``min_maf`` and ``max_missing`` of the filter, and fields of the recipe; None = the recipe's own.
 
     Raises:

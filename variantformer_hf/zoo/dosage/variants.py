@@ -42,6 +42,11 @@ class GeneVariants:
         """Some of them."""
         return GeneVariants(self.position[which], self.ref[which], self.alt[which], self.mean[which])
 
+    @property
+    def names(self) -> list[tuple[int, str, str]]:
+        """Position, REF and ALT of each."""
+        return list(zip(self.position.tolist(), self.ref, self.alt, strict=True))
+
     @classmethod
     def nothing(cls) -> "GeneVariants":
         """None."""
@@ -69,6 +74,15 @@ class GeneVariants:
         if len({len(getattr(found, name)) for name in cls.__slots__}) > 1:
             raise ValueError("positions, alleles and means are not of the same variants")
         return found
+
+
+def merged(one: GeneVariants, other: GeneVariants) -> tuple[GeneVariants, np.ndarray]:
+    """Variants of two, each in one of them, in their order; and where each was, the second's behind the first's."""
+    columns = (np.concatenate([getattr(each, name) for each in (one, other)]) for name in GeneVariants.__slots__)
+    both = GeneVariants(*columns)
+    names = both.names
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    return both.chosen(order), order
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,444 @@
+"""Fits that start from a prior: never worse than the elastic net by their own folds, and readable as any model."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from baseline_lab import DONORS, PLANTED, POSITIONS, TEST, TISSUES, TRAIN, Lab, write_lab
+from command_line import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file
+
+from variantformer_hf import ExpressionPredictor
+from variantformer_hf.errors import InputError
+from variantformer_hf.training.dosage.fitting import fit_dosages
+from variantformer_hf.training.dosage.gene_priors import PriorInputs
+from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
+from variantformer_hf.zoo.dosage.gene_fit import GeneData, GenePrior
+from variantformer_hf.zoo.dosage.prior_elastic_net import PriorKnowledge, fit_from_prior, nested_predictions
+from variantformer_hf.zoo.dosage.prior_recipe import PriorRecipe
+from variantformer_hf.zoo.dosage.recipes import recipe_named
+from variantformer_hf.zoo.dosage.target_panel import gathered, reweighted, spread
+from variantformer_hf.zoo.dosage.variants import GeneVariants
+
+# Few folds and one strength, which are fitted soon; as options of the command line below.
+FEW: dict[str, Any] = {"folds": 3, "outer_folds": 2, "strengths": (5.0,)}
+FEW_OPTIONS = ("--folds", "3", "--outer-folds", "2", "--strength", "5")
+NET = ElasticNetOptions(folds=5)
+NOBODY_PREDICTS = np.zeros(0, dtype=int)
+GENE_IDS = {"UP": "ENSG00000000001", "DOWN": "ENSG00000000002"}
+
+
+def made(seed: int, n: int = 80, v: int = 120, size: float = 0.6) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Standardised features, values and true weights: five variants act."""
+    rng = np.random.default_rng(seed)
+    dosage = rng.binomial(2, rng.uniform(0.1, 0.5, v), (n, v)).astype(float)
+    features = (dosage - dosage.mean(axis=0)) / dosage.std(axis=0)
+    truth = np.zeros(v)
+    truth[rng.choice(v, 5, replace=False)] = size * rng.choice([-1, 1], 5)
+    return features, features @ truth + rng.normal(size=n), truth
+
+
+def knowledge(score: np.ndarray, n: int) -> PriorKnowledge:
+    """One score, nothing predicted."""
+    return PriorKnowledge(score[None], np.zeros((n, 0)), NOBODY_PREDICTS)
+
+
+def test_a_prior_that_is_of_no_use_leaves_the_plain_elastic_net_to_the_digit() -> None:
+    """It speaks for the variants that do nothing."""
+    features, values, truth = made(1, size=1.5)
+    wrong = (truth == 0).astype(float)
+    nothing = PriorKnowledge(wrong[None], np.random.default_rng(0).normal(size=(80, 2)) * 0 + 3.0, np.array([0, 1]))
+    found, plain = fit_from_prior(features, values, nothing, (2.0, 10.0), NET)
+    expected = fit_elastic_net(features, values, NET)
+    assert found.strength == 0 and not found.stacked.any() and found.net_weight == 1
+    assert found.coef.tobytes() == plain.coef.tobytes() == expected.coef.tobytes()
+    assert found.intercept == expected.intercept
+
+
+def test_a_penalty_by_a_prior_is_scikit_learns_on_scaled_columns() -> None:
+    from sklearn.linear_model import ElasticNetCV
+    from sklearn.model_selection import KFold
+
+    features, values, truth = made(2)
+    score = (np.abs(truth) > 0).astype(float)
+    found, _ = fit_from_prior(features, values, knowledge(score, 80), (4.0,), replace(NET, patience=None))
+    folds = KFold(5, shuffle=True, random_state=0)
+    theirs = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=folds, max_iter=5_000)
+    theirs.fit(features * (1 + 4 * score), values)
+    assert found.strength == 4
+    assert found.alpha == pytest.approx(theirs.alpha_)
+    np.testing.assert_allclose(found.coef, theirs.coef_ * (1 + 4 * score), atol=1e-6)
+
+
+def test_a_prior_of_the_truth_makes_fits_of_few_people_better() -> None:
+    """The weights of made genes lie a quarter nearer to the true ones, by squares."""
+    with_prior, without = 0.0, 0.0
+    for seed in range(8):
+        features, values, truth = made(seed, n=60, size=0.4)
+        noisy = np.abs(truth) + 0.05 * np.abs(np.random.default_rng(seed).normal(size=len(truth)))
+        found, plain = fit_from_prior(features, values, knowledge(noisy / noisy.max(), 60), (2.0, 10.0), NET)
+        with_prior += float(np.square(found.coef - truth).sum())
+        without += float(np.square(plain.coef - truth).sum())
+    assert with_prior < 0.75 * without
+
+
+def test_of_several_priors_the_one_of_use_is_taken() -> None:
+    features, values, truth = made(3)
+    right, wrong = (truth != 0).astype(float), (truth == 0).astype(float)
+    both = PriorKnowledge(np.stack([wrong, right]), np.zeros((80, 0)), NOBODY_PREDICTS)
+    found, _ = fit_from_prior(features, values, both, (5.0,), NET)
+    assert found.prior == 1
+    np.testing.assert_array_equal(found.belief, 1 + 5 * right)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 1_000), st.floats(0, 2))
+def test_what_is_stacked_is_no_worse_over_the_folds_and_never_negative(seed: int, size: float) -> None:
+    features, values, _ = made(seed, n=50, v=20)
+    rng = np.random.default_rng(seed)
+    predicted = np.column_stack([size * values + rng.normal(size=50), rng.normal(size=50)])
+    told = PriorKnowledge(np.zeros((0, 20)), predicted, np.array([0, 1]))
+    found, plain = fit_from_prior(features, values, told, (), NET)
+    assert (found.stacked >= 0).all() and found.net_weight >= 0
+    away, of_plain = (np.square(values - fit.predict(features, predicted)).sum() for fit in (found, plain))
+    if not found.stacked.any():
+        assert found is plain
+    assert found.predict(features, predicted).mean() == pytest.approx(values.mean())
+    assert np.isfinite(away) and np.isfinite(of_plain)
+
+
+def test_a_prediction_that_says_all_is_stacked_with_its_weight() -> None:
+    """Values are twice what the prior predicts, and nothing of the genotypes."""
+    features, _, _ = made(4, n=60, v=30)
+    predicted = np.random.default_rng(1).normal(5, 1, (60, 1))
+    values = 1 + 2 * predicted[:, 0] + np.random.default_rng(2).normal(0, 0.01, 60)
+    told = PriorKnowledge(np.zeros((0, 30)), predicted, np.zeros(1, dtype=int))
+    found, _ = fit_from_prior(features, values, told, (), NET)
+    assert found.stacked[0] == pytest.approx(2, abs=0.02)
+    np.testing.assert_allclose(found.predict(features, predicted), values, atol=0.05)
+
+
+def test_nobody_is_predicted_by_a_nested_fit_that_knew_their_value() -> None:
+    """Another value of one person changes what all are predicted, but for those left out with them."""
+    from sklearn.model_selection import KFold
+
+    features, values, truth = made(5, n=60, v=25)
+    told = PriorKnowledge((truth != 0)[None].astype(float), features[:, :1], np.zeros(1, dtype=int))
+    first, of_plain = nested_predictions(features, values, told, (3.0,), NET, 5)
+    others = values.copy()
+    others[7] += 50
+    second, of_plain_again = nested_predictions(features, others, told, (3.0,), NET, 5)
+    together = next(test for _, test in KFold(5, shuffle=True, random_state=0).split(features) if 7 in test)
+    apart = np.setdiff1d(np.arange(60), together)
+    for one, other in ((first, second), (of_plain, of_plain_again)):
+        assert (one[together] == other[together]).all()
+        assert (one[apart] != other[apart]).all()
+
+
+def variants(positions: list[int]) -> GeneVariants:
+    bases = (np.full(len(positions), base, dtype=object) for base in "AC")
+    return GeneVariants(np.array(positions, dtype=np.int64), *bases, np.full(len(positions), 0.5, dtype=np.float32))
+
+
+def rare_case() -> GeneData:
+    """Two common variants that do nothing, and three that few or nobody carries, whose effects the prior knows."""
+    rng = np.random.default_rng(0)
+    common, rare = rng.binomial(2, 0.3, (120, 2)).astype(float), np.zeros((120, 3))
+    for column in range(2):
+        rare[column * 6 : column * 6 + 6, column] = 1
+    effect = np.array([0.5, -1.0, 2.0])
+    value = 3 + 2 * rare @ effect + rng.normal(0, 0.1, 120)
+    prior = GenePrior(
+        ("model",),
+        np.zeros((1, 1, 2)),
+        np.zeros((1, 1, 2)),
+        (),
+        np.zeros((0, 2)),
+        variants([15, 5, 30]),
+        rare,
+        effect[None, None],
+    )
+    everybody = np.arange(120)
+    return GeneData(variants([10, 20]), common, everybody, np.zeros(120, dtype=np.int64), value, 1, prior=prior)
+
+
+def test_rare_variants_enter_as_one_sum_by_the_prior() -> None:
+    """All with one weight, also the one that nobody of the fit carries; in the order of their positions."""
+    fit = PriorRecipe(outer_folds=0).fit(rare_case())
+    row, weight = fit.rows[0], fit.arrays["weight"][0]
+    assert row["rare_model"] == pytest.approx(2, abs=0.15)
+    assert (row["n_rare"], row["n_prior"]) == (2, 0)
+    of = dict(zip(fit.variants.position.tolist(), weight.tolist(), strict=True))
+    for position, effect in ((15, 0.5), (5, -1.0), (30, 2.0)):
+        assert of[position] == pytest.approx(row["rare_model"] * effect, rel=1e-5)
+    assert (np.diff(fit.variants.position) > 0).all()
+
+
+def test_weight_moves_to_the_linked_variant_that_is_believed_in() -> None:
+    """Two variants that are inherited together among the people of the fit: the net has one, the prior the other."""
+    rng = np.random.default_rng(1)
+    one = rng.binomial(2, 0.4, 200).astype(float)
+    dosage = np.column_stack([one, one, rng.binomial(2, 0.4, 200)])
+    weight = np.array([1.0, 0.0, 0.0])
+    flat = spread(weight, dosage, np.ones(3))
+    assert flat[0] == pytest.approx(flat[1])
+    believed = spread(weight, dosage, np.array([1.0, 10.0, 1.0]))
+    assert believed[1] > 50 * believed[0] > 0
+    panel = rng.binomial(2, 0.5, (100, 3)).astype(float)
+    found, intercept = reweighted(weight, 2.0, dosage, panel, np.array([1.0, 10.0, 1.0]))
+    assert (found != 0).tolist() == [False, True, False]
+    assert intercept + dosage.mean(axis=0) @ found == pytest.approx(2 + dosage.mean(axis=0) @ weight)
+    assert reweighted(np.zeros(3), 2.0, dosage, panel, np.ones(3))[1] == 2.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1_000))
+def test_few_variants_say_the_same_of_a_panel(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    panel = rng.binomial(2, rng.uniform(0, 0.5, 30), (60, 30)).astype(float)
+    panel[:, 0] = 0
+    weight = rng.normal(size=30) * rng.exponential(size=30) ** 3
+    found = gathered(weight, panel)
+    assert found[0] == 0
+    whole, few = (panel @ each - (panel @ each).mean() for each in (weight, found))
+    assert np.square(whole - few).sum() <= 0.021 * np.square(whole).sum()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return write_lab(tmp_path_factory.mktemp("lab"))
+
+
+def prior_rows(**other: Any) -> pd.DataFrame:
+    """What a sequence model would say of UP and DOWN in both tissues: the planted variants, and noise."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for gene, gene_id in GENE_IDS.items():
+        place, effects = PLANTED[gene]
+        for tissue, effect in zip(TISSUES, effects, strict=True):
+            for number, position in enumerate(POSITIONS):
+                value = effect if number == place else 0.01 * rng.normal()
+                rows.append((gene_id, tissue, "chr1", position, "A", "C", value))
+    table = pd.DataFrame(rows, columns=["gene_id", "tissue", "chrom", "pos", "ref", "alt", "effect"])
+    return table.assign(**other)
+
+
+def write_prior(folder: Path, name: str = "prior.tsv", **other: Any) -> Path:
+    path = folder / name
+    prior_rows(**other).to_csv(path, sep="\t", index=False)
+    return path
+
+
+def fit(
+    lab: Lab, paths: list[Path], output: Path, told: dict[str, Any] | None = None, **options: Any
+) -> dict[str, Any]:
+    recipe = recipe_named("prior", radius=12_000, **{**FEW, **options})
+    inputs = replace(lab.inputs, prior=PriorInputs(tuple(paths), **(told or {})))
+    return fit_dosages(recipe, lab.expression, lab.split, inputs, output, parts=output.with_suffix(".parts"))
+
+
+@pytest.fixture(scope="module")
+def fitted(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fitted")
+    fit(lab, [write_prior(folder)], folder / "model")
+    return folder / "model"
+
+
+def test_a_prior_without_effects_is_baseline_fit_elastic_net_to_the_digit(lab: Lab, tmp_path: Path) -> None:
+    """The same weights, variants and penalties, of the same folds and seed."""
+    fit(lab, [write_prior(tmp_path, effect=0.0)], tmp_path / "prior", outer_folds=0)
+    plain = recipe_named("elastic-net", radius=12_000, folds=3)
+    fit_dosages(plain, lab.expression, lab.split, lab.inputs, tmp_path / "plain", parts=tmp_path / "parts")
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("prior", "plain"))
+    for name, array in other.items():
+        assert array.tobytes() == one[name].tobytes() or name == "n_read"
+    assert (tmp_path / "prior/variants.parquet").read_bytes() == (tmp_path / "plain/variants.parquet").read_bytes()
+    alphas = [pq.read_table(tmp_path / name / "fits.parquet")["alpha"].to_pylist() for name in ("prior", "plain")]
+    assert alphas[0] == alphas[1]
+
+
+def test_a_fitted_folder_is_read_as_any_model(lab: Lab, fitted: Path) -> None:
+    """Its predictions are its weights times dosages; its effects are its weights."""
+    from variantformer_hf import ReferenceGenome
+    from variantformer_hf.analysis import VariantScorer
+
+    table = ExpressionPredictor.from_pretrained(fitted, device="cpu").predict(
+        lab.inputs.fasta, lab.inputs.vcf, samples=list(TEST), genes=["UP"], tissues=["liver"]
+    )
+    truth = lab.dosage[len(TRAIN) :, PLANTED["UP"][0]]
+    assert np.corrcoef(truth, table["log1p_tpm"])[0, 1] > 0.95
+    scorer = VariantScorer.from_pretrained(fitted, device="cpu")
+    variant = f"chr1:{POSITIONS[PLANTED['UP'][0]]}:A>C"
+    effect = scorer.score([variant], ReferenceGenome(lab.inputs.fasta), genes="UP", zygosity=["hom"])
+    assert effect.set_index("tissue")["effect"]["liver"] == pytest.approx(2, abs=0.1)
+    fits = pq.read_table(fitted / "fits.parquet").to_pandas().query("gene_name == 'UP'")
+    assert (fits[["pred_perf_r2", "plain_r2"]] > 0.7).all(axis=None)
+    assert (fits["n_prior"] > 10).all()
+    report = json.loads((fitted / "report.json").read_text())
+    assert report["prior"] == {"prior": {"used": 4 * len(POSITIONS)}}
+    assert sum(report["fits"].values()) == 6
+
+
+def test_people_held_out_are_never_seen(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    """Other genotypes, and other values, of the test donors, and the fit is the same, bit by bit."""
+    other = write_lab(tmp_path / "other", test_seed=1)
+    assert (other.dosage != lab.dosage).any()
+    held_out = np.isin(other.expression.samples["donor"].to_pylist(), TEST)
+    value = np.array(other.expression.value)
+    changed = held_out[np.asarray(other.expression.sample)]
+    value[changed] = np.random.default_rng(0).permutation(value[changed])
+    shuffled = replace(other, expression=replace(other.expression, value=value))
+    fit(shuffled, [write_prior(tmp_path)], tmp_path / "model")
+    for name in ("model.safetensors", "variants.parquet", "fits.parquet"):
+        assert (tmp_path / "model" / name).read_bytes() == (fitted / name).read_bytes()
+
+
+def test_a_folder_of_weights_is_the_prior_that_its_table_is(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    """Its weights as a table, and itself: the same fit, but for the rounding of a text."""
+    from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
+    from variantformer_hf.zoo.families import load_gene_model
+
+    model = load_gene_model(fitted, device="cpu")
+    assert isinstance(model, LinearDosageGeneModel)
+    parts = []
+    for tissue in model.tissue_names.named:
+        found = model.weights(tissue.id)
+        row = model.variants.first[found["gene"]] + found["variant"]
+        genes = [model.gene_table.genes[number].gene_id for number in found["gene"]]
+        rows = {"gene_id": genes, "tissue": tissue.name, "chrom": "chr1", "pos": model.variants.all.position[row] + 1}
+        parts.append(pd.DataFrame({**rows, "ref": "A", "alt": "C", "effect": found["weight"]}))
+    pd.concat(parts).to_parquet(tmp_path / "model.parquet")
+    fit(lab, [tmp_path / "model.parquet"], tmp_path / "of_table", outer_folds=0)
+    fit(lab, [fitted], tmp_path / "of_folder", outer_folds=0)
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("of_table", "of_folder"))
+    np.testing.assert_allclose(one["weight"], other["weight"], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_several_priors_cres_distance_and_a_panel(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    """Each has its columns; people of a panel change weights and means, and not what is reported of the cohort."""
+    first, second = write_prior(tmp_path), write_prior(tmp_path, "other.tsv", effect=0.5)
+    lines = [
+        f"chr1\t{start}\t{start + 200}\tx\t0\t.\t{start}\t{start + 200}\t0,0,0\tPLS\n" for start in (10_900, 40_900)
+    ]
+    (tmp_path / "cres.bed").write_text("".join(lines))
+    told = {"cres": tmp_path / "cres.bed", "distance": 5_000.0}
+    report = fit(lab, [first, second], tmp_path / "both", told)
+    assert set(report["prior"]) == {"prior", "other"}
+    rows = pq.read_table(tmp_path / "both/fits.parquet").to_pandas()
+    assert {"stacked_prior", "stacked_other", "rare_prior", "rare_other"} <= set(rows)
+    panel = {"panel": lab.inputs.vcf, "panel_people": TRAIN[:40]}
+    fit(lab, [first], tmp_path / "panel", panel)
+    of_panel, of_cohort = (pq.read_table(each / "fits.parquet").to_pandas() for each in (tmp_path / "panel", fitted))
+    np.testing.assert_array_equal(of_panel["pred_perf_r2"], of_cohort["pred_perf_r2"])
+    means = pq.read_table(tmp_path / "panel/variants.parquet").to_pandas()
+    dosage = lab.dosage[:40].astype(float)
+    dosage[dosage < 0] = np.nan
+    expected = np.nanmean(dosage, axis=0)[np.searchsorted(POSITIONS, means["pos"])]
+    np.testing.assert_allclose(means["mean_dosage"], expected, rtol=1e-6)
+
+
+def test_a_fit_from_a_prior_goes_on_gene_by_gene(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Stopped
+
+    recipe = recipe_named("prior", radius=12_000, **FEW)
+    inputs = replace(lab.inputs, prior=PriorInputs((write_prior(tmp_path),)))
+    asked = (recipe, lab.expression, lab.split, inputs, tmp_path / "model")
+    with pytest.raises(Stopped):
+        fit_dosages(*asked, parts=tmp_path / "parts", on_gene=stop)
+    other = replace(inputs, prior=PriorInputs((write_prior(tmp_path, "other.tsv", effect=1.0),)))
+    with pytest.raises(InputError, match="fitted with other options"):
+        fit_dosages(*asked[:3], other, asked[4], parts=tmp_path / "parts")
+    fit_dosages(*asked, parts=tmp_path / "parts")
+    assert (tmp_path / "model/model.safetensors").read_bytes() == (fitted / "model.safetensors").read_bytes()
+
+
+def command(lab: Lab, prior: Path, output: Path, *more: object) -> list[object]:
+    folder = lab.folder
+    files = ["--fasta", folder / "genome.fa", "--genotypes", folder / "cohort.vcf.gz", "--genes", folder / "genes.csv"]
+    fitted = ["--expression", folder / "expression", "--split", folder / "split.json", "--radius", "12000"]
+    return ["fit", "--prior", prior, *files, *fitted, "-o", output, *more]
+
+
+def test_the_command_line(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    done = run(*command(lab, write_prior(tmp_path), tmp_path / "model", *FEW_OPTIONS))
+    assert done.returncode == 0, done.stderr
+    assert "genes: 3 fitted, 1 no_values_to_train_on" in done.stderr
+    assert "prior prior: 220 used" in done.stderr
+    assert (tmp_path / "model/model.safetensors").read_bytes() == (fitted / "model.safetensors").read_bytes()
+    done = run("baseline", "predixcan", tmp_path / "model", "-o", tmp_path / "weights")
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_a_split_everybody_is_fitted_to(lab: Lab, tmp_path: Path) -> None:
+    asked = command(lab, write_prior(tmp_path), tmp_path / "model", *FEW_OPTIONS, "--gene", "UP")
+    place = asked.index("--split")
+    done = run(*asked[:place], *asked[place + 2 :])
+    assert done.returncode == 0, done.stderr
+    assert f"people: {len(DONORS)} fitted" in done.stderr
+
+
+# What the prior is made of, further options, what is said.
+BAD: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "other_tissues": ({"tissue": "cortex"}, [], "is of other tissues (cortex) than the expression (liver, lung)"),
+    "other_genes": ({"gene_id": "ENSG00000000009"}, [], "has none of the genes: it has ENSG00000000009"),
+    "nothing_shared": ({"pos": np.tile(POSITIONS + 1, 4)}, [], "has no variant near the genes that the genotypes have"),
+    "another_assembly": ({"ref": "G"}, [], "have another REF"),
+    "another_chromosome": (
+        {"chrom": "chr2"},
+        [],
+        "has no SNV with an effect on a gene of the fit: 220 other_chromosome",
+    ),
+    "indels_alone": ({"alt": "CA"}, [], "220 not_snp"),
+    "no_numbers": ({"effect": "NA"}, [], "220 no_number"),
+    "no_position": ({"pos": "x"}, [], "pos is 'x', no position from 1"),
+    "twice": ({"pos": 11_000}, [], "is there twice for a gene and tissue"),
+    "fewer_donors_than_folds": ({}, ["--folds", "91"], "90 donors to train on have genotypes, and there are 91 folds"),
+    "a_strength_below_0": ({}, ["--strength", "-1"], "--strength is -1"),
+    "one_outer_fold": ({}, ["--outer-folds", "1"], "--outer-folds is 1"),
+    "samples_of_no_panel": ({}, ["--target-samples", "x"], "--target-panel, which is not given"),
+    "people_in_panel_and_test": ({}, ["--target-panel", "{vcf}"], "30 of its people are held out by the split (D090"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
+    other, more, said = BAD[case]
+    prior = write_prior(tmp_path, **other)
+    options = [each.format(vcf=lab.folder / "cohort.vcf.gz") for each in more]
+    done = run(*command(lab, prior, tmp_path / "model", "--outer-folds", "0", "--folds", "3", *options))
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_without_weights_is_no_prior(lab: Lab, tmp_path: Path) -> None:
+    forest = recipe_named("forest", trees=(5,), depths=(3,), least_split=(2,), radius=12_000)
+    fit_dosages(forest, lab.expression, lab.split, lab.inputs, tmp_path / "forest", parts=tmp_path / "parts")
+    done = run(*command(lab, tmp_path / "forest", tmp_path / "model"))
+    assert done.returncode != 0
+    assert "has no weight a variant" in done.stderr
+
+
+def test_a_prior_that_says_the_same_of_everybody_is_not_stacked(lab: Lab, tmp_path: Path) -> None:
+    """Effects of variants that nobody carries."""
+    table = prior_rows()
+    table = table[table["pos"] == POSITIONS[5]].assign(effect=1.0)
+    table.to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
+    report = fit(lab, [tmp_path / "prior.tsv"], tmp_path / "model", outer_folds=0)
+    assert set(report["fits"]) == {"mean", "plain_penalty"}
+    rows = pq.read_table(tmp_path / "model/fits.parquet").to_pandas()
+    assert (rows.query("status == 'fitted'")["rare_prior"] == 0).all()

@@ -1,0 +1,242 @@
+"""What is known of one gene's variants before its people are looked at: priors and annotations beside its dosages."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...data.splits import Split
+from ...errors import ContigError, InputError
+from ...genome.appending import people_in
+from ...genome.cohort_files import GivenGenotypes
+from ...genome.cres import CreTable
+from ...genome.dosages import DosageFile
+from ...genome.genes import Gene
+from ...genome.interval import Interval
+from ...genome.reference import ReferenceGenome
+from ...genome.sample_names import chosen_samples, read_sample_names
+from ...genome.variant_files import genotype_source
+from ...zoo.dosage.gene_fit import GenePrior, VariantFilter, imputed
+from ...zoo.dosage.variants import GeneVariants
+from ...zoo.dosage.windows import dosage_window
+from .priors import ALL_OUTPUTS, SavedPrior
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Where a variant is looked for among those that are fitted, and among the others.
+_Columns = Mapping[tuple[int, str, str], int]
+
+
+@dataclass(frozen=True)
+class PriorInputs:
+    """What a fit is told beforehand.
+
+    Attributes:
+        paths: priors, see ``read_priors``.
+        cres: cCREs, in which a variant is likelier to act; None = not looked at.
+        distance: bases from the gene's start at which a variant is e times less likely to act; None = not looked at.
+        panel: genotypes of the population that will be predicted; None = that of the fit.
+        panel_people: who of them.
+    """
+
+    paths: tuple[Path, ...]
+    cres: Path | None = None
+    distance: float | None = None
+    panel: GivenGenotypes | None = None
+    panel_people: tuple[str, ...] = ()
+
+
+def panel_people(panel: GivenGenotypes, listed: Path | None, split: Split) -> tuple[str, ...]:
+    """Who of a panel is looked at.
+
+    Args:
+        panel: its genotypes.
+        listed: names, one a line; None = everybody.
+        split: who is held out.
+
+    Raises:
+        InputError: somebody is not there, is held out, or nobody is left.
+    """
+    there = people_in(panel)
+    wanted = list(there) if listed is None else read_sample_names(listed)
+    wanted = chosen_samples(genotype_source(panel), there, wanted)
+    held_out = {donor for donors in split.donors.values() for donor, part in donors.items() if part != "train"}
+    both = [name for name in wanted if name in held_out]
+    if both:
+        raise InputError(
+            f"{len(both)} of its people are held out by the split ({', '.join(both[:3])}), and not to be read",
+            file=genotype_source(panel),
+            remedy="Name the others: --target-samples.",
+        )
+    return tuple(wanted)
+
+
+class GenePriors:
+    """Reads what is known of genes.
+
+    Args:
+        inputs: as of the fit.
+        names: of the priors.
+        saved: the files of :meth:`Prior.save`, as many.
+        n_outputs: tissues.
+        reference: the FASTA.
+    """
+
+    def __init__(
+        self,
+        inputs: PriorInputs,
+        names: Sequence[str],
+        saved: Sequence[Path],
+        n_outputs: int,
+        reference: ReferenceGenome,
+    ) -> None:
+        self._inputs, self._names, self._n_outputs, self._reference = inputs, tuple(names), n_outputs, reference
+        self._saved = [SavedPrior(path) for path in saved]
+        self._cres = None if inputs.cres is None else CreTable.read(inputs.cres)
+        self._panel = None
+        if inputs.panel is not None:
+            self._panel = DosageFile(inputs.panel, inputs.panel_people, reference=reference)
+
+    def of_gene(
+        self,
+        number: int,
+        gene: Gene,
+        window: Interval,
+        common: GeneVariants,
+        rare: tuple[GeneVariants, np.ndarray],
+        known: set[tuple[int, str, str]],
+    ) -> tuple[GenePrior, GeneVariants, dict[str, int]]:
+        """What is known of a gene.
+
+        Args:
+            number: of the gene in the table of genes.
+            gene, window: itself, and where its variants are.
+            common: that it is fitted to.
+            rare: variants that are too rare for that, and (n, R) dosages of the people of the fit.
+            known: all variants of the window that the genotypes have.
+
+        Returns:
+            It; the variants that are fitted, with the panel's means where there is a panel; and how many variants the
+            priors know of the fitted and of the rare ones, how many the genotypes lack, and how many have another REF
+            than the FASTA.
+        """
+        tables = [saved.of_gene(number) for saved in self._saved]
+        tables = [None if table is None else _within(table, window) for table in tables]
+        counts = Counter[str]()
+        absent = self._absent(tables, window, known, counts)
+        others, other_dosage = _beside(rare, absent, tables)
+        column_of, other_of = ({name: n for n, name in enumerate(each.names)} for each in (common, others))
+        shape = len(tables), self._n_outputs
+        effect, weight = (np.zeros((*shape, len(common))) for _ in range(2))
+        other_effect = np.zeros((*shape, len(others)))
+        for place, table in enumerate(tables):
+            if table is not None:
+                _fill(effect[place], table, column_of, "effect")
+                _fill(weight[place], table, column_of, "weight")
+                _fill(other_effect[place], table, other_of, "effect")
+        counts["in_prior"] = int((effect != 0).any(axis=(0, 1)).sum())
+        counts["rare_in_prior"] = len(others) - len(absent)
+        annotations, annotation = self._annotated(gene, common)
+        common, panel = self._of_panel(window, common)
+        found = GenePrior(
+            self._names, effect, weight, annotations, annotation, others, other_dosage, other_effect, panel
+        )
+        return found, common, dict(counts)
+
+    def _absent(
+        self,
+        tables: "Sequence[pd.DataFrame | None]",
+        window: Interval,
+        known: set[tuple[int, str, str]],
+        counts: Counter[str],
+    ) -> list[tuple[int, str, str]]:
+        """Variants of priors that the genotypes lack, where the FASTA has their REF."""
+        names = {name for table in tables if table is not None for name in _names(table)} - known
+        bases = self._reference.sequence(window.chrom, window.start, window.end).upper()
+        found = sorted(name for name in names if bases[name[0] - window.start] == name[1])
+        counts["in_prior_alone"] = len(found)
+        counts["prior_ref_differs"] = len(names) - len(found)
+        return found
+
+    def _annotated(self, gene: Gene, common: GeneVariants) -> tuple[tuple[str, ...], np.ndarray]:
+        """What else speaks for variants: lying near the gene's start, lying in a cCRE."""
+        found: dict[str, np.ndarray] = {}
+        if self._inputs.distance is not None:
+            start, _ = dosage_window("start", 0)(gene, self._reference.contigs[gene.chrom])
+            found["distance"] = np.exp(-np.abs(common.position - start) / self._inputs.distance)
+        if self._cres is not None:
+            found["cres"] = _in_cres(self._cres, gene.chrom, common.position).astype(float)
+        return tuple(found), np.array([*found.values()]).reshape(len(found), len(common))
+
+    def _of_panel(self, window: Interval, common: GeneVariants) -> tuple[GeneVariants, np.ndarray | None]:
+        """Dosages of the panel's people, 0 of variants that it lacks; and the variants with its means."""
+        if self._panel is None:
+            return common, None
+        panel = np.zeros((len(self._inputs.panel_people), len(common)))
+        try:
+            variants, values, _ = imputed(self._panel.read(window), VariantFilter(min_maf=-1.0, max_missing=0.999))
+        except ContigError:
+            variants, values = GeneVariants.nothing(), np.zeros((len(panel), 0))
+        place = {name: column for column, name in enumerate(variants.names)}
+        for column, name in enumerate(common.names):
+            if name in place:
+                panel[:, column] = values[:, place[name]]
+        means = panel.mean(axis=0).astype(np.float32)
+        return GeneVariants(common.position, common.ref, common.alt, means), panel
+
+    def close(self) -> None:
+        """Close what is open."""
+        for saved in self._saved:
+            saved.close()
+        if self._panel is not None:
+            self._panel.close()
+
+
+def _within(table: "pd.DataFrame", window: Interval) -> "pd.DataFrame":
+    return table[((table["position"] >= window.start) & (table["position"] < window.end)).to_numpy()]
+
+
+def _names(table: "pd.DataFrame") -> list[tuple[int, str, str]]:
+    return list(zip(table["position"].tolist(), table["ref"], table["alt"], strict=True))
+
+
+def _beside(
+    rare: tuple[GeneVariants, np.ndarray], absent: list[tuple[int, str, str]], tables: "Sequence[pd.DataFrame | None]"
+) -> tuple[GeneVariants, np.ndarray]:
+    """Rare variants that a prior knows, and those that the genotypes lack, which nobody carries; with dosages."""
+    wanted = {name for table in tables if table is not None for name in _names(table)}
+    chosen = np.array([number for number, name in enumerate(rare[0].names) if name in wanted], dtype=np.int64)
+    there, dosage = rare[0].chosen(chosen), rare[1][:, chosen]
+    positions, refs, alts = zip(*absent, strict=True) if absent else ((), (), ())
+    others = GeneVariants(
+        np.concatenate([there.position, np.array(positions, dtype=np.int64)]),
+        np.concatenate([there.ref, np.array(refs, dtype=object)]),
+        np.concatenate([there.alt, np.array(alts, dtype=object)]),
+        np.concatenate([there.mean, np.zeros(len(absent), dtype=np.float32)]),
+    )
+    return others, np.concatenate([dosage, np.zeros((len(dosage), len(absent)))], axis=1)
+
+
+def _fill(found: np.ndarray, table: "pd.DataFrame", column_of: _Columns, what: str) -> None:
+    """Set a column of (T, V) values of the variants that are there."""
+    column = np.array([column_of.get(name, -1) for name in _names(table)], dtype=np.int64)
+    output, value = table["output"].to_numpy(), table[what].to_numpy()
+    here = column >= 0
+    of_all = here & (output == ALL_OUTPUTS)
+    found[:, column[of_all]] = value[of_all]
+    of_one = here & (output != ALL_OUTPUTS)
+    found[output[of_one], column[of_one]] = value[of_one]
+
+
+def _in_cres(cres: CreTable, chrom: str, position: np.ndarray) -> np.ndarray:
+    """(V,) bool: whether a base lies in one."""
+    if not len(position):
+        return np.zeros(0, dtype=bool)
+    found = cres.overlapping(chrom, int(position[0]), int(position[-1]) + 1)
+    begun = np.searchsorted(np.sort(found.start), position, side="right")
+    ended = np.searchsorted(np.sort(found.end), position, side="right")
+    return np.asarray(begun > ended)
