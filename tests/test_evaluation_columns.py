@@ -160,6 +160,25 @@ def test_models_are_compared_on_genes_where_all_have_an_r_and_with_zeros_on_all(
     assert genes[("one", GENES[1])] == pytest.approx(-1)
 
 
+def test_one_model_against_another_is_the_mean_difference_of_the_same_genes(
+    case: tuple[EvaluationGrid, FieldColumns],
+) -> None:
+    grid, columns = case
+    one = on_grid(grid, {"E": [UP, NEARLY, UP], "A": [UP, UP]})
+    other = on_grid(grid, {"E": [NEARLY, DOWN], "A": [UP, UP]})
+    table = found_of(grid, columns, {"one": one, "other": other}).tables["columns_comparison"].set_index("column")
+    assert list(table.index) == [SEEN, HELD_OUT]
+    assert (table["model"] + table["other"]).eq("oneother").all()
+    assert list(table["difference"]) == pytest.approx([(0.2 + 1.8) / 2, 0], abs=1e-9)
+    assert table.loc[SEEN, "high"] == pytest.approx(1 + 1.959964 * np.std([0.2, 1.8], ddof=1) / np.sqrt(2))
+    assert list(table["n_genes"]) == [2, 2]
+    assert table.loc[SEEN, ["n_differ", "share_better", "p"]].tolist() == [2, 1, 0.5]
+    assert table.loc[HELD_OUT, "n_differ"] == 0
+    assert np.isnan(table.loc[HELD_OUT, "p"])
+    alone = found_of(grid, columns, {"one": one})
+    assert alone.skipped["columns_comparison"] == "no column has two models with an r"
+
+
 def test_models_without_a_gene_in_common_have_no_number_rather_than_others_genes(
     case: tuple[EvaluationGrid, FieldColumns],
 ) -> None:

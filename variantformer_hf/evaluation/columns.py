@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import binomtest
 
+from .column_comparison import column_comparison
 from .correlations import mean_interval, row_correlations
 from .paired import PairedExpression
 from .results import EvaluationResults
@@ -71,6 +72,7 @@ def add_columns(
         rows += [_absent(model, name, why) for model, why in absent.items()]
         if len(table):
             frames.append(with_ceiling(table, beside.heritability).assign(source=RUN))
+    _add_comparison(frames, results)
     found = [pd.DataFrame(rows)] if rows else []
     found += [summary(each) for each in (*frames, *beside.published_genes)]
     for each in beside.published_genes:
@@ -88,6 +90,17 @@ def add_columns(
         _model=whole["model"].map(models).fillna(len(models)),
     ).sort_values(["_run", "_column", "_model"], kind="stable")
     results.tables[_TABLE] = whole.reindex(columns=list(_ROW)).reset_index(drop=True)
+
+
+def _add_comparison(frames: "Sequence[pd.DataFrame]", results: EvaluationResults) -> None:
+    """``columns_comparison``, of each two models of a run."""
+    import pandas as pd
+
+    compared = column_comparison(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
+    if len(compared):
+        results.tables["columns_comparison"] = compared
+    else:
+        results.skipped["columns_comparison"] = "no column has two models with an r"
 
 
 def _column(

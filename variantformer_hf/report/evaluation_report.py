@@ -67,7 +67,7 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "wrong_sign_p of a two-sided binomial test against one half, which takes genes as independent; r_of_ceiling is "
         "the mean r over the mean root of the heritability. The models of this run are compared on the same genes, "
         "people and values; what others published is of their people. A cell without a number has a reason.",
-        ("columns",),
+        ("columns", "columns_comparison"),
         ("columns",),
     ),
     "Gene by gene": (
