@@ -61,7 +61,7 @@ $(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
 	@touch $@
 
 # Public implementations in environments of their own, whose outputs are the fixtures in tests/fixtures.
-ORACLES ?= enformer borzoi dnabert2 grelu
+ORACLES ?= enformer borzoi dnabert2 grelu pytwas
 ORACLE_PYTHON ?= python3.11
 
 .PRECIOUS: oracles/.venv-%/.ready

@@ -1,6 +1,6 @@
-"""Predicting many people's expression by weights: seconds and memory, from PGEN and from our store.
+"""Predicting many people's expression by weights: seconds and memory, from a PGEN.
 
-Run: python -m benchmarks.speed.weights [--people 500000] [--variants 3000] [--store]
+Run: python -m benchmarks.speed.weights [--people 500000] [--variants 3000]
 
 One gene in one tissue, a weight for every one of the variants, whose minor alleles are from 1 % to 50 % frequent; one
 call in a hundred of every third variant is missing. ``associate predict`` has a process of its own with one thread of
@@ -31,7 +31,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=500_000)
     parser.add_argument("--variants", type=int, default=3_000)
-    parser.add_argument("--store", action="store_true", help="ask our store of the PGEN too, which is made first")
     parser.add_argument("--folder", type=Path, help="where the files are, or are made; default: a temporary one")
     parser.add_argument("--worker", type=Path, metavar="OUTPUT", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -40,24 +39,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
-        show(predict(folder, arguments.people, arguments.variants, with_store=arguments.store))
+        show(predict(folder, arguments.people, arguments.variants))
 
 
-def predict(folder: Path, people: int, variants: int, *, with_store: bool = False) -> dict[str, Any]:
+def predict(folder: Path, people: int, variants: int) -> dict[str, Any]:
     """The numbers of ``associate predict``."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "people.pgen").exists():
         write_files(folder, people, variants)
-    report: dict[str, Any] = {f"predict, PGEN: {what}": value for what, value in asked(folder).items()}
-    if with_store:
-        from variantformer_hf.genome.variant_ingest import build_store
-
-        os.environ["VARIANTFORMER_CACHE"] = str(folder / "cache")
-        with Timer() as took:
-            build_store(folder / "people.pgen")
-        report["store, made: seconds"] = took.seconds
-        report |= {f"predict, store: {what}": value for what, value in asked(folder).items()}
-    return report
+    return {f"predict, PGEN: {what}": value for what, value in asked(folder).items()}
 
 
 def asked(folder: Path) -> dict[str, Any]:

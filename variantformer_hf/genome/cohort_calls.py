@@ -13,7 +13,7 @@ from .call_blocks import RegionCalls
 from .checked_file import DamagedFileError
 from .cohort_files import CohortFiles, Genotypes, GivenGenotypes
 from .cohort_rows import CohortRows, Reading
-from .cohort_source import call_source
+from .cohort_source import call_source, is_read_by_rows
 from .contigs import map_contigs
 from .person_records import matched_contigs
 from .records_at import RecordsAt, records_of_region, records_of_rows
@@ -38,6 +38,8 @@ class CohortCalls:
         reference: the FASTA, by whose contig names regions are asked for; None = by those of the source, or as they
             are spelt with ``chr`` or without.
         reading: how genotypes are read that are no plain calls.
+        rows_first: of a file that can be read by rows, such as a PGEN, no store is read: few records of all people are
+            wanted, and a store has them person by person.
 
     Attributes:
         path: the source.
@@ -56,8 +58,10 @@ class CohortCalls:
         *,
         reference: ReferenceGenome | None = None,
         reading: Reading | None = None,
+        rows_first: bool = False,
     ) -> None:
         self.path = source if isinstance(source, (Path, CohortFiles)) else Path(source)
+        self._rows_first = rows_first
         self._reading = reading or Reading(reference)
         file = open_files(source, reading=self._reading)
         try:
@@ -152,7 +156,8 @@ class CohortCalls:
         for path in pieces:
             if self._reader is None or self._reader.path != path:
                 self._let_go()
-                self._reader = _Reader(path, self.samples, self._reading, has_store=path not in self._without_store)
+                has_store = path not in self._without_store and not (self._rows_first and is_read_by_rows(path))
+                self._reader = _Reader(path, self.samples, self._reading, has_store=has_store)
             yield self._reader
 
     def _let_go(self) -> None:
@@ -207,21 +212,23 @@ def open_calls(
     *,
     reference: ReferenceGenome | None = None,
     reading: Reading | None = None,
+    rows_first: bool = False,
 ) -> list[CohortCalls]:
     """The sources in which people are: one, but where some were appended to a cohort.
 
     Args:
         given: a file of genotypes, or several, as for ``PersonalGenome``.
         samples: names, or ``"all"``.
-        reference, reading: as of :class:`CohortCalls`.
+        reference, reading, rows_first: as of :class:`CohortCalls`.
 
     Raises:
         InputError: as of :class:`CohortCalls`.
     """
     source = genotype_source(given)
     if not appended_to(paths_of(source)[0]):
-        return [CohortCalls(source, samples, reference=reference, reading=reading)]
+        return [CohortCalls(source, samples, reference=reference, reading=reading, rows_first=rows_first)]
     names = chosen_samples(source, people_in(source), samples)
     return [
-        CohortCalls(each, people, reference=reference, reading=reading) for each, people in sources_of(source, names)
+        CohortCalls(each, people, reference=reference, reading=reading, rows_first=rows_first)
+        for each, people in sources_of(source, names)
     ]

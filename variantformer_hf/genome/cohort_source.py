@@ -56,6 +56,11 @@ def cohort_source(
     return _READERS[kind](path, sample, all_samples=all_samples, reading=reading)
 
 
+def is_read_by_rows(path: str | PathLike[str]) -> bool:
+    """Whether a file is of a format of which any record can be read by itself: all but VCF and BCF."""
+    return kind_of(path) in _READERS
+
+
 def call_source(path: str | PathLike[str], *, text_at_once: int, reading: Reading | None = None) -> CallSource:
     """Open a file for everybody's calls.
 
@@ -67,7 +72,7 @@ def call_source(path: str | PathLike[str], *, text_at_once: int, reading: Readin
     Raises:
         InputError: as of :func:`cohort_source`.
     """
-    if kind_of(path) in _READERS:
+    if is_read_by_rows(path):
         file = cohort_source(path, all_samples=True, reading=reading)
         assert isinstance(file, CohortRows)
         return file

@@ -12,6 +12,7 @@ from .contigs import bare_name
 _CONTIGS = {"23": "X", "24": "Y", "25": "X", "26": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
 _OF_A_FAM = ["#FID", "IID"]  # and four more, mostly
 _BLANKS = re.compile(r"[ \t]+")
+_ANY_BLANK = re.compile(r"[^\S\n]")
 
 
 def plink_contig(name: str) -> str:
@@ -88,9 +89,12 @@ def _lines(path: Path) -> list[list[str]]:
             file=path,
             remedy=f"Fetch it again; where it is whole, end its last line: echo >> {path.name}",
         )
-    if " " in text or "\t\t" in text:
-        return [_BLANKS.split(line.strip()) for line in text.split("\n") if line.strip()]
-    return [line.strip().split("\t") for line in text.split("\n") if line.strip()]  # the same, in a tenth of the time
+    # The same in each of three ways, of which the first two take a tenth of the time.
+    if not _ANY_BLANK.search(text):
+        return [[line] for line in text.split("\n") if line]
+    if " " not in text and "\t\t" not in text:
+        return [line.strip().split("\t") for line in text.split("\n") if line.strip()]
+    return [_BLANKS.split(line.strip()) for line in text.split("\n") if line.strip()]
 
 
 def _named(path: Path, lines: Sequence[Sequence[str]], width: int, column: int, family: int | None) -> list[str]:

@@ -41,7 +41,7 @@ class VariantDosages:
     file writes. One whose REF is not what the FASTA holds, and whose ALT is, is read the other way round.
 
     Args:
-        vcf: the cohort, in any form that ``PersonalGenome`` reads; its store is read where there is one.
+        vcf: the cohort, in any form that ``PersonalGenome`` reads; of a VCF or BCF its store, where there is one.
         samples: names, in the order of the people; ``"all"`` = everybody, in the file's order.
         reference: the FASTA.
         reading: how genotypes are read that are no plain calls; None = by the reference and the defaults.
@@ -65,7 +65,7 @@ class VariantDosages:
     def __post_init__(self) -> None:
         self._normalizer = VariantNormalizer(self.reference)
         reading = self.reading or Reading(self.reference)
-        self._sources = open_calls(self.vcf, self.samples, reference=self.reference, reading=reading)
+        self._sources = open_calls(self.vcf, self.samples, reference=self.reference, reading=reading, rows_first=True)
         found = [name for source in self._sources for name in source.samples]
         asked = found if isinstance(self.samples, str) else list(dict.fromkeys(self.samples))
         self.is_alone = len(asked) == 1 and len(people_in(self.vcf)) == 1

@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...genome.dosages import DosageFile
 from ...genome.interval import Interval
 from ...genome.variant_dosages import VariantDosages
+from ...genome.variant_files import genotype_source
 from .prediction import group_sums
 from .weights import AssociationWeights, neighbouring
 
@@ -60,7 +61,9 @@ def with_inflation(
     """
     if len(people.samples) < 10:
         raise InputError(
-            f"has {len(people.samples)} people, and phi needs at least 10", file=str(people.vcf), remedy="Give more."
+            f"has {len(people.samples)} people, and phi needs at least 10",
+            file=genotype_source(people.vcf),
+            remedy="Give more.",
         )
     total = np.full(len(weights.genes), np.nan)
     n_variants = 0
@@ -89,7 +92,7 @@ def with_inflation(
     if not n_variants:
         raise InputError(
             f"has no variant whose minor allele has a frequency of {options.least_maf} or more",
-            file=str(people.vcf),
+            file=genotype_source(people.vcf),
             remedy="Give a panel of the whole genome.",
         )
     of_all = options.n_variants or n_variants

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...genome.variant_dosages import VariantDosages
+from ...genome.variant_files import genotype_source
 from .weights import AssociationWeights, GeneGroup, neighbouring
 
 # Name of everybody in a panel whose populations are not asked for.
@@ -77,7 +78,7 @@ def panel_covariances(
     if min(map(len, groups.values())) < _FEWEST_PEOPLE:
         raise InputError(
             f"has {len(panel.samples)} people, and a covariance needs at least {_FEWEST_PEOPLE}",
-            file=str(panel.vcf),
+            file=genotype_source(panel.vcf),
             remedy="Give a larger panel.",
         )
     n_found = 0
@@ -99,7 +100,7 @@ def panel_covariances(
     if not n_found:
         raise InputError(
             "has none of the variants of the weights",
-            file=str(panel.vcf),
+            file=genotype_source(panel.vcf),
             remedy="Give a panel of the weights' assembly, with the variants that they were fitted to.",
         )
 
