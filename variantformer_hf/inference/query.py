@@ -9,11 +9,12 @@ from ..errors import InputError
 from ..genome.genes import Gene
 from ..genome.names import MOST_SUGGESTED, Rejected
 from ..zoo.assembly import why_not_made_for
-from ..zoo.gene_model import GeneModel
 from ..zoo.outputs import Tissue
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..zoo.gene_model import GeneModel
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def resolve_query(
     genes: Sequence[str] | None,
     tissues: Sequence[str] | None,
     *,
-    model: GeneModel,
+    model: "GeneModel",
     contig_of: dict[str, str],
     suggest: bool = True,
 ) -> Query:
@@ -149,7 +150,7 @@ def rejected_table(rejected: Sequence[RejectedName]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["kind", "name", "reason", "suggestions"])
 
 
-def _why_not(gene: Gene, model: GeneModel, contig_of: dict[str, str]) -> str | None:
+def _why_not(gene: Gene, model: "GeneModel", contig_of: dict[str, str]) -> str | None:
     reason = why_not_made_for(gene.chrom, model.chromosomes)
     if reason is None and gene.chrom not in contig_of:
         return f"the FASTA has no contig {gene.chrom}"

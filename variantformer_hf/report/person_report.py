@@ -173,7 +173,7 @@ def _expression(report: PersonReport) -> list[str]:
     )
     labels = person.genes["label"].iloc[shown].tolist()
     scale = ColourScale.of(values, unit)
-    picture = heatmap(values, labels, person.tissues, scale, name="expression", said=f"Heatmap of {caption}")
+    picture = heatmap(values, labels, person.tissues, scale, name="expression", said=f"Heatmap. {caption}")
     return [drawing(picture, caption)]
 
 
@@ -195,7 +195,7 @@ def _differences(report: PersonReport) -> list[str]:
     caption = f"{_how_many(report, len(shown), how)} Colour: {label}, {_range(part)}; the middle is 0."
     labels = person.genes["label"].iloc[shown].tolist()
     parts.append(
-        drawing(heatmap(part, labels, person.tissues, scale, name="differences", said=f"Heatmap of {caption}"), caption)
+        drawing(heatmap(part, labels, person.tissues, scale, name="differences", said=f"Heatmap. {caption}"), caption)
     )
     largest = np.argsort(-np.abs(np.nan_to_num(differences)), axis=None, kind="stable")[:MOST_ROWS]
     rows = [
@@ -231,7 +231,7 @@ def _chosen(report: PersonReport) -> list[str]:
         axis = f"{label}, {person.unit}"
         said = f"{label} ({gene_id}): predicted expression in {len(person.tissues):,} tissues, {person.unit}."
         picture = bars(
-            person.values[gene], person.tissues, axis, name=f"bars-{number}", said=f"Bars of {said}", against=held
+            person.values[gene], person.tissues, axis, name=f"bars-{number}", said=f"Bars. {said}", against=held
         )
         found, title = anatomogram(person, gene)
         parts += [
@@ -285,7 +285,7 @@ def _effects(effects: "pd.DataFrame") -> list[str]:
         :MOST_BARS
     ]
     caption = f"The {len(top):,} largest effects, {unit}, the highest first: variant, gene, tissue."
-    parts.append(drawing(bars(top, shown_names, f"effect, {unit}", name="effects", said=f"Bars of {caption}"), caption))
+    parts.append(drawing(bars(top, shown_names, f"effect, {unit}", name="effects", said=f"Bars. {caption}"), caption))
     columns = {
         "variant": variants,
         "gene": largest["gene_name"],
