@@ -1,6 +1,7 @@
 """Causal variants against matched ones: planted truth in each suite's layout, scikit-learn's numbers, bad input."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -299,15 +300,18 @@ def random_frame(seed: int, n: int = 300) -> pd.DataFrame:
 @pytest.mark.parametrize("seed", range(2))
 def test_measures_are_those_of_scikit_learn_and_a_direct_loop(seed: int) -> None:
     frame = random_frame(seed)
-    frame.loc[frame["chrom"] == "X", "label"] = 0  # a chromosome without a causal variant has no AUPRC
+    frame.loc[frame["chrom"] == "X", "label"] = 0  # as TraitGym's code has it, its AUPRC is 0
+    frame.loc[frame["chrom"] == "2", "label"] = 1  # and this one's 1
     row = causal_scores(frame, ["model"], replicates=40, seed=seed).iloc[0]
     labels, sizes = frame["label"], frame["model"].abs()
     assert row["auroc"] == pytest.approx(roc_auc_score(labels, sizes))
     assert row["auprc"] == pytest.approx(average_precision_score(labels, sizes))
     values, weights = [], []
-    for chrom in ("1", "2"):
+    for chrom in ("1", "2", "X"):
         here = frame["chrom"] == chrom
-        values.append(average_precision_score(labels[here], sizes[here]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no positive class
+            values.append(average_precision_score(labels[here], sizes[here]))
         weights.append(here.sum())
     assert row["auprc_by_chromosome"] == pytest.approx(np.average(values, weights=weights))
     # Genes drawn with replacement, one replicate after the other.
@@ -355,6 +359,91 @@ def test_each_control_serves_one_causal_variant_of_its_gene() -> None:
 
 def test_a_padded_allele_and_a_contig_without_chr_are_the_same_variant() -> None:
     assert key_of(Variant("chr1", 10, "CAT", "CGT")) == key_of(Variant("1", 11, "a", "g")) == ("1", 11, "A", "G")
+
+
+# Against a FASTA, and with slopes from another file -------------------------------------------------------------------
+
+REPEAT = "ACGTTTTTTTTACGGCATGCCATGCA"
+
+
+def repeat_fasta(folder: Path) -> Path:
+    """Three chromosomes of 40 copies of a stretch with a run of T at 4 to 11, 1-based."""
+    path = folder / "genome.fa"
+    path.write_text("".join(f">chr{number}\n{REPEAT * 40}\n" for number in (1, 2, 3)))
+    pysam.faidx(str(path))
+    return path
+
+
+def of_repeats(shift: int = 0, swap: bool = False, sign: float = 1.0) -> list[Planted]:
+    """In each copy a deletion of a T, causal, told ``shift`` bases to the right, and two SNVs behind, which are not."""
+    found = []
+    for copy in range(30):
+        chrom, begin, gene = f"chr{copy % 3 + 1}", len(REPEAT) * copy, f"ENSG{copy:011d}"
+        size = 0.5 + copy / 100
+        ref = "TT" if shift else "GT"
+        found.append(Planted(chrom, begin + 3 + shift, ref, ref[0], gene, 0.95, size, sign * size))
+        for place, alleles in ((12, "CA"), (16, "AT")):
+            before, after = alleles[::-1] if swap else alleles
+            score = -0.01 if swap else 0.01
+            found.append(Planted(chrom, begin + place + 1, before, after, gene, 0.001, 0.1, sign * score))
+    return found
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_with_a_fasta_shifted_indels_and_swapped_alleles_are_the_same_variants(tmp_path: Path, suite: str) -> None:
+    fasta, path = repeat_fasta(tmp_path), WRITERS[suite](tmp_path / "suite", of_repeats())
+    scores = write_scores(tmp_path / "mine.tsv", of_repeats(shift=4, swap=True))
+    done, _ = evaluated(tmp_path, suite, path, scores)
+    assert done.returncode == 1 and "has no variant that is scored" in done.stderr
+    done, found = evaluated(tmp_path, suite, path, scores, words=["--fasta", fasta, "--controls", 2])
+    assert done.returncode == 0, done.stderr
+    assert found.iloc[0][["n", "causal", "auroc"]].tolist() == [90, 30, 1]
+    counts = json.loads((tmp_path / "out.tsv.report.json").read_text())["counts"]
+    assert counts["scores_swapped"] == {"mine": 120}  # two zygosities
+    if suite not in ("traitgym", "mage"):
+        signs = pd.read_csv(tmp_path / "out.tsv.signs.tsv", sep="\t").iloc[0]
+        assert signs[["n", "same_sign"]].tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("of", ["scores", "suite"])
+def test_files_of_another_assembly_are_refused_by_name(tmp_path: Path, of: str) -> None:
+    other = [Planted(**{**vars(each), "pos": each.pos + 2}) for each in of_repeats()]
+    scores = write_scores(tmp_path / "mine.tsv", other if of == "scores" else of_repeats())
+    path = mage(tmp_path / "suite", other if of == "suite" else of_repeats())
+    done, _ = evaluated(tmp_path, "mage", path, scores, words=["--fasta", repeat_fasta(tmp_path)])
+    name = "mine.tsv" if of == "scores" else "suite.txt.gz"
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 1 and f"{name}: has no REF that the FASTA holds" in said
+    assert "Give the FASTA of its assembly" in said
+    assert not list(tmp_path.glob("out.tsv*"))
+
+
+def lead_variants(path: Path, variants: Sequence[Planted]) -> Path:
+    """MAGE's file of effect sizes: of each credible set the lead variant."""
+    leads = [each for each in variants if each.is_causal]
+    mage(path, leads)
+    path = path.with_suffix(".txt.gz")
+    table = pd.read_csv(path, sep="\t").assign(log2_aFC=[each.slope for each in leads], log2_aFC_error=0.1)
+    table.to_csv(path, sep="\t", index=False)
+    return path
+
+
+def test_mage_has_its_signs_in_a_file_of_lead_variants(tmp_path: Path) -> None:
+    variants = planted()
+    path, scores = mage(tmp_path / "suite", variants), write_scores(tmp_path / "mine.tsv", variants)
+    slopes = lead_variants(tmp_path / "slopes", variants)
+    done, _ = evaluated(tmp_path, "mage", path, scores, words=["--slopes", slopes])
+    assert done.returncode == 0, done.stderr
+    signs = pd.read_csv(tmp_path / "out.tsv.signs.tsv", sep="\t").iloc[0]
+    assert signs[["n", "same_sign"]].tolist() == [30, 24]
+    report = json.loads((tmp_path / "out.tsv.report.json").read_text())
+    assert report["counts"]["slopes"] == 30 and report["options"]["slopes"] == str(slopes)
+    bare = mage(tmp_path / "bare", variants)
+    done, _ = evaluated(tmp_path, "mage", path, scores, words=["--slopes", bare, "--overwrite"])
+    assert done.returncode == 1 and "bare.txt.gz: has no slope of a variant that is scored: 420 no_slope" in done.stderr
+    words = ["--slopes", slopes, "--overwrite"]
+    done, _ = evaluated(tmp_path, "traitgym", traitgym(tmp_path / "t", variants), scores, words=words)
+    assert done.returncode == 1 and "traitgym has no eQTLs" in done.stderr
 
 
 # One score a variant --------------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..genome.allele_order import spelled
 from ..genome.genes import GeneTable, stable_id
-from ..genome.variant import Variant, VariantError, VariantNormalizer
-from ..genome.variant_names import Replacement
-from ..genome.variant_rows import AskedVariant, column_name, rows_of_file
+from ..genome.variant import VariantError, VariantNormalizer
+from ..genome.variant_rows import column_name, rows_of_file
 from ..zoo.outputs import TissueNames
 
 _SCORES = ("score", "raw_score")
@@ -92,7 +92,8 @@ def read_scores(
             kind = "other_output"
         else:
             try:
-                variant, sign = _held(row, normalizer)
+                held, sign = spelled(row, normalizer)
+                variant = str(held)
             except VariantError as error:
                 kind = error.kind
                 first = first or f"row {row.row} ({row.text[:60]}): {error.problem}"
@@ -141,25 +142,6 @@ def read_scores(
         "rejected": dict(rejected.most_common()),
     }
     return OtherScores(name, path, {key: float(np.mean(values)) for key, values in sums.items()}, counts)
-
-
-def _held(row: AskedVariant, normalizer: VariantNormalizer) -> tuple[str, float]:
-    """A row's variant in its one spelling, and whether its score is to be turned: 1 or -1.
-
-    Raises:
-        VariantError: it cannot be used.
-    """
-    if row.name is None:
-        raise VariantError(row.problem, kind=row.kind)
-    given = row.name.variant(normalizer) if isinstance(row.name, Replacement) else row.name
-    sign = -1.0 if row.effect_allele and row.effect_allele.upper() == given.ref.upper() else 1.0
-    try:
-        return str(normalizer(given)), sign
-    except VariantError as error:
-        other = Variant(given.chrom, given.pos, given.alt, given.ref)
-        if error.kind != "ref_mismatch" or not normalizer.holds(normalizer.contig(other.chrom), other.start, other.ref):
-            raise
-        return str(normalizer(other)), -sign
 
 
 def _resolved(text: str, known: dict[str, str | None], look_up: Callable[[str], str | None]) -> str | None:

@@ -352,6 +352,26 @@ def variants(
         ),
     ],
     output: TableOption,
+    fasta: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Reference genome: variants are one however they are written; without it an indel must stand at the "
+            "same place in suite and scores.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
+    slopes: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Effect sizes of a suite without any: MAGE's leadVariant_aFCn file, or variants with gene_id and "
+            "slope.",
+            rich_help_panel=INPUTS,
+        ),
+    ] = None,
     value: Annotated[
         str | None, typer.Option(help="Column of scores. Default: effect, else score.", rich_help_panel=INPUTS)
     ] = None,
@@ -389,12 +409,19 @@ def variants(
     if several is not None:
         raise InputError(f"two files of scores are called {several}", remedy="Give each another name: NAME=FILE.")
 
-    from ..data.variant_suites import matched_controls, read_scores, read_suite
-    from ..evaluation.causal_variants import by_pip, causal_scores, sign_agreement
+    if slopes is not None and is_labelled:
+        raise InputError("traitgym has no eQTLs, whose slopes --slopes gives", remedy="Leave out --slopes.")
 
-    read = {name: read_scores(Path(paths[0]), value=value, tissue=tissue) for name, paths in files.items()}
+    from ..data.variant_suites import matched_controls, read_scores, read_slopes, read_suite, spelling
+    from ..evaluation.causal_variants import by_pip, causal_scores, sign_agreement
+    from ..genome.reference import ReferenceGenome
+    from ..genome.variant import VariantNormalizer
+
+    told = spelling(None if fasta is None else VariantNormalizer(ReferenceGenome(fasta)))
+    read = {name: read_scores(Path(paths[0]), value=value, tissue=tissue, told=told) for name, paths in files.items()}
     models = list(read)
-    frame, left_out = read_suite(variants, suite, read)
+    of_slopes, without = ({}, {}) if slopes is None else read_slopes(slopes, read, told)
+    frame, left_out = read_suite(variants, suite, read, told=told, slopes=of_slopes)
     labelled, alone = (
         (frame, 0) if is_labelled else matched_controls(frame, causal=causal_pip, control=control_pip, most=controls)
     )
@@ -412,8 +439,12 @@ def variants(
         "causal_without_control": alone,
         "left_out": dict(left_out),
         "scores_left_out": {name: dict(each.left_out) for name, each in read.items()},
+        "scores_swapped": {name: each.swapped for name, each in read.items()},
     }
+    if slopes is not None:
+        counts |= {"slopes": len(of_slopes), "slopes_left_out": dict(without)}
     options: dict[str, Any] = {"value": value, "tissue": tissue, "bootstraps": bootstraps, "seed": seed}
+    options |= {name: str(path) for name, path in (("fasta", fasta), ("slopes", slopes)) if path is not None}
     if not is_labelled:
         options |= {"causal_pip": causal_pip, "control_pip": control_pip, "controls": controls}
     described = {"set": suite, "models": models, "options": options}

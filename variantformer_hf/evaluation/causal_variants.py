@@ -33,8 +33,9 @@ def causal_scores(
 
     Returns:
         model, stratum (``all``, and each consequence with both labels), n, causal, groups; auroc, auprc (average
-        precision), and ``auprc_by_chromosome``, the mean over chromosomes with both labels, weighted by their variants
-        (TraitGym's); of each the 95 % percentile interval, _low and _high, over replicates that have both labels.
+        precision), and ``auprc_by_chromosome``, the mean over chromosomes, weighted by their variants, as TraitGym's
+        code has it: a chromosome without a causal variant counts as 0, one of such alone as 1; of each the 95 %
+        percentile interval, _low and _high, over replicates that have both labels.
     """
     import pandas as pd
 
@@ -133,14 +134,16 @@ def _of_signs(same: int, n: int) -> tuple[int, int, float, float, float, float]:
 def _measured(labels: np.ndarray, sizes: np.ndarray, chromosome: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """(3, replicates) the measures of rows that are drawn so often."""
     auroc, auprc = ranking_scores(labels, sizes, counts)
-    total, weights = np.zeros(len(counts)), np.zeros(len(counts))
+    total, weights = np.zeros(len(counts)), counts.sum(axis=1)
     for number in range(int(chromosome.max(initial=-1)) + 1):
         here = chromosome == number
         _, of_chromosome = ranking_scores(labels[here], sizes[here], counts[:, here])
-        weight = np.where(np.isnan(of_chromosome), 0, counts[:, here].sum(axis=1))
-        total += np.nan_to_num(of_chromosome) * weight
-        weights += weight
-    return np.stack([auroc, auprc, np.divide(total, weights, out=np.full(len(counts), np.nan), where=weights > 0)])
+        weight = counts[:, here].sum(axis=1)
+        of_one_label = (counts[:, here] * labels[here]).sum(axis=1) > 0  # as scikit-learn has it: 1 or 0
+        total += np.where(np.isnan(of_chromosome), of_one_label, of_chromosome) * weight
+    by_chromosome = np.divide(total, weights, out=np.full(len(counts), np.nan), where=weights > 0)
+    # Without both labels among all there is nothing to tell apart.
+    return np.stack([auroc, auprc, np.where(np.isnan(auprc), np.nan, by_chromosome)])
 
 
 def _bootstrap(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -316,32 +317,63 @@ def _rows_near(path: Path, near: Iterable[Variant]) -> tuple["pa.Table", Sequenc
         raise InputError("is not a Parquet file, or is cut off", file=path) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the columns of a table are read for.
+
+    Attributes:
+        annotations: columns that are kept as they are.
+        frequencies: column, and the population that it is of.
+        alleles: columns of the two alleles; None = there are none.
+        is_placed: the place stands in columns, and not in a name.
+        has_effect: the allele that the slope is of stands beside REF and ALT, or beside a name.
+    """
+
+    annotations: tuple[str, ...]
+    frequencies: tuple[tuple[str, str], ...]
+    alleles: tuple[str, str] | None
+    is_placed: bool
+    has_effect: bool
+
+
+@lru_cache(maxsize=64)
+def _reading(names: tuple[str, ...]) -> _Reading:
+    """Of a table's columns, by the names that are used here."""
+    alleles = next((pair for pair in _ALLELES if set(pair) <= set(names)), None)
+    return _Reading(
+        tuple(name for name in names if name not in _USED and not _is_frequency(name)),
+        tuple((name, _population(name)) for name in names if _is_frequency(name)),
+        alleles,
+        alleles is not None and {"chrom", "pos"} <= set(names),
+        "effect_allele" in names and (alleles is None or alleles == _ALLELES[0]),
+    )
+
+
 def _of_row(number: int, values: Mapping[str, str]) -> AskedVariant:
     """A row of a table, by the names that are used here."""
-    annotations = {
-        name: value for name, value in values.items() if value and name not in _USED and not _is_frequency(name)
-    }
+    reading = _reading(tuple(values))
+    annotations = {name: value for name in reading.annotations if (value := values[name])}
     frequencies = {}
-    for name, value in values.items():
-        frequency = _frequency(value) if _is_frequency(name) else None
+    for name, population in reading.frequencies:
+        frequency = _frequency(values[name])
         if frequency is not None:
-            frequencies[_population(name)] = frequency
-    alleles = next((pair for pair in _ALLELES if set(pair) <= set(values)), None)
+            frequencies[population] = frequency
+    alleles = reading.alleles
     # Of a row without one it is not known what its slope is of.
-    has_effect = "effect_allele" in values and (alleles is None or alleles == _ALLELES[0])
-    effect = (values["effect_allele"] or "(none)") if has_effect else ""
+    effect = (values["effect_allele"] or "(none)") if reading.has_effect else ""
     assembly = values.get("assembly", "")
-    places = "variant" if alleles is None or not {"chrom", "pos"} <= set(values) else ("chrom", "pos", *alleles)
-    text = values["variant"] if places == "variant" else ":".join(values[name] for name in places)
+    if reading.is_placed and alleles is not None:
+        ref, alt = values[alleles[0]], values[alleles[1]]
+        text = f"{values['chrom']}:{values['pos']}:{ref}:{alt}"
+    else:
+        text = values["variant"]
     if assembly not in _MISSING and not _GRCH38.fullmatch(assembly):
         return AskedVariant(number, text, None, f"is of {assembly}", "assembly")
-    if places == "variant":
+    if not reading.is_placed or alleles is None:
         return _of_name(number, values, alleles, annotations, frequencies, effect)
     position, problem = _position(values["pos"])
     if problem:
         return AskedVariant(number, text, None, problem, "position")
-    assert alleles is not None
-    ref, alt = values[alleles[0]], values[alleles[1]]
     order: Order = ("fixed", "named", "open")[_ALLELES.index(alleles)]
     return AskedVariant(
         number,
