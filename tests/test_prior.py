@@ -19,8 +19,10 @@ from variantformer_hf import ExpressionPredictor
 from variantformer_hf.errors import InputError
 from variantformer_hf.training.dosage.fitting import fit_dosages
 from variantformer_hf.training.dosage.gene_priors import PriorInputs
+from variantformer_hf.training.dosage.priors import read_priors
 from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
-from variantformer_hf.zoo.dosage.gene_fit import GeneData, GenePrior
+from variantformer_hf.zoo.dosage.fitted_model import fitted_model
+from variantformer_hf.zoo.dosage.gene_fit import GeneData, GeneFit, GenePrior
 from variantformer_hf.zoo.dosage.prior_elastic_net import PriorKnowledge, fit_from_prior, nested_predictions
 from variantformer_hf.zoo.dosage.prior_recipe import PriorRecipe
 from variantformer_hf.zoo.dosage.recipes import recipe_named
@@ -321,6 +323,26 @@ def test_a_folder_of_weights_is_the_prior_that_its_table_is(lab: Lab, fitted: Pa
     np.testing.assert_allclose(one["weight"], other["weight"], atol=1e-6)
 
 
+def test_effects_of_a_folder_are_read_beside_its_weights(lab: Lab, tmp_path: Path) -> None:
+    """A variant with a weight, one with an effect alone, one with both: what is not known is 0."""
+    weight = np.array([[0.5, 0.0, -1.0], [0.0, 0.0, 0.25]], dtype=np.float32)
+    effect = np.array([[np.nan, 2.0, 3.0], [np.nan, np.nan, np.nan]], dtype=np.float32)
+    arrays = {"weight": weight, "effect": effect, "intercept": np.zeros(2), "fitted": np.ones(2, dtype=bool)}
+    rows = [{"output": output, "status": "fitted", "n_people": 3} for output in (0, 1)]
+    gene = lab.inputs.genes.get("UP")
+    made = GeneFit(variants([999, 1_999, 2_999]), arrays, rows, 3)
+    recipe = recipe_named("elastic-net")
+    fitted_model(recipe, [gene], [made], tissues=TISSUES, unit="log1p_tpm", assembly=None).save(tmp_path / "weights")
+    table = read_priors([tmp_path / "weights"], lab.inputs.genes, TISSUES, None)[0].table
+    columns = ["output", "position", "effect", "weight"]
+    assert table[columns].to_numpy().tolist() == [
+        [0, 999, 0, 0.5],
+        [0, 1_999, 2, 0],
+        [0, 2_999, 3, -1],
+        [1, 2_999, 0, 0.25],
+    ]
+
+
 @pytest.mark.slow
 def test_several_priors_cres_distance_and_a_panel(lab: Lab, fitted: Path, tmp_path: Path) -> None:
     """Each has its columns; people of a panel change weights and means, and not what is reported of the cohort."""
@@ -378,7 +400,8 @@ def test_the_command_line(lab: Lab, fitted: Path, tmp_path: Path) -> None:
     assert "genes: 3 fitted, 1 no_values_to_train_on" in done.stderr
     assert "prior prior: 220 used" in done.stderr
     assert (tmp_path / "model/model.safetensors").read_bytes() == (fitted / "model.safetensors").read_bytes()
-    done = run("baseline", "predixcan", tmp_path / "model", "-o", tmp_path / "weights")
+    asked = ["--format", "parquet", "--fasta", lab.folder / "genome.fa", "-o", tmp_path / "weights"]
+    done = run("associate", "export", tmp_path / "model", *asked)
     assert done.returncode == 0, done.stderr
 
 

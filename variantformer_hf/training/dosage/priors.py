@@ -137,7 +137,7 @@ def _of_folder(path: Path, assembly: str | None) -> "pd.DataFrame":
             on=["gene", "variant"],
             how="outer",
         )
-        if not len(effects["effect"]):
+        if not model.config.has_effects:
             both["effect"] = both["weight"]
         parts.append(both.fillna(0.0).assign(tissue=tissue.name))
     table = pd.concat(parts, ignore_index=True)
