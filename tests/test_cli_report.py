@@ -92,6 +92,28 @@ def test_texts_are_read_as_parquet(case: Paths, suffix: str) -> None:
     assert "6 of 20 predictions have no number" in text and "all_skipped 5" in text
 
 
+def test_tables_of_other_programs_say_what_their_values_are(case: Paths) -> None:
+    own = predictions().rename(columns={"log1p_tpm": "mine"}).drop(columns=["tpm", "status", "reason"])
+    own.to_csv(case["predictions"].with_name("own.csv"), index=False)
+    path = case["predictions"].with_name("own.csv")
+    assert "does not say what its column mine is" in report(path, "--value", "mine").stderr
+    page = page_of(path, "--value", "mine", "--unit", "inverse_normal")
+    assert "APOE, lung: 2.25 inverse-normal expression" in page
+    assert "scale of a microarray" not in page
+
+
+@pytest.mark.parametrize("layout", ["dataset", "zarr"])
+def test_a_dataset_of_any_layout_is_read(demo: Path, tmp_path: Path, layout: str) -> None:
+    given = [demo / "model", "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz"]
+    done = run("predict", *given, "-o", tmp_path / "people", "--format", layout)
+    assert done.returncode == 0, done.stderr
+    text = plain(page_of(tmp_path / "people"))
+    one = pd.read_parquet(demo / "predictions.parquet").set_index(["gene_name", "tissue"])["log1p_tpm"]
+    assert "Of 932 records of person that were read, 259 lie where the model looks, and 259 of these changed" in text
+    assert f"DEMO1, liver: {one['DEMO1', 'liver']:.4g} log1p TPM" in text
+    assert "has no sample 'nobody'" in report(tmp_path / "people", "--sample", "nobody", "--overwrite").stderr
+
+
 def test_many_genes_are_a_hundred_and_it_says_so(tmp_path: Path) -> None:
     n = 250
     rows = pd.DataFrame(

@@ -11,6 +11,7 @@ from .options import INPUTS, OUTPUT, OverwriteOption, given_file, written_file
 from .outputs import claim
 
 if TYPE_CHECKING:
+    from ..data.person_tables import PersonRows
     from ..report.expression_matrix import ExpressionMatrix
     from ..report.match_summary import UsedRecords
 
@@ -46,6 +47,15 @@ def report(
     sample: Annotated[
         str | None, typer.Option(help="The person, where the table holds several.", rich_help_panel=INPUTS)
     ] = None,
+    value: Annotated[
+        str | None, typer.Option(help="Column of values of other programs' tables.", rich_help_panel=INPUTS)
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Of tables that do not say theirs: tpm, log1p_tpm, inverse_normal ...", rich_help_panel=INPUTS
+        ),
+    ] = None,
     gene: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,7 +88,7 @@ def report(
     if anatomogram is not None:
         check_plot(anatomogram)
 
-    from ..data.person_tables import read_effects, read_person, read_risk
+    from ..data.person_tables import read_effects, read_risk
     from ..genome.provenance import fingerprint
     from ..report.anatomogram.plot import anatomogram_plot
     from ..report.expression_matrix import ExpressionMatrix
@@ -86,12 +96,12 @@ def report(
     from ..report.person_report import anatomogram as anatomogram_of
 
     check_number("the number of genes given by --gene", len(gene or []), 0, MOST_CHOSEN)
-    rows = read_person(predictions, sample)
+    rows = _person_rows(predictions, sample, value, unit)
     person = ExpressionMatrix.of_rows(rows.table, rows.sample, rows.unit)
     match, used = _match_report(predictions, person.sample)
     of_reference = None
     if reference is not None:
-        others = read_person(reference)
+        others = _person_rows(reference, None, value, unit)
         of_reference = ExpressionMatrix.of_rows(others.table, others.sample, others.unit)
         _check_reference(reference, person, of_reference, match)
     given = {"predictions": predictions, "reference": reference, "effects": effects, "risk": risk}
@@ -112,6 +122,25 @@ def report(
     n_genes, n_tissues = person.values.shape
     typer.echo(f"{person.sample}: {n_genes:,} gene(s) x {n_tissues} tissue(s)", err=True)
     out.deliver(written)
+
+
+def _person_rows(predictions: Path, sample: str | None, value: str | None, unit: str | None) -> "PersonRows":
+    """One person's rows of a table, or of a dataset in any layout.
+
+    Raises:
+        SampleError: there are several people and none is named, or not the one that is.
+        InputError: it is no such table or dataset.
+    """
+    from ..data.person_tables import PersonRows, one_person, read_person
+
+    if not predictions.is_dir():
+        return read_person(predictions, sample, value=value, unit=unit)
+    from ..inference.dataset import PredictionDataset
+
+    dataset = PredictionDataset(predictions)
+    part = dataset.part(samples=[one_person(predictions, dataset.samples, sample)])
+    table = part.table().rename(columns={part.unit.column: "value"}).fillna({"reason": ""})
+    return PersonRows(part.samples[0], part.unit.name, table)
 
 
 def _match_report(predictions: Path, sample: str) -> tuple[dict[str, Any] | None, "UsedRecords | None"]:

@@ -38,11 +38,13 @@ class PersonRows:
     table: "pd.DataFrame"
 
 
-def read_person(path: str | Path, sample: str | None = None) -> PersonRows:
-    """One person's rows of a table of ``predict``, of its datasets, or of the released program.
+def read_person(
+    path: str | Path, sample: str | None = None, *, value: str | None = None, unit: str | None = None
+) -> PersonRows:
+    """One person's rows of a table of ``predict``, of the released program, or of another.
 
     Args:
-        path: as of ``open_predictions``.
+        path, value, unit: as of ``open_predictions``.
         sample: the person; None = the only one.
 
     Raises:
@@ -51,7 +53,7 @@ def read_person(path: str | Path, sample: str | None = None) -> PersonRows:
     """
     import pandas as pd
 
-    tables = open_predictions(path, also=_FURTHER)
+    tables = open_predictions(path, value=value, unit=unit, also=_FURTHER)
     units = {table.unit for table in tables}
     seen: dict[str, None] = {}
     pieces: list[pd.DataFrame] = []
@@ -64,17 +66,26 @@ def read_person(path: str | Path, sample: str | None = None) -> PersonRows:
                 pieces.append(_piece(batch, of_row == people.index(wanted)))
     if not seen:
         raise InputError("holds no row", file=path, remedy="Give what `variantformer predict` wrote.")
-    if sample is None and len(seen) > 1:
-        raise SampleError(
-            f"holds {len(seen):,} people: {shown_samples(list(seen))}", file=path, remedy="Name one with --sample."
-        )
-    (person,) = chosen_samples(path, list(seen), [sample] if sample is not None else list(seen))
+    person = one_person(path, list(seen), sample)
     found = pd.concat(pieces, ignore_index=True)
     twice = found[found.duplicated(["gene_id", "tissue"])]
     if len(twice):
         record = ", ".join(twice[["gene_id", "tissue"]].iloc[0])
         raise InputError("is there twice", file=path, record=record, remedy="Give each gene and tissue once.")
     return PersonRows(person, units.pop(), found)
+
+
+def one_person(path: str | Path, people: Sequence[str], asked: str | None) -> str:
+    """The person who is meant of those in a table: who is named, else the only one.
+
+    Raises:
+        SampleError: there are several and none is named, or not the one that is.
+    """
+    if asked is None and len(people) > 1:
+        raise SampleError(
+            f"holds {len(people):,} people: {shown_samples(people)}", file=path, remedy="Name one with --sample."
+        )
+    return chosen_samples(path, people, people if asked is None else [asked])[0]
 
 
 def read_effects(path: str | Path) -> "pd.DataFrame":
@@ -97,7 +108,7 @@ def read_risk(path: str | Path, sample: str) -> "pd.DataFrame":
         Path(path), RISK_COLUMNS, ("probability", "base_rate", "log_odds_over_base", "cv_auroc"), "risk predict"
     )
     people = [str(name) for name in found["sample"].unique()]
-    (person,) = chosen_samples(path, people, [sample])
+    person = one_person(path, people, sample)
     return found[found["sample"] == person].reset_index(drop=True)
 
 
