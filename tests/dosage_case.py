@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pysam
 import torch
 from gene_model_tests import Case
@@ -14,10 +15,11 @@ from toy_case import toy_case
 from variantformer_hf.genome import GeneTable, PersonalGenome, ReferenceGenome
 from variantformer_hf.genome.edited import EditedGenome
 from variantformer_hf.modeling import LinearDosageConfig, LinearDosageForExpression
-from variantformer_hf.zoo.dosage.fitted_model import fitted_model
+from variantformer_hf.zoo.dosage.fitted_model import constant_model, fitted_model
 from variantformer_hf.zoo.dosage.forest_recipe import ForestRecipe
 from variantformer_hf.zoo.dosage.gene_fit import GeneData
 from variantformer_hf.zoo.dosage.gene_model import ForestDosageGeneModel, LinearDosageGeneModel
+from variantformer_hf.zoo.dosage.linear_recipes import MeanRecipe
 from variantformer_hf.zoo.dosage.variants import GeneVariants, ModelVariants
 
 TISSUES = ("liver", "lung")
@@ -126,6 +128,39 @@ def forest_case(folder: Path) -> Case:
     recipe = ForestRecipe(radius=800, trees=(8,), depths=(6,), least_split=(2,))
     forest_model(folder, case.fasta, recipe).save(folder / "forest")
     return replace(case, model=folder / "forest", plain=walked)
+
+
+def constant(model: Any, person: PersonalGenome, gene: str, outputs: Sequence[int]) -> np.ndarray:
+    """Predictions of a model that says the same of everybody."""
+    return np.array(INTERCEPTS[gene])[list(outputs)]
+
+
+def constant_case(folder: Path, kind: str) -> Case:
+    """The toy's files, with a model of ``mean`` or ``reference``; what is asked about lies in the gene, its window."""
+    case = toy_case(folder)
+    genes = GeneTable.read(folder / "genes.csv")
+    if kind == "mean":
+        nothing = np.zeros((2, 0))
+        data = [
+            GeneData(GeneVariants.nothing(), nothing, np.array([0, 1]), np.array([0, 1]), np.array(INTERCEPTS[gene]), 2)
+            for gene in POSITIONS
+        ]
+        recipe = MeanRecipe()
+        fits = [recipe.fit(each) for each in data]
+        model = fitted_model(recipe, genes.genes, fits, tissues=TISSUES, unit="inverse_normal", assembly="GRCh38")
+    else:
+        rows = [
+            {"gene_id": genes.get(gene).gene_id, "tissue": tissue, "expression": value}
+            for gene in POSITIONS
+            for tissue, value in zip(TISSUES, INTERCEPTS[gene], strict=True)
+        ]
+        model = constant_model(
+            pd.DataFrame(rows), genes, column="expression", unit="inverse_normal", tissues=TISSUES, assembly="GRCh38"
+        )
+    model.save(folder / kind)
+    bases = ReferenceGenome(case.fasta).sequence("chr1", 0, 2_000).upper()
+    inside = tuple(f"chr1:{place}:{bases[place - 1]}>{OTHER[bases[place - 1]]}" for place in (502, 507))
+    return replace(case, model=folder / kind, plain=constant, variants=inside)
 
 
 def dosage_case(folder: Path) -> Case:

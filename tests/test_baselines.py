@@ -209,11 +209,18 @@ def test_what_is_missing_in_a_person_is_the_mean_of_the_train_donors(lab: Lab, m
     model = load_gene_model(models["elastic-net"], device="cpu")
     assert isinstance(model, DosageGeneModel)
     donors = TEST[:4]
-    ExpressionPredictor(model).predict(lab.inputs.fasta, lab.inputs.vcf, samples=list(donors))
-    read = np.concatenate([np.searchsorted(POSITIONS, model.variants.of(number).position + 1) for number in range(3)])
+    report = ExpressionPredictor(model).run(lab.inputs.fasta, lab.inputs.vcf, samples=list(donors)).report
+    of_genes = [np.searchsorted(POSITIONS, model.variants.of(number).position + 1) for number in range(3)]
+    read = np.concatenate(of_genes)
+    near = [(POSITIONS > 10_000 - 12_000) & (POSITIONS <= 24_000), (POSITIONS > 28_000) & (POSITIONS <= 55_000)]
     for donor in donors:
-        missing = int((lab.dosage[DONORS.index(donor), read] < 0).sum())
-        assert model.counts[donor] == {"dosages": len(read), "missing": missing, "absent": 0}
+        own = lab.dosage[DONORS.index(donor)]
+        new = [
+            int((own[here] > 0).sum() - (own[of_gene] > 0).sum()) for here, of_gene in zip(near, of_genes, strict=False)
+        ]
+        expected = {"dosages": len(read), "dosages_missing": int((own[read] < 0).sum()), "dosages_absent": 0}
+        said = report["samples"][donor]
+        assert {name: said[name] for name in [*expected, "new_snps"]} == {**expected, "new_snps": sum(new)}
 
 
 def test_a_variant_without_a_record_is_known_of_a_file_of_one_person_alone(
@@ -307,7 +314,7 @@ def test_the_command_line(lab: Lab, models: dict[str, Path], tmp_path: Path) -> 
     found = pd.read_csv(table, sep="\t")
     np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], rtol=1e-5)
     report = json.loads((tmp_path / "table.tsv.report.json").read_text())
-    assert set(report["dosages"]) == set(TEST)
+    assert set(report["samples"]) == set(TEST) and all(each["dosages"] > 0 for each in report["samples"].values())
 
 
 def test_the_reference_baseline_is_what_its_model_says_of_the_reference(
@@ -442,6 +449,49 @@ def test_no_other_folder_is_replaced(lab: Lab, models: dict[str, Path], tmp_path
     done = run("baseline", "fit", "reference", *given)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "model" / "config.json").read_text())["kind"] == "reference"
+
+
+def test_a_file_a_chromosome_is_fitted_as_one_file_is(lab: Lab, models: dict[str, Path], tmp_path: Path) -> None:
+    """As a pattern with {contig}, as a glob, and one by one; read so where people are predicted, too."""
+    import pysam
+
+    with pysam.VariantFile(str(lab.inputs.vcf)) as file:
+        lines = [str(each).rstrip() for each in file]
+    contigs = {"chr1": 60_000, "chr2": 9_000}
+    for chrom in contigs:
+        of_chrom = [line for line in lines if line.startswith(f"{chrom}\t")]
+        write_vcf(tmp_path / f"cohort.{chrom}.vcf.gz", of_chrom, contigs=contigs, samples=DONORS)
+    one_by_one = [str(tmp_path / f"cohort.{chrom}.vcf.gz") for chrom in contigs]
+    options = ["--radius", "12000", "--expression", lab.folder / "expression", "--genes", lab.folder / "genes.csv"]
+    split = ["--fasta", lab.inputs.fasta, "--split", lab.folder / "split.json"]
+    for number, given in enumerate(([str(tmp_path / "cohort.{contig}.vcf.gz")], [f"{tmp_path}/*.gz"], one_by_one)):
+        files = [part for each in given for part in ("--vcf", each)]
+        output = tmp_path / f"model{number}"
+        done = run("baseline", "fit", "top-snp", *files, *split, *options, "-o", output)
+        assert done.returncode == 0, done.stderr
+        assert (output / "model.safetensors").read_bytes() == (models["top-snp"] / "model.safetensors").read_bytes()
+    table = tmp_path / "table.tsv"
+    done = run("baseline", "predict", "top-snp", output, *files, *split, "-o", table)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(
+        pd.read_csv(table, sep="\t")["log1p_tpm"], table_of(lab, models["top-snp"])["log1p_tpm"], rtol=1e-5
+    )
+
+
+def test_a_forest_is_fitted_to_log1p_tpm_whatever_the_folder_holds(
+    lab: Lab, models: dict[str, Path], tmp_path: Path
+) -> None:
+    """TPM become log1p TPM; what is no TPM is refused."""
+    values = np.expm1(lab.expression.value)
+    of_tpm = replace(lab, expression=lab.expression.with_values(tmp_path / "tpm", values, "tpm"))
+    report = fit(of_tpm, "forest", tmp_path / "forest")
+    assert report["values"] == {"turned from tpm into log1p_tpm": len(lab.expression)}
+    for gene in ("UP", "DOWN", "FAR"):
+        found, expected = (table_of(lab, folder) for folder in (tmp_path / "forest", models["forest"]))
+        np.testing.assert_allclose(values_of(found, gene, "liver"), values_of(expected, gene, "liver"), atol=1e-3)
+    normal = replace(lab, expression=lab.expression.with_values(tmp_path / "z", values, "inverse_normal"))
+    with pytest.raises(InputError, match="its values are inverse_normal, and a forest is fitted to log1p_tpm"):
+        fit(normal, "forest", tmp_path / "other")
 
 
 def test_names_with_suffixes_are_told_apart(lab: Lab, tmp_path: Path) -> None:

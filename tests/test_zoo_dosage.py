@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dosage_case import POSITIONS, dosage_case, forest_case, forest_data, forest_model
+from dosage_case import POSITIONS, constant_case, dosage_case, forest_case, forest_data, forest_model
 from gene_model_tests import Case, GeneModelTests
 
 from variantformer_hf.zoo.dosage.forest_recipe import ForestRecipe
@@ -41,6 +41,36 @@ class TestForest(GeneModelTests):
     @pytest.fixture
     def case(self, forest: Case) -> Case:
         return forest
+
+
+@pytest.fixture(scope="module")
+def mean(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return constant_case(tmp_path_factory.mktemp("mean"), "mean")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return constant_case(tmp_path_factory.mktemp("reference"), "reference")
+
+
+class TestMean(GeneModelTests):
+    """What every model passes; what learns are the means."""
+
+    epochs = 30
+    learning_rate = 0.1
+    is_constant = True
+
+    @pytest.fixture
+    def case(self, mean: Case) -> Case:
+        return mean
+
+
+class TestReference(TestMean):
+    """What every model passes; what learns is what was said of the reference."""
+
+    @pytest.fixture
+    def case(self, reference: Case) -> Case:
+        return reference
 
 
 @pytest.mark.parametrize("per_tissue", [False, True])

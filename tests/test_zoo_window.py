@@ -3,6 +3,7 @@
 import json
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from variantformer_hf.errors import InputError
 from variantformer_hf.genome import EditedGenome, GenotypeEdit, GenotypeOptions, Variant
 from variantformer_hf.genome.interval import Interval
 from variantformer_hf.zoo.enformer.gene_model import EnformerGeneModel
+from variantformer_hf.zoo.enformer.zero_shot import zero_shot
 from variantformer_hf.zoo.families import load_gene_model
+from variantformer_hf.zoo.gene_model import GeneModel
 from variantformer_hf.zoo.model_files import load_strictly
 from variantformer_hf.zoo.window.track_model import TrackGeneModel
 from variantformer_hf.zoo.window.tracks import Track
@@ -44,6 +47,22 @@ def borzoi(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return window_case(tmp_path_factory.mktemp("borzoi"), "borzoi")
 
 
+@pytest.fixture(scope="module")
+def zero(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Of a person with SNPs alone, some of them near each TSS."""
+    case = window_case(tmp_path_factory.mktemp("zero_shot"), "enformer")
+    found = load_gene_model(case.model, device="cpu", precision="float32")
+    assert isinstance(found, EnformerGeneModel)
+    zero_shot(found, case.tissues).save(case.model.with_name("zero"))
+    bases = ReferenceGenome(case.fasta).sequence("chr1", 0, LENGTH)
+    places = [*range(1_440, 1_560, 8), *range(3_240, 3_360, 8)]
+    lines = [record(place, bases[place - 1], OTHER[bases[place - 1]], "1|1") for place in places]
+    vcf = write_vcf(case.vcf.with_name("snps.vcf.gz"), lines, contigs={"chr1": LENGTH})
+    variants = [place for place in (1_495, 1_530, 1_755) if place not in places]
+    asked = tuple(f"chr1:{place}:{bases[place - 1]}>{OTHER[bases[place - 1]]}" for place in variants)
+    return replace(case, model=case.model.with_name("zero"), vcf=vcf, variants=asked)
+
+
 class TestEnformer(GeneModelTests):
     """What every model passes, Enformer: bins around the TSS."""
 
@@ -52,6 +71,20 @@ class TestEnformer(GeneModelTests):
     @pytest.fixture
     def case(self, enformer: Case) -> Case:
         return enformer
+
+
+class TestEnformerZeroShot(GeneModelTests):
+    """What every model passes; people are read as diploid unless another mode is asked for."""
+
+    epochs = 80
+
+    @pytest.fixture
+    def case(self, zero: Case) -> Case:
+        return zero
+
+    def test_the_folder_says_in_which_mode_people_are_read(self, gene_model: GeneModel) -> None:
+        assert gene_model.modes[0] == "diploid"
+        assert set(gene_model.modes) == set(EnformerGeneModel.modes)
 
 
 class TestBorzoi(GeneModelTests):

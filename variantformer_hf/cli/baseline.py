@@ -450,8 +450,7 @@ def predict(
 ) -> None:
     """Predict donors of a split with a baseline, or without --split everybody in the VCF.
 
-    The table is that of `variantformer predict`. OUTPUT.report.json also says of each person how many dosages were
-    read, and how many of them are the mean of the people of the fit.
+    The table and OUTPUT.report.json are those of `variantformer predict`.
     """
     from ..report.tables import check_format
 
@@ -496,7 +495,5 @@ def predict(
             tissues=tissue,
             options=genotypes.options(settings),
         )
-    if isinstance(found, DosageGeneModel):
-        result.report["dosages"] = {sample: dict(each) for sample, each in found.counts.items()}
     out.deliver(write_result(result, out, "tidy", None, found.unit))
     check_finite(result.genes["gene_name"], result.genes["status"])

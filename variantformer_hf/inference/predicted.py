@@ -1,7 +1,7 @@
 """What a run finds: predictions of some people's genes as arrays, and the records that were met on the way."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -102,6 +102,7 @@ class PersonRecordsMet:
             and how many records each stands for.
         keys, outcomes: (k,) of the records that other units may read too, each by itself.
         not_diploid: numbers for the calls on an autosome that were met first here and are not diploid.
+        counted: what the model counts of the person's genes, see ``GeneInput.counted``.
     """
 
     person: int
@@ -111,6 +112,7 @@ class PersonRecordsMet:
     keys: np.ndarray
     outcomes: np.ndarray
     not_diploid: tuple[int, ...] = ()
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

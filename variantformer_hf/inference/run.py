@@ -1,7 +1,8 @@
 """A run's units, one after the other: genes are prepared in one thread while the model works on those before."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import numpy as np
@@ -154,6 +155,7 @@ class PredictionRun:
         within = union(*covered(list(regions_of.values())))
         read: dict[int, tuple[PersonalGenome, PersonalStretch, GeneReader]] = {}
         tallies = {person: VariantTally() for person in group}
+        counted: dict[int, Counter[str]] = {person: Counter() for person in group}
         opened = self._people.opened(unit.people)
         for person in group:
             genome = opened[person - unit.people[0]]
@@ -166,10 +168,12 @@ class PredictionRun:
                     return
                 given = read[person][2].gene(regions_of[gene])
                 tallies[person].add(interval.chrom, given.keys, given.outcomes)
+                counted[person].update(given.counted())
                 yield _Prepared(unit, person, gene, given)
         for person, (genome, known, _) in read.items():
             not_diploid = self._people.newly_not_diploid(genome)
-            records.append(_records_met(person, piece, known, tallies[person], not_diploid))
+            met = _records_met(person, piece, known, tallies[person], not_diploid)
+            records.append(replace(met, counted=dict(counted[person])))
 
 
 def _records_met(

@@ -24,11 +24,13 @@ class SampleCounts:
     Attributes:
         tally: the person's distinct records.
         endings: (status, reason) -> genes.
+        counted: what the model counts, name -> how many, see ``GeneInput.counted``.
     """
 
     def __init__(self) -> None:
         self.tally = VariantTally()
         self.endings: Counter[tuple[str, str]] = Counter()
+        self.counted: Counter[str] = Counter()
         self._statuses: dict[str, Counter[str]] = {}
         self._not_diploid: dict[str, set[int]] = {}
 
@@ -37,6 +39,7 @@ class SampleCounts:
         if len(met.kinds):
             self.tally.add_counts(met.chrom, ContigCounts.of(met.kinds, met.counts))
         self.tally.add(met.chrom, met.keys, met.outcomes)
+        self.counted.update(met.counted)
         self._not_diploid.setdefault(met.chrom, set()).update(met.not_diploid)
 
     def add_genes(self, chrom: str, endings: Sequence[tuple[str, str]]) -> None:
@@ -50,7 +53,8 @@ class SampleCounts:
         return sum(self._statuses.values(), Counter())
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON: contigs and total of the records, calls_not_diploid, genes_by_status, genes_by_reason."""
+        """Ready for JSON: contigs and total of the records, calls_not_diploid, genes_by_status, genes_by_reason, and
+        what the model counts."""
         reasons: Counter[str] = Counter()
         for (_, reason), count in self.endings.items():
             if reason:
@@ -60,6 +64,7 @@ class SampleCounts:
             "calls_not_diploid": sum(map(len, self._not_diploid.values())),
             "genes_by_status": dict(self.by_status),
             "genes_by_reason": dict(reasons),
+            **self.counted,
         }
 
     def rows(self, sample: str) -> list[dict[str, Any]]:

@@ -81,6 +81,7 @@ def packed(key: str, files: Sequence[WrittenFile], unit: PredictedUnit) -> bytes
         "genes": found.genes.tolist(),
         "records": [(each.person, each.chrom, len(each.kinds), len(each.keys)) for each in unit.records],
         "not_diploid": [each.not_diploid for each in unit.records],
+        "counted": [dict(each.counted) for each in unit.records],
         "damage": unit.damage,
     }
     genes = {name: getattr(found, name).ravel() for name in _OF_GENES}
@@ -114,7 +115,9 @@ def unpacked(content: bytes) -> UnitNotes | None:
     keys = sites["key"].to_numpy()[np.cumsum(single["site"].to_numpy())]
     columns = {name: table[name].to_numpy() for table in (kinds, single) for name in table.column_names}
     at_kind = at_single = 0
-    for (person, chrom, n_kinds, n_single), not_diploid in zip(head["records"], head["not_diploid"], strict=True):
+    counts = head.get("counted", [{}] * len(head["records"]))  # notes of earlier versions have none
+    of_person = zip(head["records"], head["not_diploid"], counts, strict=True)
+    for (person, chrom, n_kinds, n_single), not_diploid, counted in of_person:
         of_kinds, of_single = slice(at_kind, at_kind + n_kinds), slice(at_single, at_single + n_single)
         records.append(
             PersonRecordsMet(
@@ -125,6 +128,7 @@ def unpacked(content: bytes) -> UnitNotes | None:
                 keys[of_single],
                 columns["outcome"][of_single],
                 tuple(not_diploid),
+                counted,
             )
         )
         at_kind, at_single = of_kinds.stop, of_single.stop

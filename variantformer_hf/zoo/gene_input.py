@@ -31,6 +31,10 @@ class GeneInput:
         """Status of a gene that there is nothing to predict from; None = there is."""
         return self.missing or None if self.use.is_known else self.use.status
 
+    def counted(self) -> Mapping[str, int]:
+        """What is counted of the person in the match report beside records, name -> how many; plain: nothing."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceInput(GeneInput):

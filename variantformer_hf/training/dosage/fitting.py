@@ -9,7 +9,7 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ from .priors import Prior, read_priors
 logger = logging.getLogger(__name__)
 
 _NO_CONTIG = "contig_not_in_vcf"
+# A scale of values beside those of models.
+_TPM = "tpm"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def fit_dosages(
         InputError: nobody to train on has genotypes, or fewer than there are folds; a file cannot be read; ``parts`` is
             of another run; a prior is of other genes, tissues or variants.
     """
+    expression, turned = _on_scale(recipe, expression)
     reference = ReferenceGenome(inputs.fasta)
     tissues = sorted(set(expression.samples["tissue"].to_pylist()))
     pairs = expression_pairs(expression, split, "train", inputs.genes, TissueNames(tissues))
@@ -164,6 +167,7 @@ def fit_dosages(
         "genes": {"fitted": len(genes), **left_out},
         "genes_x_tissues": dict(sorted(statuses.items())),
         "variants_in_windows": dict(sorted(variants.items())),
+        **({"values": turned} if turned else {}),
         "recipe": described["recipe"],
     }
     if priors:
@@ -212,6 +216,26 @@ def _kind_of(row: dict[str, Any]) -> str:
 
 def _counted(counts: Counter[str]) -> dict[str, int]:
     return {name: number for name, number in sorted(counts.items()) if number}
+
+
+def _on_scale(recipe: DosageRecipe, expression: Expression) -> tuple[Expression, dict[str, int]]:
+    """The values on the scale that a recipe is fitted to, and how many were turned into it.
+
+    Raises:
+        InputError: they cannot be.
+    """
+    if not recipe.of_tpm or expression.scale == LOG1P_TPM.name:
+        return expression, {}
+    if expression.scale != _TPM:
+        raise InputError(
+            f"its values are {expression.scale}, and a {recipe.kind} is fitted to {LOG1P_TPM.name}",
+            remedy="Give prepared expression of TPM (docs/training.md), or fit another kind.",
+        )
+    values = np.asarray(expression.value)
+    if (values < 0).any():
+        raise InputError("has a negative TPM", remedy="Prepare the expression again.")
+    turned = replace(expression, value=np.log1p(values), scale=LOG1P_TPM.name)
+    return turned, {f"turned from {_TPM} into {LOG1P_TPM.name}": len(values)}
 
 
 def _people(pairs: ExpressionPairs, vcf: GivenGenotypes) -> tuple[list[str], int]:

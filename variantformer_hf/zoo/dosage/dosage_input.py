@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...genome.appending import people_in
+from ...genome.consensus import OUTCOME_CODE, Outcome
 from ...genome.dosages import MISSING
 from ...genome.edited import EditedGenome
 from ...genome.person_dosages import ABSENT, PlacedVariants, person_dosages
@@ -19,6 +20,8 @@ from ..gene_regions import GeneRegions, covered
 from ..statuses import NO_VARIANTS, NOT_SNP, OK, RecordUse, record_use
 from .variants import GeneVariants
 
+_APPLIED = OUTCOME_CODE[Outcome.APPLIED]
+
 
 @dataclass(frozen=True, slots=True)
 class DosageInput(GeneInput):
@@ -27,10 +30,27 @@ class DosageInput(GeneInput):
     Attributes:
         gene: its number in the model.
         dosage: (V,) float32, copies of ALT of its variants; the mean of the fit where nothing is known of the person.
+        missing_dosages, absent_dosages: how many of these are the mean, as the genotype is missing, or there is no
+            record of the variant.
+        new_snps: records of SNPs that the person carries in the window, and the model does not know.
     """
 
     gene: int
     dosage: np.ndarray
+    missing_dosages: int
+    absent_dosages: int
+    new_snps: int
+
+    def counted(self) -> dict[str, int]:
+        """See :class:`GeneInput`; nothing of a gene of which no variant is read."""
+        if not len(self.dosage):
+            return {}
+        return {
+            "dosages": len(self.dosage),
+            "dosages_missing": self.missing_dosages,
+            "dosages_absent": self.absent_dosages,
+            "new_snps": self.new_snps,
+        }
 
 
 class DosageReader(GeneReader):
@@ -71,11 +91,17 @@ class DosageReader(GeneReader):
             use = RecordUse(OK)  # of an insertion or deletion, which the mode does not make sequence of
         if self._is_alone:
             found = np.where(found == ABSENT, 0, found)
-        self._counts.update(
-            dosages=len(found), missing=int((found == MISSING).sum()), absent=int((found == ABSENT).sum())
-        )
+        n_missing, n_absent = int((found == MISSING).sum()), int((found == ABSENT).sum())
+        self._counts.update(dosages=len(found), missing=n_missing, absent=n_absent)
+        n_new = int((outcomes == _APPLIED).sum()) - len(np.unique(variants.position[(found > 0) & _are_snvs(variants)]))
         dosage = np.where(found < 0, variants.mean, found).astype(np.float32)
-        return DosageInput(regions, use, keys, outcomes, missing, number, dosage)
+        counts = (n_missing, n_absent, max(0, n_new))
+        return DosageInput(regions, use, keys, outcomes, missing, number, dosage, *counts)
+
+
+def _are_snvs(variants: GeneVariants) -> np.ndarray:
+    """(V,) bool."""
+    return np.array([len(ref) == len(alt) == 1 for ref, alt in zip(variants.ref, variants.alt, strict=True)], bool)
 
 
 def is_alone(person: PersonalGenome) -> bool:

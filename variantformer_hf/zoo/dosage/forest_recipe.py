@@ -40,6 +40,7 @@ class ForestRecipe(DosageRecipe):
 
     kind: ClassVar[str] = "forest"
     network: ClassVar[str] = "forest"
+    of_tpm: ClassVar[bool] = True
 
     def fit(self, data: GeneData) -> GeneFit:
         """Fit a gene, see ``DosageRecipe``; the arrays of ``conversion.risk_forests``, with ``value`` of leaves.

@@ -112,6 +112,7 @@ class DosageRecipe(ABC):
         seed: of what is drawn.
         kind: the recipe's name.
         network: of which network its models are: ``linear`` or ``forest``.
+        of_tpm: whether it is fitted to log1p TPM alone.
     """
 
     radius: int = 1_000_000
@@ -121,6 +122,7 @@ class DosageRecipe(ABC):
 
     kind: ClassVar[str]
     network: ClassVar[str]
+    of_tpm: ClassVar[bool] = False
 
     @property
     def least_people(self) -> int:
