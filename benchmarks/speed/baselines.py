@@ -1,10 +1,12 @@
-"""Baselines of dosages: how long a gene takes to be fitted, and how much memory.
+"""Baselines: how long a gene takes to be fitted, and how much memory.
 
 Run: python -m benchmarks.speed.baselines [--genes 4]
 
 600 made donors whose haplotypes are mosaics of 40 founders', one tissue, 3,000 SNPs in the window of each gene; half of
 the genes have five causal SNPs and h2 = 0.4, the others none. Each kind has a process of its own with one thread, which
 reads the VCF, fits and writes the folder. CPU seconds; genes a second on two cores are two divided by these.
+Elastic nets on vectors read 1,536 numbers of each donor and gene (UKBioBERT's of both haplotypes), heads 3,072
+(Enformer's); of heads a step is timed too as in the paper: 8 genes of people, two tissues each, of 63.
 """
 
 import argparse
@@ -27,6 +29,9 @@ LIMITS = {"elastic-net": 1.0, "forest": 0.1}
 MEMORY = 1.5
 # Of the kinds that have no limit of their own.
 OTHERS = ("mean", "top-snp")
+# Kind that reads vectors -> numbers of a vector.
+WIDTHS = {"embedding-net": 1_536, "heads": 3_072}
+TISSUES, STEPS = 63, 20
 
 
 def main() -> None:
@@ -41,12 +46,17 @@ def main() -> None:
     report: dict[str, Any] = {"donors": DONORS, "SNPs a gene": SNPS, "genes": arguments.genes}
     with tempfile.TemporaryDirectory() as name:
         write_cohort(Path(name), arguments.genes)
-        for kind in (*OTHERS, *LIMITS):
+        for kind in (*OTHERS, *LIMITS, *WIDTHS):
             command = [sys.executable, "-m", "benchmarks.speed.baselines", "--worker", kind, name]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found = json.loads(done.stdout.splitlines()[-1])
             speed = 2 * arguments.genes / found["seconds"]
             limit = f" (limit {LIMITS[kind]}: {speed / LIMITS[kind]:.1f} of it)" if kind in LIMITS else ""
+            if kind == "heads":
+                report["heads: CPU s an epoch of 1,000 genes of people, one tissue"] = found["seconds"]
+                report["heads: CPU ms a step, 63 tissues"] = 1_000 * found["step"]
+                report["heads: peak memory"] = f"{found['gigabytes']:.2f} GB"
+                continue
             report[f"{kind}: CPU s a gene"] = found["seconds"] / arguments.genes
             report[f"{kind}: genes a second on two cores"] = f"{speed:.3g}{limit}"
             report[f"{kind}: peak memory"] = f"{found['gigabytes']:.2f} GB (limit {MEMORY})"
@@ -90,6 +100,20 @@ def write_cohort(folder: Path, genes: int) -> None:
     Split({"LAB": dict.fromkeys(donors, "train")}).save(folder / "split.json")
 
 
+def write_vectors(path: Path, genes: int, width: int) -> None:
+    """Of each donor and gene: thirty numbers that people differ in, in as many directions, and noise."""
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(0)
+    of_genes = [
+        rng.normal(size=(DONORS, 30)) @ rng.normal(size=(30, width)) + rng.normal(0, 0.1, (DONORS, width))
+        for _ in range(genes)
+    ]
+    save_file({"embedding": np.concatenate(of_genes).astype(np.float32)}, path)
+    rows = [f"D{donor:03d}\tENSG{gene:011d}" for gene in range(genes) for donor in range(DONORS)]
+    path.with_suffix(".tsv").write_text("\n".join(["sample\tgene_id", *rows]) + "\n")
+
+
 def _mosaic(rng: np.random.Generator, founders: np.ndarray) -> np.ndarray:
     """One haplotype: pieces of founders."""
     cuts = np.sort(rng.integers(0, SNPS, 60))
@@ -99,6 +123,12 @@ def _mosaic(rng: np.random.Generator, founders: np.ndarray) -> np.ndarray:
 
 def fit(kind: str, folder: Path) -> dict[str, float]:
     """CPU seconds and peak memory of a fit of all genes."""
+    found = fit_vectors(kind, folder) if kind in WIDTHS else fit_genotypes(kind, folder)
+    return {**found, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+
+
+def fit_genotypes(kind: str, folder: Path) -> dict[str, float]:
+    """CPU seconds of a kind that reads dosages."""
     from variantformer_hf import GeneTable
     from variantformer_hf.data.expression import Expression
     from variantformer_hf.data.splits import Split
@@ -115,7 +145,62 @@ def fit(kind: str, folder: Path) -> dict[str, float]:
 
     fit_all(replace(inputs, only=frozenset([genes.genes[0].gene_id])))  # what is imported is not counted
     times, _ = timed(lambda: fit_all(inputs), clock=cpu_clock)
-    return {"seconds": times[0], "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    return {"seconds": times[0]}
+
+
+def fit_vectors(kind: str, folder: Path) -> dict[str, float]:
+    """CPU seconds of a kind that reads vectors; of heads those of 1,000 genes of people in an epoch."""
+    from variantformer_hf import GeneTable
+    from variantformer_hf.data.expression import Expression
+    from variantformer_hf.data.splits import Split
+    from variantformer_hf.training.embedding.embedded_pairs import EmbeddingInputs
+    from variantformer_hf.training.embedding.heads import fit_heads
+    from variantformer_hf.training.embedding.nets import fit_nets
+    from variantformer_hf.training.embedding.options import HeadsOptions
+    from variantformer_hf.zoo.embedding.net_recipe import NetRecipe
+    from variantformer_hf.zoo.embedding_table import EmbeddingTable
+
+    genes = GeneTable.read(folder / "genes.csv")
+    write_vectors(folder / f"{kind}.safetensors", len(genes), WIDTHS[kind])
+    given = Expression.load(folder / "expression"), Split.load(folder / "split.json")
+    table = EmbeddingTable(folder / f"{kind}.safetensors", "Make it.")
+
+    def fit_all(only: frozenset[str] | None, epochs: int = 1) -> None:
+        inputs, places = EmbeddingInputs(table, genes, only), (folder / kind, folder / f"{kind}.parts")
+        if kind == "heads":
+            fit_heads(HeadsOptions(epochs=epochs), *given, inputs, places[0], parts=places[1])
+        else:
+            fit_nets(NetRecipe(), *given, inputs, places[0], parts=places[1])
+
+    fit_all(frozenset([genes.genes[0].gene_id]))  # what is imported is not counted
+    if kind != "heads":
+        times, _ = timed(lambda: fit_all(None), clock=cpu_clock)
+        return {"seconds": times[0]}
+    of_epochs = [timed(lambda n=n: fit_all(None, n), clock=cpu_clock)[0][0] for n in (1, 3)]
+    return {"seconds": (of_epochs[1] - of_epochs[0]) / 2 * 1_000 / (DONORS * len(genes)), "step": step_of_heads()}
+
+
+def step_of_heads() -> float:
+    """CPU seconds of a step of heads of the widths that are the default, the median of some."""
+    import torch
+
+    from variantformer_hf.modeling import EmbeddingHeadsConfig, EmbeddingHeadsForExpression
+
+    names = [f"tissue {number}" for number in range(TISSUES)]
+    network = EmbeddingHeadsForExpression(EmbeddingHeadsConfig(embedding_size=WIDTHS["heads"], tissues=names)).train()
+    optimizer = torch.optim.AdamW(network.parameters())
+    generator = torch.Generator().manual_seed(0)
+
+    def step() -> None:
+        outputs = torch.randint(TISSUES, (8, 2), generator=generator)
+        vectors = torch.randn(8, WIDTHS["heads"], generator=generator)
+        network(vectors, torch.zeros(8, dtype=torch.int64), outputs, torch.ones(8, 2)).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    times, _ = timed(step, STEPS, clock=cpu_clock)
+    return float(np.median(times))
 
 
 if __name__ == "__main__":
