@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import Finished, run
-from test_published_scores import perf_summary, profile
+from published_case import perf_summary, profile
 
 from variantformer_hf.data.field_columns import HELD_OUT, SEEN, UNSEEN
 from variantformer_hf.data.splits import Split

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from page_blocks import DOCS, assert_as_shown, blocks, everything
-from test_published_scores import perf_summary
+from published_case import perf_summary
 
 PAGE = (DOCS / "columns.md").read_text()
 
