@@ -195,6 +195,22 @@ def test_a_foreign_table_beside_it_is_refused(case: Paths, name: str, column: st
     assert done.returncode == 1 and f"{case[name]}: {said}" in done.stderr
 
 
+def test_effects_in_another_genome_are_shown_as_such(case: Paths) -> None:
+    assert "None of these rows is of" not in page_of(case["predictions"], "--effects", case["effects"])
+    pd.read_parquet(case["effects"]).assign(sample="<P2>").to_parquet(case["effects"])
+    page = page_of(case["predictions"], "--effects", case["effects"], "--overwrite")
+    assert "None of these rows is of P1: they are of &lt;P2&gt;." in page
+
+
+def test_the_reference_genome_itself_is_a_page(case: Paths) -> None:
+    said = match_report("reference", inputs={"fasta": {}})
+    said["samples"] = {"reference": {}}
+    case["reference"].with_name("reference.parquet.report.json").write_text(json.dumps(said))
+    text = plain(page_of(case["reference"]))
+    assert "No file of a person was read: this is the reference genome." in text
+    assert "does not name this person" not in text
+
+
 def test_a_reference_of_another_model_unit_or_genes_is_refused(case: Paths) -> None:
     given = report(case["predictions"], "--reference", case["reference"])
     assert given.returncode == 0

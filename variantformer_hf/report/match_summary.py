@@ -77,7 +77,7 @@ def report_warnings(report: Mapping[str, Any] | None, used: UsedRecords | None) 
     found += [str(sentence) for sentence in report.get("damage", [])]
     rejected = report.get("rejected", [])
     if rejected:
-        found.append(f"Asked for, and not predicted: {_listed([str(each.get('name', each)) for each in rejected])}.")
+        found.append(f"Asked for, and not predicted: {listed([str(each.get('name', each)) for each in rejected])}.")
     return found
 
 
@@ -97,6 +97,7 @@ def asked(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return said
 
 
-def _listed(names: Sequence[str], most: int = 10) -> str:
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first names, and how many more there are."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"

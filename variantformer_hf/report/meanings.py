@@ -14,6 +14,7 @@ STATUS_MEANINGS = {
     statuses.UNSEEN_GENE: "predicted, by a model that was not trained on this gene",
     statuses.NO_VARIANTS_IN_WINDOW: "predicted as the mean of the people whom the baseline was fitted to",
     statuses.NOT_FITTED: "no number: the people whom the baseline was fitted to had no value",
+    statuses.NO_EMBEDDING: "no number: there is no embedding of this person and gene",
     # Of variants alone.
     statuses.NO_OVERLAP: "the gene does not read the variant: effect 0",
     statuses.NOT_SNP: "no number: it is no SNV, and the model reads SNPs alone",

@@ -18,7 +18,7 @@ from .colour_scale import ColourScale
 from .expression_matrix import ExpressionMatrix, most_different
 from .heatmap import heatmap
 from .html import Section, drawing, heading, paragraph, table, warnings, write_page
-from .match_summary import UsedRecords, asked, report_warnings
+from .match_summary import UsedRecords, asked, listed, report_warnings
 from .meanings import FLAG_MEANINGS, STATUS_MEANINGS
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def write_person_report(report: PersonReport, path: Path) -> Path:
         sections.append(Section("Differences from the reference genome", _differences(report)))
     sections.append(Section("Chosen genes", _chosen(report)))
     if report.effects is not None:
-        sections.append(Section("Variants with the largest effects", _effects(report.effects)))
+        sections.append(Section("Variants with the largest effects", _effects(report.effects, report.person.sample)))
     if report.risk is not None:
         sections.append(Section("What forests of a disease say", _risk(report.risk)))
     sections.append(Section("How it was made", _provenance(report)))
@@ -253,7 +253,7 @@ def anatomogram(person: ExpressionMatrix, gene: int) -> tuple[Anatomogram, str]:
     return Anatomogram.of(person.values[gene], person.tissues, person.unit), title
 
 
-def _effects(effects: "pd.DataFrame") -> list[str]:
+def _effects(effects: "pd.DataFrame", sample: str) -> list[str]:
     unit = _effect_unit(effects)
     scored = effects[effects["effect"].notna() & (effects["gene_id"] != "")]
     without = Counter(effects.loc[effects["effect"].isna(), "status"])
@@ -265,6 +265,9 @@ def _effects(effects: "pd.DataFrame") -> list[str]:
         f"with the largest effect. Effects are {unit} with the variant minus that without it."
     )
     parts = [paragraph(said)]
+    people = sorted({str(name) for name in effects["sample"].dropna()} - {""}) if "sample" in effects else []
+    if people and sample not in people:
+        parts.append(warnings([f"None of these rows is of {sample}: they are of {listed(people)}."]))
     if without:
         parts.append(
             paragraph(
