@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -486,6 +485,8 @@ def test_what_does_not_go_together_is_refused(case: Case, tmp_path: Path) -> Non
     calibrated = ["--gwas-n", 10, "--gwas-h2", 0.5, *panel(case)]
     assert "has no phi" in refused("summary", model, *gwas, *calibrated, *out)
     assert "go together" in refused("summary", model, *gwas, *panel(case), "--gwas-n", 10, *out)
+    nowhere = ["--covariance", tmp_path / "nowhere"]
+    assert "nowhere: no such file" in refused("summary", model, *gwas, *nowhere, *fasta(case), *out)
     export = ["export", model, "-o", tmp_path / "x", "--format"]
     assert "--ids rsid needs" in refused(*export, "parquet", "--ids", "rsid")
     assert "--phi needs --vcf" in refused(*export, "predixcan", "--phi")
@@ -585,7 +586,8 @@ def test_parquet_has_a_row_a_weight_and_a_row_a_gene(case: Case, tmp_path: Path)
     assert genes.loc[("G2", "liver"), "n_variants"] == 3
     of_gene = weights.query("gene_id == 'G1' and tissue == 'liver'")
     np.testing.assert_allclose(of_gene["weight"], case.weight["G1"][:, 1], rtol=1e-6)
-    shutil.rmtree(tmp_path / "out")
+    words = ["export", case.folder / "model", "--format", "parquet", "--overwrite", "-o", tmp_path / "out"]
+    assert "variants: 7 all" in done(*words, "--tissue", "liver").stderr  # those with a weight there
 
 
 # Inflation

@@ -75,6 +75,9 @@ def of_files(weights: AssociationWeights, path: Path, stems: Mapping[str, str], 
     Raises:
         InputError: a file is not there, or cannot be read; it has none of the weights' variants.
     """
+    if not path.exists():
+        remedy = "Make it: `associate export --format predixcan --vcf PANEL`."
+        raise InputError("no such file", file=path, remedy=remedy)
     if not path.is_dir() and len(stems) > 1:
         raise InputError(
             f"is one file, and the weights are of {len(stems)} tissues",

@@ -111,7 +111,7 @@ class AssociationWeights:
             if (not genes or gene.gene_id in genes or gene.gene_name in genes)
             and (not tissues or gene.tissue in tissues)
         ]
-        return replace(self, genes=tuple(kept))
+        return _of_use(replace(self, genes=tuple(kept)))
 
 
 def weights_of_model(model: "LinearDosageGeneModel") -> AssociationWeights:
@@ -159,14 +159,30 @@ def weights_of_model(model: "LinearDosageGeneModel") -> AssociationWeights:
         raise InputError("has no weight in any tissue", file=model.identity.name, remedy="Fit it to more people.")
     variants = tuple(number_of)
     with_weights = len({gene.gene_id for gene in genes})
-    return AssociationWeights(
-        model.identity.name,
-        model.assembly,
-        variants,
-        tuple(variant_name(each, model.assembly) for each in variants),
-        np.zeros(len(variants), dtype=bool),
-        tuple(genes),
-        {"genes_without_weights": len(model.gene_table) - with_weights},
+    return _of_use(
+        AssociationWeights(
+            model.identity.name,
+            model.assembly,
+            variants,
+            tuple(variant_name(each, model.assembly) for each in variants),
+            np.zeros(len(variants), dtype=bool),
+            tuple(genes),
+            {"genes_without_weights": len(model.gene_table) - with_weights},
+        )
+    )
+
+
+def _of_use(weights: AssociationWeights) -> AssociationWeights:
+    """The same without variants that no gene has a weight of."""
+    used = np.unique(np.concatenate([np.zeros(0, np.int64), *(gene.variant for gene in weights.genes)]))
+    number = np.full(len(weights.variants), -1, dtype=np.int64)
+    number[used] = np.arange(len(used))
+    return replace(
+        weights,
+        variants=tuple(weights.variants[each] for each in used.tolist()),
+        ids=tuple(weights.ids[each] for each in used.tolist()),
+        turned=weights.turned[used],
+        genes=tuple(replace(gene, variant=number[gene.variant]) for gene in weights.genes),
     )
 
 
