@@ -134,6 +134,25 @@ def test_many_genes_are_a_hundred_and_it_says_so(tmp_path: Path) -> None:
     assert shown == {f"G{number}" for number in range(150, 250)}
 
 
+def test_genes_without_a_number_are_not_those_that_differ_most(tmp_path: Path) -> None:
+    n = 150
+    values = np.full((n, 2), np.nan)
+    values[7], values[9] = (0.0, 1.0), (0.0, 2.0)
+    pd.DataFrame(
+        {
+            "sample": "P1",
+            "gene_id": np.repeat([f"G{number}" for number in range(n)], 2),
+            "tissue": ["liver", "lung"] * n,
+            "log1p_tpm": values.ravel(),
+            "status": np.where(np.isnan(values.ravel()), "not_in_vcf", "ok"),
+        }
+    ).to_parquet(tmp_path / "few.parquet")
+    page = page_of(tmp_path / "few.parquet")
+    assert "2 of 150 genes in 2 tissues" in page
+    assert re.findall(r"<h3>(.*?)</h3>", page) == ["G9", "G7"]
+    assert "The first 40 of 148 rows." in page and "296 of 300 predictions have no number" in page
+
+
 def test_a_person_of_several_is_named(case: Paths) -> None:
     both = pd.concat([predictions(), predictions(VALUES + 1, "P2")])
     both.to_parquet(case["predictions"])

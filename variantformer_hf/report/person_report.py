@@ -66,10 +66,14 @@ class PersonReport:
         return None if self.against is None else self.person.values - self.against
 
     def most_different(self, n: int) -> np.ndarray:
-        """Places of the genes that differ most: from the reference genome, else between tissues."""
-        if self.differences is None:
-            return most_different(self.person.values, n, are_differences=False)
-        return most_different(self.differences, n, are_differences=True)
+        """Places of the n genes that differ most: from the reference genome, else between tissues.
+
+        Where not all are meant, those without a number are left out, unless none has one.
+        """
+        measured = self.person.values if self.differences is None else self.differences
+        found = most_different(measured, n, are_differences=self.differences is not None)
+        known = np.isfinite(measured[found]).any(axis=1)
+        return found[known] if n < len(measured) and known.any() else found
 
     @property
     def chosen(self) -> Sequence[int]:
@@ -148,10 +152,8 @@ def _statuses(report: PersonReport) -> list[str]:
     parts.append(table(_frame(rows, ["status", "predictions", "meaning"]), "Statuses of genes and tissues."))
     genes, tissues = np.nonzero(np.isnan(person.values))
     if len(genes):
-        lost = Counter(
-            (person.genes["label"].iloc[gene], person.statuses[gene, tissue], person.reasons[gene, tissue])
-            for gene, tissue in zip(genes, tissues, strict=True)
-        )
+        labels = person.genes["label"].to_numpy(dtype=object)[genes]
+        lost = Counter(zip(labels, person.statuses[genes, tissues], person.reasons[genes, tissues], strict=True))
         counted = [(*each, n) for each, n in lost.items()]
         parts.append(table(_frame(counted, ["gene", "status", "reason", "tissues"]), "Genes without a number."))
     return parts
