@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -143,6 +144,24 @@ def test_the_report_shows_everything_and_asks_for_nothing(small: tuple[Path, pd.
     assert_is_whole(browser, folder / "report" / "report.html", MODELS)
     shown = within_tissue(folder / "report" / "report.html")
     assert shown == pytest.approx(table["r within a tissue"].to_dict(), abs=5e-4)
+
+
+def test_the_report_in_the_docs_is_small_whole_and_of_the_numbers_that_the_page_shows() -> None:
+    page = (DOCS / "evaluation.md").read_text()
+    table = page[page.index("| | r within a tissue |") :].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert [row[0] for row in rows[2:]] == list(MODELS)
+    shown = {row[0]: float(row[rows[0].index("r within a tissue")]) for row in rows[2:]}
+    assert within_tissue(EXAMPLE / "report.html") == pytest.approx(shown, abs=6e-4)
+    files = [path for path in EXAMPLE.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 1_000_000
+    assert all(f"evaluate-demo/{path.name}" in page for path in files)
+    assert not re.findall(r">/\w+/", (EXAMPLE / "report.html").read_text())  # files by their names alone
+
+
+@pytest.mark.browser
+def test_the_report_in_the_docs_shows_everything_and_asks_for_nothing(browser: "Browser") -> None:
+    assert_is_whole(browser, EXAMPLE / "report.html", MODELS)
 
 
 class _Rows(HTMLParser):

@@ -36,6 +36,7 @@ from variantformer_hf.modeling.enformer.configuration_enformer import EnformerTr
 from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
 from variantformer_hf.simulation.training_files import COHORT, GEOMETRY, prepare, write_configs
 from variantformer_hf.whole_folders import replace_folder
+from variantformer_hf.zoo.companions import write_companions
 
 ORACLE = "oracle"
 # Name in the report -> table.
@@ -74,7 +75,7 @@ class Size:
     activity_donors: int = 4
     other_cres: int = 1_500
     encoder_epochs: int = 4
-    epochs: int = 16
+    epochs: int = 10
     variformer_epochs: int = 5
     heads_epochs: int = 10
     forest_folds: int = 3
@@ -240,7 +241,12 @@ def write_trunk(variformer: Path, folder: Path) -> None:
     network = VariformerForExpression.from_pretrained(variformer)
     trunk = EnformerModel(EnformerConfig(**{name: getattr(network.config, name) for name in _TRUNK_FIELDS}))
     trunk.load_state_dict(network.trunk.state_dict())
-    replace_folder(folder, trunk.eval().save_pretrained)
+
+    def write(partial: Path) -> None:
+        trunk.eval().save_pretrained(partial)
+        write_companions(partial)
+
+    replace_folder(folder, write)
 
 
 def _timed(what: str, work: Callable[[], object]) -> None:
