@@ -275,6 +275,25 @@ def test_a_panel_that_is_of_no_use_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_swapped_alleles_are_refused_or_left_out_and_counted(additive: PlantedLab, tmp_path: Path) -> None:
+    """Three SNPs of the gene with REF and ALT the other way round."""
+    places = {int(place) + 1 for place in additive.places[:3]}
+
+    def change(line: str) -> str:
+        fields = line.split("\t")
+        if int(fields[1]) in places:
+            fields[3], fields[4] = fields[4], fields[3]
+        return "\t".join(fields)
+
+    panel = changed(additive, tmp_path, change)
+    with pytest.raises(InputError, match="the FASTA holds something else there"):
+        linearize(additive.scorer, additive.reference, panel, REQUEST)
+    found = linearize(additive.scorer, additive.reference, panel, replace(REQUEST, on_ref_mismatch="skip-record"))
+    assert found.weights[0].position.tolist() == additive.places[3:].tolist()
+    assert found.report["variants"] == {"ref_mismatch": 3, "used": 27}
+    assert all(row["pred_perf_r2"] > 0.99 for row in rows(found))
+
+
 def test_constant_predictions_are_told(tmp_path: Path) -> None:
     """One output without weights: it has no weight and no R2; both without: refused."""
     lab = planted_lab(tmp_path)

@@ -20,6 +20,7 @@ from .options import (
     GenesFileOption,
     MinProbabilityOption,
     ModelArgument,
+    OnRefMismatchOption,
     OverwriteOption,
     PassOnlyOption,
     ReadOutOption,
@@ -96,6 +97,7 @@ def linearize(
     seed: Annotated[int, typer.Option(help="Of all that is drawn.", rich_help_panel=FITTING)] = 0,
     pass_only: PassOnlyOption = False,
     min_probability: MinProbabilityOption = 0.9,
+    on_ref_mismatch: OnRefMismatchOption = "error",
     overwrite: OverwriteOption = False,
     device: DeviceOption = "auto",
     read_out: ReadOutOption = None,
@@ -135,6 +137,7 @@ def linearize(
         seed=seed,
         pass_only=pass_only,
         min_probability=min_probability,
+        on_ref_mismatch=on_ref_mismatch,
     )
     units_on = fitting_engine(engine, address, workers, device)
     scorer = ModelSettings(

@@ -38,7 +38,7 @@ class LinearizeRequest:
         min_maf: least frequency of a variant's rarer allele; 0 = all that are carried.
         block: bases of a mosaic's blocks.
         seed: of all that is drawn.
-        pass_only, min_probability: see ``GenotypeOptions``.
+        pass_only, min_probability, on_ref_mismatch: see ``GenotypeOptions``.
 
     Raises:
         InputError: a choice that does not exist, a number out of bounds.
@@ -56,6 +56,7 @@ class LinearizeRequest:
     seed: int = 0
     pass_only: bool = False
     min_probability: float = 0.9
+    on_ref_mismatch: str = "error"
 
     def __post_init__(self) -> None:
         for name, value, choices in (("method", self.method, METHODS), ("fit", self.fit, FITS)):
@@ -69,7 +70,12 @@ class LinearizeRequest:
 
     def options(self, mode: str) -> GenotypeOptions:
         """How the panel's records become sequence."""
-        return GenotypeOptions(mode=mode, pass_only=self.pass_only, min_probability=self.min_probability)
+        return GenotypeOptions(
+            mode=mode,
+            pass_only=self.pass_only,
+            min_probability=self.min_probability,
+            on_ref_mismatch=self.on_ref_mismatch,
+        )
 
     def described(self) -> dict[str, Any]:
         """All of it that a gene's weights depend on, for JSON."""
