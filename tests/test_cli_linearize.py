@@ -20,6 +20,7 @@ from variantformer_hf.genome import PersonalGenome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
 from variantformer_hf.zoo.dosage.variants import GeneVariants
+from variantformer_hf.zoo.gene_regions import covered
 
 GENES = ("--gene", "ENSG00000000001", "--gene", "ENSG00000000002")
 SMALL = ("--train-people", "30", "--test-people", "16", "--min-maf", "0")
@@ -144,6 +145,30 @@ def test_a_run_that_was_cut_short_goes_on_and_gives_the_same(
     assert done == ["ENSG00000000001", "failed", "ENSG00000000002"]
     for name in ("model.safetensors", "variants.parquet"):
         assert (output / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_gene_without_variants_is_predicted_as_the_reference_genome(
+    world: SmallWorld, model: Path, panel: Path, tmp_path: Path
+) -> None:
+    """The panel's records in reach of the second gene are taken out."""
+    starts, ends = covered([world.regions("ENSG00000000002")])
+    with pysam.VariantFile(str(panel)) as file:
+        lines = [str(each).rstrip() for each in file if each.stop <= starts.min() or each.start >= ends.max()]
+    assert lines
+    names = [f"P{number}" for number in range(11)]
+    fewer = write_vcf(tmp_path / "fewer.vcf.gz", lines, contigs={"chr1": LENGTH}, samples=names)
+    files = ["--fasta", world.reference.path, "--vcf", fewer]
+    asked = [*GENES, "--tissue", "liver", "--method", "effects", *SMALL]
+    done = run("linearize", model, *files, *asked, "-o", tmp_path / "w")
+    assert done.returncode == 0, done.stderr
+    fits = pd.read_parquet(tmp_path / "w" / "fits.parquet").set_index("gene_id")["status"]
+    assert dict(fits) == {fits.index[0]: "fitted", fits.index[1]: "no_variants_in_window"}
+    done = run("predict", tmp_path / "w", *files, "--sample", "P2", "-o", tmp_path / "linear.tsv")
+    assert done.returncode == 0, done.stderr
+    row = pd.read_csv(tmp_path / "linear.tsv", sep="\t").iloc[1]
+    reference = world.predictor.predict(world.reference.path, genes=["ENSG00000000002"], tissues=["liver"])
+    assert row["status"] == "no_variants_in_window"
+    assert row["log1p_tpm"] == pytest.approx(float(reference["log1p_tpm"].iloc[0]), abs=1e-5)
 
 
 def test_bad_input_is_a_line(world: SmallWorld, model: Path, panel: Path, tmp_path: Path) -> None:
