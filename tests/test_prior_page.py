@@ -17,8 +17,9 @@ def test_the_page_runs(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     known: dict[str, Any] = {"__name__": "page"}
     steps = [step for block in blocks(PAGE.replace("$C", "demo-output/cohort")) for step in block.run(known)]
     fitted = next(step for step in steps if "in_prior" in step.stderr)
-    printed, rows = texts(PAGE)
+    printed, rows, trusted = texts(PAGE)
     assert "\n".join(line for line in fitted.stderr.splitlines() if line) + "\nfitted" == printed.rstrip("\n")
     assert fitted.stdout == "fitted\n"
-    for shown, line in zip(rows.splitlines(), Path("predictions.csv").read_text().splitlines(), strict=False):
-        assert_as_shown(line, shown)
+    for text, name in ((rows, "predictions.csv"), (trusted, "trusted.csv")):
+        for shown, line in zip(text.splitlines(), Path(name).read_text().splitlines(), strict=False):
+            assert_as_shown(line, shown)

@@ -41,6 +41,7 @@ from .null import null
 from .outputs import closing
 from .precompute import precompute
 from .predict import predict
+from .predictability import predictability
 from .publish import publish
 from .report import report
 from .risk import risk
@@ -66,6 +67,7 @@ for command in (
     counterfactual,
     eqtl,
     heritability,
+    predictability,
     fit,
     ancestry,
     drivers,

@@ -1,5 +1,6 @@
 """``variantformer predict``: a VCF in, a table of expression out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,12 +46,15 @@ from .options import (
     VariantEmbeddingsOption,
     WindowOption,
     WorkersOption,
+    given_file,
 )
 from .outputs import Output, claim, claim_folder, made_here, say_what_is_kept
 from .progress import progress
 from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_engine, chosen_precision, quiet_libraries
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..inference import PredictionDataset, PredictionResult
     from ..zoo.estimate import RunEstimate
     from ..zoo.units import Unit
@@ -115,6 +119,21 @@ def predict(
     ] = "float32",
     embeddings: EmbeddingsOption = None,
     embedding_store: EmbeddingStoreOption = None,
+    predictability: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Table of `variantformer predictability`: columns expected_r and trust (docs/prior.md).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    population: Annotated[
+        str | None, typer.Option(help="Of --predictability. Default: its only one.", rich_help_panel=OUTPUT)
+    ] = None,
+    trust_model: Annotated[
+        str | None, typer.Option(help="Of --predictability. Default: its only model.", rich_help_panel=OUTPUT)
+    ] = None,
     overwrite: OverwriteOption = False,
     checksum: Annotated[
         bool,
@@ -150,6 +169,15 @@ def predict(
     """
     store_of = None if embedding_store is None else embedding_store.rstrip("/") or embedding_store
     out = _claimed(output, layout, dtype, embeddings, store_of, overwrite=overwrite)
+    known = None
+    if predictability is not None:
+        if layout != "tidy" or store_of is not None or not isinstance(out, Output):
+            raise InputError("--predictability is of tidy tables", remedy="Leave out --format, and name a file.")
+        from ..data.predictability_table import of_one, read_predictability
+
+        known = of_one(read_predictability(predictability), predictability, population, trust_model)
+    elif population is not None or trust_model is not None:
+        raise InputError("--population and --trust-model are of --predictability", remedy="Give it, or leave them out.")
 
     from ..genome.gene_lists import read_gene_names
     from ..inference.processes import is_first_process
@@ -245,9 +273,22 @@ def predict(
             **vars(request),
         )
     if result.is_writer:
+        if known is not None:
+            result = _with_trust(result, *known)
         out.deliver(write_result(result, out, layout, embeddings, predictor.model.unit))
         result.remove_parts()
         check_finite(result.genes["gene_name"], result.genes["status"])
+
+
+def _with_trust(result: "PredictionResult", known: "pd.DataFrame", model: str) -> "PredictionResult":
+    """Predictions with what is to be expected of them; how many are trusted is said, and in the report."""
+    from ..evaluation.predictability import with_trust
+    from ..genome.genes import stable_id
+
+    table = with_trust(result.table, result.table["gene_id"].map(stable_id), known, model)
+    counts = {str(name): int(n) for name, n in table["trust"].value_counts().items()}
+    typer.echo(f"trust: {', '.join(f'{n:,} {name}' for name, n in counts.items())}", err=True)
+    return replace(result, table=table, report={**result.report, "trust": {"model": model, **counts}})
 
 
 def _claimed(

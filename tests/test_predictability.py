@@ -1,0 +1,108 @@
+"""How far to trust a prediction: r of cross-validation beside each, and the rule."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from baseline_lab import TEST, Lab, write_lab
+from command_line import run
+
+from variantformer_hf.evaluation.predictability import predictability, with_trust
+from variantformer_hf.training.dosage.fitting import fit_dosages
+from variantformer_hf.zoo.dosage.recipes import recipe_named
+
+
+def fits(**r2: float) -> pd.DataFrame:
+    rows = [(gene, "liver", 50, value, 0.001) for gene, value in r2.items()]
+    return pd.DataFrame(rows, columns=["gene_id", "tissue", "n_people", "pred_perf_r2", "pred_perf_pval"])
+
+
+def test_r_and_ceiling_are_roots_and_what_is_not_known_is_missing() -> None:
+    h2 = pd.DataFrame({"gene_id": ["A"], "tissue": ["liver"], "h2": [0.64]})
+    found = predictability({"net": fits(A=0.25, B=0.01), "prior": fits(A=0.36)}, h2, "EUR").set_index("gene_id")
+    assert found.loc["A", ["r_net", "r_prior", "ceiling"]].tolist() == pytest.approx([0.5, 0.6, 0.8])
+    assert found.loc["B", "r_net"] == pytest.approx(0.1)
+    assert found.loc["B", ["r_prior", "h2", "ceiling"]].isna().all()
+    assert (found["n"] == 50).all() and (found["population"] == "EUR").all()
+
+
+@pytest.mark.parametrize(
+    ("r", "p", "trust"),
+    [(0.5, 0.01, "high"), (0.49, 0.01, "low"), (0.1, 0.049, "low"), (0.099, 0.01, "none"), (0.9, 0.05, "none")],
+)
+def test_the_rule_of_trust(r: float, p: float, trust: str) -> None:
+    known = pd.DataFrame({"gene_id": ["A"], "tissue": ["liver"], "r_net": [r], "p_net": [p]})
+    table = pd.DataFrame({"gene_id": ["A.1", "A.1", "B.2"], "tissue": ["liver", "lung", "liver"]})
+    found = with_trust(table, pd.Series(["A", "A", "B"]), known, "net")
+    assert found["trust"].tolist() == [trust, "none", "none"]
+    assert found["expected_r"][0] == pytest.approx(r)
+    assert found["expected_r"][1:].isna().all()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    found = write_lab(tmp_path_factory.mktemp("lab"))
+    for kind in ("elastic-net", "mean"):
+        radius = {} if kind == "mean" else {"radius": 12_000, "folds": 3}
+        folder = found.folder / kind
+        recipe = recipe_named(kind, **radius)
+        fit_dosages(recipe, found.expression, found.split, found.inputs, folder, parts=found.folder / f"{kind}.parts")
+    return found
+
+
+def test_the_command_line(lab: Lab, tmp_path: Path) -> None:
+    """Two populations in a table, and predictions with what is to be expected in one."""
+    h2 = "gene_id\ttissue\th2\nENSG00000000001.3\tliver\t0.9\n"
+    (tmp_path / "h2.tsv").write_text(h2)
+    first, both = tmp_path / "first.parquet", tmp_path / "both.parquet"
+    model = ["--model", f"net={lab.folder / 'elastic-net'}"]
+    done = run("predictability", *model, "--population", "EUR", "--heritability", tmp_path / "h2.tsv", "-o", first)
+    assert done.returncode == 0, done.stderr
+    assert "6 genes x tissues of EUR" in done.stderr
+    done = run("predictability", *model, "--population", "AFR", "--beside", first, "-o", both)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(both)
+    assert table["population"].value_counts().to_dict() == {"EUR": 6, "AFR": 6}
+    assert table["ceiling"].dropna().tolist() == pytest.approx([np.sqrt(0.9)])
+    files = ["--fasta", lab.folder / "genome.fa", "--vcf", lab.folder / "cohort.vcf.gz", "--sample", TEST[0]]
+    predicted = ["predict", lab.folder / "elastic-net", *files, "--predictability", both]
+    out = tmp_path / "table.csv"
+    done = run(*predicted, "--population", "EUR", "-o", out)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(out, keep_default_na=False).set_index(["gene_name", "tissue"])
+    assert found.loc[("UP", "liver"), "trust"] == "high"
+    assert float(found.loc[("UP", "liver"), "expected_r"]) > 0.8
+    assert found.loc[("FAR", "liver"), "trust"] == "none"
+    report = json.loads((tmp_path / "table.csv.report.json").read_text())
+    assert sum(n for name, n in report["trust"].items() if name != "model") == len(found)
+    done = run(*predicted, "-o", tmp_path / "other.csv")
+    assert done.returncode != 0
+    assert "has several, or no, populations: 'EUR', 'AFR'" in done.stderr
+
+
+BAD = {
+    "no_folds": (["predictability", "--model", "m={lab}/mean"], "has no column pred_perf_r2"),
+    "no_name": (["predictability", "--model", "{lab}/mean"], "has no name"),
+    "no_folder": (["predictability", "--model", "m={lab}/nothing"], "no such file"),
+    "no_parquet": (
+        ["predict", "{lab}/mean", "{files}", "--predictability", "{lab}/genes.csv"],
+        "is not a Parquet file",
+    ),
+    "nothing_to_trust": (["predict", "{lab}/mean", "{files}", "--population", "EUR"], "are of --predictability"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
+    asked, said = BAD[case]
+    arguments: list[object] = []
+    for each in asked:
+        arguments += ["--fasta", lab.folder / "genome.fa"] if each == "{files}" else [each.format(lab=lab.folder)]
+    output = tmp_path / ("out.parquet" if asked[0] == "predictability" else "out.csv")
+    done = run(*arguments, "-o", output)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not output.exists()
