@@ -1,6 +1,6 @@
 """Tables of an evaluation: by hand, and against scipy and scikit-learn, value by value."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -479,6 +479,21 @@ def test_figures_that_few_files_allow_are_drawn_with_axes_units_and_n(paired: Pa
             text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()
         ]
         assert any("n = " in text or "genes a fold" in text for text in texts), name
+
+
+def test_labels_below_bars_do_not_lie_on_each_other() -> None:
+    parts = [(gene, donor) for gene in ("train", "validation", "test") for donor in ("validation", "test")]
+    row = {"tissue": "all", "fold": "mean of folds", "mean_pearson": 0.2, "n_pearson": 12_345, "mean_r2": -0.3}
+    within = [row | {"model": "A", "gene_part": gene, "donor_part": donor, "n_r2": 12_345} for gene, donor in parts]
+    line = {"model": "A", "chromosome": "chr19", "n": 1_234, "spearman": 0.7}
+    lines = [line | {"donor": name, "tissue": name} for name in ("K562", "HepG2", "A549", "NCI-H460", "GM23248")]
+    tables = {"within_tissue_summary": pd.DataFrame(within), "cell_lines": pd.DataFrame(lines)}
+    drawn = dict(figures(tables))
+    assert set(drawn) == {"within_tissue", "cell_lines"}
+    for figure in drawn.values():
+        for axes in figure.axes:
+            boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+            assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
 
 
 def test_each_cohort_and_tissue_has_a_panel_and_what_is_left_out_is_said() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Tables = Mapping[str, "pd.DataFrame"]
+# Parts of genes and donors for which two panels stand side by side.
+_PARTS_BESIDE = 3
 # Of a legend beside a figure.
 _LINES = 24
 # Cohorts and tissues that a figure of super-populations shows.
@@ -83,8 +85,11 @@ def within_tissue(tables: Tables) -> "Figure":
     table = table[(table["tissue"] == "all") & (table["fold"] == last)]
     parts = table["gene_part"] + " genes,\n" + table["donor_part"] + " donors"
     table = table.assign(part=parts, low=np.nan, high=np.nan)
-    figure = new_figure(9, 4)
-    left, right = figure.subplots(1, 2)
+    n_parts = table["part"].nunique()
+    is_long = n_parts > _PARTS_BESIDE  # then one below the other
+    width = 1.2 + 1.15 * max(3, n_parts)
+    figure = new_figure(width, 7) if is_long else new_figure(2 * width, 4)
+    left, right = figure.subplots(2, 1) if is_long else figure.subplots(1, 2)
     _draw_bars(
         left,
         table.assign(mean=table["mean_pearson"], n=table["n_pearson"]),
@@ -228,7 +233,7 @@ def _by_model(table: "pd.DataFrame") -> "list[tuple[str, tuple[str, pd.DataFrame
 
 
 def _bars(table: "pd.DataFrame", by: str, label: str, what: str) -> "Figure":
-    figure = new_figure(2.5 + 0.45 * len(table), 4)
+    figure = new_figure(2 + max(0.45 * len(table), 1.0 * table[by].nunique()), 4)
     _draw_bars(figure.add_subplot(), table, by, label, what)
     return figure
 
