@@ -349,7 +349,9 @@ class _Reader:
                     again[rows[seen.again(*place)]] = True
                     seen.add(*place)
                 for rows, cells in self._cells(batch, self._values(batch, table), fold):
-                    again[rows[self._there.flat[cells]]] = True
+                    first = np.zeros(len(cells), dtype=bool)
+                    first[np.unique(cells, return_index=True)[1]] = True
+                    again[rows[~first | self._there.flat[cells]]] = True
                     self._there.flat[cells] = True
                 if again.any():
                     raise InputError(
