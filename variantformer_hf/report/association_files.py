@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Layout = Literal["parquet", "tsv", "predixcan"]
 _SUFFIX = {"parquet": "parquet", "tsv": "tsv", "predixcan": "txt"}
-_BYTES_AT_ONCE = 64 << 20
+# Of a piece, which is a row group: of tens of thousands of columns few groups are wanted.
+_BYTES_AT_ONCE = 256 << 20
 
 
 def write_people(predicted: PredictedPeople, folder: Path, layout: Layout, metadata: Mapping[str, Any]) -> list[Path]:
