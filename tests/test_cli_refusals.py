@@ -1,6 +1,7 @@
 """What a model cannot do is refused in one line, before its weights or anybody's genome are read."""
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from command_line import run
 from gene_model_tests import Case
 from toy_case import toy_case
 from toy_model import TOY, ToyGeneModel
+from typer import Typer
+from typer.models import CommandInfo
 
 from variantformer_hf.cli import app
 from variantformer_hf.genome import ReferenceGenome
@@ -150,13 +153,20 @@ def test_every_command_calls_genotypes_of_a_bgen_from_the_probability_that_is_gi
     assert done.returncode == 0, done.stderr
 
 
+def _commands(app: Typer) -> Iterator[CommandInfo]:
+    yield from app.registered_commands
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from _commands(group.typer_instance)
+
+
 def test_every_command_that_reads_people_has_the_option() -> None:
     """But `edit`, which takes a VCF alone: it writes one."""
     has = {}
-    for info in app.registered_commands:
+    for info in _commands(app):
         assert info.callback is not None
         names = inspect.signature(info.callback).parameters
         if "vcf" in names or "panel" in names:
-            has[info.callback.__name__] = "min_probability" in names
-    assert has.pop("edit") is False
+            has[f"{info.callback.__module__} {info.callback.__name__}"] = "min_probability" in names
+    assert has.pop("variantformer_hf.cli.edit edit") is False
     assert len(has) >= 9 and all(has.values()), has

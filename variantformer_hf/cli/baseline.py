@@ -16,6 +16,7 @@ from .options import (
     EngineOption,
     FastaOption,
     GenesFileOption,
+    MinProbabilityOption,
     OverwriteOption,
     TableOption,
     TissueOption,
@@ -120,6 +121,7 @@ def fit(
         list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all genes.", rich_help_panel=INPUTS)
     ] = None,
     genes_file: GenesFileOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     radius: Annotated[
         int | None, typer.Option(help="Bases around the gene. Default: the recipe's.", rich_help_panel=RECIPE)
     ] = None,
@@ -243,7 +245,7 @@ def fit(
 
         recipe = recipe_named(kind, **options)
         units_on = fitting_engine(engine, address, workers)
-        report = _fit_dosages(recipe, fasta, vcf or [], files, output, asked, units_on)
+        report = _fit_dosages(recipe, fasta, vcf or [], min_probability, files, output, asked, units_on)
     say_counts(report)
     typer.echo(str(output))
 
@@ -296,6 +298,7 @@ def _fit_dosages(
     recipe: "DosageRecipe",
     fasta: Path,
     vcf: list[str],
+    min_probability: float,
     files: dict[str, object],
     output: Path,
     asked: list[str] | None,
@@ -310,7 +313,7 @@ def _fit_dosages(
         return fit_dosages(
             recipe,
             *_measured(files),
-            DosageInputs(fasta, vcf, table, only),
+            DosageInputs(fasta, vcf, table, only, min_probability=min_probability),
             output,
             parts=parts_of(output),
             engine=engine,
@@ -446,6 +449,7 @@ def predict(
     tissue: TissueOption = None,
     embedding_model: EmbeddingModelOption = None,
     variant_embeddings: VariantEmbeddingsOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Predict donors of a split with a baseline, or without --split everybody in the VCF.
@@ -479,9 +483,9 @@ def predict(
 
         what = f"the kind {holds!r}" if holds else f"the type {found.model_type!r}, and no baseline"
         raise InputError(f"is of {what}, and {kind!r} was asked for", file=model, remedy="Name its kind.")
-    genotypes = GenotypeSettings(mode=DIPLOID)
+    genotypes = GenotypeSettings(mode=DIPLOID, min_probability=min_probability)
     if isinstance(found, EmbeddingGeneModel):
-        genotypes = GenotypeSettings(snps_only=found.config.embedding_snps_only)
+        genotypes = GenotypeSettings(snps_only=found.config.embedding_snps_only, min_probability=min_probability)
     people = None if vcf is None else list(people_in(vcf))
     if split is not None:
         people = _of_part(Split.load(split), part, people or [], split)

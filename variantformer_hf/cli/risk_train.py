@@ -13,6 +13,7 @@ from .options import (
     OUTPUT,
     ForestsArgument,
     GenesFileOption,
+    MinProbabilityOption,
     OverwriteOption,
     TableOption,
     TissueOption,
@@ -106,6 +107,7 @@ def train(
         ),
     ] = 0.01,
     fasta: FastaOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     held_out: Annotated[
         Path | None,
         typer.Option(
@@ -162,7 +164,17 @@ def train(
         replicates=replicates,
         workers=workers,
     )
-    features = _features(embedding_store, embeddings, vcf, gtf, tissue, radius=radius, least_maf=min_maf, fasta=fasta)
+    features = _features(
+        embedding_store,
+        embeddings,
+        vcf,
+        gtf,
+        tissue,
+        radius=radius,
+        least_maf=min_maf,
+        fasta=fasta,
+        min_probability=min_probability,
+    )
     with progress("training", "units") as on_unit:
         found = train_forests(features, output, request, overwrite=overwrite, on_unit=on_unit)
     _say_trained(found.summary)
@@ -179,6 +191,7 @@ def evaluate(
     vcf: VcfOption = None,
     gtf: GtfOption = None,
     fasta: FastaOption = None,
+    min_probability: MinProbabilityOption = 0.9,
     gene: GenesOption = None,
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,
@@ -205,7 +218,7 @@ def evaluate(
 
     found = evaluate_forests(
         stored := RiskForests.open(forests),
-        _features(embedding_store, embeddings, vcf, gtf, tissue, fasta=fasta),
+        _features(embedding_store, embeddings, vcf, gtf, tissue, fasta=fasta, min_probability=min_probability),
         read_labels(labels),
         genes=[*(gene or []), *(read_gene_names(genes_file) if genes_file else [])] if gene or genes_file else None,
         tissues=tissue,

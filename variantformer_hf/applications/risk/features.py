@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import UNREADABLE, InputError, unreadable
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes
+from ...genome.cohort_rows import Reading
 from ...genome.dosages import MISSING, DosageFiles
 from ...genome.genes import Gene, GeneTable
 from ...genome.interval import Interval
@@ -198,6 +199,7 @@ class GenotypeFeatures:
         radius: bases on each side of the TSS; SNPs in [TSS - radius, TSS + radius].
         least_maf: SNPs whose minor allele is as rare or rarer among the donors trained on are left out.
         fasta: where the file does not say which allele is REF (PLINK 1 BED).
+        min_probability: at which a genotype of a BGEN is called.
 
     Raises:
         InputError: the genotypes cannot be read.
@@ -215,20 +217,28 @@ class GenotypeFeatures:
         radius: int = RADIUS,
         least_maf: float = LEAST_MAF,
         fasta: str | Path | None = None,
+        min_probability: float = 0.9,
     ) -> None:
         self.place, self.genes = vcf, genes
-        self._radius, self._least_maf, self._fasta = radius, least_maf, fasta
+        self._options = {"radius": radius, "least_maf": least_maf, "fasta": fasta, "min_probability": min_probability}
+        self._radius, self._least_maf = radius, least_maf
+        self._reading = Reading(None if fasta is None else ReferenceGenome(fasta), min_probability)
         source = genotype_source(vcf)
         self.donors: Sequence[str] = list(people_in(source))
         files = [fingerprint(path) for path in paths_of(source)]
-        self.key: Mapping[str, Any] = {"vcf": files, "radius": radius, "least_maf": least_maf}
+        self.key: Mapping[str, Any] = {
+            "vcf": files,
+            "radius": radius,
+            "least_maf": least_maf,
+            "min_probability": min_probability,
+        }
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _genotype_features, (self.place, self.genes, self._radius, self._least_maf, self._fasta)
+        return _genotype_features, (self.place, self.genes, self._options)
 
     @cached_property
     def _files(self) -> DosageFiles:
-        return DosageFiles(self.place, reference=None if self._fasta is None else ReferenceGenome(self._fasta))
+        return DosageFiles(self.place, reference=self._reading.reference, reading=self._reading)
 
     def read(self, gene: Gene, tissue: int, donors: Sequence[int], like: SnpFeatures | None = None) -> UnitFeatures:
         """See :class:`Features`; what is missing is the mean of the donors trained on.
@@ -281,8 +291,8 @@ def _span(snps: SnpFeatures) -> Interval:
     return Interval(variants[0].chrom, min(each.start for each in variants), max(each.start for each in variants) + 1)
 
 
-def _genotype_features(vcf: GivenGenotypes, genes: GeneTable, radius: int, maf: float, fasta: Any) -> GenotypeFeatures:
-    return GenotypeFeatures(vcf, genes, radius=radius, least_maf=maf, fasta=fasta)
+def _genotype_features(vcf: GivenGenotypes, genes: GeneTable, options: dict[str, Any]) -> GenotypeFeatures:
+    return GenotypeFeatures(vcf, genes, **options)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

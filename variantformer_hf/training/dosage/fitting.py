@@ -21,6 +21,7 @@ from ...data.splits import Split
 from ...errors import ContigError, InputError
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes, contents_of
+from ...genome.cohort_rows import Reading
 from ...genome.contigs import identify_assembly
 from ...genome.dosages import DosageFiles, Dosages
 from ...genome.genes import Gene, GeneTable
@@ -59,6 +60,7 @@ class DosageInputs:
         genes: the table that the expression was prepared for.
         only: ids of the genes that are fitted; None = all.
         prior: what a recipe that starts from priors is told.
+        min_probability: at which a genotype of a BGEN is called.
     """
 
     fasta: Path
@@ -66,6 +68,7 @@ class DosageInputs:
     genes: GeneTable
     only: frozenset[str] | None = None
     prior: PriorInputs | None = None
+    min_probability: float = 0.9
 
 
 def fit_dosages(
@@ -118,6 +121,7 @@ def fit_dosages(
         "version": __version__,
         "recipe": {"kind": recipe.kind, **asdict(recipe)},
         "genotypes": contents_of(genotype_source(inputs.vcf)) if recipe.filter is not None else None,
+        "min_probability": inputs.min_probability,
         "fasta": dict(reference.contigs),
         "genes": table_digests(inputs.genes),
         "people": people,
@@ -324,11 +328,14 @@ class FitWorker:
         self._number = {gene.gene_id: number for number, gene in enumerate(job.inputs.genes)}
         window = dosage_window(job.recipe.anchor, job.recipe.radius)
         self._finder = RegionFinder(job.inputs.genes, self._reference, window)
-        self._files = DosageFiles(job.inputs.vcf, reference=self._reference)
+        reading = Reading(self._reference, job.inputs.min_probability)
+        self._files = DosageFiles(job.inputs.vcf, reference=self._reference, reading=reading)
         self._priors: GenePriors | None = None
         if job.inputs.prior is not None:
             saved = [_prior_file(job.work, place) for place in range(len(job.priors))]
-            self._priors = GenePriors(job.inputs.prior, job.priors, saved, job.n_outputs, self._reference)
+            self._priors = GenePriors(
+                job.inputs.prior, job.priors, saved, job.n_outputs, self._reference, job.inputs.min_probability
+            )
 
     def do(self, unit: Unit) -> None:
         """Fit a gene, see ``Worker``."""

@@ -12,6 +12,7 @@ from ...data.splits import Split
 from ...errors import ContigError, InputError
 from ...genome.appending import people_in
 from ...genome.cohort_files import GivenGenotypes
+from ...genome.cohort_rows import Reading
 from ...genome.cres import CreTable
 from ...genome.dosages import DosageFile
 from ...genome.genes import Gene
@@ -84,6 +85,7 @@ class GenePriors:
         saved: the files of :meth:`Prior.save`, as many.
         n_outputs: tissues.
         reference: the FASTA.
+        min_probability: see ``DosageInputs``.
     """
 
     def __init__(
@@ -93,13 +95,15 @@ class GenePriors:
         saved: Sequence[Path],
         n_outputs: int,
         reference: ReferenceGenome,
+        min_probability: float,
     ) -> None:
         self._inputs, self._names, self._n_outputs, self._reference = inputs, tuple(names), n_outputs, reference
         self._saved = [SavedPrior(path) for path in saved]
         self._cres = None if inputs.cres is None else CreTable.read(inputs.cres)
         self._panel = None
         if inputs.panel is not None:
-            self._panel = DosageFile(inputs.panel, inputs.panel_people, reference=reference)
+            reading = Reading(reference, min_probability)
+            self._panel = DosageFile(inputs.panel, inputs.panel_people, reference=reference, reading=reading)
 
     def of_gene(
         self,
