@@ -307,8 +307,10 @@ def test_signs_are_held_against_a_coin() -> None:
     pairs = pd.DataFrame({"tissue": "t", "dataset": "d", "slope": [1.0, 2, -1, 3, -2], "score": [1.0, 1, -4, -2, 0]})
     pairs = pairs.assign(rare=None, common=None, EUR_enriched=None, AFR_enriched=None)
     (row,) = correlations(pairs, 0).to_dict("records")
-    assert row["sign_agreement"] == 3 / 5
-    assert row["sign_p"] == pytest.approx(stats.binomtest(3, 5, alternative="greater").pvalue)
+    assert (row["n"], row["n_signs"], row["sign_agreement"]) == (5, 4, 3 / 4)  # a score of 0 has no sign
+    assert row["sign_p"] == pytest.approx(stats.binomtest(3, 4, alternative="greater").pvalue)
+    (row,) = correlations(pairs.assign(score=0.0), 0).to_dict("records")
+    assert row["n_signs"] == 0 and np.isnan(row["sign_agreement"]) and np.isnan(row["sign_p"])
 
 
 def scores_of(world: SmallWorld, path: Path, column: str | None = None) -> OtherScores:

@@ -513,7 +513,8 @@ def test_units_that_differ_and_a_tpm_under_zero_name_the_files(case: Paths, tmp_
         ({"predictions": "x.csv"}, "x.csv: has no column tissue; it has sample, gene_id, log1p_tpm"),
         ({"predictions": "nothing.csv"}, "nothing.csv: no such file"),
         ({"predictions": "words.csv"}, "cannot be read as a table of predictions"),
-        ({"predictions": "none.csv"}, "share 0 donors"),
+        ({"predictions": "none.csv"}, "none has no row of predictions"),
+        ({"predictable": "nan"}, "--predictable is nan"),
         ({"predictions": "genes.csv.predictions"}, "has no value of a gene and tissue that was measured"),
         ({"predictions": "=x.csv"}, "has no name"),
         ({"value": "score"}, "no table of predictions has the column score"),
@@ -542,6 +543,32 @@ def test_a_list_of_measured_samples_is_a_list_of_people(case: Paths, tmp_path: P
     pd.DataFrame(rows, columns=["sample", "donor", "tissue", "sex"]).to_parquet(tmp_path / "samples.parquet")
     people = read_people(tmp_path / "samples.parquet")
     assert people.to_dict("list") == {"donor": ["D00", "D01"], "sex": ["F", "M"]}
+
+
+def test_what_is_not_known_of_a_person_is_no_group_of_its_own(tmp_path: Path) -> None:
+    text = "donor\tsample\tsuper_population\tis_cell_line\nD00\tA\tEUR\ttrue\nNA\t\tNA\tNA\nD02\t\tnan\t\n"
+    (tmp_path / "people.tsv").write_text(text)
+    people = read_people(tmp_path / "people.tsv")
+    assert people["donor"].tolist() == ["D00", "NA", "D02"]
+    assert people["super_population"].tolist() == ["EUR", "", ""]
+    assert people["is_cell_line"].tolist() == [True, False, False]
+
+
+def test_predictions_of_people_without_another_name_go_by_the_donor(case: Paths, tmp_path: Path) -> None:
+    grid, people = grid_of(case)
+    table = table_of(case)
+    table.assign(sample=table["sample"].replace({"D00": "X00"})).to_parquet(tmp_path / "named.parquet")
+    named = people.assign(sample=np.where(people["donor"] == "D00", "X00", ""))
+    found = read_predictions([(None, each) for each in open_predictions(tmp_path / "named.parquet")], grid, named)
+    np.testing.assert_array_equal(found.values, predicted(case, case["A"]))
+
+
+def test_a_name_in_the_predictions_that_means_two_donors_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "people.tsv").write_text("donor\tcohort\tsample\nD00\tLAB\tS1\nD01\tMAGE\tS1\n")
+    with pytest.raises(InputError, match="S1: is the sample of D00, D01"):
+        read_people(tmp_path / "people.tsv")
+    (tmp_path / "people.tsv").write_text("donor\tcohort\tsample\nD00\tLAB\tS1\nD00\tMAGE\tS1\n")
+    assert len(read_people(tmp_path / "people.tsv")) == 2
 
 
 def test_replicates_are_averaged_as_they_are_compared_and_counted(tmp_path: Path) -> None:

@@ -282,6 +282,21 @@ def test_models_stand_side_by_side_on_what_all_score(tmp_path: Path) -> None:
     assert counts["left_out"] == {"not_scored": 330 - len(there)}
 
 
+def test_an_infinite_score_is_no_number_and_is_counted(tmp_path: Path) -> None:
+    variants = planted()
+    scores = write_scores(tmp_path / "mine.tsv", variants)
+    pd.read_csv(scores, sep="\t").assign(effect=lambda rows: rows["effect"].where(rows.index > 1, -np.inf)).to_csv(
+        scores, sep="\t", index=False
+    )
+    done, found = evaluated(tmp_path, "mage", mage(tmp_path / "suite", variants), scores)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    counts = json.loads((tmp_path / "out.tsv.report.json").read_text())["counts"]
+    assert counts["scores_left_out"] == {"mine": {"no_number": 2}}
+    assert counts["left_out"] == {"not_scored": 1}
+    assert found["causal"].tolist() == [29]
+
+
 def random_frame(seed: int, n: int = 300) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     return pd.DataFrame(

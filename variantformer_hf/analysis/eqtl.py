@@ -40,7 +40,7 @@ class EqtlBenchmark:
             methods, maf, whether the row was turned, whether it is of least p among all rows (``in_top``) or in an
             enriched set alone, stratum memberships.
         correlations: one row per method, tissue, data set and stratum: n, spearman, ci_low, ci_high, sign_agreement,
-            sign_p; of several methods over the pairs that all have.
+            sign_p, n_signs; of several methods over the pairs that all have.
         variants: the rows that were scored, and those that were not, among them those without a slope.
         scored: the effects, and the counts of the rows.
         filters: rows with a slope and a gene, and how many each filter left of them.
@@ -293,7 +293,8 @@ def correlations(
 
     Returns:
         method, tissue, dataset, stratum, n, spearman, ci_low, ci_high, sign_agreement and sign_p (one-sided binomial,
-        more agreement than a half); NaN where ranks are all tied, and no interval under 10 pairs.
+        more agreement than a half) over n_signs pairs, those of which neither slope nor score is 0; NaN where ranks are
+        all tied, and no interval under 10 pairs.
     """
     import pandas as pd
     from scipy import stats
@@ -313,12 +314,15 @@ def correlations(
             scores = [part[column].to_numpy(float) for column in methods.values()]
             intervals = _intervals(slope, scores, n_bootstraps, rng)
             for method, score, interval in zip(methods, scores, intervals, strict=True):
-                agreeing = int((np.sign(slope) == np.sign(score)).sum())
-                sign = (
-                    (agreeing / n, stats.binomtest(agreeing, n, alternative="greater").pvalue) if n else (np.nan,) * 2
-                )
-                rows.append((method, tissue, dataset, stratum, n, _spearman(slope, score), *interval, *sign))
-    names = ["method", "tissue", "dataset", "stratum", "n", "spearman", "ci_low", "ci_high", "sign_agreement", "sign_p"]
+                signs = np.sign(slope) * np.sign(score)
+                agreeing, n_signs = int((signs > 0).sum()), int((signs != 0).sum())
+                sign = (np.nan, np.nan)
+                if n_signs:
+                    test = stats.binomtest(agreeing, n_signs, alternative="greater")
+                    sign = (agreeing / n_signs, float(test.pvalue))
+                rows.append((method, tissue, dataset, stratum, n, _spearman(slope, score), *interval, *sign, n_signs))
+    names = ["method", "tissue", "dataset", "stratum", "n", "spearman", "ci_low", "ci_high"]
+    names += ["sign_agreement", "sign_p", "n_signs"]
     return pd.DataFrame(rows, columns=names)
 
 

@@ -183,6 +183,7 @@ def predictions(
     check_number("--fewest-donors", fewest_donors, 3)
     check_number("--variable-genes", variable_genes, 1)
     check_number("--ancestry-p", ancestry_p, 0, 1)
+    check_number("--predictable", predictable, -1, 1)
     in_columns = column_options(
         with_columns, split, population_column, training_population, population_heritability, published
     )

@@ -19,6 +19,9 @@ from .expression_sources.text_tables import read_text_table
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a table of people says where it does not know; a donor may be called so.
+_UNKNOWN = ("NA", "NaN", "nan", "None")
+_NAMES = ("cohort", "donor", "sample")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -105,10 +108,12 @@ def read_people(path: str | Path) -> "pd.DataFrame":
     """A list of people: donor, maybe cohort, super_population, is_cell_line, sample (their name in the predictions).
 
     A table with a column ``tissue``, such as ``samples.parquet`` of ``harmonize``, has a row a measured sample: what it
-    says of its donors is taken, once each, and its ``sample`` is not the predictions' name.
+    says of its donors is taken, once each, and its ``sample`` is not the predictions' name. What is not known is "",
+    as ``NA`` is, but in names.
 
     Raises:
-        InputError: a column is missing, a person is there twice, or ``is_cell_line`` is neither true nor false.
+        InputError: a column is missing, a person is there twice, a ``sample`` is two donors', or ``is_cell_line`` is
+            neither true nor false.
     """
     path = Path(path)
     if path.name.endswith(".parquet"):
@@ -116,21 +121,31 @@ def read_people(path: str | Path) -> "pd.DataFrame":
         table = table.where(table.notna(), "").astype(str)
     else:
         table = read_text_table(path, ("donor",))
+    told = [name for name in table if name not in _NAMES]
+    table[told] = table[told].where(~table[told].isin(_UNKNOWN), "")
     if "tissue" in table:
         keys = [name for name in ("cohort", "donor") if name in table]
         table = table.drop(columns=[name for name in ("sample", "tissue") if name in table])
         steady = [name for name in table if name in keys or (table.groupby(keys)[name].nunique() <= 1).all()]
         table = table[steady].drop_duplicates()
     keys = [name for name in ("cohort", "donor") if name in table]
-    for columns in (keys, [name for name in ("cohort", "sample") if name in table and "sample" in table]):
-        twice = table.duplicated(columns) if columns else np.zeros(len(table), dtype=bool)
-        if twice.any():
-            raise InputError(
-                "is there twice",
-                file=path,
-                record=", ".join(table.loc[twice, columns].iloc[0]),
-                remedy="Give each person one row.",
-            )
+    twice = table.duplicated(keys)
+    if twice.any():
+        raise InputError(
+            "is there twice",
+            file=path,
+            record=", ".join(table.loc[twice, keys].iloc[0]),
+            remedy="Give each person one row.",
+        )
+    called = table.loc[table["sample"] != "", ["sample", "donor"]].drop_duplicates() if "sample" in table else table[:0]
+    if len(called) and called.duplicated("sample").any():
+        name = called.loc[called.duplicated("sample"), "sample"].iloc[0]
+        raise InputError(
+            f"is the sample of {_three(called.loc[called['sample'] == name, 'donor'])}",
+            file=path,
+            record=name,
+            remedy="Give each person a name of their own in the predictions.",
+        )
     if "is_cell_line" in table:
         truth = table["is_cell_line"].str.lower().map(_TRUTH)
         if truth.isna().any():

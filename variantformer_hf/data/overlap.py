@@ -39,10 +39,12 @@ def check_overlap(found: Mapping[str, Predicted], grid: EvaluationGrid, samples:
     """Stop where hardly anybody is both measured and predicted.
 
     Raises:
-        InputError: it shows names of each side, and which column says who is who.
+        InputError: it shows names of each side, and which column says who is who; a model has no row.
     """
     for name, each in found.items():
         donors = each.names["donors"]
+        if not donors:
+            raise InputError(f"{name} has no row of predictions", remedy="Give predictions that are not empty.")
         sides = [sorted(donors)[:3], sorted(grid.donors)[:3]]
         shared = donors & set(grid.donors)
         if len(shared) < LEAST_SHARED_DONORS:

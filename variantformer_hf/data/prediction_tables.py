@@ -293,7 +293,8 @@ class _Reader:
         self._genes = _Names({gene: row for row, gene in reversed(list(enumerate(grid.genes["gene_id"])))}, stable_id)
         # A donor may be in several cohorts, and there in several tissues: of each cohort a table of columns.
         donors = {donor: place for place, donor in enumerate(dict.fromkeys([*samples["donor"], *grid.donors]))}
-        called = dict(zip(people["sample"], people["donor"], strict=True)) if "sample" in people else {}
+        named = people[people["sample"] != ""] if "sample" in people else people[:0].assign(sample="")
+        called = dict(zip(named["sample"], named["donor"], strict=True))
         self._donors = _Names(donors, lambda name: called.get(name, name))
         measured = list(dict.fromkeys(samples["tissue"]))
         names = TissueNames(measured)

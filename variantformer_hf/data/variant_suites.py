@@ -406,13 +406,15 @@ def _needed(said: Mapping[str, str], name: str, path: Path, row: int, suite: str
 
 
 def _number(text: str, path: Path, row: int, name: str, least: float = -np.inf, most: float = np.inf) -> float:
-    """A number of a row; NaN where there is none."""
+    """A number of a row; NaN where there is none, or an infinite one, such as the log of a ratio with 0."""
     if text.lower() in _MISSING:
         return float("nan")
     try:
         number = float(text)
     except ValueError:
         number = float("nan")
+    if np.isinf(number) and np.isinf(most):
+        return float("nan")
     if not least <= number <= most:
         raise InputError(f"{name} is {text[:20]!r}", file=path, record=f"row {row}", remedy="Write a number, or NA.")
     return number
