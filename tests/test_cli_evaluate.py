@@ -287,6 +287,18 @@ def test_a_split_keeps_its_test_part_and_counts_the_rest(case: Paths) -> None:
         grid_of(case, (split,))
 
 
+def test_predictions_of_donors_that_the_split_does_not_know_are_counted_as_such(case: Paths) -> None:
+    split = Split({"LAB": {"D00": "train"} | {f"D{number:02d}": "test" for number in range(1, 8)}})
+    grid, people = grid_of(case, (split,))
+    found = read_predictions([(None, each) for each in open_predictions(case["A"])], grid, people)
+    known = [f"D{number:02d}" for number in range(8)]
+    measured = table_of(case)["sample"].isin(grid.donors)
+    assert found.left_out["the split does not know the donor"] == (
+        (measured & ~table_of(case)["sample"].isin(known)).sum()
+    )
+    assert found.left_out["donor is trained on"] == (table_of(case)["sample"] == "D00").sum()
+
+
 def test_with_folds_each_value_is_of_the_fold_that_tests_it(case: Paths, tmp_path: Path) -> None:
     names = [f"D{number:02d}" for number in range(12)]
     folds = []

@@ -317,6 +317,8 @@ class _Reader:
         self._trained = np.zeros(len(donors), dtype=bool)
         self._trained[[donors[donor] for _, donor in grid.trained if donor in donors]] = True
         self._trained[[donors[donor] for donor in samples["donor"].unique()]] = False
+        self._is_asked = self._trained.copy()
+        self._is_asked[self._of_donor] = True
 
     def names(self) -> dict[str, set[str]]:
         """Donors, genes and tissues that are predicted."""
@@ -432,6 +434,7 @@ class _Reader:
         leave(~np.isfinite(values), "value is no number")
         leave(donor < 0, "donor is not measured")
         leave(self._trained[donor], "donor is trained on")
+        leave(~self._is_asked[donor], "the split does not know the donor")
         leave(gene < 0, "gene is not measured")
         leave(tissue < 0, "tissue is not measured")
         parts = self._grid.fold_parts
