@@ -456,6 +456,18 @@ def test_predictions_of_trained_donors_alone_are_an_error(case: Paths, tmp_path:
     assert "predicts donors that were trained on alone, such as D00, D01, D02" in said
 
 
+def test_predictions_of_another_cohort_are_said_to_be_so(case: Paths, tmp_path: Path) -> None:
+    table_of(case).assign(cohort="GTEx").to_parquet(tmp_path / "other.parquet")
+    said = refused(case, tmp_path, predictions=f"A={tmp_path / 'other.parquet'}")
+    assert "A is of other cohorts than the expression, which is of LAB, MAGE" in said
+    is_other = table_of(case)["sample"] == "D05"
+    table_of(case).assign(cohort=np.where(is_other, "GTEx", "LAB")).to_parquet(tmp_path / "one.parquet")
+    grid, people = grid_of(case)
+    found = read_predictions([(None, each) for each in open_predictions(tmp_path / "one.parquet")], grid, people)
+    assert 0 < found.left_out["cohort is not measured"] <= is_other.sum()
+    assert np.isnan(found.values[:, (grid.samples["donor"] == "D05").to_numpy()]).all()
+
+
 def test_a_value_that_is_predicted_twice_is_named(case: Paths, tmp_path: Path) -> None:
     table = table_of(case)
     row = table[(table["sample"] == "D04")].iloc[[3]]

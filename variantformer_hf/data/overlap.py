@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from .evaluation_grid import EvaluationGrid
-from .prediction_tables import Predicted
+from .prediction_tables import OTHER_COHORT, Predicted
 
 LEAST_SHARED_DONORS = 3
 
@@ -64,6 +64,12 @@ def check_overlap(found: Mapping[str, Predicted], grid: EvaluationGrid, samples:
             raise InputError(
                 f"{name} predicts {len(shared & tested)} of the {len(tested)} donors that the split holds out",
                 remedy=f"Predict others of them, such as {', '.join(sorted(tested - shared)[:3])}.",
+            )
+        if np.isnan(each.values).all() and each.left_out.get(OTHER_COHORT):
+            raise InputError(
+                f"{name} is of other cohorts than the expression, which is of "
+                f"{', '.join(grid.samples['cohort'].unique()[:3])}",
+                remedy="Call the cohorts of both the same, or leave the column cohort out of the predictions.",
             )
         if not (~np.isnan(each.values) & ~np.isnan(grid.observed)).any():
             genes, tissues = (", ".join(sorted(each.names[what])[:3]) for what in ("genes", "tissues"))

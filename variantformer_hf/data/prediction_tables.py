@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TPM = "tpm"
+OTHER_COHORT = "cohort is not measured"
 _ROWS_AT_ONCE = 1 << 20
 _CSV_BYTES = 1 << 24
 _MISSING = ["", "NA", "NaN", "nan", "None", "null"]
@@ -441,9 +442,12 @@ class _Reader:
         if parts is not None:
             leave(self._fold_of_gene[gene] < 0 if fold is None else parts[gene, fold] == "", "gene is not held out")
         of_gene = self._fold_of_gene[gene] if fold is None else np.zeros(len(gene), dtype=int)
+        cohorts, of_cohort = coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
+        if cohorts:
+            measured = set(self._grid.samples["cohort"])
+            leave(np.array([name not in measured for name in cohorts])[of_cohort], OTHER_COHORT)
         place = np.flatnonzero(rows)
         unused = np.ones(len(place), dtype=bool)
-        cohorts, of_cohort = coded(batch["cohort"]) if "cohort" in batch else ([], np.empty(0))
         for cohort, columns in self._columns_of(fold).items():
             column = columns[of_gene[place], donor[place], tissue[place]]
             here = column >= 0
