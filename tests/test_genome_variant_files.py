@@ -308,7 +308,9 @@ def test_no_command_takes_the_last_of_several_in_silence() -> None:
         "attention",
         "drivers",
         "embed",
+        "fit",
         "heritability",
+        "linearize",
     }
     assert all(option.multiple or option.nargs == -1 for _, option in options)
 
