@@ -16,7 +16,7 @@ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(2)
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef
 
-.PHONY: demo evaluate-demo test test-slow lint docs oracles clean
+.PHONY: demo evaluate-demo test test-slow lint docs ready oracles clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
@@ -34,6 +34,10 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# All that the targets below install, one after the other.
+ready: | $(VENV)/.ready-dev
+	@$(MAKE) --no-print-directory $(VENV)/.ready-docs
 
 docs: $(VENV)/.ready-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build

@@ -391,6 +391,7 @@ class GeneModelTests:
         said = set((done.stdout + done.stderr).split())
         assert {"config.json", "genes.parquet", "model.safetensors", "README.md"} <= said
 
+    @pytest.mark.slow
     def test_one_batch_can_be_learned(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
         config = one_batch_run(case, gene_model, tmp_path, epochs=self.epochs, learning_rate=self.learning_rate)
         assert '"pairs": 2' in self.succeeds("train", "expression", "--config", config, "--dry-run")

@@ -236,6 +236,7 @@ def test_workers_fit_the_same_nets(lab: Lab, vectors: Path, net: Path, tmp_path:
     assert (tmp_path / "net" / "model.safetensors").read_bytes() == (net / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_heads_that_were_cut_short_go_on_with_the_same_steps(
     lab: Lab, vectors: Path, heads: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from page_blocks import DOCS, assert_as_shown, blocks, texts
 PAGE = (DOCS / "baselines.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_runs(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo, tmp_path / "demo-output")
     monkeypatch.chdir(tmp_path)

@@ -395,6 +395,7 @@ def test_folds_that_hold_out_other_genes_are_each_judged_by_their_own_model(
     assert set(trained["n_folds"]) == {2}
 
 
+@pytest.mark.slow
 def test_of_one_file_for_such_folds_only_what_a_fold_tests_is_used(case: Paths, folded: Path, tmp_path: Path) -> None:
     splits = load_folds(folded / "folds")
     models = [f"A={case['A']}", f"B={case['B']}"]

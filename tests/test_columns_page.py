@@ -9,6 +9,7 @@ from published_case import perf_summary
 PAGE = (DOCS / "columns.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     perf_summary().to_csv("perf_summary.csv", index=False)

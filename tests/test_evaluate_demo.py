@@ -58,6 +58,7 @@ def correlations(folder: Path, file: str, genes: set[str], donors: set[str]) -> 
     return pd.Series(found, dtype=float).unstack() if found else pd.DataFrame()
 
 
+@pytest.mark.slow
 def test_the_table_is_what_the_files_say(small: tuple[Path, pd.DataFrame], demo_module: ModuleType) -> None:
     folder, table = small
     assert tuple(table.index) == tuple(demo_module.PREDICTIONS) == MODELS
@@ -85,6 +86,7 @@ def test_the_table_is_what_the_files_say(small: tuple[Path, pd.DataFrame], demo_
     assert [line.split(" | ")[0] for line in shown_rows] == [f"| {model}" for model in MODELS]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(
     small: tuple[Path, pd.DataFrame], demo_module: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +140,7 @@ def assert_is_whole(browser: "Browser", path: Path, models: tuple[str, ...]) -> 
         assert [row.query_selector_all("td")[0].inner_text() for row in overlap] == list(models)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_report_shows_everything_and_asks_for_nothing(small: tuple[Path, pd.DataFrame], browser: "Browser") -> None:
     folder, table = small

@@ -31,7 +31,7 @@ class Written:
                 _wait_for(self.folder / "long.begun")
                 os.kill(os.getpid(), signal.SIGKILL)
             if unit.name == "long":
-                _wait_for(self.folder / "never", 5)
+                _wait_for(self.folder / "never", 2)
         finally:
             (self.folder / f"{unit.name}.ended").touch()
 

@@ -104,6 +104,7 @@ def test_no_input_is_prepared_more_than_two_units_ahead(tmp_path: Path) -> None:
     assert int((job.folder / "furthest").read_text()) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_worker_whose_disk_is_full_leaves_its_units_to_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
