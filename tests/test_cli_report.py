@@ -102,7 +102,7 @@ def test_tables_of_other_programs_say_what_their_values_are(case: Paths) -> None
     assert "scale of a microarray" not in page
 
 
-@pytest.mark.parametrize("layout", ["dataset", "zarr"])
+@pytest.mark.parametrize("layout", ["dataset", pytest.param("zarr", marks=pytest.mark.slow)])
 def test_a_dataset_of_any_layout_is_read(demo: Path, tmp_path: Path, layout: str) -> None:
     given = [demo / "model", "--fasta", demo / "genome.fa", "--vcf", demo / "person.vcf.gz"]
     done = run("predict", *given, "-o", tmp_path / "people", "--format", layout)

@@ -171,6 +171,7 @@ def test_missing_is_hatched_and_never_zero() -> None:
     assert "no tissue of the drawings has a number" in anatomogram_html(nothing, name="m", title="t")
 
 
+@pytest.mark.slow
 def test_figures_of_each_kind_are_drawn(found: Anatomogram, tmp_path: Path) -> None:
     starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xm"}
     written = {
