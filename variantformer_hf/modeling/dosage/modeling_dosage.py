@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from ..enformer.trunk_enformer import in_float32
+from ..enformer.trunk_enformer import in_float32, squared_distance
 from .configuration_dosage import DosageConfig, ForestDosageConfig, LinearDosageConfig
 
 
@@ -75,10 +75,7 @@ class DosageForExpression(PreTrainedModel):
         """
         logits = self.values(dosage.float(), gene, outputs)
         logits = logits.masked_fill(~self.fitted[gene[:, None], outputs], torch.nan)
-        loss = None
-        if labels is not None:
-            away = (logits - labels)[~labels.isnan()]
-            loss = away.square().sum() / max(1, len(away))
+        loss = None if labels is None else squared_distance(logits, labels)
         return DosageOutput(loss=loss, logits=logits)
 
     def values(self, dosage: torch.Tensor, gene: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from ..dosage.modeling_dosage import ranges
-from ..enformer.trunk_enformer import in_float32
+from ..enformer.trunk_enformer import in_float32, squared_distance
 from .configuration_embedding import EmbeddingConfig, EmbeddingHeadsConfig, EmbeddingNetConfig
 
 
@@ -67,10 +67,7 @@ class EmbeddingForExpression(PreTrainedModel):
             labels: (B, T), NaN where there is none.
         """
         logits = self.values(embedding.float(), gene, outputs)
-        loss = None
-        if labels is not None:
-            away = (logits - labels)[~labels.isnan()]
-            loss = away.square().sum() / max(1, len(away))
+        loss = None if labels is None else squared_distance(logits, labels)
         return EmbeddingOutput(loss=loss, logits=logits)
 
     def values(self, embedding: torch.Tensor, gene: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
