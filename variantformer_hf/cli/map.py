@@ -141,9 +141,6 @@ def map_embeddings(
         check_format(h5ad, "h5ad")
     if labels is not None:
         check_igraph()
-    has_package = not umap or has_umap()
-    if not has_package:
-        typer.echo(f"umap-learn is not installed: the map is of principal components. {INSTALL_UMAP}", err=True)
 
     opened = EmbeddingStore.open(store)
     asked: dict[str, Any] = {
@@ -159,6 +156,10 @@ def map_embeddings(
         points, genes=None if genes is None else GeneTable.read(genes), attributes=table, other=other
     )
     colours = colour_columns(columns, points.unit, colour, has_clusters=labels is not None)
+    # Seconds of imports: after all that can be refused.
+    has_package = not umap or has_umap()
+    if not has_package:
+        typer.echo(f"umap-learn is not installed: the map is of principal components. {INSTALL_UMAP}", err=True)
     near = nearest_genes(points, neighbours) if neighbours else None
     options = MapOptions(umap=umap and has_package, labels=labels, resolution=resolution, seed=seed)
     with progress("mapping", "maps") as on_map:
