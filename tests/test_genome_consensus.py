@@ -179,6 +179,14 @@ def test_an_insertion_where_all_is_deleted_takes_the_case_of_the_regions_first_b
     assert apply_edits(region, 4, edits) == (sequence, [Outcome.APPLIED, Outcome.APPLIED])
 
 
+def test_a_symbolic_deletion_is_held_against_the_fasta_not_what_was_written_there() -> None:
+    # The last base of the region is deleted, deleted again by its anchor, and anchors a <DEL>.
+    edits = edits_of((0, ("GTT", "AA"), 3), (2, ("TT", "T"), 2), (2, ("T", "<DEL>"), 4))
+    assert apply_edits("GTT", 0, edits) == ("AA", [Outcome.APPLIED] * 3)
+    other = edits_of((0, ("GTT", "AA"), 3), (2, ("TT", "T"), 2), (2, ("C", "<DEL>"), 4))
+    assert apply_edits("GTT", 0, other) == ("AA", [Outcome.APPLIED, Outcome.APPLIED, Outcome.REF_MISMATCH])
+
+
 def test_a_deletion_without_an_end_does_not_count_as_the_base_before() -> None:
     edits = edits_of((2, ("A", "T"), 1), (2, ("A", "<DEL>"), 1), (2, ("AAC", "A"), 3))
     assert apply_edits("GCAACG", 0, edits) == ("GCTG", [Outcome.APPLIED] * 3)

@@ -58,9 +58,14 @@ class Edit:
     blank: bool = False
 
     @property
+    def is_symbolic_deletion(self) -> bool:
+        """Whether this is a ``<DEL>``."""
+        return self.keeps_anchor and self.checked == len(self.alt) == 1
+
+    @property
     def changes_nothing(self) -> bool:
         """Whether this is a ``<DEL>`` without an end: it blocks its base and changes none."""
-        return self.keeps_anchor and self.length == len(self.alt) == 1
+        return self.is_symbolic_deletion and self.length == 1
 
     @property
     def end(self) -> int:
@@ -295,7 +300,9 @@ def apply_edits(reference: str, start: int, edits: Sequence[Edit], first_base: s
             length, alt = available, alt[:available]
         visible = "".join(reused) + source[cursor : cursor + max(length, 1)]
         checked = min(checked, length)
-        if checked > 0 and not _agrees(ref, visible, checked, consumed_base if consumed_position == position else ""):
+        # bcftools does not look at the REF of a <DEL>; here the FASTA must hold it, whatever is written there by now.
+        seen = source[position - start :][:1] if edit.is_symbolic_deletion and not missing else visible
+        if checked > 0 and not _agrees(ref, seen, checked, consumed_base if consumed_position == position else ""):
             outcomes.append(Outcome.REF_MISMATCH)
             continue
         # Where all is deleted bcftools looks at the region's first base, which its buffer still holds.
