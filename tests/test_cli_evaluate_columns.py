@@ -101,6 +101,32 @@ def test_the_table_has_the_run_and_others_a_figure_a_section_and_counts(whole: t
     assert "top SNP (Blood), seen genes: |r| 0.200 of 2 genes" in done.stderr
 
 
+def test_a_cohort_that_is_held_out_whole_is_the_other_population(
+    case: Paths, whole: tuple[Path, Finished], tmp_path: Path
+) -> None:
+    """As GTEx is trained on and MAGE is not: the same numbers as of one cohort of the same people."""
+    together = Split.load(case["split"])
+    parts = together.donors["LAB"]
+    cohorts = {"LAB": EUROPE, "MAGE": AFRICA}
+    Split({cohort: {name: parts[name] for name in names} for cohort, names in cohorts.items()}).with_genes(
+        together.genes
+    ).save(tmp_path / "split.json")
+    measured = pd.read_csv(case["expression"])
+    for cohort, names in cohorts.items():
+        its = measured[measured["donor"].isin(names)].assign(cohort=cohort)
+        its.to_csv(tmp_path / f"{cohort}.csv", index=False)
+    files = {"expression": tmp_path / "LAB.csv", "split": tmp_path / "split.json", "cohort": None}
+    done = evaluated(case, tmp_path / "out", "--columns", "--expression", tmp_path / "MAGE.csv", **files)
+    assert done.returncode == 0, done.stderr
+    names = ["model", "column", "population", "n_genes", "n_people", "r"]
+    found = pd.read_csv(tmp_path / "out" / "columns.csv")
+    of_one = pd.read_csv(whole[0] / "columns.csv")
+    of_one = of_one[(of_one["source"] == "this run") & (of_one["genes"] == "all")]
+    pd.testing.assert_frame_equal(
+        found.loc[found["genes"] == "all", names].reset_index(drop=True), of_one[names].reset_index(drop=True)
+    )
+
+
 def test_the_genes_of_a_column_stand_there_with_their_people(whole: tuple[Path, Finished]) -> None:
     genes = pd.read_parquet(whole[0] / "columns_by_gene.parquet")
     seen = genes[(genes["column"] == HELD_OUT) & (genes["model"] == "deep")]

@@ -134,8 +134,10 @@ def evaluate_demo(folder: Path, size: Size) -> pd.DataFrame:
         See :func:`numbers`.
 
     Raises:
-        SystemExit: the folder was begun with another size.
+        SystemExit: the folder was begun with another size, or is none.
     """
+    if folder.exists() and not folder.is_dir():
+        raise SystemExit(f"{folder} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     begun = folder / SIZE_FILE
     if begun.exists() and json.loads(begun.read_text()) != asdict(size):

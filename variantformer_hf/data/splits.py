@@ -27,7 +27,7 @@ class Split:
     """What belongs to which part.
 
     Attributes:
-        donors: cohort -> donor -> ``train``, ``validation`` or ``test``.
+        donors: cohort -> donor -> ``train``, ``validation`` or ``test``; a cohort may be held out whole.
         chromosomes: cohort -> chromosome -> part, for cohorts that are split by chromosomes, not donors.
         seed: of the draw.
         genes: stable id -> part, of all genes that are used; empty = all genes, to train on.
@@ -103,9 +103,6 @@ class Split:
         used = {part for donors in self.donors.values() for part in donors.values()}
         if self.donors and "train" not in used:
             raise InputError("no donor is left to train on", remedy="Hold out fewer.")
-        for cohort, donors in self.donors.items():
-            if donors and "train" not in donors.values():
-                raise InputError(f"all donors of {cohort} are held out", remedy="Leave the cohort out, or some in.")
         for gene_id, part in self.genes.items():
             if part not in PARTS:
                 raise InputError(f"there is no part {part!r}", record=gene_id, remedy=f"Use {', '.join(PARTS)}.")
