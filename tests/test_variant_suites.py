@@ -292,9 +292,28 @@ def test_an_infinite_score_is_no_number_and_is_counted(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     counts = json.loads((tmp_path / "out.tsv.report.json").read_text())["counts"]
-    assert counts["scores_left_out"] == {"mine": {"no_number": 2}}
+    assert counts["scores_left_out"]["mine"]["no_number"] == 2
     assert counts["left_out"] == {"not_scored": 1}
     assert found["causal"].tolist() == [29]
+
+
+def test_of_several_scores_of_one_variant_the_largest_counts_and_the_others_are_counted(tmp_path: Path) -> None:
+    variants = planted()
+    scores = write_scores(tmp_path / "mine.tsv", variants)
+    table = pd.read_csv(scores, sep="\t")
+    pd.concat([table.head(3).assign(effect=0.0), table, table.tail(2).assign(effect=1e-9)]).to_csv(
+        scores, sep="\t", index=False
+    )
+    suite = mage(tmp_path / "suite", variants)
+    done, found = evaluated(tmp_path, "mage", suite, scores)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads((tmp_path / "out.tsv.report.json").read_text())["counts"]
+    # Of each variant het and hom, one of which counts.
+    assert counts["scores_left_out"] == {"mine": {"smaller_of_several": len(variants) + 5}}
+    table.to_csv(scores, sep="\t", index=False)
+    (tmp_path / "once").mkdir()
+    _, of_one_each = evaluated(tmp_path / "once", "mage", suite, scores)
+    pd.testing.assert_frame_equal(found, of_one_each)
 
 
 def random_frame(seed: int, n: int = 300) -> pd.DataFrame:

@@ -61,14 +61,17 @@ class VariantScores:
     swapped: int = 0
 
     def add(self, key: Key, place: tuple[str, str], number: float) -> None:
-        """Note a score; of several of one place that of the largest size is kept."""
+        """Note a score; of several of one place that of the largest size is kept, and the others are counted."""
         known = self.of.get(key)
+        before = known.get(place) if isinstance(known, dict) else known if place == _ANY else None
+        if before is not None:
+            self.left_out["smaller_of_several"] += 1
+            number = max(number, before, key=abs)
         if place == _ANY and not isinstance(known, dict):
-            self.of[key] = number if known is None or abs(number) >= abs(known) else known
+            self.of[key] = number
             return
         by_place = known if isinstance(known, dict) else {} if known is None else {_ANY: known}
-        if abs(number) >= abs(by_place.get(place, 0.0)):
-            by_place[place] = number
+        by_place[place] = number
         self.of[key] = by_place
 
     def largest(self, key: Key, gene: str = "", tissue: str = "") -> float:
