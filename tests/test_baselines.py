@@ -205,11 +205,16 @@ def test_several_processes_fit_the_same(lab: Lab, models: dict[str, Path], tmp_p
     ).read_bytes()
 
 
-def test_what_is_missing_in_a_person_is_the_mean_of_the_train_donors(lab: Lab, models: dict[str, Path]) -> None:
+def test_what_is_missing_in_a_person_is_the_mean_of_the_train_donors(
+    lab: Lab, models: dict[str, Path], tmp_path: Path
+) -> None:
     model = load_gene_model(models["elastic-net"], device="cpu")
     assert isinstance(model, DosageGeneModel)
     donors = TEST[:4]
-    report = ExpressionPredictor(model).run(lab.inputs.fasta, lab.inputs.vcf, samples=list(donors)).report
+    predictor, asked = ExpressionPredictor(model), (lab.inputs.fasta, lab.inputs.vcf)
+    report = predictor.run(*asked, samples=list(donors)).report
+    written = predictor.write_dataset(tmp_path / "dataset", *asked, samples=list(donors)).sample_counts()
+    of_dataset = written.groupby("sample").sum(numeric_only=True)
     of_genes = [np.searchsorted(POSITIONS, model.variants.of(number).position + 1) for number in range(3)]
     read = np.concatenate(of_genes)
     near = [(POSITIONS > 10_000 - 12_000) & (POSITIONS <= 24_000), (POSITIONS > 28_000) & (POSITIONS <= 55_000)]
@@ -220,7 +225,9 @@ def test_what_is_missing_in_a_person_is_the_mean_of_the_train_donors(lab: Lab, m
         ]
         expected = {"dosages": len(read), "dosages_missing": int((own[read] < 0).sum()), "dosages_absent": 0}
         said = report["samples"][donor]
-        assert {name: said[name] for name in [*expected, "new_snps"]} == {**expected, "new_snps": sum(new)}
+        expected["new_snps"] = sum(new)
+        assert {name: said[name] for name in expected} == expected
+        assert of_dataset.loc[donor, list(expected)].to_dict() == expected
 
 
 def test_a_variant_without_a_record_is_known_of_a_file_of_one_person_alone(

@@ -24,13 +24,13 @@ class SampleCounts:
     Attributes:
         tally: the person's distinct records.
         endings: (status, reason) -> genes.
-        counted: what the model counts, name -> how many, see ``GeneInput.counted``.
     """
 
     def __init__(self) -> None:
         self.tally = VariantTally()
         self.endings: Counter[tuple[str, str]] = Counter()
-        self.counted: Counter[str] = Counter()
+        # What the model counts, by contig: name -> how many, see ``GeneInput.counted``.
+        self._counted: dict[str, Counter[str]] = {}
         self._statuses: dict[str, Counter[str]] = {}
         self._not_diploid: dict[str, set[int]] = {}
 
@@ -39,7 +39,7 @@ class SampleCounts:
         if len(met.kinds):
             self.tally.add_counts(met.chrom, ContigCounts.of(met.kinds, met.counts))
         self.tally.add(met.chrom, met.keys, met.outcomes)
-        self.counted.update(met.counted)
+        self._counted.setdefault(met.chrom, Counter()).update(met.counted)
         self._not_diploid.setdefault(met.chrom, set()).update(met.not_diploid)
 
     def add_genes(self, chrom: str, endings: Sequence[tuple[str, str]]) -> None:
@@ -59,12 +59,15 @@ class SampleCounts:
         for (_, reason), count in self.endings.items():
             if reason:
                 reasons[reason] += count
+        counted: Counter[str] = Counter()
+        for of_contig in self._counted.values():
+            counted.update(of_contig)  # a sum would leave out what is 0
         return {
             **self.tally.to_dict(),
             "calls_not_diploid": sum(map(len, self._not_diploid.values())),
             "genes_by_status": dict(self.by_status),
             "genes_by_reason": dict(reasons),
-            **self.counted,
+            **counted,
         }
 
     def rows(self, sample: str) -> list[dict[str, Any]]:
@@ -76,7 +79,8 @@ class SampleCounts:
             row |= {name: getattr(counts, name) for name in _COUNTS}
             row |= {_skipped(outcome): counts.skipped.get(str(outcome), 0) for outcome in _REASONS}
             row["calls_not_diploid"] = len(self._not_diploid.get(chrom, ()))
-            rows.append(row | {f"genes_{status}": statuses.get(status, 0) for status in STATUSES})
+            row |= {f"genes_{status}": statuses.get(status, 0) for status in STATUSES}
+            rows.append(row | self._counted.get(chrom, {}))
         return rows
 
 
@@ -113,14 +117,16 @@ def samples_table(rows: Sequence[dict[str, Any]]) -> "pa.Table":
 
     Returns:
         sample, contig, records_read, in_windows, ref_checked, ref_mismatched, applied, skipped_REASON,
-        calls_not_diploid, genes_STATUS.
+        calls_not_diploid, genes_STATUS; of a model that counts more, these counts.
     """
     import pyarrow as pa
 
     names = ["sample", "contig", *_COUNTS, *map(_skipped, _REASONS), "calls_not_diploid"]
     names += [f"genes_{status}" for status in STATUSES]
+    names += dict.fromkeys(name for row in rows for name in row if name not in names)
     kinds = [pa.string() if name in ("sample", "contig") else pa.int64() for name in names]
-    return pa.Table.from_pylist(list(rows), schema=pa.schema(list(zip(names, kinds, strict=True))))
+    filled = [dict.fromkeys(names, 0) | row for row in rows]
+    return pa.Table.from_pylist(filled, schema=pa.schema(list(zip(names, kinds, strict=True))))
 
 
 def _add_genes(counts: dict[int, SampleCounts], content: PeopleGenes, notes: UnitNotes) -> None:
