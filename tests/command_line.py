@@ -5,12 +5,17 @@ import io
 import os
 import sys
 from dataclasses import dataclass
+from functools import cache
 from unittest import mock
 
+import typer
 from typer.testing import CliRunner
 
 from variantformer_hf.cli import app, main
 from variantformer_hf.errors import InputError
+
+# The tree of commands takes a tenth of a second to build: once a process, not once a call.
+get_command = cache(typer.main.get_command)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ def run(*arguments: object) -> Finished:
     """Run a command as the entry point does."""
     out, err = io.StringIO(), io.StringIO()
     with (
+        mock.patch.object(typer.main, "get_command", get_command),
         mock.patch.object(sys, "argv", ["variantformer", *map(str, arguments)]),
         mock.patch.dict(os.environ, {"COLUMNS": "200"}),
         contextlib.redirect_stdout(out),
@@ -41,7 +47,8 @@ def run(*arguments: object) -> Finished:
 
 def invoke(*arguments: object) -> str:
     """Run a command; what it printed. Bad input is raised, any other failure fails the test."""
-    result = CliRunner().invoke(app, [*map(str, arguments)])
+    with mock.patch.object(typer.testing, "_get_command", get_command):
+        result = CliRunner().invoke(app, [*map(str, arguments)])
     if isinstance(result.exception, InputError):
         raise result.exception
     assert result.exit_code == 0, result.output

@@ -18,7 +18,6 @@ from unittest import mock
 
 _PRELOADED = (
     "accelerate",
-    "loaded_kernels",
     "numba",
     "pyarrow.parquet",
     "pydantic.type_adapter",
@@ -36,6 +35,7 @@ _PRELOADED = (
     "variantformer_hf.report.tables",
     "variantformer_hf.training.variantformer.encoder",
     "variantformer_hf.training.variantformer.recipe",
+    "loaded_kernels",
 )
 # Between the signal that asks the others to end and the one that ends them.
 _GRACE_SECONDS = 5.0

@@ -1,5 +1,9 @@
-"""Importing this loads the compiled kernels that read genotypes; processes that are forked later have them."""
+"""Importing this loads the compiled kernels that read genotypes; processes that are forked later have them.
 
+They also look for no garbage in what was imported before.
+"""
+
+import gc
 import tempfile
 from pathlib import Path
 
@@ -13,3 +17,4 @@ with tempfile.TemporaryDirectory() as name:
     fasta = write_fasta(Path(name) / "genome.fa", {"chr1": "ACGT" * 10})
     with ReferenceGenome(fasta) as reference:
         assert PersonalGenome(reference, vcf).sequences([("chr1", 0, 40)])
+gc.freeze()

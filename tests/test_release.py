@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
+from command_line import get_command
 from page_blocks import blocks
 
 import variantformer_hf
@@ -122,7 +122,7 @@ def commands_in(path: Path) -> list[list[str]]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_commands_and_options_of_the_documents_are_there(path: Path) -> None:
     for words in commands_in(path):
-        command: Any = typer.main.get_command(app)
+        command: Any = get_command(app)
         for word in words:
             if not hasattr(command, "commands") or word.startswith("-"):
                 break

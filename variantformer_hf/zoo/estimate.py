@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -59,6 +60,12 @@ def matmul_speed(device: torch.device, dtype: torch.dtype) -> float:
     return best
 
 
+@cache
+def known_matmul_speed(device: torch.device, dtype: torch.dtype) -> float:
+    """:func:`matmul_speed`, measured once a process: what it takes is more than a small run does."""
+    return matmul_speed(device, dtype)
+
+
 def estimate_of_one(
     network: torch.nn.Module,
     run_one: Callable[[], None],
@@ -89,7 +96,7 @@ def estimate_of_one(
         batches=n_genes * n_people,
         cres_to_encode=0,
         flops=flops,
-        seconds=flops / (SHARE_OF_PEAK * matmul_speed(first.device, first.dtype)) / n_processes,
+        seconds=flops / (SHARE_OF_PEAK * known_matmul_speed(first.device, first.dtype)) / n_processes,
         memory=float(weights),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...modeling import VariantFormerConfig, VariantFormerProcessor
-from ..estimate import SHARE_OF_PEAK, RunEstimate, matmul_speed
+from ..estimate import SHARE_OF_PEAK, RunEstimate, known_matmul_speed
 from ..gene_regions import GeneRegions
 from .engine import ExpressionEngine
 from .flops import estimate_flops
@@ -64,7 +64,7 @@ def estimate_run(
         batches=batches,
         cres_to_encode=to_encode,
         flops=flops,
-        seconds=flops / (SHARE_OF_PEAK * matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
+        seconds=flops / (SHARE_OF_PEAK * known_matmul_speed(engine.model.device, engine.model.dtype)) / n_processes,
         memory=memory,
     )
 
