@@ -273,8 +273,8 @@ class _Names:
             if text not in self._of:
                 name = self._as_known(text)
                 self._of[text] = self.known.get(name, -1), self.seen.setdefault(name, len(self.seen))
-        numbers = np.array([self._of[text] for text in texts])[code]
-        return numbers[:, 0], numbers[:, 1]
+        wanted, all_names = np.array([self._of[text] for text in texts]).T.copy()
+        return wanted[code], all_names[code]
 
 
 class _Reader:
