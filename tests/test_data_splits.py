@@ -311,3 +311,29 @@ def test_broken_activity(tmp_path: Path, cres: CreTable) -> None:
     with pytest.raises(InputError, match="no file of activity"):
         read_activity([], cres)
     assert np.array_equal(read_activity([good], cres).table["label"].to_numpy(), [1])
+
+
+def scored(path: Path, rows: list[tuple[int, int, object]]) -> Path:
+    path.write_text("".join(cre_line("chr1", start, end, "E", "PLS", score) for start, end, score in rows))  # type: ignore[arg-type]
+    return path
+
+
+def test_signals_are_the_scores_of_a_bed(tmp_path: Path, cres: CreTable) -> None:
+    file = ActivityFile(scored(tmp_path / "a.bed", [(100, 200, 250), (300, 400, 0), (500, 600, 1000)]), "D1", "liver")
+    found = read_activity([file], cres, labels="signal")
+    assert found.table["label"].to_numpy().tolist() == [0.25, 0.0, 1.0]
+    assert found.table["label"].type == "float"
+    assert found.report["a.bed"]["mean_signal"] == pytest.approx(1.25 / 3)
+    assert read_activity([file], cres).table["label"].to_pylist() == [1, 1, 1]
+
+
+def test_a_bed_without_signals_is_refused(tmp_path: Path, cres: CreTable) -> None:
+    rows = [(100, 200), (300, 400)]
+    for scores, problem in (
+        ((0, 0), "has no signal: the score of each cCRE is 0"),
+        ((7, "high"), "line 2: the score high is no signal"),
+        ((1001, 5), "line 1: the score 1001 is no signal"),
+    ):
+        path = scored(tmp_path / "a.bed", [(*row, score) for row, score in zip(rows, scores, strict=True)])
+        with pytest.raises(InputError, match=problem):
+            read_activity([ActivityFile(path, "D1", "liver")], cres, labels="signal")

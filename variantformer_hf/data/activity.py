@@ -1,10 +1,11 @@
 """Which cCREs are active in which donor's tissue: labels for the encoder's pre-training."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,15 @@ ACTIVITY_SCHEMA = pa.schema(
         ("label", pa.int8()),
     ]
 )
+Labels = Literal["active", "signal"]
+LABELS: tuple[str, ...] = get_args(Labels)
 # The class of a cCRE without a sign of open chromatin, in ENCODE's per-biosample files.
 INACTIVE = "Low-DNase"
 # Classes that say that a biosample was not measured well enough to tell.
 _UNKNOWN = ("Unclassified",)
-_CLASS_COLUMN = 9
+_SCORE_COLUMN, _CLASS_COLUMN = 4, 9
+# A BED's scores go from 0 to this.
+HIGHEST_SCORE = 1_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Activity:
     """Labels of cCREs.
 
     Attributes:
-        table: element (row of the cCRE table), donor, tissue, label: 1 = any regulatory signal, 0 = Low-DNase.
+        table: element (row of the cCRE table), donor, tissue, label: 1 = any regulatory signal, 0 = Low-DNase; of
+            signals the score of the BED from 0 to 1, float32.
         tissues: names of the tissues, in the order of the files.
         report: what was read and dropped, by file.
     """
@@ -59,7 +65,9 @@ class Activity:
     report: Mapping[str, Any]
 
 
-def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: TissueNames | None = None) -> Activity:
+def read_activity(
+    files: Sequence[ActivityFile], cres: CreTable, tissues: TissueNames | None = None, *, labels: Labels = "active"
+) -> Activity:
     """Labels of the table's cCREs in each donor's tissue.
 
     A cCRE of a file is one of the table where contig, start and end are the same. cCREs that the table does not
@@ -69,9 +77,11 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
         files: one per donor and tissue.
         cres: the cCREs.
         tissues: the model's; None = take the names as they are.
+        labels: ``active``, by the class in the tenth column; or ``signal``, the score in the fifth, of 1,000.
 
     Raises:
-        InputError: a file cannot be read, shares no cCRE with the table, or is there twice; an unknown tissue.
+        InputError: a file cannot be read, shares no cCRE with the table, or is there twice; an unknown tissue; scores
+            that are no number from 0 to 1,000, or all the same.
     """
     seen: dict[tuple[str, str], Path] = {}
     rows = _rows_by_place(cres)
@@ -87,9 +97,9 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
             )
         seen[key] = each.path
         names.append(tissue)
-        found: dict[int, int] = {}
+        found: dict[int, float] = {}
         dropped: Counter[str] = Counter()
-        for chrom, start, end, name in _lines(each.path):
+        for chrom, start, end, score, name in _lines(each.path, scored=labels == "signal"):
             row = rows.get((chrom, start, end))
             if row is None:
                 dropped["not in the cCRE table"] += 1
@@ -98,7 +108,7 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
             elif row in found:
                 dropped["twice in the file"] += 1
             else:
-                found[row] = int(name != INACTIVE)
+                found[row] = score if labels == "signal" else int(name != INACTIVE)
         if not found:
             raise InputError(
                 "shares no cCRE with the cCRE table",
@@ -106,19 +116,28 @@ def read_activity(files: Sequence[ActivityFile], cres: CreTable, tissues: Tissue
                 remedy="Give the files of the same registry version and assembly.",
             )
         element = np.fromiter(found, dtype=np.int32, count=len(found))
-        label = np.fromiter(found.values(), dtype=np.int8, count=len(found))
+        kind = np.float32 if labels == "signal" else np.int8
+        label = np.fromiter(found.values(), dtype=kind, count=len(found))
+        if labels == "signal" and len(label) > 1 and not np.ptp(label):
+            raise InputError(
+                f"has no signal: the score of each cCRE is {label[0] * HIGHEST_SCORE:g}",
+                file=each.path,
+                remedy="Write signals from 0 to 1,000 into its fifth column, or train with `labels: active`.",
+            )
         columns = {
             "element": element,
             "donor": pa.array([each.donor] * len(found)),
             "tissue": pa.array([tissue] * len(found)),
             "label": label,
         }
-        parts.append(pa.table(columns, schema=ACTIVITY_SCHEMA))
+        place = ACTIVITY_SCHEMA.get_field_index("label")
+        schema = ACTIVITY_SCHEMA.set(place, pa.field("label", pa.from_numpy_dtype(label.dtype)))
+        parts.append(pa.table(columns, schema=schema))
         report[each.path.name] = {
             "donor": each.donor,
             "tissue": tissue,
             "elements": len(found),
-            "active": int(label.sum()),
+            **({"active": int(label.sum())} if labels == "active" else {"mean_signal": float(label.mean())}),
             "dropped": dict(dropped),
         }
     if not parts:
@@ -145,13 +164,15 @@ def _rows_by_place(cres: CreTable) -> dict[tuple[str, int, int], int]:
     return {place: row for row, place in enumerate(places)}
 
 
-def _lines(path: Path) -> Iterator[tuple[str, int, int, str]]:
+def _lines(path: Path, *, scored: bool) -> Iterator[tuple[str, int, int, float, str]]:
+    """Contig, start, end, score of 1 (0 where it is not asked for) and class of each cCRE."""
     for number, line in enumerate(text_lines(path), start=1):
         if not line or line.startswith(("#", "track", "browser")):
             continue
         fields = line.split("\t")
         try:
-            yield fields[0], int(fields[1]), int(fields[2]), fields[_CLASS_COLUMN]
+            place = fields[0], int(fields[1]), int(fields[2])
+            name = fields[_CLASS_COLUMN]
         except (IndexError, ValueError) as error:
             raise InputError(
                 "is no cCRE: ten columns, the class in the tenth",
@@ -159,3 +180,19 @@ def _lines(path: Path) -> Iterator[tuple[str, int, int, str]]:
                 record=f"line {number}",
                 remedy="Give ENCODE's cCREs of one biosample.",
             ) from error
+        yield *place, _score(fields[_SCORE_COLUMN], path, number) if scored else 0.0, name
+
+
+def _score(text: str, path: Path, number: int) -> float:
+    try:
+        score = float(text) / HIGHEST_SCORE
+    except ValueError:
+        score = math.nan
+    if not 0 <= score <= 1:
+        raise InputError(
+            f"the score {text} is no signal",
+            file=path,
+            record=f"line {number}",
+            remedy=f"Write signals from 0 to {HIGHEST_SCORE:,} into the fifth column.",
+        )
+    return score

@@ -80,6 +80,6 @@ def write_genes(path: Path, genes: Iterable[Gene]) -> Path:
     return path
 
 
-def cre_line(chrom: str, start: int, end: int, name: str, kind: str) -> str:
-    """A cCRE as ENCODE's registry has it, with the line's end."""
-    return f"{chrom}\t{start}\t{end}\t{name}\t0\t.\t{start}\t{end}\t0,0,0\t{kind}\n"
+def cre_line(chrom: str, start: int, end: int, name: str, kind: str, score: int = 0) -> str:
+    """A cCRE as ENCODE's registry has it, with the line's end; a score from 0 to 1,000 is that of a signal."""
+    return f"{chrom}\t{start}\t{end}\t{name}\t{score}\t.\t{start}\t{end}\t0,0,0\t{kind}\n"

@@ -189,6 +189,7 @@ def train_expression(
         examples=lambda epoch, share: recipe.epoch(setup.train, epoch, share),
         n_examples=recipe.n_examples(setup.train, accelerator.num_processes),
         collate=recipe.collate,
+        loss=recipe.loss,
         evaluate=evaluate if setup.held_out else None,
         best_by=setup.best_by,
         save_model=recipe.save,

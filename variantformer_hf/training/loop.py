@@ -95,6 +95,12 @@ def label_count(batch: Batch) -> int:
     return int((~batch["labels"].isnan()).sum())
 
 
+def own_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """The model's loss of a batch, ()."""
+    loss: torch.Tensor = model(**batch, return_dict=True).loss
+    return loss
+
+
 class TrainingLoop:
     """Trains a model.
 
@@ -111,6 +117,7 @@ class TrainingLoop:
             the options monitor (:func:`held_out_number`), or the mean loss of the epoch's steps (``TRAINING_LOSS``),
             where the evaluation is only written down.
         save_model: (model's state, folder) -> writes a ``from_pretrained`` folder.
+        loss: (model, batch) -> what is made small, (); by default the model's own.
         loss_is_sum: the model's loss of a batch is a sum over its labels, not their mean.
         weigh: batch -> what its loss weighs beside the others of its step, from 0.
         before_step: called with the model after it was set to training; to set frozen parts to evaluation.
@@ -131,6 +138,7 @@ class TrainingLoop:
         evaluate: Callable[[PreTrainedModel], dict[str, float]] | None,
         best_by: str,
         save_model: Callable[[PreTrainedModel, Path], None],
+        loss: Callable[[torch.nn.Module, Batch], torch.Tensor] = own_loss,
         loss_is_sum: bool = False,
         weigh: Callable[[Batch], int] = label_count,
         before_step: Callable[[PreTrainedModel], None] | None = None,
@@ -139,7 +147,7 @@ class TrainingLoop:
     ) -> None:
         self.options = options
         self._examples, self._collate, self._evaluate = examples, collate, evaluate
-        self._save_model, self._on_step = save_model, on_step
+        self._save_model, self._on_step, self._loss = save_model, on_step, loss
         self._before_step, self._after_step = before_step, after_step
         self._n_examples, self._loss_is_sum, self._weigh, self._best_by = n_examples, loss_is_sum, weigh, best_by
         # Of what best is chosen by: lower is better of it times this.
@@ -294,7 +302,7 @@ class TrainingLoop:
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             with parallel.last_batch(number + 1 == len(batches)):
                 # Processes' gradients are averaged.
-                loss = model(**on_device, return_dict=True).loss * (weight * processes)
+                loss = self._loss(model, on_device) * (weight * processes)
                 parallel.backward(loss)
             total += loss.detach().float()
         limit = self.options.optimizer.max_grad_norm

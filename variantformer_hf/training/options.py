@@ -21,7 +21,13 @@ _RULES = 2
 # What is kept, shown and where; and how far a run goes, which a later one may change.
 _OF_KEEPING = ("output", "checkpoint_every", "log_every", "keep_checkpoints", "trackers", "max_steps", "patience")
 # Options that earlier versions did not have, and what they did: no other run.
-_SINCE: Mapping[str, Any] = {"min_probability": 0.9, "reference_cohorts": []}
+_SINCE: Mapping[str, Any] = {
+    "min_probability": 0.9,
+    "reference_cohorts": [],
+    "labels": "active",
+    "difference_weight": 0.0,
+    "people_per_block": None,
+}
 _SINCE_OF_LOOP = {"monitor": "loss", "monitor_mode": "min"}
 
 
@@ -139,6 +145,8 @@ class EncoderOptions:
         tokenizer: folder or file of the DNA tokenizer; None = trained on the cCREs.
         model: folder of a stage-1 model to go on from; None = a new one.
         config: fields of ``VariantFormerEncoderConfig`` for a new one.
+        labels: ``active``: a cCRE is active or not, by its class; ``signal``: the score of each file, from 0 to 1,000,
+            by squared error, so that one allele of two counts half.
         held_out: chromosomes to evaluate on.
         vocab_size: of a new tokenizer.
         min_probability: of a BGEN, see ``GenotypeOptions``.
@@ -153,6 +161,7 @@ class EncoderOptions:
     tokenizer: Path | None = None
     model: Path | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    labels: str = "active"
     held_out: tuple[str, ...] = ("chr21",)
     vocab_size: int = 500
     min_probability: float = 0.9
@@ -181,6 +190,13 @@ class ExpressionOptions:
             VariantFormer's: ``encoder`` (the cCRE encoder, as in the paper), ``none``, ``all_but_tissues`` (only the
             registry's rows of tissues learn), ``all_but_new_tissues`` (only the rows of ``new_tissues``).
         evaluate_pairs: at most so many pairs of the held-out part are predicted at the end of each epoch; None = all.
+        people_per_block: examples of an epoch come in blocks of so many donors of one gene, as many as ``batch_size``
+            divides; None = in any order. VariantFormer's recipe and Variformer's have it.
+        difference_weight: share of the loss that is of the differences between two donors of a gene in a batch, from
+            0 to 1, see ``pairwise_difference_loss``; the rest is the model's own. VariantFormer's recipe has it; it
+            needs ``people_per_block``.
+        keep_inputs: examples that stay in memory once they were read, of those to train on and of those held out so
+            many each.
         element_store: folder for vectors of the frozen encoder; None = memory only.
         min_probability: of a BGEN, see ``GenotypeOptions``.
         reference_cohorts: cohorts, such as cell lines, that are read as the reference genome and have no VCF.
@@ -204,6 +220,9 @@ class ExpressionOptions:
     new_tissues: Mapping[str, str] = field(default_factory=dict)
     freeze: str | None = None
     evaluate_pairs: int | None = 2_000
+    people_per_block: int | None = None
+    difference_weight: float = 0.0
+    keep_inputs: int = 0
     element_store: Path | None = None
     min_probability: float = 0.9
     reference_cohorts: tuple[str, ...] = ()
@@ -247,7 +266,7 @@ def run_description(options: Any) -> dict[str, Any]:
         plain["loop"].pop(name)
     for place, since in ((plain, _SINCE), (plain["loop"], _SINCE_OF_LOOP)):
         for name, default in since.items():
-            if place.get(name) == default:
+            if name in place and place[name] == default:
                 del place[name]
     return {**plain, "version": __version__, "rules": _RULES}
 

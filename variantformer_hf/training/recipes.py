@@ -23,11 +23,21 @@ from ..errors import InputError
 from ..zoo.families import load_gene_model, recipe_class
 from ..zoo.gene_model import GeneModel
 from .held_out import NUMBERS, held_out_scores
-from .loop import label_count
+from .loop import label_count, own_loss
 from .options import ExpressionOptions
 
 # Options that some recipes take, and the plain one does not.
-_OF_SOME_RECIPES = ("encoder", "config", "genes", "cres", "tissues", "new_tissues", "element_store")
+_OF_SOME_RECIPES = (
+    "encoder",
+    "config",
+    "genes",
+    "cres",
+    "tissues",
+    "new_tissues",
+    "element_store",
+    "people_per_block",
+    "difference_weight",
+)
 _OF_A_NEW_MODEL = ("encoder", "genes", "cres", "tissues")
 
 
@@ -74,7 +84,7 @@ class Recipe:
     @property
     def keep_inputs(self) -> int:
         """Inputs of each part that are kept in memory between epochs."""
-        return 0
+        return self.options.keep_inputs
 
     def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
         """Look at the run's examples, before anything is computed; genes to train on are named in the model.
@@ -129,6 +139,10 @@ class Recipe:
     def collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Examples -> a batch."""
         return ExpressionCollator(self.model)(examples)
+
+    def loss(self, network: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What is made small, (): by default the network's own loss of a batch."""
+        return own_loss(network, batch)
 
     def trial_batch(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """A batch that costs what one of the run does, before :meth:`prepare`."""

@@ -77,7 +77,7 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
         Args:
             input_ids, attention_mask: (B, 2, L), forward strand and reverse complement.
             tissue_ids: (B,), the tissue of each cCRE.
-            labels: (B,), class; None = no loss.
+            labels: (B,), class, or signal with ``loss_function="mse"``; None = no loss.
             context_ids: (B,), class of the cCRE, for encoders with ``use_context``.
             majority_labels: (B,), the class that most tissues have there, for ``majority_weight``.
         """
@@ -117,6 +117,9 @@ class VariantFormerForChromatinActivity(VariantFormerPreTrainedModel):
             if self.config.class_weights is None:
                 raise ValueError("loss_function='weighted_cross_entropy' needs class_weights in the config")
             weights = logits.new_tensor(self.config.class_weights)
+        if self.config.loss_function == "mse":
+            losses = F.mse_loss(logits[:, 0], labels.float(), reduction="none")
+            return losses.sum() if self.config.loss_reduction == "sum" else losses.mean()
         losses = F.cross_entropy(logits, labels, weight=weights, reduction="none")
         if self.config.loss_function == "focal":
             losses = (1 - torch.exp(-losses)) ** self.config.focal_gamma * losses

@@ -30,7 +30,7 @@ _ENCODER_CHOICES = {
     "pooling": ("linear", "mean", "max"),
     "positional_encoding": ("alibi", "sinusoidal"),
     "strand_aggregation": ("concat", "mean"),
-    "loss_function": ("cross_entropy", "focal", "weighted_cross_entropy"),
+    "loss_function": ("cross_entropy", "focal", "weighted_cross_entropy", "mse"),
     "loss_reduction": ("mean", "sum"),
     "contrastive_form": ("released", "paper"),
     "residual_dtype": ("float32", "model"),
@@ -123,7 +123,8 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
         expand_context: repeat the class embedding over the sequence before attending to it.
         num_contexts: classes of cCREs.
         attention_dropout, hidden_dropout: on attention weights, and after the gated product.
-        loss_function: ``cross_entropy``, ``focal`` or ``weighted_cross_entropy``.
+        loss_function: ``cross_entropy``, ``focal`` or ``weighted_cross_entropy``; or ``mse``, of signals: then there is
+            one class, whose logit is the signal.
         focal_gamma: exponent of the focal loss.
         class_weights: of the weighted cross-entropy, one per class; its loss needs them.
         loss_reduction: ``mean`` or ``sum`` over the batch.
@@ -181,6 +182,13 @@ class VariantFormerEncoderConfig(_ConfigWithCode):
         """Refuse values that the model does not implement."""
         check_choices(self, _ENCODER_CHOICES)
         _check_sizes(self, (*_SIZES, "vocab_size", "token_length", "num_tissues", "num_classes", "num_contexts"))
+        if (self.loss_function == "mse") != (self.num_classes == 1):
+            raise ValueError(
+                f"num_classes={self.num_classes} with loss_function={self.loss_function!r}: a signal (mse) has one "
+                "class, others have two or more"
+            )
+        if self.loss_function == "mse" and self.majority_weight is not None:
+            raise ValueError("majority_weight is of classes, and loss_function='mse' has none")
         if self.class_weights is not None and len(self.class_weights) != self.num_classes:
             raise ValueError(f"class_weights has {len(self.class_weights)} values, num_classes={self.num_classes}")
         if self.tissues is not None and len(self.tissues) != self.num_tissues:

@@ -56,6 +56,11 @@ class VariantFormerEncoder(VariantFormerPreTrainedModel):
         self.pooling = nn.Linear(config.token_length, 1) if config.pooling == "linear" else None
         self.post_init()
 
+    @property
+    def drops_out(self) -> bool:
+        """Whether the same sequence is another vector each time."""
+        return self.training and max(self.config.attention_dropout, self.config.hidden_dropout) > 0
+
     def get_input_embeddings(self) -> nn.Embedding:
         return self.token_embedding
 

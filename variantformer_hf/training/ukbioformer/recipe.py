@@ -61,11 +61,6 @@ class UkBioFormerRecipe(Recipe):
         )
         return cast(UkBioFormerGeneModel, loaded)
 
-    @property
-    def keep_inputs(self) -> int:
-        """See :class:`Recipe`."""
-        return self.options.keep_inputs
-
     def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
         """See :class:`Recipe`; a haplotype that several have, or that is kept from before, is not embedded again."""
         pairs = [len(each.pairs) for each in (train, *held_out.values())]

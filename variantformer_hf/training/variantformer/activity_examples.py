@@ -31,7 +31,7 @@ class ActivityRows:
     """Labels of one part of a split, by donor.
 
     Attributes:
-        element, tissue, label: (R,) row of the cCRE table, place among ``tissues``, 0 or 1.
+        element, tissue, label: (R,) row of the cCRE table, place among ``tissues``, 0 or 1; of signals float32.
         donors: names.
         of_donor: of each donor its rows.
         tissues: names, in the order of the encoder's heads.
@@ -84,10 +84,11 @@ def activity_rows(
     tissue = np.array([place[name] for name in table["tissue"].to_pylist()], dtype=np.int64)[rows]
     donor = np.asarray(table["donor"].to_pylist(), dtype=object)[rows]
     donors = tuple(dict.fromkeys(donor.tolist()))
+    label = table["label"].to_numpy()[rows]
     return ActivityRows(
         element=element[rows],
         tissue=tissue,
-        label=table["label"].to_numpy()[rows].astype(np.int64),
+        label=label if np.issubdtype(label.dtype, np.floating) else label.astype(np.int64),
         donors=donors,
         of_donor=tuple(np.flatnonzero(donor == name) for name in donors),
         tissues=activity.tissues,
@@ -296,7 +297,7 @@ class ActivityCollator:
             "input_ids": torch.from_numpy(ids).unflatten(0, (-1, 2)),
             "attention_mask": torch.from_numpy(mask).unflatten(0, (-1, 2)),
             "tissue_ids": torch.tensor([int(each["tissue_id"]) for each in examples]),
-            "labels": torch.tensor([int(each["label"]) for each in examples]),
+            "labels": torch.tensor([each["label"] for each in examples]),
         }
         if self._with_context:
             batch["context_ids"] = torch.tensor([int(each["context_id"]) for each in examples])

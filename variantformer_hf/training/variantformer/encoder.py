@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from ...data.activity import Activity, ActivityFile, read_activity
+from ...data.activity import LABELS, Activity, ActivityFile, Labels, read_activity
 from ...data.donors import DonorGenomes
 from ...data.epochs import ALL, Share
 from ...errors import InputError
 from ...evaluation.classification import activity_scores
+from ...evaluation.correlations import row_correlations
 from ...genome.contigs import map_contigs
 from ...genome.cres import CreTable
 from ...genome.options import GenotypeOptions
@@ -40,8 +41,9 @@ logger = logging.getLogger(__name__)
 
 COHORT = "activity"
 ALL_DONORS = "*"
-# Of :func:`held_out_scores`, those that may choose ``best``.
+# Of :func:`held_out_scores`, those that may choose ``best``: of classes, and of signals.
 NUMBERS = ("loss", "f1", "auroc", "auprc")
+SIGNAL_NUMBERS = ("loss", "r")
 # cCREs that a new tokenizer is trained on.
 _TOKENIZER_CRES = 200_000
 
@@ -73,15 +75,23 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
         InputError: anything that would stop the run later.
     """
     check_writable(options.loop.output)
-    best_by = held_out_number(options.loop, NUMBERS)
+    labels = _labels(options)
+    of_signals = labels == "signal"
+    best_by = held_out_number(options.loop, SIGNAL_NUMBERS if of_signals else NUMBERS)
     cres = CreTable.read(options.cres)
     files = tuple(_activity_file(number, entry) for number, entry in enumerate(options.activity))
-    activity = read_activity(files, cres)
+    activity = read_activity(files, cres, labels=labels)
     donors = sorted({each.donor for each in files})
     several = options.vcfs[ALL_DONORS] if set(options.vcfs) == {ALL_DONORS} else dict(options.vcfs)
     genomes = DonorGenomes(options.fasta, {COHORT: several}, GenotypeOptions(min_probability=options.min_probability))
     genomes.check(COHORT, donors)
     model, processor = _model(options, genomes, cres, activity)
+    if (model.config.loss_function == "mse") != of_signals:
+        raise InputError(
+            f"labels is {labels!r}, and the model's loss {model.config.loss_function!r}",
+            file=options.model,
+            remedy="Choose `labels: signal` with the loss mse, and `labels: active` with the others.",
+        )
     try:
         parts = [activity_rows(activity, cres, options.held_out, cohort=COHORT, inside=each) for each in (False, True)]
     except ValueError as error:
@@ -90,7 +100,7 @@ def set_up(options: EncoderOptions) -> EncoderSetup:
     plan = {
         "parameters": sum(each.numel() for each in model.parameters()),
         "labels": len(train.rows),
-        "active": float(train.rows.label.mean()),
+        ("mean_signal" if of_signals else "active"): float(train.rows.label.mean()),
         "held_out_labels": len(held_out.rows),
         "labels_not_used": sum(map(len, parts)) - len(train.rows) - len(held_out.rows),
         "donors": donors,
@@ -157,14 +167,16 @@ def held_out_scores(
     share: Share = ALL,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
-    """Cross-entropy, and F1, AUROC and AUPRC as means over tissues; arguments as for stage 2.
+    """Loss, and F1, AUROC and AUPRC as means over tissues, or of signals Pearson's r; arguments as for stage 2.
 
     Returns:
-        loss, f1, auroc, auprc, and ``TISSUE.auroc`` of each tissue.
+        loss (cross-entropy, or squared error of signals), f1, auroc, auprc, and ``TISSUE.auroc`` of each tissue; of
+        signals loss, r, and ``TISSUE.r``.
     """
+    of_signals = model.config.loss_function == "mse"
     dataset = activity_dataset(examples, shuffle=False, shards=1, share=share)
     kept: list[dict[str, Any]] = []
-    found: list[tuple[int, int, float]] = []
+    found: list[tuple[int, float, float]] = []
     total, count = 0.0, 0
 
     def score() -> None:
@@ -173,11 +185,14 @@ def held_out_scores(
         labels = batch.pop("labels")
         with torch.inference_mode():
             logits = model(**batch, return_dict=True).logits.float()
-        total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+        if of_signals:
+            total += float(torch.nn.functional.mse_loss(logits[:, 0], labels, reduction="sum"))
+        else:
+            total += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
         count += len(labels)
-        probabilities = logits.softmax(-1)[:, 1].cpu().numpy()
+        predicted = logits[:, 0] if of_signals else logits.softmax(-1)[:, 1]
         tissues = batch["tissue_ids"].tolist()
-        found.extend(zip(tissues, labels.tolist(), probabilities.tolist(), strict=True))
+        found.extend(zip(tissues, labels.tolist(), predicted.cpu().tolist(), strict=True))
         kept.clear()
 
     for example in dataset:
@@ -188,9 +203,23 @@ def held_out_scores(
         score()
     rows, total, count = gathered_scores(found, total, count, share[1])
     names = [examples.rows.tissues[tissue] for tissue, _, _ in rows]
+    loss = {"loss": total / count if count else math.nan}
+    if of_signals:
+        return loss | _signal_scores(rows, examples.rows.tissues)
     scores = activity_scores(np.array([row[1] for row in rows]), np.array([row[2] for row in rows]), names)
-    result = {"loss": total / count if count else math.nan, **scores["mean"]}
+    result = {**loss, **scores["mean"]}
     return result | {f"{name}.auroc": entry["auroc"] for name, entry in scores.items() if name != "mean"}
+
+
+def _signal_scores(rows: Sequence[tuple[int, float, float]], tissues: Sequence[str]) -> dict[str, float]:
+    """r of each tissue over (tissue, signal, predicted) rows, 0 of constant predictions; and their mean."""
+    values = np.array(rows, dtype=float)
+    found = {}
+    for tissue in np.unique(values[:, 0]).astype(int).tolist():
+        signal, predicted = values[values[:, 0] == tissue, 1:].T
+        r = row_correlations(signal[None], predicted[None]).pearson[0]
+        found[f"{tissues[tissue]}.r"] = 0.0 if np.isnan(r) else float(r)
+    return {"r": float(np.mean(list(found.values()))), **found}
 
 
 def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[ActivityExamples]:
@@ -230,6 +259,12 @@ def _known(parts: Sequence[ActivityExamples], genomes: DonorGenomes) -> list[Act
     return known
 
 
+def _labels(options: EncoderOptions) -> Labels:
+    if options.labels not in LABELS:
+        raise InputError(f"labels is {options.labels!r}", remedy=f"Choose one of {', '.join(LABELS)}.")
+    return cast(Labels, options.labels)
+
+
 def _activity_file(number: int, entry: Any) -> ActivityFile:
     missing = [name for name in ("path", "donor", "tissue") if name not in entry]
     if missing:
@@ -251,10 +286,11 @@ def _model(
             )
         return model, load_processor(options.model)
     given, geometry = without_geometry(options.config)
+    of_labels = {"loss_function": "mse", "num_classes": 1} if options.labels == "signal" else {}
     tokenizer = _tokenizer(options, genomes, cres, int(geometry.get("cre_flank", 50)))
     try:
         config = VariantFormerEncoderConfig(
-            **{"vocab_size": len(tokenizer), "num_tissues": len(activity.tissues), **given}
+            **{"vocab_size": len(tokenizer), "num_tissues": len(activity.tissues), **of_labels, **given}
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"the config does not fit: {error}", remedy="Correct `config`.") from error

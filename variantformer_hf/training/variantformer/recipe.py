@@ -4,16 +4,20 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import datasets
 import numpy as np
 import torch
 from accelerate import Accelerator
 from transformers import PreTrainedModel
 
+from ...data.epochs import Share
 from ...data.examples import ExpressionExamples
+from ...data.gene_blocks import GeneBlocks, block_dataset
 from ...errors import InputError
 from ...genome.cres import CRE_CLASSES, CreTable
 from ...genome.genes import GeneTable
 from ...modeling import VariantFormerConfig, VariantFormerForExpression
+from ...modeling.variformer import pairwise_difference_loss
 from ...zoo.companions import check_companions
 from ...zoo.gene_input import GeneInput
 from ...zoo.outputs import TissueNames
@@ -21,6 +25,7 @@ from ...zoo.variantformer.frozen_elements import FrozenElements
 from ...zoo.variantformer.gene_model import VariantFormerGeneModel
 from ...zoo.variantformer.loading import load_encoder, load_processor
 from ..options import ExpressionOptions, check_writable
+from ..people_blocks import people_blocks
 from ..recipes import Recipe, check_new_model
 from .geometry import without_geometry
 
@@ -41,9 +46,12 @@ class VariantFormerRecipe(Recipe):
         "tissues",
         "new_tissues",
         "element_store",
+        "people_per_block",
+        "difference_weight",
     )
     freezes: ClassVar[tuple[str, ...]] = ("encoder", "none", "all_but_tissues", "all_but_new_tissues")
     model: VariantFormerGeneModel
+    blocks: GeneBlocks | None = None
 
     def __init__(self, options: ExpressionOptions) -> None:
         super().__init__(options)
@@ -71,6 +79,54 @@ class VariantFormerRecipe(Recipe):
             )
         freeze(model.network, str(options.freeze))
         return model
+
+    def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
+        """Make the blocks, where there are to be any, see :class:`Recipe`.
+
+        Raises:
+            InputError: differences are to be learned and a batch would be of several genes; see :func:`people_blocks`.
+        """
+        plan = super().set_up(train, held_out)
+        options = self.options
+        if not 0 <= options.difference_weight <= 1:
+            raise InputError(f"difference_weight is {options.difference_weight}", remedy="It must be from 0 to 1.")
+        if options.people_per_block is None:
+            if options.difference_weight:
+                raise InputError(
+                    "difference_weight is given, and people_per_block is not",
+                    remedy="Give it too: differences are those between people of one gene in a batch.",
+                )
+            return plan
+        self.blocks, too_few = people_blocks(
+            train.pairs,
+            options.people_per_block,
+            batch_size=options.loop.batch_size,
+            seed=options.loop.seed,
+            expression=options.expression,
+        )
+        return {**plan, "genes": len(self.blocks.genes), "genes_with_too_few_donors": too_few}
+
+    def n_examples(self, train: ExpressionExamples, processes: int) -> int:
+        """See :class:`Recipe`."""
+        if self.blocks is None:
+            return super().n_examples(train, processes)
+        return self.blocks.of_epoch(processes) * self.blocks.size
+
+    def epoch(self, train: ExpressionExamples, epoch: int, share: Share) -> datasets.IterableDataset:
+        """See :class:`Recipe`."""
+        if self.blocks is None:
+            return super().epoch(train, epoch, share)
+        return block_dataset(train, self.blocks, epoch=epoch, share=share)
+
+    def loss(self, network: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The network's own, and that of differences between the people of a batch, see :class:`Recipe`."""
+        weight = self.options.difference_weight
+        if not weight:
+            return super().loss(network, batch)
+        output = network(**batch, return_dict=True)
+        differences = pairwise_difference_loss(output.logits, batch["labels"], outputs=batch["tissue_ids"], alpha=0.0)
+        total: torch.Tensor = (1 - weight) * output.loss + weight * differences
+        return total
 
     def trial_batch(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """See :class:`Recipe`; vectors of zeros cost what others do."""

@@ -1,6 +1,5 @@
 """Variformer's recipe: blocks of donors of one gene, and correlations over donors to choose the best by."""
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -13,7 +12,7 @@ from transformers import PreTrainedModel
 from ...data.epochs import Share
 from ...data.examples import ExpressionExamples
 from ...data.expression_pairs import ExpressionPairs
-from ...data.gene_blocks import GeneBlocks, block_dataset, gene_blocks
+from ...data.gene_blocks import GeneBlocks, block_dataset
 from ...errors import InputError
 from ...evaluation.correlations import LEAST_VALUES
 from ...genome.genes import GeneTable
@@ -22,11 +21,13 @@ from ...zoo.variformer.gene_model import VariformerGeneModel
 from ..held_out import ACROSS_DONORS, scores_across_donors
 from ..loop import label_count
 from ..options import ExpressionOptions
+from ..people_blocks import people_blocks
 from ..recipes import Recipe, check_config, check_goes_on, check_new_model, name_trained_genes
 from ..stages import on_expression
 from .options import VariformerOptions
 
-logger = logging.getLogger(__name__)
+# What a new model is made of.
+_OF_A_NEW_MODEL = ("config", "genes", "tissues")
 
 
 class VariformerRecipe(Recipe):
@@ -36,7 +37,7 @@ class VariformerRecipe(Recipe):
     """
 
     options_class: ClassVar[type[ExpressionOptions]] = VariformerOptions
-    takes: ClassVar[tuple[str, ...]] = ("config", "genes", "tissues")
+    takes: ClassVar[tuple[str, ...]] = (*_OF_A_NEW_MODEL, "people_per_block")
     evaluated_genes: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
     freezes: ClassVar[tuple[str, ...]] = ("none", "trunk")
     options: VariformerOptions
@@ -54,16 +55,11 @@ class VariformerRecipe(Recipe):
         if options.model is None:
             model = _new_model(options)
         else:
-            check_goes_on(options, ("enformer", *self.takes))
+            check_goes_on(options, ("enformer", *_OF_A_NEW_MODEL))
             model = cast(VariformerGeneModel, super().begin())
         if options.freeze == "trunk":
             model.network.trunk.requires_grad_(False)
         return model
-
-    @property
-    def keep_inputs(self) -> int:
-        """See :class:`Recipe`."""
-        return self.options.keep_inputs
 
     def set_up(self, train: ExpressionExamples, held_out: Mapping[str, ExpressionExamples]) -> dict[str, Any]:
         """Make the blocks, and name their genes in the model's config, see :class:`Recipe`.
@@ -72,28 +68,20 @@ class VariformerRecipe(Recipe):
             InputError: no gene has donors enough; a block is not whole batches; no gene has held-out donors enough for
                 a correlation.
         """
-        size, batch = self.options.people_per_block, self.options.loop.batch_size
-        if size < 1 or size % batch:
-            raise InputError(
-                f"people_per_block is {size}", remedy=f"It must be a multiple of batch_size, which is {batch}."
-            )
-        self.blocks, too_few = gene_blocks(train.pairs, size, self.options.loop.seed)
-        if not self.blocks.genes:
-            raise InputError(
-                f"none of the {len(too_few)} genes has {size} donors to train on, the most have "
-                f"{max(too_few.values())}",
-                file=self.options.expression,
-                remedy="Choose fewer people_per_block, or give more donors.",
-            )
-        if too_few:
-            n_genes = len(too_few) + len(self.blocks.genes)
-            logger.warning("%d of %d genes have fewer than %d donors and are left out", len(too_few), n_genes, size)
+        options = self.options
+        self.blocks, too_few = people_blocks(
+            train.pairs,
+            options.people_per_block,
+            batch_size=options.loop.batch_size,
+            seed=options.loop.seed,
+            expression=options.expression,
+        )
         if "train" in held_out:
             _check_held_out(held_out["train"].pairs, self.blocks.genes)
         name_trained_genes(self.model, self.blocks.genes)
         return {
             "genes": len(self.blocks.genes),
-            "genes_with_too_few_donors": len(too_few),
+            "genes_with_too_few_donors": too_few,
             "blocks_in_an_epoch_of_one_process": self.blocks.of_epoch(),
         }
 
