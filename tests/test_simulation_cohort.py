@@ -189,3 +189,37 @@ def test_normalized_expression_is_read_as_gtexs_is(two: SimulatedCohort) -> None
 def test_there_are_one_or_two_populations(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="populations=3 must be 1 or 2"):
         simulate_cohort(tmp_path, populations=3)
+
+
+def test_rare_variants_break_motifs_of_genes(cohort: SimulatedCohort, tmp_path: Path) -> None:
+    sizes = {"donors": 60, "genes": 5, "other_cres": 100, "seed": 3, "rare_causal": 0.5}
+    rare = simulate_cohort(tmp_path, populations=2, other_donors=7, **sizes)  # type: ignore[arg-type]
+    assert [len(members) for members in rare.populations] == [60, 7]
+    assert rare.fasta.read_bytes() == cohort.fasta.read_bytes()
+    before, after = (json.loads(each.truth.read_text())["causal"] for each in (cohort, rare))
+    old = {(each["contig"], each["position"]) for each in before}
+    new = [each for each in after if each["frequency"] > 0 and (each["contig"], each["position"]) not in old]
+    assert len(new) > 5
+    names, dosages = dosages_of(rare)
+    rows = {name: row for row, name in enumerate(names)}
+    bases = ReferenceGenome(rare.fasta)
+    motifs = json.loads(rare.truth.read_text())["motifs"]
+    strand = [gene.strand for gene in GeneTable.read(rare.genes).genes]
+    for each in new:
+        place = each["position"] - 1
+        of_variant = dosages[rows[each["contig"], each["position"], each["ref"], each["alt"]]]
+        assert each["frequency"] == pytest.approx(of_variant[:60].sum() / 120)
+        assert each["frequency"] <= 0.05
+        assert of_variant[:60].any() and not of_variant[60:].any()
+        around = bases.sequence(each["contig"], place - 8, place + 9)
+        around = around if strand[each["gene"]] == "+" else reverse_complement(around)
+        assert motifs[each["motif"]] in around
+
+
+def test_a_signal_is_how_many_motifs_there_are(cohort: SimulatedCohort) -> None:
+    cres = CreTable.read(cohort.cres)
+    files = [ActivityFile(cohort.folder / each["path"], each["donor"], each["tissue"]) for each in cohort.activity]
+    signal, active = (
+        read_activity(files, cres, labels=kind).table["label"].to_numpy() for kind in ("signal", "active")
+    )
+    assert np.median(signal[active == 0]) < 0.1 < 0.25 < np.median(signal[active == 1]) < 0.4

@@ -12,17 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from ..data.activity import HIGHEST_SCORE
 from ..genome.cres import CRE_CLASSES
 from ..genome.genes import Gene
 from .cohort_variants import CohortVariant, simulate_variants
 from .motif_counts import motif_counts, region_counts
 from .motifs import MotifWorld, Region, motif_effects, random_motifs
 from .normalized import write_normalized
+from .rare_causal import with_rare_causal
 from .second_population import with_second_population
 from .writers import GENOTYPES, contig_lines, cre_line, write_fasta, write_genes, write_vcf
 
 # Labels that say the opposite, as any assay's do.
 _WRONG_LABELS = 0.03
+# Score of a cCRE in which one motif is on both haplotypes, of 1,000; and the noise of a signal, in motifs.
+_SIGNAL, _SIGNAL_NOISE = 300, 0.15
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ def simulate_cohort(
     seed: int = 0,
     populations: int = 1,
     normalized: bool = False,
+    rare_causal: float = 0.0,
+    other_donors: int | None = None,
 ) -> SimulatedCohort:
     """Write a cohort.
 
     Args:
         folder: where; made.
-        donors: how many, of each population.
+        donors: how many, of each population, but for ``other_donors``.
         genes: how many.
         tissues: names that a model knows; each has a motif of its own, and all share one.
         heritability: of every gene in every tissue, among the donors of the first population.
@@ -81,6 +87,9 @@ def simulate_cohort(
         populations: 1, or 2: the second has drifted frequencies, another linkage and private variants; what is noise is
             of the same size in both. Genomes of the first are the same with and without it.
         normalized: whether expression is also written inverse-normal, as ``read_normalized`` reads it.
+        rare_causal: share of genes' motifs, of those that no other variant breaks, that a rare variant of the first
+            population breaks, see ``with_rare_causal``.
+        other_donors: of the second population; None = as many as of the first.
 
     Raises:
         ValueError: neither one nor two populations.
@@ -95,10 +104,13 @@ def simulate_cohort(
     world = MotifWorld(rng, motifs, genes, other_cres)
     names = tuple(f"DONOR{number:04d}" for number in range(donors))
     variants, causal = simulate_variants(rng, world, motifs, donors)
+    if rare_causal:
+        variants, causal = with_rare_causal(np.random.default_rng([seed, 5]), world, variants, causal, rare_causal)
     members: tuple[tuple[str, ...], ...] = (names,)
     if populations == 2:
-        variants, causal = with_second_population(np.random.default_rng([seed, 2]), world, variants, causal, donors)
-        members = (names, tuple(f"OTHER{number:04d}" for number in range(donors)))
+        others = donors if other_donors is None else other_donors
+        variants, causal = with_second_population(np.random.default_rng([seed, 2]), world, variants, causal, others)
+        members = (names, tuple(f"OTHER{number:04d}" for number in range(others)))
     first, names = names, tuple(name for group in members for name in group)
     paths = {name: folder / name for name in ("genome.fa", "genes.csv", "cres.bed", "truth.json")}
     write_fasta(paths["genome.fa"], world.contigs)
@@ -113,7 +125,8 @@ def simulate_cohort(
     expression, oracle = _expression(rng, world, counts, effects, tissues, names, heritability, len(first))
     expression.to_csv(folder / "expression.csv.gz", index=False, float_format="%.6g")
     oracle.to_parquet(folder / "oracle.parquet")
-    activity = _write_activity(rng, folder, world, by_contig, motifs, tissues, first[:activity_donors])
+    rngs = rng, np.random.default_rng([seed, 4])
+    activity = _write_activity(rngs, folder, world, by_contig, motifs, tissues, first[:activity_donors])
     truth = {
         "motifs": motifs,
         "effects": {tissue: effects[:, place].tolist() for place, tissue in enumerate(tissues)},
@@ -202,12 +215,12 @@ def _vcf_line(variant: CohortVariant) -> str:
     return f"{variant.contig}\t{variant.position + 1}\t.\t{variant.ref}\t{variant.alt}\t.\tPASS\t.\tGT\t{calls}"
 
 
-def _bed_line(region: Region, number: int, kind: str) -> str:
-    return cre_line(region.contig, region.start, region.end, f"SIM{number:06d}", kind)
+def _bed_line(region: Region, number: int, kind: str, score: int = 0) -> str:
+    return cre_line(region.contig, region.start, region.end, f"SIM{number:06d}", kind, score)
 
 
 def _write_activity(
-    rng: np.random.Generator,
+    rngs: tuple[np.random.Generator, np.random.Generator],
     folder: Path,
     world: MotifWorld,
     by_contig: Mapping[str, Sequence[CohortVariant]],
@@ -215,9 +228,17 @@ def _write_activity(
     tissues: Sequence[str],
     names: Sequence[str],
 ) -> tuple[Mapping[str, str], ...]:
-    """A BED per donor and tissue: a cCRE is active where the tissue's motif, or the shared one, stands in it."""
+    """A BED per donor and tissue: a cCRE is active where the tissue's motif, or the shared one, stands in it.
+
+    The score is its signal: how many there are, mean of the two haplotypes, and noise.
+
+    Args:
+        rngs: of the labels, and of the signals.
+    """
+    rng, signal_rng = rngs
     regions = [region for region in world.regions if region.is_cre]
     active = np.zeros((len(names), len(tissues), len(regions)), dtype=bool)
+    signal = np.zeros(active.shape)
     for number, region in enumerate(regions):
         strand = "+" if region.gene is None else world.genes[region.gene][3]
         some = {
@@ -230,7 +251,10 @@ def _write_activity(
         counts = region_counts(region, world, some, motifs, len(names), strand)
         for tissue in range(len(tissues)):
             active[:, tissue, number] = (counts[:, 0] > 0) | (counts[:, tissue + 1] > 0)
+            signal[:, tissue, number] = counts[:, 0] + counts[:, tissue + 1]
     wrong = rng.random(active.shape) < _WRONG_LABELS
+    signal += _SIGNAL_NOISE * signal_rng.normal(size=signal.shape)
+    score = np.clip(np.rint(_SIGNAL * signal), 0, HIGHEST_SCORE).astype(int)
     files = []
     for donor, name in enumerate(names):
         for tissue, tissue_name in enumerate(tissues):
@@ -238,7 +262,9 @@ def _write_activity(
             with path.open("w") as file:
                 for number, region in enumerate(regions):
                     is_active = active[donor, tissue, number] ^ wrong[donor, tissue, number]
-                    file.write(_bed_line(region, number, "dELS" if is_active else "Low-DNase"))
+                    file.write(
+                        _bed_line(region, number, "dELS" if is_active else "Low-DNase", score[donor, tissue, number])
+                    )
             files.append({"path": path.name, "donor": name, "tissue": tissue_name})
     return tuple(files)
 
