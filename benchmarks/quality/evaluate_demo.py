@@ -145,7 +145,7 @@ def evaluate_demo(folder: Path, size: Size) -> pd.DataFrame:
     begun.write_text(json.dumps(asdict(size)) + "\n")
     with contextlib.chdir(folder):
         if not Path(_TEST_DONORS).exists():
-            _timed("simulate", lambda: simulate(Path(), size))
+            timed_step("simulate", lambda: simulate(Path(), size))
         for step in steps(size):
             if Path(step.made).exists():
                 print(f"{step.made} is there", flush=True)
@@ -153,7 +153,7 @@ def evaluate_demo(folder: Path, size: Size) -> pd.DataFrame:
             if step.command.startswith(f"embed {_TRUNK} ") and not Path(_TRUNK).exists():
                 write_trunk(Path("variformer/best"), Path(_TRUNK))
             print(f"$ variantformer {step.command}", flush=True)
-            _timed(step.made, partial(app, shlex.split(step.command), standalone_mode=False))
+            timed_step(step.made, partial(app, shlex.split(step.command), standalone_mode=False))
         table = numbers(Path("report"))
         rows = {str(model): row.dropna().to_dict() for model, row in table.iterrows()}
         Path(TABLE_FILE).write_text(table_text(rows) + "\n")
@@ -251,8 +251,13 @@ def write_trunk(variformer: Path, folder: Path) -> None:
     replace_folder(folder, write)
 
 
-def _timed(what: str, work: Callable[[], object]) -> None:
-    """Do a step, say how long it took, and keep that; of one that was cut short, since it was last started."""
+def timed_step(what: str, work: Callable[[], object]) -> None:
+    """Do a step, say how long it took, and keep that; of one that was cut short, since it was last started.
+
+    Args:
+        what: the step's name, by which ``seconds.csv`` in the working folder has it.
+        work: the step.
+    """
     with Timer() as took, Timer(cpu_clock) as of_cpu:
         work()
     print(f"{what}: {took.seconds:.1f} s, {of_cpu.seconds:.1f} s of CPU", flush=True)
