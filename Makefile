@@ -8,10 +8,11 @@ BIN := $(VENV)/bin
 comma := ,
 
 # $(call install,what,arguments of pip): a line as it begins, one for each download of 10 MB or more, one at its end.
+# Python compiles what it imports; pip would compile all the rest, too, for as long as everything else takes it.
 define install
 @echo "installing $(1) ..."
 @set -o pipefail; begin=$$(date +%s); \
-$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off $(2) \
+$(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off $(2) \
 | awk '/Downloading .* [MG]B\)$$/ && ($$4 ~ /G/ || substr($$3, 2) + 0 >= 10) { print "  " $$2, $$3, $$4; fflush() }' \
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef
@@ -35,9 +36,8 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# All that the targets below install, one after the other.
-ready: | $(VENV)/.ready-dev
-	@$(MAKE) --no-print-directory $(VENV)/.ready-docs
+# All that the targets here need.
+ready: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
@@ -58,7 +58,7 @@ $(VENV)/.ready-evaluate-demo: $(VENV)/.ready-torch pyproject.toml
 
 $(VENV)/.ready-dev: $(VENV)/.ready-torch pyproject.toml
 	$(call install,variantformer-hf and what its tests need,--editable '.[dev]')
-	@touch $@
+	@touch $@ $(VENV)/.ready-docs  # which dev holds
 
 $(VENV)/.ready-docs: $(VENV)/.ready-torch pyproject.toml
 	$(call install,variantformer-hf and what its documentation needs,--editable '.[docs]')
