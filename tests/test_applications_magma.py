@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from magma_case import simulated, write_raw
 from scipy import stats
 
 from variantformer_hf.applications.magma.gene_ids import match_genes, read_gene_map
@@ -17,59 +18,10 @@ from variantformer_hf.applications.magma.separability import separability
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome.genes import Gene, GeneTable
 
-CHROMOSOMES = ("1", "2", "X")
-
-
-def correlated(n: int, reach: int = 4, strength: float = 0.6) -> np.ndarray:
-    """A matrix of correlations that fall off with distance and end: genes share what lies around them."""
-    shared = np.exp(-np.arange(reach) / 2.0) * strength
-    mixed = np.eye(n) + sum(np.eye(n, k=-step) * shared[step - 1] for step in range(1, reach))
-    found = mixed @ mixed.T
-    scale = np.sqrt(found.diagonal())
-    found = found / scale / scale[:, None]
-    np.fill_diagonal(found, 1)
-    return np.asarray(found)
-
-
-def simulated(n: int = 100, seed: int = 0, strength: float = 0.6) -> tuple[GeneStatistics, np.ndarray]:
-    """Genes of three chromosomes, n each, and their correlation matrix."""
-    rng = np.random.default_rng(seed)
-    reach = 4
-    block = correlated(n, reach, strength)
-    whole = np.kron(np.eye(3), block)
-    rows = [block[gene, max(0, gene - reach) : gene] for gene in range(n)] * 3
-    snps = rng.integers(5, 500, 3 * n).astype(float)
-    statistics = GeneStatistics(
-        Path("gwas.genes.raw"),
-        [f"G{number}" for number in range(3 * n)],
-        np.repeat(CHROMOSOMES, n).tolist(),
-        snps,
-        np.ceil(snps * rng.uniform(0.1, 0.9, 3 * n)),
-        rng.integers(80_000, 100_000, 3 * n).astype(float),
-        rng.uniform(20, 300, 3 * n),
-        np.linalg.cholesky(whole) @ rng.standard_normal(3 * n),
-        rows,
-    )
-    return statistics, whole
-
 
 def properties_of(statistics: GeneStatistics, values: np.ndarray) -> GeneProperties:
     names = [f"tissue_{number}" for number in range(values.shape[1])]
     return GeneProperties(Path("scores.tsv"), names, statistics.genes, range(2, 2 + len(values)), values)
-
-
-def write_raw(statistics: GeneStatistics, path: Path) -> Path:
-    lines = ["# VERSION = 110", "# COVAR = NSAMP MAC"]
-    assert statistics.n_samples is not None
-    assert statistics.mac is not None
-    for row, gene in enumerate(statistics.genes):
-        numbers = (column[row] for column in (statistics.n_snps, statistics.n_parameters, statistics.n_samples))
-        fields = [gene, statistics.chromosomes[row], 1000 * row, 1000 * row + 900, *(int(each) for each in numbers)]
-        fields += [f"{each!r}" for each in (float(statistics.mac[row]), float(statistics.z[row]))]
-        fields += [f"{each!r}" for each in statistics.correlations[row].tolist()]
-        lines.append(" ".join(map(str, fields)))
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def by_statsmodels(statistics: GeneStatistics, whole: np.ndarray, column: np.ndarray) -> tuple[float, float, float]:

@@ -4,16 +4,14 @@ import io
 import json
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from command_line import run
-from made_store import made_store
+from magma_case import GENES, simulated, write_case, write_raw
 from page_blocks import DOCS, assert_as_shown, everything, shown_blocks, texts
-from test_applications_magma import simulated, write_raw
 
 from variantformer_hf.applications.magma.gene_properties import read_gene_properties
 from variantformer_hf.applications.magma.gene_statistics import read_gene_statistics
@@ -137,29 +135,10 @@ def test_what_cannot_be_tested_is_refused_and_nothing_is_written(
         assert not [*tmp_path.glob("t.csv*")]
 
 
-PEOPLE, GENES = 12, 130
-
-
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of 130 genes, all but 3 of which a GWAS has too.
-
-    In the first tissue people lie further apart where the GWAS finds more. Of one gene somebody has no embedding, and
-    one is alike in all.
-    """
     folder = tmp_path_factory.mktemp("cohort")
-    statistics = simulated(49, strength=0.9)[0]
-    write_raw(replace(statistics, genes=[str(number) for number in range(4, 151)]), folder / "gwas.genes.raw")
-    vectors = np.random.default_rng(2).standard_normal((PEOPLE, GENES, 2, 8)).astype(np.float32)
-    vectors[:, 3:, 0] *= np.exp(statistics.z[: GENES - 3, None] / 10)
-    vectors[4, 10] = np.nan
-    vectors[:, 11] = 0.1
-    made_store(folder / "embeddings", vectors, tissues=["brain - cortex (ba24)", "liver"])
-    np.save(folder / "vectors.npy", vectors)
-    rows = [f"P{person + 1}\t{person % 2}" for person in range(10)]
-    (folder / "labels.tsv").write_text("\n".join(["donor\tlabel", *rows, "Q1\t1"]) + "\n")
-    rows = [f"ENSG{gene + 1:011d}\t{gene + 1}" for gene in range(GENES)]
-    (folder / "entrez.tsv").write_text("\n".join(["gene_id\tentrez_id", *rows]) + "\n")
+    write_case(folder)
     return folder
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from command_line import invoke
+from released_case import forest, gene_list, released_genomes
 from sklearn.ensemble import RandomForestClassifier
 from small_model import SmallWorld
 
@@ -29,7 +30,6 @@ from variantformer_hf.conversion.population_genomes import convert_population_ge
 from variantformer_hf.conversion.restricted_pickle import read_npz, read_pickled_data
 from variantformer_hf.conversion.risk_forests import convert_forests, forest_arrays
 from variantformer_hf.errors import InputError
-from variantformer_hf.genome.interval import reverse_complement
 from variantformer_hf.genome.variant import VariantNormalizer
 from variantformer_hf.genome.variant_table import read_variants
 from variantformer_hf.simulation.writers import cre_line
@@ -125,34 +125,6 @@ def test_damaged_pickles(content: bytes, tmp_path: Path) -> None:
         read_npz(tmp_path / "x.npz")
 
 
-def gene_list(folder: Path, gene: str, places: list[tuple[int, int, str]], start: int, end: int) -> None:
-    rows = [
-        {
-            "chromosome": "chr1",
-            "start": start,
-            "end": end,
-            "gene_id": gene,
-            "gene_name": "G",
-            "strand": "+",
-            "start_cre": a,
-            "end_cre": b,
-            "cre_id": f"E{a}",
-            "score": 0,
-            "strand_cre": ".",
-            "att1": a,
-            "att2": b,
-            "cre_color": "0,0,0",
-            "cre_name": kind,
-            "embedding": "",
-            "start_gene": start,
-            "end_gene": end,
-        }
-        for a, b, kind in places
-    ]
-    (folder / gene).mkdir(parents=True)
-    pd.DataFrame(rows).to_csv(folder / gene / "gene_vocab.csv", index=False)
-
-
 def test_lists_of_cres(tmp_path: Path) -> None:
     elements = [(100, 200, "PLS"), (300, 400, "dELS"), (900, 950, "pELS")]
     bed = tmp_path / "cres.bed"
@@ -182,29 +154,6 @@ def test_lists_of_cres_that_are_wrong(tmp_path: Path) -> None:
     (tmp_path / "ENSG1.1/gene_vocab.csv").write_text("chromosome,start_cre\nchr1,5\n")
     with pytest.raises(InputError, match="has no column end_cre"):
         read_cre_maps(tmp_path)
-
-
-def released_genomes(folder: Path) -> Path:
-    for population, sample in (("hg38", "hg38"), ("eur", "HG00096")):
-        genes = folder / "data" / population / "genes/data"
-        cres = folder / "data_split" / population / "cres/data_split"
-        genes.mkdir(parents=True)
-        cres.mkdir(parents=True)
-        text = "ACGRT" if population == "eur" else "ACGGT"
-        pair = f"{text},{reverse_complement(text)}"
-        np.savez(genes / f"ENSG1.1_{sample}.npz", sequence=np.array([pair]), strand=np.array(["-"], dtype=object))
-        frame = pd.DataFrame(
-            {
-                "chrom": ["chr19", "chr19"],
-                "start": [10, 50],
-                "end": [15, 55],
-                "cCRE": ["PLS", "dELS"],
-                f"{sample}_sequence": [pair, pair],
-                f"{sample}_encoded_seq": [[[4, 5], [6]], [np.array([7]), [8, 9]]],
-            }
-        )
-        frame.to_pickle(cres / f"{sample}_chr19.pkl.gz")
-    return folder
 
 
 def test_genomes_of_populations(tmp_path: Path) -> None:
@@ -240,16 +189,6 @@ def test_genomes_that_are_wrong(tmp_path: Path) -> None:
     pd.DataFrame({"chrom": ["chr1"]}).to_pickle(tmp_path / "x_chr1.pkl.gz")
     with pytest.raises(InputError, match="has no column start, end, cCRE, x_sequence, x_encoded_seq"):
         convert_population_genomes(tmp_path, tmp_path / "out")
-
-
-def forest(path: Path, seed: int, depth: int = 6) -> tuple[RandomForestClassifier, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    features = rng.normal(size=(120, 8)).astype(np.float32)
-    labels = (features[:, 0] + features[:, 1] * features[:, 2] > 0).astype(int)
-    model = RandomForestClassifier(15, max_depth=depth, random_state=seed).fit(features, labels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    treelite.sklearn.import_model(model).serialize(path)
-    return model, rng.normal(size=(200, 8)).astype(np.float32)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from command_line import invoke
+from released_case import ENCODER, MODEL, laid_out, with_bias, write_released
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -30,128 +31,12 @@ from variantformer_hf.conversion.variantformer.hyperparameters import (
 )
 from variantformer_hf.conversion.variantformer.names import encoder_parameter_name, expression_parameter_name
 from variantformer_hf.errors import CheckpointError, InputError
-from variantformer_hf.tokenization import DnaTokenizer
-
-ENCODER = {
-    "vocab_size": 40,
-    "embedding_dim": 16,
-    "num_heads": 4,
-    "num_layers": 2,
-    "num_tissues": 3,
-    "num_classes": 2,
-    "loss_fn": ["cross_entropy", 0],
-    "seq_pool": "linear",
-    "token_length": 20,
-    "use_context": False,
-    "positional_encoding": "alibi",
-    "use_flash": True,
-    "strand_agg": "concat",
-    "tissues": ["t0", "t1", "t2"],
-    "use_dual_loss": True,
-    "reduction": "mean",
-    "learning_rate": 1e-4,
-}
-MODEL = {
-    "num_tissues": 4,
-    "emb_dim": 24,
-    "gene_emb_dim": 16,
-    "num_heads": 6,
-    "num_layers": 3,
-    "use_alibi": True,
-    "mlp_dout": 0.1,
-    "use_context": True,
-    "token_dim": 16,
-    "gene_pooling": "multi_registry",
-    "only_cross_attention": False,
-    "multi_head": False,
-    "use_bigger_head": True,
-    "use_res": False,
-    "cross_alibi": False,
-    "use_batching": True,
-    "add_context_to_cres": False,
-    "concat_tissue_context_cres": False,
-    "flash_attn_3": False,
-}
-ENCODER_LAYER = {
-    "MHA.Wqkv": (48, 16),
-    "MHA.out_proj": (16, 16),
-    "norm1": (16,),
-    "norm2": (16,),
-    "linear_geglu_1": (2048, 16),
-    "linear_geglu_2": (16, 1024),
-}
-MODULATOR_LAYER = {
-    "mixer.MHA.Wqkv": (72, 24),
-    "mixer.MHA.out_proj": (24, 24),
-    "crossMHA.MHA.Wq": (24, 24),
-    "crossMHA.MHA.Wkv": (48, 24),
-    "crossMHA.MHA.out_proj": (24, 24),
-    "norm1": (24,),
-    "norm2": (24,),
-    "norm3": (24,),
-    "linear_geglu_1": (2048, 24),
-    "linear_geglu_2": (24, 1024),
-}
-
-
-def with_bias(name: str, shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    return {f"{name}.weight": torch.randn(shape), f"{name}.bias": torch.randn(shape[0])}
-
-
-def encoder_state(prefix: str = "") -> dict[str, torch.Tensor]:
-    state = {f"{prefix}token_embedding.weight": torch.randn(40, 16)} | with_bias(f"{prefix}linear", (1, 20))
-    for index in range(2):
-        for part, shape in ENCODER_LAYER.items():
-            state |= with_bias(f"{prefix}transformer_encoder.{index}.{part}", shape)
-    for tissue in range(3):
-        state |= with_bias(f"{prefix}tissue_classifiers.{tissue}", (2, 32))
-    return state
-
-
-def expression_state() -> dict[str, torch.Tensor]:
-    state = encoder_state("cre_tokenizer.") | encoder_state("gene_tokenizer.")
-    state |= with_bias("cre_map", (24, 16)) | with_bias("gene_map", (24, 16))
-    state["start_tkn.registry_tokens.weight"] = torch.randn(4, 24)
-    state["combined_modulator.second_level_context_embedding.weight"] = torch.randn(9, 24)
-    for stream, count in (("cre_layers", 2), ("gene_layers", 3)):
-        for index in range(count):
-            name = f"combined_modulator.{stream}.{index}"
-            state[f"{name}.m"] = torch.randn(6)
-            for part, shape in MODULATOR_LAYER.items():
-                state |= with_bias(f"{name}.{part}", shape)
-    for index, shape in ((0, (24, 24)), (1, (24,)), (4, (24, 24)), (6, (1, 24))):
-        state |= with_bias(f"tissue_heads.tissue_expressions.{index}", shape)
-    return state
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files in the released layout."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("released")
-    files = {
-        name: folder / file
-        for name, file in (
-            ("checkpoint", "v4.pth"),
-            ("encoder_checkpoint", "tok.pth"),
-            ("vocabulary", "bpe.json"),
-            ("tissues", "tissues.yaml"),
-            ("genes", "genes.csv"),
-            ("cres", "cres.bed"),
-        )
-    }
-    optimizer = [{"state": {0: {"exp_avg": torch.zeros(1000)}}}]
-    expression = {"state_dict": expression_state(), "hyper_parameters": MODEL, "optimizer_states": optimizer}
-    torch.save(expression, files["checkpoint"])
-    torch.save({"state_dict": encoder_state(), "hyper_parameters": ENCODER}, files["encoder_checkpoint"])
-    tokenizer = DnaTokenizer.train(["ACGTTGCAACGGTATATTACGCGACTTGACC" * 20], vocab_size=40)
-    content = json.loads(tokenizer.backend_tokenizer.to_str())
-    bare = content | {"normalizer": None, "pre_tokenizer": None, "post_processor": None}
-    files["vocabulary"].write_text(json.dumps(bare))
-    files["tissues"].write_text("liver: 0\nwhole blood: 2\nbrain - cortex: 3\n")
-    files["genes"].write_text("gene_id,gene_name,chromosome,start,end,strand\nENSG00000000001.1,A,chr1,10,90,+\n")
-    files["cres"].write_text("chr1\t10\t40\tE1\t0\t.\t10\t40\t0,0,0\tPLS\n")
-    return files
+    return write_released(tmp_path_factory.mktemp("released"))
 
 
 def changed(path: Path, output: Path, change: Any) -> Path:
@@ -362,25 +247,6 @@ def test_hyper_parameters_of_the_other_heads_and_losses() -> None:
     config = expression_config_from_released(MODEL | {"multi_head": True, "loss_fn": "mse"}, encoder, ["a"] * 4)
     assert (config.multi_head, config.loss_function) == (True, "mse")
     assert expression_parameter_name("tissue_heads.tissue_expressions.2.6.bias") == "head.2.layers.6.bias"
-
-
-def laid_out(released: dict[str, Path], folder: Path, *, old: bool, models: tuple[str, ...] = ("pcg",)) -> Path:
-    """The released files where their authors' downloader puts them, or by their keys in the bucket."""
-    of_key = {
-        "model/v4_pcg/tokenizer_checkpoint.pth": released["encoder_checkpoint"],
-        released_files.VOCABULARY: released["vocabulary"],
-        released_files.TISSUES: released["tissues"],
-        "model/common/ENCFF234XEZ.bed.gz": released["cres"],
-    }
-    for model in models:
-        of_key[f"model/v4_{model}/checkpoint.pth"] = released["checkpoint"]
-        of_key[f"model/v4_{model}/all_genes_gencodeV24.csv"] = released["genes"]
-    for file in released_files.FILES:
-        if file.key in of_key:
-            path = folder / (file.local_names[0] if old else file.key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(of_key[file.key].read_bytes())
-    return folder
 
 
 @pytest.fixture

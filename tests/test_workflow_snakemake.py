@@ -203,7 +203,7 @@ def test_a_released_checkpoint_is_converted_first(place: Place) -> None:
 
 @pytest.mark.slow
 def test_the_rule_convert_makes_a_model_folder(parity: Path, shared: Path, place: Place) -> None:
-    from test_conversion_variantformer import laid_out
+    from released_case import laid_out
 
     files = {
         "checkpoint": parity / "full/v4_tiny_checkpoint.pth",
