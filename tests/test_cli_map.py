@@ -1,5 +1,6 @@
 """``variantformer map``: its page, its files, and what it refuses."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -153,3 +154,11 @@ def test_two_processes_give_the_same_umap(store: Path, tmp_path: Path) -> None:
         for name in ("one", "two"):
             subprocess.run([commands / "variantformer", "map", store, "-o", tmp_path / f"{name}.parquet"], check=True)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_map_goes_to_stdout(store: Path) -> None:
+    said = run("map", store, "--no-umap", "-o", "-")
+    assert said.returncode == 0, said.stderr
+    table = pd.read_csv(io.StringIO(said.stdout))
+    assert len(table) == 46 and "pc1" in table
+    assert "what is written beside the table needs a file" in said.stderr

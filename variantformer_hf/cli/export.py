@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import GenesFileOption, OverwriteOption, SamplesFileOption, TissueOption, written_file
+from .options import INPUTS, OUTPUT, GenesFileOption, OverwriteOption, SamplesFileOption, TissueOption, written_file
 from .outputs import claim
 from .settings import asked_samples
 
@@ -15,16 +15,26 @@ def export(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", parser=written_file, metavar="PATH", help="Table: .parquet, .csv, .tsv (.h5ad, .txt)."
+            "--output",
+            "-o",
+            parser=written_file,
+            metavar="PATH",
+            help="Table: .parquet, .csv, .tsv (.h5ad, .txt); - = stdout.",
+            rich_help_panel=OUTPUT,
         ),
     ],
-    gene: Annotated[list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all.")] = None,
+    gene: Annotated[
+        list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all.", rich_help_panel=INPUTS)
+    ] = None,
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,
-    sample: Annotated[list[str] | None, typer.Option(help="Sample; repeat. Default: all.")] = None,
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Sample; repeat. Default: all.", rich_help_panel=INPUTS)
+    ] = None,
     samples_file: SamplesFileOption = None,
     layout: Annotated[
-        Literal["tidy", "wide", "h5ad", "predixcan"], typer.Option("--format", help="Layout of the output.")
+        Literal["tidy", "wide", "h5ad", "predixcan"],
+        typer.Option("--format", help="Layout of the output.", rich_help_panel=OUTPUT),
     ] = "tidy",
     overwrite: OverwriteOption = False,
 ) -> None:

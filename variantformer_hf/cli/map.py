@@ -25,9 +25,13 @@ from .settings import asked_samples
 def map_embeddings(
     store: Annotated[str, typer.Argument(help="Folder that `variantformer predict --embedding-store` has written.")],
     output: TableOption,
-    sample: Annotated[list[str] | None, typer.Option(help="Sample of the store; repeat. Default: all.")] = None,
+    sample: Annotated[
+        list[str] | None, typer.Option(help="Sample of the store; repeat. Default: all.", rich_help_panel=INPUTS)
+    ] = None,
     samples_file: SamplesFileOption = None,
-    gene: Annotated[list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all.")] = None,
+    gene: Annotated[
+        list[str] | None, typer.Option(help="Symbol or Ensembl id; repeat. Default: all.", rich_help_panel=INPUTS)
+    ] = None,
     genes_file: GenesFileOption = None,
     tissue: TissueOption = None,
     genes: Annotated[
@@ -111,7 +115,7 @@ def map_embeddings(
     from ..report.tables import check_format, write_json, write_table
 
     check_format(output, "tidy")
-    out = claim(output, overwrite=overwrite)
+    out = claim(output, overwrite=overwrite, stdout=True)
     scores_path, report_path = out.beside("scores.tsv"), out.beside("report.json")
     neighbours_path = out.beside("neighbours.parquet") if neighbours else None
     tissues_plot = None if plot is None else plot.with_name(f"{plot.stem}.tissues{plot.suffix}")
