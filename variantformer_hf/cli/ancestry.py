@@ -75,8 +75,8 @@ def ancestry(
     """Infer people's genetic ancestry: the population of their nearest members of a panel.
 
     SNPs that both have are pruned as `plink1.9 --indep-pairwise 50 5 0.2` does, the panel's principal components are
-    computed, the people placed among them. OUTPUT has a row a person, as `evaluate --samples` reads it: donor,
-    super_population, probability; OUTPUT.panel.tsv the panel, each as the four other fifths of it say,
+    computed, the people placed among them. OUTPUT has a row a person, as `evaluate predictions --samples` reads it:
+    donor, super_population, probability; OUTPUT.panel.tsv the panel, each as the four other fifths of it say,
     OUTPUT.confusion.tsv how often they are right, OUTPUT.report.json the counts of variants.
     """
     from ..report.tables import check_format, write_json, write_table
