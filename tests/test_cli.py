@@ -1,6 +1,7 @@
 """The command line as users meet it: on the demo's files, with good and with bad input."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from command_line import run
 from safetensors.numpy import load_file, save_file
 
 import variantformer_hf
+from variantformer_hf.training import stages
+from variantformer_hf.zoo import families
 from variantformer_hf.zoo.companions import write_companions
 
 COMMAND = Path(sys.executable).with_name("variantformer")
@@ -583,3 +586,11 @@ def test_train_checks_before_it_begins(tmp_path: Path) -> None:
         assert "Traceback" not in finished.stderr
     missing = run("train", "encoder", "--config", tmp_path / "none.yaml")
     assert "no such file" in missing.stderr
+
+
+def test_the_help_names_every_kind_of_files_and_every_stage_of_training() -> None:
+    known = {"convert": families._converters(), "train": {**stages._OF_ANY_FAMILY, **families.family_stages()}}
+    for command, names in known.items():
+        said = run(command, "--help").stdout
+        assert len(names) > 5
+        assert [name for name in names if not re.search(rf"\b(?<!-){name}\b", said)] == [], command

@@ -17,7 +17,11 @@ def convert(
         typer.Argument(metavar="[FOLDER]", help="A folder with all of one model, of the kinds that need it."),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Kind of the files; by default a released VariantFormer checkpoint.")
+        str | None,
+        typer.Option(
+            help="Kind of the files: enformer, grelu-enformer, borzoi, grelu-borzoi, variformer, dnabert2, epinformer, "
+            "ukbioformer (docs/zoo.md). Default: variantformer, a released checkpoint."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -102,7 +106,7 @@ def convert(
         Literal["as-saved", "float32", "bfloat16", "float16"], typer.Option(help="Type of the written weights.")
     ] = "as-saved",
 ) -> None:
-    """Convert a released checkpoint to a folder for from_pretrained.
+    """Convert a released checkpoint, or another library's, to a folder for from_pretrained.
 
     With --artifacts the files are found by their released names. With --checkpoint the result predicts expression, and
     --tissues, --genes and --cres are needed; without it the encoder file becomes a VariantFormerForChromatinActivity.

@@ -15,8 +15,8 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="encoder (stage 1), expression (stage 2, and any model of expression), or a model's own recipe by its "
-            "name; see docs/training.md."
+            help="encoder (stage 1), expression (stage 2, and any model of expression), or a model's own recipe: "
+            "variformer, ukbiobert, epinformer, ukbioformer (docs/training.md)."
         ),
     ],
     config: Annotated[Path, typer.Option(help="Options, YAML; paths are relative to it.")],
