@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_WORKERS = 8
-# A finished workflow, a Ray.
-COSTLY = ("test_workflow_snakemake", "test_work_ray")
+# A finished workflow, a Ray, pages of half a minute and more.
+COSTLY = ("test_workflow_snakemake", "test_work_ray", "test_cookbook_page")
 # What is imported from them starts processes that are forked from one that imports everything first.
 FORKING = {"forked_commands", "forked_processes", "local_hub", "training_runs"}
 

@@ -25,6 +25,10 @@ class Block(NamedTuple):
     code: str
     shown: str
 
+    def own_commands(self) -> list[str]:
+        """Our own commands of a shell block, each in one line."""
+        return [part.replace("\\\n", "") for part in _OWN_COMMAND.split(self.code)[1::2]]
+
     def run(self, names: dict[str, Any] | None = None) -> list[Finished]:
         """Run it in the current folder, all of it successfully; what each step left behind.
 
