@@ -127,7 +127,8 @@ def test_the_commands_of_the_page_go_from_nothing_to_a_table(
     beats: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a cohort that is cut down: its numbers mean nothing."""
-    tiny = replace(beats.small(beats.SETTINGS["thin"]), genes=3, other_cres=12, train=32, held_out=8, other=6, panel=6)
+    sizes = {"genes": 2, "other_cres": 12, "train": 32, "held_out": 8, "watched": 4, "other": 6, "panel": 6}
+    tiny = replace(beats.small(beats.SETTINGS["thin"]), heritability=0.9, **sizes)
     monkeypatch.setitem(beats.SETTINGS, "thin", tiny)
     monkeypatch.chdir(tmp_path)
     (block,) = [each for each in blocks((DOCS / "beats.md").read_text()) if "benchmarks.quality.beats" in each.code]
@@ -140,17 +141,15 @@ def test_the_commands_of_the_page_go_from_nothing_to_a_table(
     assert len(tables) == 3  # printed by the run, and again
     folder = tmp_path / commands[0][-1]
     found = json.loads((folder / "results.json").read_text())
-    assert {column: len(of[beats.ORACLE]) for column, of in found["r"].items()} == {
-        beats.SEEN: 2,
-        beats.OTHER: 2,
-        beats.UNSEEN: 1,
-    }
+    columns = (beats.SEEN, beats.OTHER, beats.UNSEEN)
+    assert {column: len(of[beats.ORACLE]) for column, of in found["r"].items()} == dict.fromkeys(columns, 1)
     # Dosages say nothing of genes without values, and the truth says more than chance.
     assert all(found["r"][beats.UNSEEN][name] == [0.0] for name in ("top SNP", "elastic net", "forest"))
-    assert np.mean(found["r"][beats.SEEN][beats.ORACLE]) > 0
+    assert min(found["r"][column][beats.ORACLE][0] for column in columns) > 0.5
     split = json.loads((folder / "split.json").read_text())
     assert sorted(split["donors"]["SIM"].values()).count("train") == 32
     assert not any(donor.startswith("OTHER") for donor in split["donors"]["SIM"])
+    assert len(split["donors"]["SIM"]) == 32 + 4
     tested = set((folder / "tested.txt").read_text().split())
     with beats.pysam.VariantFile(str(folder / "panel.vcf.gz")) as panel:
         assert not tested & set(panel.header.samples)

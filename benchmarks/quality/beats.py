@@ -41,7 +41,7 @@ from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
 from variantformer_hf.simulation.training_files import COHORT, GEOMETRY, prepare, write_configs
 from variantformer_hf.simulation.writers import index_vcf
 
-RESULTS, SIZE_FILE, SECONDS_FILE = "results.json", "size.json", "seconds.csv"
+RESULTS, SIZE_FILE, PEOPLE_FILE, SECONDS_FILE = "results.json", "size.json", "people.json", "seconds.csv"
 # What is predicted of whom: method -> folder of its model; its table lies beside.
 METHODS = {
     "top SNP": "top-snp",
@@ -69,18 +69,21 @@ class Size:
     Attributes:
         train, heritability: donors to train on, and h2 of every gene and tissue among the first population.
         held_out, other: people who are tested, of the first population and of the second.
+        watched: of those held out, whom the training's log has numbers of; nothing is chosen by them.
         panel: further people of the second, whose haplotypes alone are known.
         genes, unseen: genes, and those of them that no model is trained on.
         activity_donors, other_cres, rare_causal: see ``simulate_cohort``.
         encoder, expression: options of the two stages, over those of ``write_configs``.
         mosaics, test_mosaics: of ``linearize``.
         forest_folds: by which the forest is chosen.
+        workers: processes that fit genes.
     """
 
     train: int
     heritability: float
     held_out: int = 100
     other: int = 100
+    watched: int = 20
     panel: int = 50
     genes: int = 60
     unseen: int = 15
@@ -92,6 +95,7 @@ class Size:
     mosaics: int = 40
     test_mosaics: int = 12
     forest_folds: int = 2
+    workers: int = 2
 
 
 _NO_DROPOUT = {"attention_dropout": 0.0, "hidden_dropout": 0.0}
@@ -112,7 +116,7 @@ EXPRESSION: dict[str, Any] = {
     "people_per_block": 16,
     "difference_weight": 0.9,
     "keep_inputs": 40_000,
-    "loop": {"epochs": 6, "gradient_accumulation": 2},
+    "loop": {"epochs": 3, "gradient_accumulation": 2},
     "config": {"hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96, **_NO_DROPOUT},
 }
 SETTINGS = {
@@ -121,7 +125,7 @@ SETTINGS = {
         train=800,
         heritability=0.5,
         encoder=ENCODER,
-        expression={**EXPRESSION, "loop": {**EXPRESSION["loop"], "epochs": 2}},
+        expression={**EXPRESSION, "loop": {**EXPRESSION["loop"], "epochs": 1}},
     ),
 }
 
@@ -132,6 +136,7 @@ def small(size: Size) -> Size:
         size,
         train=32,
         held_out=12,
+        watched=4,
         other=12,
         panel=8,
         genes=4,
@@ -143,7 +148,7 @@ def small(size: Size) -> Size:
         expression=_over(size.expression, {"loop": {"epochs": 1}}),
         mosaics=20,
         test_mosaics=12,
-        forest_folds=2,
+        workers=1,
     )
 
 
@@ -205,8 +210,9 @@ def steps(size: Size) -> list[Step]:
     """The commands, in their order, started in the folder."""
     people = "--fasta genome.fa --vcf cohort.vcf.gz"
     measured = "--genes genes.csv --expression expression --split split.json"
-    near = f"{people} {measured} --radius {GEOMETRY['cre_radius']}"
-    mosaics = f"--train-people {size.mosaics} --test-people {size.test_mosaics} --min-maf 0"
+    workers = f"--workers {size.workers}" if size.workers > 1 else ""
+    near = f"{people} {measured} --radius {GEOMETRY['cre_radius']} {workers}"
+    mosaics = f"--train-people {size.mosaics} --test-people {size.test_mosaics} --min-maf 0 {workers}"
     made = {
         "top SNP": [f"baseline fit top-snp {near} --output top-snp"],
         PLAIN: [f"baseline fit elastic-net {near} --output elastic-net"],
@@ -240,13 +246,15 @@ def simulate(folder: Path, seed: int, size: Size) -> SimulatedCohort:
     )
     first, second = cohort.populations
     train = set(np.random.default_rng([seed, 6]).permutation(first)[: size.train].tolist())
-    # Nobody of the second population has a value that a training could see.
+    held_out = [donor for donor in first if donor not in train]
+    # Nobody else who is tested has a value that a training could see.
+    known = train | set(held_out[: size.watched])
     values = pd.read_csv(cohort.expression)
-    values[values["donor"].isin(first)].to_csv(folder / "values.csv.gz", index=False, float_format="%.6g")
+    values[values["donor"].isin(known)].to_csv(folder / "values.csv.gz", index=False, float_format="%.6g")
     prepare(replace(cohort, expression=folder / "values.csv.gz"))
     genes = [gene.gene_id for gene in GeneTable.read(cohort.genes)]
     unseen = {genes[number * len(genes) // size.unseen] for number in range(size.unseen)}
-    split = Split({COHORT: {donor: "train" if donor in train else "test" for donor in first}})
+    split = Split({COHORT: {donor: "train" if donor in train else "test" for donor in sorted(known)}})
     parts = {gene_id: "test" if gene_id in unseen else "train" for gene_id in genes}
     split.with_genes(parts).save(folder / "split.json")
     panel = [*(donor for donor in first if donor in train), *second[: size.panel]]
@@ -257,8 +265,9 @@ def simulate(folder: Path, seed: int, size: Size) -> SimulatedCohort:
         content = _over(yaml.safe_load(path.read_text()), given)
         path.write_text(yaml.safe_dump(content, sort_keys=False))
     app(["ingest", str(cohort.vcf), "--overwrite"], standalone_mode=False)
-    tested = [*(donor for donor in first if donor not in train), *second[size.panel :]]
-    (folder / "tested.txt").write_text("\n".join(tested) + "\n")
+    people = {"held_out": held_out, "others": second[size.panel :]}
+    (folder / PEOPLE_FILE).write_text(json.dumps(people) + "\n")
+    (folder / "tested.txt").write_text("\n".join([*held_out, *people["others"]]) + "\n")
     return cohort
 
 
@@ -285,10 +294,9 @@ def results(folder: Path, size: Size) -> dict[str, Any]:
         each gene among the people of the column; curve: held-out gene correlation by epoch; and what it took, on what.
     """
     split = Split.load(folder / "split.json")
-    of_first = split.donors[COHORT]
-    tested = (folder / "tested.txt").read_text().split()
-    held_out = [donor for donor in tested if donor in of_first]
-    others = [donor for donor in tested if donor not in of_first]
+    people = json.loads((folder / PEOPLE_FILE).read_text())
+    held_out, others = people["held_out"], people["others"]
+    tested = [*held_out, *others]
     measured = pd.read_csv(folder / "expression.csv.gz").assign(value=lambda values: np.log1p(values["tpm"]))
     observed = wide(measured, "value")[tested]
     oracle = wide(pd.read_parquet(folder / "oracle.parquet"), "log1p_tpm").loc[observed.index, tested]
