@@ -96,6 +96,7 @@ def test_heads_find_a_planted_variant(lab: Lab, vectors: Path, heads: Path) -> N
     assert set(table.query("gene_name == 'HELD'")["status"]) <= {"unseen_gene"}
 
 
+@pytest.mark.slow
 def test_heads_learn_64_pairs_by_heart(lab: Lab, tmp_path: Path) -> None:
     """Numbers that have nothing to do with the vectors: what is predicted of the pairs is what was given."""
     rng, few = np.random.default_rng(0), DONORS[:32]

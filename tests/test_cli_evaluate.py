@@ -355,8 +355,9 @@ def beside(case: Paths, path: Path) -> pd.DataFrame:
 
 
 def test_folds_that_hold_out_other_genes_are_each_judged_by_their_own_model(
-    case: Paths, folded: Path, tmp_path: Path
+    case: Paths, folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("variantformer_hf.report.evaluation_report.figures", lambda tables: ())
     splits = load_folds(folded / "folds")
     named = f"A={folded}/fold-{{fold}}.parquet"
     done = run(*arguments(case, output=tmp_path / "o", split=folded / "folds", predictions=named, fewest_donors=3))

@@ -64,6 +64,7 @@ def test_torch_counts_the_same(changes: dict[str, Any], sizes: tuple[int, int, i
     assert counted(config, *sizes, cre_embeds=torch.zeros(1, n_cres, width)) == pytest.approx(stored.total, rel=0.1)
 
 
+@pytest.mark.slow
 def test_torch_counts_the_same_at_full_width() -> None:
     encoder = VariantFormerEncoderConfig(vocab_size=50, num_hidden_layers=1)
     config = VariantFormerConfig(encoder_config=encoder, num_hidden_layers=2)
