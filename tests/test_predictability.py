@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from baseline_lab import TEST, Lab, write_lab
+from baseline_lab import DONORS, TEST, Lab, write_lab
 from command_line import run
+from scipy import stats
 
 from variantformer_hf.evaluation.predictability import predictability, with_trust
 from variantformer_hf.training.dosage.fitting import fit_dosages
@@ -80,6 +81,50 @@ def test_the_command_line(lab: Lab, tmp_path: Path) -> None:
     done = run(*predicted, "-o", tmp_path / "other.csv")
     assert done.returncode != 0
     assert "has several, or no, populations: 'EUR', 'AFR'" in done.stderr
+
+
+def test_any_model_is_known_by_its_evaluation(lab: Lab, tmp_path: Path) -> None:
+    """r over the donors who were held out, by hand; predictions whose tissue goes by another name are joined to it."""
+    files = ["--fasta", lab.folder / "genome.fa", "--vcf", lab.folder / "cohort.vcf.gz"]
+    predicted = tmp_path / "all.parquet"
+    done = run("predict", lab.folder / "elastic-net", *files, "--all-samples", "-o", predicted)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "people.tsv").write_text("\n".join(["donor", *DONORS]) + "\n")
+    asked = ["--expression", lab.folder / "expression", "--split", lab.folder / "split.json"]
+    asked += ["--samples", tmp_path / "people.tsv", "--no-map", "-o", tmp_path / "evaluated"]
+    done = run("evaluate", "predictions", "--predictions", f"any={predicted}", *asked)
+    assert done.returncode == 0, done.stderr
+    known = tmp_path / "known.parquet"
+    done = run("predictability", "--model", f"any={tmp_path / 'evaluated'}", "-o", known)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(known).set_index(["gene_id", "tissue"])
+    values = (
+        pd.read_parquet(predicted).query("gene_name == 'UP' and tissue == 'liver'").set_index("sample")["log1p_tpm"]
+    )
+    row = table.loc[("ENSG00000000001", "liver")]
+    of_gene = lab.expression.gene == lab.expression.genes.index("ENSG00000000001")
+    samples = lab.expression.samples.to_pandas().iloc[lab.expression.sample[of_gene]]
+    measured = samples.assign(value=lab.expression.value[of_gene]).query("tissue == 'liver'").set_index("donor")
+    r = stats.pearsonr(measured["value"].loc[list(TEST)], values.loc[list(TEST)], alternative="greater")
+    assert row["n"] == len(TEST) and row["r_any"] == pytest.approx(r.statistic, abs=1e-4)
+    assert row["p_any"] == pytest.approx(r.pvalue, rel=1e-2)
+    other = pd.read_parquet(known).assign(tissue=lambda rows: rows["tissue"].str.title())
+    other.to_parquet(tmp_path / "other.parquet")
+    asked = ["--sample", TEST[0], "--predictability", tmp_path / "other.parquet", "-o", tmp_path / "table.csv"]
+    done = run("predict", lab.folder / "elastic-net", *files, *asked)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(tmp_path / "table.csv").set_index(["gene_name", "tissue"])
+    assert found.loc[("UP", "liver"), "expected_r"] == pytest.approx(row["r_any"], rel=1e-5)
+    done = run("predictability", "--model", f"net={tmp_path / 'evaluated'}", "-o", tmp_path / "bad.parquet")
+    assert done.returncode != 0 and "has no model 'net': it has 'any'" in done.stderr
+
+
+def test_weights_that_follow_a_model_say_nothing_of_expression(lab: Lab, tmp_path: Path) -> None:
+    table = pd.read_parquet(lab.folder / "elastic-net/fits.parquet").assign(deep_sd=1.0)
+    table.to_parquet(tmp_path / "fits.parquet")
+    done = run("predictability", "--model", f"linear={tmp_path}", "-o", tmp_path / "out.parquet")
+    assert done.returncode != 0 and "its R2 is against the model that the weights follow" in done.stderr
+    assert not (tmp_path / "out.parquet").exists()
 
 
 BAD = {

@@ -13,7 +13,10 @@ from .outputs import claim
 def predictability(
     model: Annotated[
         list[str],
-        typer.Option(help="NAME=FOLDER of `variantformer fit` or `baseline fit elastic-net`; repeat for more models."),
+        typer.Option(
+            help="NAME=FOLDER of `variantformer fit` or `baseline fit elastic-net`, or, of any model, of `evaluate "
+            "predictions`, where it has this NAME; repeat for more models."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Table: .parquet.")],
     heritability: Annotated[
@@ -27,7 +30,7 @@ def predictability(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """A row a gene, tissue and population: heritability, its ceiling, and r of each model by cross-validation.
+    """A row a gene, tissue and population: heritability, its ceiling, and r of each model over people held out.
 
     `variantformer predict --predictability OUTPUT` sets what is to be expected, and how far to trust it, beside each
     prediction.

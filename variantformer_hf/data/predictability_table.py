@@ -1,4 +1,4 @@
-"""Tables of predictability: made of fitted folders, and read for predictions."""
+"""Tables of predictability: made of fitted folders and evaluations, and read for predictions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,35 +8,78 @@ from ..errors import InputError
 from ..folder import FITS_FILE
 from ..genome.genes import stable_id
 from ..genome.table_files import read_parquet
+from ..zoo.outputs import TissueNames
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FITS = ("gene_id", "tissue", "n_people", "pred_perf_r2", "pred_perf_pval")
+# Of what ``linearize`` writes, whose r is of weights and their model, and of no measured expression.
+_OF_A_MODEL = "deep_sd"
 _KNOWN = ("gene_id", "tissue", "population", "n", "h2", "ceiling")
+# Of a folder of `evaluate predictions`: what tells it, and the table that is read.
+_EVALUATION, _PER_GENE = "evaluate.json", "per_gene.parquet"
+_EVALUATED = ("model", "cohort", "tissue", "gene_part", "gene_id", "n", "pearson_mean")
 
 
 def read_fits(folders: Mapping[str, Path]) -> "dict[str, pd.DataFrame]":
-    """Name of a model -> what its folder says of each gene and tissue.
+    """Name of a model -> what is known of its r over people in each gene and tissue.
 
     Args:
-        folders: name -> a folder that ``fit`` or ``baseline fit elastic-net`` has written.
+        folders: name -> a folder that ``fit`` or ``baseline fit elastic-net`` has written, which says it itself; or one
+            of ``evaluate predictions``, where the model has this name, of any model.
+
+    Returns:
+        gene_id (stable), tissue, n_people; of a fit pred_perf_r2 and pred_perf_pval, of an evaluation pearson_mean.
 
     Raises:
-        InputError: it has no table of fits, or without cross-validation.
+        InputError: it has no table of fits, or without cross-validation, or of weights that were not fitted to measured
+            expression; an evaluation lacks the model, or has a gene and tissue in several cohorts.
     """
-    found = {}
-    for name, folder in folders.items():
-        try:
-            table = read_parquet(folder / FITS_FILE, _FITS).to_pandas()
-        except InputError as error:
-            raise InputError(
-                error.problem,
-                file=error.file,
-                remedy="Give a folder of `variantformer fit` (with --outer-folds), or of `baseline fit elastic-net`.",
-            ) from error
-        found[name] = table.assign(gene_id=table["gene_id"].map(stable_id))
-    return found
+    return {
+        name: _of_evaluation(name, folder) if (folder / _EVALUATION).is_file() else _of_fit(folder)
+        for name, folder in folders.items()
+    }
+
+
+def _of_fit(folder: Path) -> "pd.DataFrame":
+    try:
+        table = read_parquet(folder / FITS_FILE, _FITS).to_pandas()
+    except InputError as error:
+        raise InputError(
+            error.problem,
+            file=error.file,
+            remedy="Give a folder of `variantformer fit` (with --outer-folds), of `baseline fit elastic-net`, or of "
+            "`evaluate predictions`.",
+        ) from error
+    if _OF_A_MODEL in table:
+        raise InputError(
+            "its R2 is against the model that the weights follow, and says nothing of measured expression",
+            file=folder / FITS_FILE,
+            remedy="Predict people with it, and give the folder that `evaluate predictions` makes of that.",
+        )
+    return table.assign(gene_id=table["gene_id"].map(stable_id))
+
+
+def _of_evaluation(name: str, folder: Path) -> "pd.DataFrame":
+    table = read_parquet(folder / _PER_GENE, _EVALUATED).to_pandas()
+    models = table["model"].unique()
+    if name not in models:
+        raise InputError(
+            f"has no model {name!r}: it has {', '.join(map(repr, models))}",
+            file=folder,
+            remedy="Call the model in --model as the evaluation does.",
+        )
+    table = table[table["model"] == name]
+    twice = table[table.duplicated(["gene_id", "tissue"])]
+    if len(twice):
+        raise InputError(
+            "is there of several cohorts, or parts of genes",
+            file=folder / _PER_GENE,
+            record=f"{twice['gene_id'].iloc[0]}, {twice['tissue'].iloc[0]}",
+            remedy="Evaluate one cohort by itself.",
+        )
+    return table.rename(columns={"n": "n_people"})[["gene_id", "tissue", "n_people", "pearson_mean"]]
 
 
 def read_predictability(path: Path) -> "pd.DataFrame":
@@ -69,6 +112,29 @@ def of_one(table: "pd.DataFrame", path: Path, population: str | None, model: str
     models = [name.removeprefix("r_") for name in map(str, table) if name.startswith("r_")]
     chosen = _only(populations, population, path, "--population", "population")
     return table[table["population"] == chosen], _only(models, model, path, "--trust-model", "model")
+
+
+def of_tissues(table: "pd.DataFrame", names: TissueNames, path: Path) -> "pd.DataFrame":
+    """The rows of a model's tissues, by their names there.
+
+    Args:
+        table: with a column tissue, by any name.
+        names: of the model.
+        path: the table came from.
+
+    Raises:
+        InputError: the table has one tissue under two names.
+    """
+    own = names.own_names(table["tissue"].unique())
+    first: dict[str, str] = {}
+    for given, name in own.items():
+        if first.setdefault(name, given) != given:
+            raise InputError(
+                f"has one tissue under the names {first[name]} and {given}",
+                file=path,
+                remedy="Make it of expression that calls it by one name.",
+            )
+    return table[table["tissue"].isin(list(own))].assign(tissue=lambda rows: rows["tissue"].map(own))
 
 
 def _only(names: list[str], asked: str | None, path: Path, option: str, what: str) -> str:

@@ -21,23 +21,23 @@ def predictability(
     """A row a gene, tissue and population: what models can say of people there.
 
     Args:
-        fits: name of a model -> gene_id, tissue, n_people, pred_perf_r2 and pred_perf_pval, a row a gene and tissue.
+        fits: name of a model -> gene_id, tissue, n_people, and pred_perf_r2 with pred_perf_pval, or pearson_mean, r
+            over people who were held out; a row a gene and tissue.
         heritability: gene_id, tissue and h2; None = not known.
         population: of the people of both.
 
     Returns:
         gene_id, tissue, population; n, people of the largest fit; h2 and ceiling, its root; of each model ``r_NAME``
-        and ``p_NAME``, r over people by cross-validation; NaN where it is not known.
+        and ``p_NAME``, r over people whom it was not fitted to, 0 where it is below, and the one-sided p of that; NaN
+        where it is not known.
     """
     import pandas as pd
 
     keys = KEYS[:2]
     found: pd.DataFrame = pd.DataFrame({name: pd.Series(dtype=object) for name in keys})
     for name, table in fits.items():
-        own = table[keys].assign(
-            **{f"r_{name}": np.sqrt(table["pred_perf_r2"]), f"p_{name}": table["pred_perf_pval"]},
-            **{f"n_{name}": table["n_people"]},
-        )
+        r, p = _r_and_p(table)
+        own = table[keys].assign(**{f"r_{name}": r, f"p_{name}": p}, **{f"n_{name}": table["n_people"]})
         found = found.merge(own, on=keys, how="outer")
     counts = [f"n_{name}" for name in fits]
     found["n"] = found[counts].max(axis=1)
@@ -48,6 +48,18 @@ def predictability(
     found = found.assign(population=population, ceiling=np.sqrt(found["h2"].astype(float)))
     of_models = [f"{what}_{name}" for name in fits for what in ("r", "p")]
     return found[[*KEYS, "n", "h2", "ceiling", *of_models]]
+
+
+def _r_and_p(table: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
+    """(rows,) r and the one-sided p of it, as a fit says them or of an evaluation's r by Student's t."""
+    if "pred_perf_r2" in table:
+        return np.sqrt(table["pred_perf_r2"].to_numpy(dtype=float)), table["pred_perf_pval"].to_numpy(dtype=float)
+    from scipy import stats
+
+    r, freedom = table["pearson_mean"].to_numpy(dtype=float), table["n_people"].to_numpy(dtype=float) - 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = stats.t.sf(r * np.sqrt(freedom / np.maximum(1 - np.square(r), 0)), freedom)
+    return np.maximum(r, 0), p
 
 
 def with_trust(table: "pd.DataFrame", gene_ids: "pd.Series[str]", known: "pd.DataFrame", model: str) -> "pd.DataFrame":

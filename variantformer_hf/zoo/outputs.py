@@ -172,6 +172,11 @@ class TissueNames:
                 rejected.append(Rejected(name, "no tissue of the model has this name", suggestions))
         return list(found.values()), rejected
 
+    def own_names(self, names: Iterable[str]) -> dict[str, str]:
+        """Name -> what the model calls the tissue, of those of several names that are one of its tissues'."""
+        found = {name: self.resolve([name], most_suggested=0)[0] for name in names}
+        return {name: tissues[0].name for name, tissues in found.items() if tissues}
+
     def _similar(self, name: str) -> tuple[str, ...]:
         """Tissues whose name holds all the words asked for; without such, those that are spelled alike."""
         words = [word for word in re.split(r"[\W_]+", name.casefold()) if word]
