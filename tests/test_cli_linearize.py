@@ -15,12 +15,15 @@ from small_model import LENGTH, SmallWorld
 
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.applications.linearize.gene_weights import GeneLinearizer, GeneWeights
+from variantformer_hf.data.expression_sources import ExpressionSource, Sample
+from variantformer_hf.data.harmonization import harmonize
 from variantformer_hf.errors import InputError
 from variantformer_hf.genome import PersonalGenome
 from variantformer_hf.genome.genes import Gene
 from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
 from variantformer_hf.zoo.dosage.variants import GeneVariants
 from variantformer_hf.zoo.gene_regions import covered
+from variantformer_hf.zoo.outputs import TissueNames
 
 GENES = ("--gene", "ENSG00000000001", "--gene", "ENSG00000000002")
 SMALL = ("--train-people", "30", "--test-people", "16", "--min-maf", "0")
@@ -46,34 +49,30 @@ def panel(world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_vcf(tmp_path_factory.mktemp("panel") / "panel.vcf.gz", lines, contigs={"chr1": LENGTH}, samples=names)
 
 
+@pytest.fixture(scope="module")
+def weights(world: SmallWorld, model: Path, panel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two genes in two tissues, linearized."""
+    folder = tmp_path_factory.mktemp("weights") / "w"
+    files = ["--fasta", world.reference.path, "--vcf", panel]
+    done = run("linearize", model, *files, *GENES, "--tissue", "liver", "--tissue", "thyroid", *SMALL, "-o", folder)
+    assert done.returncode == 0, done.stderr
+    assert "genes_x_tissues: 4 fitted" in done.stderr and not folder.with_suffix(".parts").exists()
+    return folder
+
+
 def test_a_folder_of_weights_comes_out_and_is_read_by_other_commands(
-    world: SmallWorld, model: Path, panel: Path, tmp_path: Path
+    world: SmallWorld, model: Path, panel: Path, weights: Path, tmp_path: Path
 ) -> None:
     files = ["--fasta", world.reference.path, "--vcf", panel]
-    done = run(
-        "linearize",
-        model,
-        *files,
-        *GENES,
-        "--tissue",
-        "liver",
-        "--tissue",
-        "thyroid",
-        *SMALL,
-        "-o",
-        tmp_path / "w",
-    )
-    assert done.returncode == 0, done.stderr
-    assert "genes_x_tissues: 4 fitted" in done.stderr and not (tmp_path / "w.parts").exists()
-    fits = pd.read_parquet(tmp_path / "w" / "fits.parquet")
+    fits = pd.read_parquet(weights / "fits.parquet")
     assert fits["tissue"].tolist() == ["liver", "thyroid"] * 2
     assert fits["pred_perf_r2"].between(0, 1).all() and (fits["pairs_share"] > 0).all()
-    report = json.loads((tmp_path / "w" / "report.json").read_text())
+    report = json.loads((weights / "report.json").read_text())
     assert report["variants"]["used"] == fits.groupby("gene_id")["n_read"].first().sum()
-    variants = pd.read_parquet(tmp_path / "w" / "variants.parquet")
+    variants = pd.read_parquet(weights / "variants.parquet")
     assert (variants["ref"].str.len() != variants["alt"].str.len()).sum() > 3
 
-    linear = LinearDosageGeneModel.load(tmp_path / "w")
+    linear = LinearDosageGeneModel.load(weights)
     scorer = VariantScorer.from_pretrained(model)
     genome = PersonalGenome(world.reference)
     for output, tissue in enumerate(("liver", "thyroid")):
@@ -86,21 +85,56 @@ def test_a_folder_of_weights_comes_out_and_is_read_by_other_commands(
         frequency = of_variant["mean_dosage"] / 2
         assert found["effect"][place] == pytest.approx((1 - frequency) * het + frequency * (hom - het), abs=1e-5)
 
-    done = run("predict", tmp_path / "w", *files, "--all-samples", "-o", tmp_path / "linear.tsv")
+    done = run("predict", weights, *files, "--all-samples", "-o", tmp_path / "linear.tsv")
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "linear.tsv", sep="\t")
     assert len(table) == 11 * 4 and set(table["status"]) == {"ok"}
     # By hand: the intercept and the weights times what the panel's file says of one person.
     row = table[(table["sample"] == "P3") & (table["tissue"] == "liver")].iloc[0]
     number = linear.number_of[row["gene_id"]]
-    weights = linear.weights(0)
-    of_gene = weights["gene"] == number
+    of_tissue = linear.weights(0)
+    of_gene = of_tissue["gene"] == number
     own = linear.variants.of(number)
     expected = float(linear.network.intercept.detach()[number, 0])
     dosages = dosage_of(panel, "P3", own, world.genome.upper())
-    for variant, weight in zip(weights["variant"][of_gene], weights["weight"][of_gene], strict=True):
+    for variant, weight in zip(of_tissue["variant"][of_gene], of_tissue["weight"][of_gene], strict=True):
         expected += dosages[int(variant)] * float(weight)
     assert row["log1p_tpm"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_folder_of_weights_is_the_prior_of_a_fit(
+    world: SmallWorld, panel: Path, weights: Path, tmp_path: Path
+) -> None:
+    """Of people whose expression is what the weights say of them: the prior is used, and the fit predicts it."""
+    files = ["--fasta", world.reference.path, "--vcf", panel]
+    done = run("predict", weights, *files, "--all-samples", "-o", tmp_path / "said.parquet")
+    assert done.returncode == 0, done.stderr
+    said = pd.read_parquet(tmp_path / "said.parquet")
+    order = pd.MultiIndex.from_frame(said[["sample", "tissue"]].drop_duplicates())
+    samples = tuple(Sample(f"{donor}|{tissue}", donor, tissue) for donor, tissue in order)
+    rows = {
+        gene: (rows.set_index(["sample", "tissue"])["tpm"].reindex(order).to_numpy(dtype=np.float32))
+        for gene, rows in said.groupby("gene_id")
+    }
+    source = ExpressionSource(tmp_path / "x.tsv", "LAB", samples, lambda: iter(rows.items()), {})
+    names = TissueNames(["liver", "thyroid"])
+    harmonize([source], world.predictor.gene_table, names, tmp_path / "expression", least_nonzero=1)
+    world.predictor.gene_table.save(tmp_path / "genes.parquet")
+    fitting = ["--genes", tmp_path / "genes.parquet", "--expression", tmp_path / "expression"]
+    fitting += ["--folds", "3", "--outer-folds", "0", "--strength", "5", "--radius", "3000", "--min-maf", "0"]
+    done = run("fit", "--prior", weights, *files, *fitting, "-o", tmp_path / "fitted")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "fitted" / "report.json").read_text())
+    assert report["prior"]["w"]["used"] == 2 * len(pd.read_parquet(weights / "variants.parquet"))
+    found_of = report["variants_in_windows"]
+    assert found_of["in_prior"] > 5 and found_of["no_snvs_in_prior"] > 5
+    assert sum(report["fits"].values()) == 4 and not {"mean", "plain_penalty"} & set(report["fits"])
+    done = run("predict", tmp_path / "fitted", *files, "--all-samples", "-o", tmp_path / "found.parquet")
+    assert done.returncode == 0, done.stderr
+    found = pd.read_parquet(tmp_path / "found.parquet").merge(said, on=["sample", "gene_id", "tissue"])
+    assert len(found) == 44
+    r = found.groupby(["gene_id", "tissue"])[["log1p_tpm_x", "log1p_tpm_y"]].corr().iloc[::2, 1]
+    assert (r > 0.9).all(), r
 
 
 def dosage_of(panel: Path, sample: str, own: GeneVariants, genome: str) -> list[int]:

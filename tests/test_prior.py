@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from baseline_lab import DONORS, PLANTED, POSITIONS, TEST, TISSUES, TRAIN, Lab, write_lab
 from command_line import run
+from genome_files import record, write_vcf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
@@ -23,6 +24,7 @@ from variantformer_hf.training.dosage.priors import read_priors
 from variantformer_hf.zoo.dosage.elastic_net import ElasticNetOptions, fit_elastic_net
 from variantformer_hf.zoo.dosage.fitted_model import fitted_model
 from variantformer_hf.zoo.dosage.gene_fit import GeneData, GeneFit, GenePrior
+from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
 from variantformer_hf.zoo.dosage.prior_elastic_net import PriorKnowledge, fit_from_prior, nested_predictions
 from variantformer_hf.zoo.dosage.prior_recipe import PriorRecipe
 from variantformer_hf.zoo.dosage.recipes import recipe_named
@@ -304,7 +306,6 @@ def test_people_held_out_are_never_seen(lab: Lab, fitted: Path, tmp_path: Path) 
 
 def test_a_folder_of_weights_is_the_prior_that_its_table_is(lab: Lab, fitted: Path, tmp_path: Path) -> None:
     """Its weights as a table, and itself: the same fit, but for the rounding of a text."""
-    from variantformer_hf.zoo.dosage.gene_model import LinearDosageGeneModel
     from variantformer_hf.zoo.families import load_gene_model
 
     model = load_gene_model(fitted, device="cpu")
@@ -341,6 +342,54 @@ def test_effects_of_a_folder_are_read_beside_its_weights(lab: Lab, tmp_path: Pat
         [0, 2_999, 3, -1],
         [1, 2_999, 0, 0.25],
     ]
+
+
+def test_an_insertion_enters_through_the_prior_alone_however_it_is_spelt(lab: Lab, tmp_path: Path) -> None:
+    """It raises UP too, and the elastic net does not read it; without an effect of it nothing changes."""
+    copies = np.random.default_rng(7).binomial(2, 0.4, len(DONORS))
+    calls = {-1: "./.", 0: "0/0", 1: "0/1", 2: "1/1"}
+    columns = [(int(position), "A", "C", column) for position, column in zip(POSITIONS, lab.dosage.T, strict=True)]
+    columns = sorted([*columns, (10_700, "A", "AG", copies)], key=lambda each: each[0])
+    lines = [record(*each[:3], *(calls[int(n)] for n in each[3])) for each in columns]
+    vcf = write_vcf(tmp_path / "cohort.vcf.gz", lines, contigs={"chr1": 60_000, "chr2": 9_000}, samples=DONORS)
+    samples, of_value = lab.expression.samples.to_pandas(), np.asarray(lab.expression.sample)
+    carried = dict(zip(DONORS, copies.tolist(), strict=True))
+    of_up = np.asarray(lab.expression.gene) == lab.expression.genes.index(GENE_IDS["UP"])
+    value = np.array(lab.expression.value)
+    value[of_up] += 0.7 * samples["donor"].map(carried).to_numpy()[of_value[of_up]]
+    other = replace(
+        lab, expression=replace(lab.expression, value=value), inputs=replace(lab.inputs, vcf=vcf, only=None)
+    )
+    row = {"gene_id": GENE_IDS["UP"], "chrom": "chr1", "pos": 10_698, "ref": "AAA", "alt": "AAAG"}
+    priors = {}
+    for name, effect in (("with", 0.7), ("without", 0.0)):
+        rows = [prior_rows(), pd.DataFrame([{**row, "tissue": tissue, "effect": effect} for tissue in TISSUES])]
+        priors[name] = tmp_path / f"{name}.tsv"
+        pd.concat(rows).to_csv(priors[name], sep="\t", index=False)
+    report = fit(other, [priors["with"]], tmp_path / "with", outer_folds=0)
+    assert report["variants_in_windows"]["no_snvs_in_prior"] == 1
+    assert report["prior"]["with"]["used"] == 4 * len(POSITIONS) + 2
+    variants = pq.read_table(tmp_path / "with/variants.parquet").to_pandas()
+    place = variants.query("pos == 10_700 and ref == 'A' and alt == 'AG'")
+    assert len(place) == 1 and place["mean_dosage"].iloc[0] == pytest.approx(copies[: len(TRAIN)].mean())
+    model = LinearDosageGeneModel.load(tmp_path / "with")
+    weights = model.weights(model.tissue_names.resolve(["liver"])[0][0].id)
+    own = (weights["gene"] == 0) & (weights["variant"] == place.index[0] - model.variants.first[0])
+    assert weights["weight"][own] == pytest.approx([0.7], abs=0.1)
+    fit(other, [priors["without"]], tmp_path / "without", outer_folds=0)
+    fit(other, [write_prior(tmp_path)], tmp_path / "plain", outer_folds=0)
+    tables = [
+        ExpressionPredictor.from_pretrained(tmp_path / name, device="cpu").predict(
+            lab.inputs.fasta, vcf, samples=list(TEST), genes=["UP"], tissues=["liver"]
+        )["log1p_tpm"]
+        for name in ("with", "without", "plain")
+    ]
+    assert tables[1].tolist() == tables[2].tolist()
+    liver = samples["tissue"].to_numpy()[of_value] == "liver"
+    measured = dict(zip(samples["donor"].to_numpy()[of_value[of_up & liver]], value[of_up & liver], strict=True))
+    truth = [measured[name] for name in TEST]
+    r = [float(np.corrcoef(truth, table)[0, 1]) for table in tables]
+    assert r[0] > 0.95 and r[0] > r[1] + 0.03, r
 
 
 @pytest.mark.slow
@@ -422,9 +471,10 @@ BAD: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "another_chromosome": (
         {"chrom": "chr2"},
         [],
-        "has no SNV with an effect on a gene of the fit: 220 other_chromosome",
+        "has no variant with an effect on a gene of the fit: 220 other_chromosome",
     ),
-    "indels_alone": ({"alt": "CA"}, [], "220 not_snp"),
+    "indels_that_nobody_has": ({"alt": "AC"}, [], "has no variant near the genes that the genotypes have: "),
+    "no_bases": ({"alt": "<DEL>"}, [], "220 no_bases"),
     "no_numbers": ({"effect": "NA"}, [], "220 no_number"),
     "no_position": ({"pos": "x"}, [], "pos is 'x', no position from 1"),
     "twice": ({"pos": 11_000}, [], "is there twice for a gene and tissue"),

@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,15 @@ from ...genome.dosages import DosageFiles, Dosages
 from ...genome.genes import Gene, GeneTable
 from ...genome.provenance import file_sha256
 from ...genome.reference import ReferenceGenome
+from ...genome.variant import Variant
+from ...genome.variant_dosages import VariantDosages
 from ...genome.variant_files import genotype_source
 from ...run_key import run_key
 from ...version import __version__
 from ...work import InProcess, Unit, check_all_done, run_units, unit_of
 from ...work.units import Engine
 from ...zoo.companions import table_digests
-from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, imputed, rare_ones
+from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, VariantFilter, imputed, rare_ones
 from ...zoo.dosage.variants import GeneVariants
 from ...zoo.dosage.windows import dosage_window
 from ...zoo.gene_regions import RegionFinder
@@ -200,7 +203,7 @@ def _described(inputs: PriorInputs, priors: Sequence[Prior]) -> dict[str, Any]:
 
 def _check_shared(priors: Sequence[Prior], variants: Counter[str]) -> None:
     """Refuse priors none of whose variants the genotypes have."""
-    if priors and not variants["in_prior"] + variants["rare_in_prior"]:
+    if priors and not variants["in_prior"] + variants["rare_in_prior"] + variants["no_snvs_in_prior"]:
         said = f"{variants['in_prior_alone']:,} are in no record, {variants['prior_ref_differs']:,} have another REF"
         raise InputError(
             f"has no variant near the genes that the genotypes have: {said}",
@@ -354,8 +357,9 @@ class FitWorker:
                 gene = self._job.inputs.genes.genes[number]
                 known = set(zip(found.position.tolist(), found.ref, found.alt, strict=True))
                 window = self._finder.find(gene).window
+                others = partial(self._others, window.chrom, found.samples, which)
                 prior, variants, counts = self._priors.of_gene(
-                    number, gene, window, variants, rare_ones(found, which), known
+                    number, gene, window, variants, rare_ones(found, which), known, others
                 )
                 left_out |= counts
         data = GeneData(
@@ -380,6 +384,25 @@ class FitWorker:
             return Dosages(
                 tuple(people), gene.chrom, np.zeros(0, dtype=np.int64), nothing, nothing, values, {_NO_CONTIG: 1}
             )
+
+    def _others(
+        self, chrom: str, people: Sequence[str], which: VariantFilter, variants: Sequence[Variant]
+    ) -> tuple[GeneVariants, np.ndarray]:
+        """Of variants in their one spelling those that the genotypes have, whatever they are spelt there."""
+        if not variants:
+            return GeneVariants.nothing(), np.zeros((len(people), 0))
+        reading = Reading(self._reference, self._job.inputs.min_probability)
+        with VariantDosages(self._job.inputs.vcf, people, self._reference, reading) as file:
+            pieces = [(each.variant.copy(), each.values.T.copy()) for each in file.read(chrom, variants)]
+        number = np.concatenate([np.zeros(0, dtype=np.int64), *(each for each, _ in pieces)])
+        values = np.concatenate([np.zeros((len(people), 0), dtype=np.int8), *(each for _, each in pieces)], axis=1)
+        asked = [variants[each] for each in number.tolist()]
+        ref, alt = (np.array([getattr(each, name) for each in asked], dtype=object) for name in ("ref", "alt"))
+        position = np.array([each.start for each in asked], dtype=np.int64)
+        # Frequent and rare ones alike: no weight is fitted to any.
+        whatever = replace(which, min_maf=-1.0)
+        found = imputed(Dosages(tuple(people), chrom, position, ref, alt, values, {}), whatever)
+        return found[0], found[1]
 
     def close(self) -> None:
         """See ``Worker``."""

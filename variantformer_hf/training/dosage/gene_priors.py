@@ -1,7 +1,7 @@
 """What is known of one gene's variants before its people are looked at: priors and annotations beside its dosages."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from ...genome.genes import Gene
 from ...genome.interval import Interval
 from ...genome.reference import ReferenceGenome
 from ...genome.sample_names import chosen_samples, read_sample_names
+from ...genome.variant import Variant, VariantError, VariantNormalizer
 from ...genome.variant_files import genotype_source
 from ...zoo.dosage.gene_fit import GenePrior, VariantFilter, imputed
 from ...zoo.dosage.variants import GeneVariants
@@ -99,6 +100,7 @@ class GenePriors:
     ) -> None:
         self._inputs, self._names, self._n_outputs, self._reference = inputs, tuple(names), n_outputs, reference
         self._saved = [SavedPrior(path) for path in saved]
+        self._normalizer = VariantNormalizer(reference)
         self._cres = None if inputs.cres is None else CreTable.read(inputs.cres)
         self._panel = None
         if inputs.panel is not None:
@@ -113,6 +115,7 @@ class GenePriors:
         common: GeneVariants,
         rare: tuple[GeneVariants, np.ndarray],
         known: set[tuple[int, str, str]],
+        others: Callable[[Sequence[Variant]], tuple[GeneVariants, np.ndarray]],
     ) -> tuple[GenePrior, GeneVariants, dict[str, int]]:
         """What is known of a gene.
 
@@ -121,49 +124,73 @@ class GenePriors:
             gene, window: itself, and where its variants are.
             common: that it is fitted to.
             rare: variants that are too rare for that, and (n, R) dosages of the people of the fit.
-            known: all variants of the window that the genotypes have.
+            known: all SNVs of the window that the genotypes have.
+            others: insertions, deletions and other exchanges, in their one spelling -> those that the genotypes have,
+                with dosages of the people of the fit.
 
         Returns:
             It; the variants that are fitted, with the panel's means where there is a panel; and how many variants the
-            priors know of the fitted and of the rare ones, how many the genotypes lack, and how many have another REF
-            than the FASTA.
+            priors know of the fitted ones, of the rare ones and of those that are no SNVs, how many the genotypes lack,
+            and how many have another REF than the FASTA.
         """
-        tables = [saved.of_gene(number) for saved in self._saved]
-        tables = [None if table is None else _within(table, window) for table in tables]
         counts = Counter[str]()
-        absent = self._absent(tables, window, known, counts)
-        others, other_dosage = _beside(rare, absent, tables)
-        column_of, other_of = ({name: n for n, name in enumerate(each.names)} for each in (common, others))
+        tables = [saved.of_gene(number) for saved in self._saved]
+        tables = [None if table is None else self._spelt(_within(table, window), window, counts) for table in tables]
+        names = {name for table in tables if table is not None for name in _names(table)}
+        wanted = [
+            Variant(window.chrom, start + 1, ref, alt) for start, ref, alt in sorted(names) if _is_other(ref, alt)
+        ]
+        no_snvs = others(wanted)
+        absent = self._absent(names - known - set(no_snvs[0].names), window, counts)
+        beside, other_dosage = _beside(rare, no_snvs, absent, names)
+        column_of, other_of = ({name: n for n, name in enumerate(each.names)} for each in (common, beside))
         shape = len(tables), self._n_outputs
         effect, weight = (np.zeros((*shape, len(common))) for _ in range(2))
-        other_effect = np.zeros((*shape, len(others)))
+        other_effect = np.zeros((*shape, len(beside)))
         for place, table in enumerate(tables):
             if table is not None:
                 _fill(effect[place], table, column_of, "effect")
                 _fill(weight[place], table, column_of, "weight")
                 _fill(other_effect[place], table, other_of, "effect")
         counts["in_prior"] = int((effect != 0).any(axis=(0, 1)).sum())
-        counts["rare_in_prior"] = len(others) - len(absent)
+        counts["no_snvs_in_prior"] = len(no_snvs[0])
+        counts["rare_in_prior"] = len(beside) - len(absent) - len(no_snvs[0])
         annotations, annotation = self._annotated(gene, common)
         common, panel = self._of_panel(window, common)
         found = GenePrior(
-            self._names, effect, weight, annotations, annotation, others, other_dosage, other_effect, panel
+            self._names, effect, weight, annotations, annotation, beside, other_dosage, other_effect, panel
         )
         return found, common, dict(counts)
 
+    def _spelt(self, table: "pd.DataFrame", window: Interval, counts: Counter[str]) -> "pd.DataFrame":
+        """A prior's variants of a gene, those that are no SNVs in their one spelling; what the FASTA lacks goes."""
+        names = _names(table)
+        wrong, found = dict[int, tuple[int, str, str]](), dict[int, Variant]()
+        for row, (start, ref, alt) in enumerate(names):
+            if _is_other(ref, alt):
+                try:
+                    found[row] = self._normalizer(Variant(window.chrom, start + 1, ref, alt))
+                except VariantError:
+                    wrong[row] = names[row]
+        if not wrong and not found:
+            return table
+        table = table.reset_index(drop=True)
+        for row, each in found.items():
+            table.loc[row, ["position", "ref", "alt"]] = each.start, each.ref, each.alt
+        table = table.drop(index=list(wrong))
+        is_twice = table.duplicated(["output", "position", "ref", "alt"])
+        counts["prior_ref_differs"] += len(set(wrong.values()))
+        counts["prior_spelt_twice"] += int(is_twice.sum())
+        return table[~is_twice]
+
     def _absent(
-        self,
-        tables: "Sequence[pd.DataFrame | None]",
-        window: Interval,
-        known: set[tuple[int, str, str]],
-        counts: Counter[str],
+        self, names: set[tuple[int, str, str]], window: Interval, counts: Counter[str]
     ) -> list[tuple[int, str, str]]:
-        """Variants of priors that the genotypes lack, where the FASTA has their REF."""
-        names = {name for table in tables if table is not None for name in _names(table)} - known
+        """Of variants that the genotypes lack those whose REF the FASTA has."""
         bases = self._reference.sequence(window.chrom, window.start, window.end).upper()
-        found = sorted(name for name in names if bases[name[0] - window.start] == name[1])
+        found = sorted(name for name in names if _is_other(*name[1:]) or bases[name[0] - window.start] == name[1])
         counts["in_prior_alone"] = len(found)
-        counts["prior_ref_differs"] = len(names) - len(found)
+        counts["prior_ref_differs"] += len(names) - len(found)
         return found
 
     def _annotated(self, gene: Gene, common: GeneVariants) -> tuple[tuple[str, ...], np.ndarray]:
@@ -208,21 +235,31 @@ def _names(table: "pd.DataFrame") -> list[tuple[int, str, str]]:
     return list(zip(table["position"].tolist(), table["ref"], table["alt"], strict=True))
 
 
+def _is_other(ref: str, alt: str) -> bool:
+    """Whether it is no SNV."""
+    return len(ref) > 1 or len(alt) > 1
+
+
 def _beside(
-    rare: tuple[GeneVariants, np.ndarray], absent: list[tuple[int, str, str]], tables: "Sequence[pd.DataFrame | None]"
+    rare: tuple[GeneVariants, np.ndarray],
+    no_snvs: tuple[GeneVariants, np.ndarray],
+    absent: list[tuple[int, str, str]],
+    wanted: set[tuple[int, str, str]],
 ) -> tuple[GeneVariants, np.ndarray]:
-    """Rare variants that a prior knows, and those that the genotypes lack, which nobody carries; with dosages."""
-    wanted = {name for table in tables if table is not None for name in _names(table)}
+    """What enters through priors alone, with dosages: rare variants that a prior knows, those that are no SNVs, and
+    those that the genotypes lack, which nobody carries."""
     chosen = np.array([number for number, name in enumerate(rare[0].names) if name in wanted], dtype=np.int64)
-    there, dosage = rare[0].chosen(chosen), rare[1][:, chosen]
     positions, refs, alts = zip(*absent, strict=True) if absent else ((), (), ())
-    others = GeneVariants(
-        np.concatenate([there.position, np.array(positions, dtype=np.int64)]),
-        np.concatenate([there.ref, np.array(refs, dtype=object)]),
-        np.concatenate([there.alt, np.array(alts, dtype=object)]),
-        np.concatenate([there.mean, np.zeros(len(absent), dtype=np.float32)]),
+    nobodys = GeneVariants(
+        np.array(positions, dtype=np.int64),
+        np.array(refs, dtype=object),
+        np.array(alts, dtype=object),
+        np.zeros(len(absent), dtype=np.float32),
     )
-    return others, np.concatenate([dosage, np.zeros((len(dosage), len(absent)))], axis=1)
+    parts = (rare[0].chosen(chosen), no_snvs[0], nobodys)
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in GeneVariants.__slots__)
+    dosage = rare[1][:, chosen]
+    return GeneVariants(*columns), np.concatenate([dosage, no_snvs[1], np.zeros((len(dosage), len(absent)))], axis=1)
 
 
 def _fill(found: np.ndarray, table: "pd.DataFrame", column_of: _Columns, what: str) -> None:

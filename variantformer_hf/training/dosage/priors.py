@@ -25,6 +25,7 @@ ALL_OUTPUTS = -1
 _NEEDED = ("gene_id", "chrom", "pos", "ref", "alt", "effect")
 _COLUMNS = ("gene", "output", "position", "ref", "alt", "effect", "weight")
 _SHOWN = 3
+_BASES = "[ACGT]+"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Prior:
         name: of the folder or file.
         path: it came from.
         table: by gene; gene: number in the table of genes; output: number of the tissue, -1 = all; position (0-based),
-            ref, alt; effect and weight of a copy of ALT.
+            ref, alt (of bases, as the prior spells them); effect and weight of a copy of ALT.
         left_out: reason -> rows.
     """
 
@@ -204,10 +205,9 @@ def _placed(name: str, path: Path, table: "pd.DataFrame", genes: GeneTable, tiss
     chrom_of = np.array([bare_name(each.chrom) for each in genes], dtype=object)
     same = table["chrom"].astype(str).map(bare_name).to_numpy() == chrom_of[table["gene"].to_numpy(dtype=int)]
     keep(same, "other_chromosome")
-    letters = {base: base for base in "ACGT"}
     ref, alt = (table[each].astype(str).str.upper() for each in ("ref", "alt"))
     table = table.assign(ref=ref, alt=alt)
-    keep((ref.isin(letters) & alt.isin(letters) & (ref != alt)).to_numpy(), "not_snp")
+    keep((ref.str.fullmatch(_BASES) & alt.str.fullmatch(_BASES) & (ref != alt)).to_numpy(), "no_bases")
     keep(np.isfinite(table[["effect", "weight"]].to_numpy(dtype=float)).all(axis=1), "no_number")
     table = table.assign(
         gene=table["gene"].astype(np.int32),
@@ -219,9 +219,9 @@ def _placed(name: str, path: Path, table: "pd.DataFrame", genes: GeneTable, tiss
     if not len(table):
         why = ", ".join(f"{rows} {reason}" for reason, rows in left_out.items() if rows)
         raise InputError(
-            f"has no SNV with an effect on a gene of the fit: {why}",
+            f"has no variant with an effect on a gene of the fit: {why}",
             file=path,
-            remedy="Give effects of SNVs near the genes that are fitted.",
+            remedy="Give effects of variants near the genes that are fitted.",
         )
     _check_once(table, genes, path)
     return Prior(name, path, table, left_out)

@@ -40,7 +40,7 @@ class GenePrior:
             itself, and its weight in the prior's own prediction of a person; 0 where the prior does not know it.
         annotations: (A,) names of what else speaks for a variant, such as lying near.
         annotation: (A, V) from 0 to 1.
-        others: R variants that are too rare to be fitted, or that nobody of the fit carries.
+        others: R variants that are too rare to be fitted, are no SNVs, or that nobody of the fit carries.
         other_dosage: (n, R) float64, copies of their ALT.
         other_effect: (P, T, R), as ``effect``.
         panel: (m, V) copies of ALT in people of the population that will be predicted; None = the people of the fit.
