@@ -116,6 +116,12 @@ def test_a_member_of_the_panel_is_placed_where_it_is(simulated: SharedGenotypes)
     np.testing.assert_allclose(components.explained[:4], share, rtol=1e-3)
 
 
+def test_components_are_told_from_others(simulated: SharedGenotypes) -> None:
+    panel = simulated.panel[:, :200]
+    names = {GenotypeComponents.fitted(of, 5).name for of in (panel, panel.copy(), panel[:, :199], panel[1:])}
+    assert len(names) == 3
+
+
 def test_missing_genotypes_are_the_mean(simulated: SharedGenotypes) -> None:
     components = GenotypeComponents.fitted(simulated.panel, 5)
     nobody = np.full((1, simulated.panel.shape[1]), -1, dtype=np.int8)
@@ -221,6 +227,8 @@ def test_the_command_s_table_is_a_list_of_people(files: Path, tmp_path: Path) ->
     people = read_people(tmp_path / "people.tsv")
     assert list(people["super_population"]) == list(table["super_population"])
     report = json.loads((tmp_path / "people.tsv.report.json").read_text())
+    assert len(report["components"]) == 16
+    assert len(report["components"]) == 16
     assert report["panel"] == {"people": 50, "without_a_label": 0, "labels_of_nobody": 1}
     assert report["options"]["variants"]["pruning"] == {"window": 50, "step": 5, "r2": 0.2}
     assert "shared SNPs kept; the panel's accuracy is" in said.stderr

@@ -17,6 +17,7 @@ from .ase import ase
 from .associate import associate
 from .attention import attention
 from .baseline import baseline
+from .calibrate import calibrate
 from .convert import convert
 from .counterfactual import counterfactual
 from .demo import demo
@@ -68,6 +69,7 @@ for command in (
     eqtl,
     heritability,
     predictability,
+    calibrate,
     fit,
     ancestry,
     drivers,

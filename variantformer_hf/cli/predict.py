@@ -9,6 +9,7 @@ import typer
 from ..addresses import is_address
 from ..errors import InputError
 from ..named_files import named_files
+from .intervals import Intervals
 from .options import (
     FILES,
     INPUTS,
@@ -134,6 +135,25 @@ def predict(
     trust_model: Annotated[
         str | None, typer.Option(help="Of --predictability. Default: its only model.", rich_help_panel=OUTPUT)
     ] = None,
+    intervals: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Calibration of `variantformer calibrate`: an interval beside each prediction (docs/intervals.md).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    level: Annotated[float | None, typer.Option(help="Of --intervals.  [default: 0.9]", rich_help_panel=OUTPUT)] = None,
+    ancestry: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_file,
+            metavar="PATH",
+            help="Of --intervals: people's populations and components, as `variantformer ancestry` writes them.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     checksum: Annotated[
         bool,
@@ -173,11 +193,18 @@ def predict(
     if predictability is not None:
         if layout != "tidy" or store_of is not None or not isinstance(out, Output):
             raise InputError("--predictability is of tidy tables", remedy="Leave out --format, and name a file.")
-        from ..data.predictability_table import of_one, read_predictability
+        from ..data.predictability_table import of_one, of_tissues, read_predictability
 
         known = of_one(read_predictability(predictability), predictability, population, trust_model)
     elif population is not None or trust_model is not None:
         raise InputError("--population and --trust-model are of --predictability", remedy="Give it, or leave them out.")
+    calibrated = None
+    if intervals is not None:
+        if layout != "tidy" or store_of is not None or not isinstance(out, Output):
+            raise InputError("--intervals are of tidy tables", remedy="Leave out --format, and name a file.")
+        calibrated = Intervals.read(intervals, 0.9 if level is None else level, ancestry)
+    elif level is not None or ancestry is not None:
+        raise InputError("--level and --ancestry are of --intervals", remedy="Give it, or leave them out.")
 
     from ..genome.gene_lists import read_gene_names
     from ..inference.processes import is_first_process
@@ -226,6 +253,10 @@ def predict(
         whole_file_checksums=checksum,
     )
     predictor = of_model.predictor()
+    if known is not None and predictability is not None:
+        known = of_tissues(known[0], predictor.tissue_names, predictability), known[1]
+    if calibrated is not None:
+        calibrated.check(predictor, genotypes.options(of_model).mode)
     if layout == "predixcan" and isinstance(out, Output):
         names = predictor.tissue_names
         tissues = [entry.name for entry in (names.resolve(tissue)[0] if tissue else names.named)]
@@ -275,6 +306,8 @@ def predict(
     if result.is_writer:
         if known is not None:
             result = _with_trust(result, *known)
+        if calibrated is not None:
+            result = calibrated.beside(result, predictor)
         out.deliver(write_result(result, out, layout, embeddings, predictor.model.unit))
         result.remove_parts()
         check_finite(result.genes["gene_name"], result.genes["status"])

@@ -5,8 +5,8 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +50,14 @@ class PredictionTable:
             -> column; of the released layout those that were asked for, and no value.
         unit: of the values, as models name it, or ``tpm``.
         delimiter: of a text; None = Parquet.
+        made_with: what the package that wrote it says of it, such as model and settings; nothing of another program's.
     """
 
     path: Path
     columns: dict[str, str]
     unit: str = LOG1P_TPM.name
     delimiter: str | None = None
+    made_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def released_sample(self) -> str:
@@ -159,12 +161,14 @@ def open_predictions(
         files = sorted(file for file in path.rglob("*.parquet") if not file.name.startswith((".", "_")))
         if not files or not (path / "_report.json").is_file():
             raise InputError("is no dataset of predictions", file=path, remedy="Give what `predict -o FOLDER/` wrote.")
-        said = json.loads((path / "_report.json").read_text()).get("unit")
-        return [_opened(file, value, str(said or unit or ""), also) for file in files]
+        said = json.loads((path / "_report.json").read_text())
+        return [_opened(file, value, unit, also, said) for file in files]
     return [_opened(path, value, unit, also)]
 
 
-def _opened(path: Path, value: str | None, unit: str | None, also: Sequence[str]) -> PredictionTable:
+def _opened(
+    path: Path, value: str | None, unit: str | None, also: Sequence[str], of_folder: Mapping[str, Any] | None = None
+) -> PredictionTable:
     kind, delimiter = kind_of_file(path), None
     if kind == "vcf":
         raise InputError("is a VCF, and no table of predictions", file=path, remedy=_REMEDY)
@@ -176,12 +180,12 @@ def _opened(path: Path, value: str | None, unit: str | None, also: Sequence[str]
         names = schema.names
         if value not in names and set(_RELEASED) <= set(names):
             return PredictionTable(path, {name: name for name in also if name in names})
-        said = json.loads((schema.metadata or {}).get(b"variantformer", b"{}")).get("unit")
+        said = of_folder or json.loads((schema.metadata or {}).get(b"variantformer", b"{}"))
     else:
         head = next(text_lines(path), "")
         delimiter = delimiter_of(head)
         names = next(csv.reader([head], delimiter=delimiter), [])
-        said = _said_beside(path)
+        said = said_beside(path)
     columns = {role: role for role in ("gene_id", "tissue", "cohort", "status", "gene_type", *also) if role in names}
     person = next((name for name in ("donor", "sample") if name in names), None)
     columns |= {} if person is None else {"sample": person}
@@ -195,22 +199,23 @@ def _opened(path: Path, value: str | None, unit: str | None, also: Sequence[str]
             remedy=_REMEDY,
         )
     of_column = {LOG1P_TPM.column: LOG1P_TPM.name, TPM: TPM}.get(of_values)
-    found = of_column or said or unit
+    found = of_column or said.get("unit") or unit
     if not found:
         raise InputError(
             f"does not say what its column {of_values} is",
             file=path,
             remedy="Say it: --unit tpm, --unit log1p_tpm, or another that the expression has.",
         )
-    return PredictionTable(path, columns | {"value": of_values}, found, delimiter)
+    return PredictionTable(path, columns | {"value": of_values}, found, delimiter, said)
 
 
-def _said_beside(path: Path) -> str | None:
-    """The unit of a text that this package wrote, from its report."""
+def said_beside(path: Path) -> dict[str, Any]:
+    """The report that this package wrote beside a table; nothing where there is none."""
     try:
-        return str(json.loads(path.with_name(f"{path.name}.report.json").read_text())["unit"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        found = json.loads(path.with_name(f"{path.name}.report.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _as(column: Any, role: str) -> Any:
@@ -230,7 +235,10 @@ def _check_unit(table: PredictionTable, grid: EvaluationGrid) -> None:
 
 
 def read_predictions(
-    tables: Sequence[tuple[int | None, PredictionTable]], grid: EvaluationGrid, people: "pd.DataFrame"
+    tables: Sequence[tuple[int | None, PredictionTable]],
+    grid: EvaluationGrid,
+    people: "pd.DataFrame",
+    statuses: Sequence[str] = (),
 ) -> Predicted:
     """Predictions of one model in the places of what was measured.
 
@@ -238,11 +246,13 @@ def read_predictions(
         tables: each with the fold whose model predicted it; None = of all folds.
         grid: what was measured.
         people: the list of people; its column ``sample`` is what the predictions call a donor.
+        statuses: of the rows that are used, where they have one; none = ``ok`` and ``no_variants``, and where the split
+            holds out genes ``unseen_gene``.
 
     Raises:
         InputError: the unit is not that of the expression; a TPM under 0; a value is there twice.
     """
-    reader = _Reader(grid, people)
+    reader = _Reader(grid, people, statuses)
     for fold, table in tables:
         _check_unit(table, grid)
         for batch in table.batches():
@@ -280,11 +290,12 @@ class _Names:
 class _Reader:
     """What was read of a model's predictions."""
 
-    def __init__(self, grid: EvaluationGrid, people: "pd.DataFrame") -> None:
+    def __init__(self, grid: EvaluationGrid, people: "pd.DataFrame", statuses: Sequence[str] = ()) -> None:
         samples = grid.samples
         self._grid, self._width = grid, len(samples)
         # Such predictions are asked for where a split holds out genes.
-        self._used = (OK, NO_VARIANTS, *([] if (grid.genes["gene_part"] == WHOLE).all() else [UNSEEN_GENE]))
+        holds_out_genes = not (grid.genes["gene_part"] == WHOLE).all()
+        self._used = statuses or (OK, NO_VARIANTS, *([UNSEEN_GENE] if holds_out_genes else []))
         self.values = np.full(grid.observed.shape, np.nan, dtype=np.float32)
         self._there = np.zeros(grid.observed.shape, dtype=bool)
         self._written = 0

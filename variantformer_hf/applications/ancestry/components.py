@@ -1,5 +1,6 @@
 """Principal components of a panel's genotypes, and other people's places among them."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,11 @@ class GenotypeComponents:
         pca = PCA(n_components, copy=False, svd_solver="randomized", random_state=seed)
         pca.fit(_scaled(dosages, frequency))
         return cls(frequency, pca.components_.astype(np.float32), pca.explained_variance_ratio_)
+
+    @property
+    def name(self) -> str:
+        """What tells these components from others: coordinates among components of one name can be compared."""
+        return hashlib.sha256(self.frequency.tobytes() + self.loadings.tobytes()).hexdigest()[:16]
 
     def coordinates(self, dosages: np.ndarray) -> np.ndarray:
         """(people, components) float32 of people, whether or not the components were made of them.

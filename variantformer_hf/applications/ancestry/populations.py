@@ -176,6 +176,7 @@ def nearest_populations(shared: SharedGenotypes, labels: Sequence[str], options:
     panel = pd.DataFrame({"donor": list(shared.panel_samples), "super_population": known, "predicted": predicted})
     report = {
         "variants": shared.counts,
+        "components": components.name,
         "explained": components.explained.tolist(),
         "accuracy": {"mean": float(np.mean(accuracy)), "sd": float(np.std(accuracy)), "folds": accuracy},
         "people_in_panel": int(table["in_panel"].sum()),
