@@ -20,7 +20,7 @@ _BINS = 800
 # With more genes in view only the one asked for is named.
 _NAMED = 12
 # A class's colour, bound by CTCF or not, as the registry of cCREs has them in a browser.
-_COLOURS = {
+CRE_COLOURS = {
     "PLS": "#ff0000",
     "pELS": "#ffa700",
     "dELS": "#ffcd00",
@@ -63,7 +63,7 @@ def attention_plot(
     weights = found.of_pair(tissue, pair)
     classes = [(name or "element").partition(",")[0] for name in found.cre_classes]
     middles = (starts + ends) / 2 / 1e6
-    for name, colour in _COLOURS.items():
+    for name, colour in CRE_COLOURS.items():
         here = np.array([each == name for each in classes], dtype=bool)
         if here.any():
             label = f"{name} ({here.sum()})"

@@ -8,7 +8,7 @@ import numpy as np
 from .html import number_text
 from .svg import drawing, element, hatched, text, titled
 
-_ROW, _WIDTH, _LETTER, _TOP, _AFTER, _HATCHED = 15.0, 300.0, 5.4, 42.0, 52.0, 24.0
+_ROW, _WIDTH, _LETTER, _TOP, _AFTER, _HATCHED = 15.0, 300.0, 6.2, 42.0, 52.0, 24.0
 BAR, _FEWEST_TICKS = "#2b7f9c", 4
 
 

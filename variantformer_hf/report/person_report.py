@@ -96,22 +96,25 @@ def write_person_report(report: PersonReport, path: Path) -> Path:
         paragraph(f"{n_genes:,} genes in {n_tissues:,} tissues, in {person.unit}. All rows are in {place}."),
     ]
     sections = [
-        Section("What was asked, and what was used", _asked_and_used(report)),
-        Section("Statuses and warnings", _statuses(report)),
+        Section("What was asked, and what was used", asked_and_used(report)),
+        Section("Statuses and warnings", statuses(report)),
         Section("Expression", _expression(report)),
     ]
     if report.against is not None:
         sections.append(Section("Differences from the reference genome", _differences(report)))
     sections.append(Section("Chosen genes", _chosen(report)))
     if report.effects is not None:
-        sections.append(Section("Variants with the largest effects", _effects(report.effects, report.person.sample)))
+        sections.append(
+            Section("Variants with the largest effects", largest_effects(report.effects, report.person.sample))
+        )
     if report.risk is not None:
         sections.append(Section("What forests of a disease say", _risk(report.risk)))
     sections.append(Section("How it was made", _provenance(report)))
     return write_page(path, f"Predicted expression of {person.sample}", first, sections, scripted=True)
 
 
-def _asked_and_used(report: PersonReport) -> list[str]:
+def asked_and_used(report: PersonReport) -> list[str]:
+    """What was asked for, and what became of the person's records, as parts of a page."""
     if report.match is None:
         return [paragraph("There is no match report beside the table (PREDICTIONS.report.json), which says both.")]
     parts = [_pairs(asked(report.match), "What was asked, from the match report.")]
@@ -137,7 +140,8 @@ def _asked_and_used(report: PersonReport) -> list[str]:
     return parts
 
 
-def _statuses(report: PersonReport) -> list[str]:
+def statuses(report: PersonReport) -> list[str]:
+    """Warnings, statuses of genes and tissues, and genes without a number, as parts of a page."""
     person, endings = report.person, report.person.endings()
     without = int(np.isnan(person.values).sum())
     said = report_warnings(report.match, report.used)
@@ -228,20 +232,30 @@ def _differences(report: PersonReport) -> list[str]:
 def _chosen(report: PersonReport) -> list[str]:
     person, parts = report.person, []
     for number, gene in enumerate(report.chosen):
-        label, gene_id = person.genes["label"].iloc[gene], person.genes["gene_id"].iloc[gene]
-        held = None if report.against is None else Against(report.against[gene], "line: the reference genome")
-        axis = f"{label}, {person.unit}"
-        said = f"{label} ({gene_id}): predicted expression in {len(person.tissues):,} tissues, {person.unit}."
-        picture = bars(
-            person.values[gene], person.tissues, axis, name=f"bars-{number}", said=f"Bars. {said}", against=held
-        )
         found, title = anatomogram(person, gene)
         parts += [
-            heading(str(label)),
-            drawing(picture, said),
+            heading(str(person.genes["label"].iloc[gene])),
+            gene_bars(report, gene, name=f"bars-{number}"),
             anatomogram_html(found, name=f"map-{number}", title=title),
         ]
     return parts
+
+
+def gene_bars(report: PersonReport, gene: int, *, name: str) -> str:
+    """A gene's bars, a tissue each, beside the reference genome's where it is there.
+
+    Args:
+        report: of the person.
+        gene: the place of the gene.
+        name: of the drawing, see ``svg.drawing``.
+    """
+    person = report.person
+    label, gene_id = person.genes["label"].iloc[gene], person.genes["gene_id"].iloc[gene]
+    held = None if report.against is None else Against(report.against[gene], "line: the reference genome")
+    said = f"{label} ({gene_id}): predicted expression in {len(person.tissues):,} tissues, {person.unit}."
+    axis = f"{label}, {person.unit}"
+    picture = bars(person.values[gene], person.tissues, axis, name=name, said=f"Bars. {said}", against=held)
+    return drawing(picture, said)
 
 
 def anatomogram(person: ExpressionMatrix, gene: int) -> tuple[Anatomogram, str]:
@@ -255,7 +269,13 @@ def anatomogram(person: ExpressionMatrix, gene: int) -> tuple[Anatomogram, str]:
     return Anatomogram.of(person.values[gene], person.tissues, person.unit), title
 
 
-def _effects(effects: "pd.DataFrame", sample: str) -> list[str]:
+def largest_effects(effects: "pd.DataFrame", sample: str) -> list[str]:
+    """Variants with the largest effects, their flags, and what has no number, as parts of a page.
+
+    Args:
+        effects: scored variants, as ``effects`` writes them, without a missing text.
+        sample: the person of the page.
+    """
     unit = _effect_unit(effects)
     scored = effects[effects["effect"].notna() & (effects["gene_id"] != "")]
     without = Counter(effects.loc[effects["effect"].isna(), "status"])
@@ -285,6 +305,8 @@ def _effects(effects: "pd.DataFrame", sample: str) -> list[str]:
         for chrom, pos, ref, alt in largest[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
     ]
     names = [f"{variant}, {gene}" for variant, gene in zip(variants, largest["gene_name"], strict=True)]
+    if "zygosity" in largest and largest["zygosity"].nunique() > 1:
+        names = [f"{name}, {zygosity}" for name, zygosity in zip(names, largest["zygosity"], strict=True)]
     top = largest["effect"].to_numpy(dtype=float)[:MOST_BARS]
     shown_names = [_short(f"{name}, {tissue}") for name, tissue in zip(names, largest["tissue"], strict=True)][
         :MOST_BARS
