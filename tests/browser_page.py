@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,8 @@ class SeenPage:
     Attributes:
         page: Playwright's.
         errors: of the console, and of scripts.
-        requests: addresses asked for beside the file itself and what it holds, answered or not.
+        requests: addresses asked for beside the file itself and what it holds, or of other hosts than the page's,
+            answered or not.
     """
 
     page: "Page"
@@ -78,19 +79,52 @@ def opened_page(
         dark: the reader asks for a dark page.
         scripts: JavaScript runs.
     """
+    address = path.resolve().as_uri()
+    with _opened(
+        browser, address, lambda url: url.partition("#")[0] == address, width, dark, javascript=scripts, offline=True
+    ) as seen:
+        yield seen
+
+
+@contextmanager
+def opened_site(browser: "Browser", address: str, *, width: int = WIDE, dark: bool = False) -> Iterator[SeenPage]:
+    """A page of a server of this machine, in a browser of its own; what is asked of another host is not sent.
+
+    Args:
+        browser, width, dark: as of :func:`opened_page`.
+        address: of the server, without a last slash.
+    """
+
+    def is_own(url: str) -> bool:
+        return url.startswith((f"{address}/", "data:", "blob:"))
+
+    with _opened(browser, f"{address}/", is_own, width, dark, javascript=True, offline=False) as seen:
+        yield seen
+
+
+@contextmanager
+def _opened(
+    browser: "Browser",
+    address: str,
+    is_own: Callable[[str], bool],
+    width: int,
+    dark: bool,
+    *,
+    javascript: bool,
+    offline: bool,
+) -> Iterator[SeenPage]:
     context = browser.new_context(
         viewport={"width": width, "height": _HEIGHT},
         color_scheme="dark" if dark else "light",
-        java_script_enabled=scripts,
-        offline=True,
+        java_script_enabled=javascript,
+        offline=offline,
     )
-    seen, address = SeenPage(context.new_page()), path.resolve().as_uri()
+    if not offline:
+        context.route(lambda url: not is_own(url), lambda route: route.abort())
+    seen = SeenPage(context.new_page())
     seen.page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
     seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    seen.page.on(
-        "request",
-        lambda asked: seen.requests.append(asked.url) if asked.url.partition("#")[0] != address else None,
-    )
+    context.on("request", lambda asked: None if is_own(asked.url) else seen.requests.append(asked.url))
     try:
         seen.page.goto(address)
         yield seen

@@ -37,6 +37,7 @@ BELOW["conversion"] = {"genome", "tokenization", "modeling", "zoo", "application
 BELOW["hub"] = {"genome", "modeling", "zoo", "conversion"}
 BELOW["simulation"] = {"genome", "tokenization", "modeling", "zoo", "data", "training"}
 BELOW["pipelines"] = {"genome", "zoo", "inference"}
+BELOW["app"] = BELOW["report"] | {"report", "simulation"}
 BELOW["cli"] = set(BELOW)
 # A family's own folders, and files by its name; what is in them is named by families.py alone.
 FAMILIES = {

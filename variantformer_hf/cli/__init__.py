@@ -46,6 +46,7 @@ from .predictability import predictability
 from .publish import publish
 from .report import report
 from .risk import risk
+from .serve import serve_app
 from .stopping import Stopped, signals_raise
 from .train import train
 
@@ -89,6 +90,7 @@ for command in (
 ):
     app.command()(closing(command))
 app.command("map")(closing(map_embeddings))
+app.command("app")(closing(serve_app))
 app.add_typer(fetch, name="fetch")
 app.add_typer(artifacts, name="artifacts")
 app.add_typer(risk, name="risk")
