@@ -17,13 +17,17 @@ $(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef
 
-.PHONY: demo evaluate-demo test test-slow lint docs ready oracles clean
+.PHONY: demo evaluate-demo notebooks test test-slow lint docs ready oracles clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/variantformer demo --output demo-output
 
 evaluate-demo: $(VENV)/.ready-evaluate-demo
 	$(BIN)/python -m benchmarks.quality.evaluate_demo evaluate-demo-output
+
+# The notebooks, executed, as pages of the documentation.
+notebooks: $(VENV)/.ready-dev
+	$(BIN)/python -m notebooks.make_pages
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, check_number
+from ..genome.personal import PersonalGenome
+from ..genome.reference import ReferenceGenome
 from ..genome.variant import VariantNormalizer
 from ..genome.variant_table import RejectedVariant, VariantRow, VariantTable, first_reason, read_variants
 from ..zoo.outputs import TissueNames
 from ..zoo.statuses import WITH_NUMBER
 from .backgrounds import Background
-from .effects import EffectResult, VariantScorer
+from .effects import EffectResult, VariantScorer, backgrounds_of
 from .eqtl_selection import ENRICHED, EqtlSelection, SelectedRows, enriched, maf_of, number_of, relabelled
 from .other_scores import OtherScores, read_scores
 from .population_scores import Frequencies, frequencies_of, population_scores, read_frequencies
@@ -94,7 +96,7 @@ class ScoreFile:
 def eqtl_benchmark(
     scorer: VariantScorer,
     table: str | Path,
-    backgrounds: Sequence[Background],
+    backgrounds: "PersonalGenome | ReferenceGenome | Sequence[Background]",
     *,
     tissues: Sequence[str] | None = None,
     score: str = "effect",
@@ -118,7 +120,7 @@ def eqtl_benchmark(
         scorer: the model.
         table: variants as ``read_variants`` takes them, with gene_id and beta (or slope); maybe maf, pip, p, tissue,
             dataset_id, AF_EUR, AF_AFR.
-        backgrounds: the genome to look in, or a genome a population.
+        backgrounds: the genome to look in, or a background a population.
         tissues: for rows without a tissue of their own; None = all tissues.
         score: ``effect``, ``log2fc_tpm`` or ``released_score``.
         selection: which rows; None = all.
@@ -140,6 +142,7 @@ def eqtl_benchmark(
         )
     check_number("the number of bootstraps", n_bootstraps, 0)
     check_number("the seed", seed, 0)
+    backgrounds = backgrounds_of(backgrounds, scorer.model.modes[0])
     own = "VF" if scorer.model.model_type == "variantformer" else scorer.model.model_type
     methods = _methods(own, backgrounds, others)
     normalizer = VariantNormalizer(backgrounds[0].genome.reference)

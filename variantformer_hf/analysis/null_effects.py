@@ -13,7 +13,9 @@ import pyarrow as pa
 from ..errors import InputError, check_number
 from ..genome.cohort_files import Genotypes, GivenGenotypes, contents_of
 from ..genome.cohort_rows import Reading
+from ..genome.personal import PersonalGenome
 from ..genome.provenance import content_of
+from ..genome.reference import ReferenceGenome
 from ..genome.variant import Variant
 from ..genome.variant_files import open_files
 from ..inference.parts import Parts, PartsInMemory, open_parts
@@ -23,7 +25,7 @@ from ..work.units import Engine
 from ..zoo.statuses import WITH_NUMBER, check_finite
 from .backgrounds import Background
 from .common_variants import distance_class, drawn_variants
-from .effects import VariantScorer, check_backgrounds_used, score_variants
+from .effects import VariantScorer, backgrounds_of, check_backgrounds_used, score_variants
 from .genome_scorer import GenomeScorer
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _SHARED = ("precision", "companions")
 def build_null(
     scorer: VariantScorer,
     panel: GivenGenotypes,
-    backgrounds: Sequence[Background],
+    backgrounds: "PersonalGenome | ReferenceGenome | Sequence[Background]",
     genes: Sequence[str],
     *,
     tissues: Sequence[str] | None = None,
@@ -60,7 +62,7 @@ def build_null(
         scorer: the model.
         panel: a VCF or BCF of many people, or of sites with INFO ``AF``, indexed; one file or several, as for
             ``PersonalGenome``.
-        backgrounds: the genomes to look in.
+        backgrounds: the genome to look in, or several backgrounds.
         genes: names.
         tissues, zygosity: as for ``VariantScorer.run``.
         least_maf: lowest minor allele frequency in the panel.
@@ -89,6 +91,7 @@ def build_null(
     check_number("the lowest minor allele frequency", least_maf, 0, 0.5)
     check_number("the number of variants per class", per_class, 1)
     check_number("the seed", seed, 0)
+    backgrounds = backgrounds_of(backgrounds, scorer.model.modes[0])
     opened = scorer.open(backgrounds[0].genome.reference)
     found, rejected = scorer.model.gene_table.resolve(genes)
     if rejected:

@@ -29,8 +29,7 @@ def demo(
     from ..inference.predictor import ExpressionPredictor
     from ..report.plots import check_plot, difference_heatmap
     from ..report.tables import write_json, write_table
-    from ..simulation.genome import write_simulation
-    from ..simulation.model import write_demo_model
+    from ..simulation.model import write_demo
     from ..simulation.training_files import write_demo_cohort
 
     disable_progress_bar()
@@ -38,8 +37,7 @@ def demo(
     check_plot(image)
     console = Console()
     console.print("Synthetic genome and person, tiny model with [bold]random weights[/bold]: the numbers mean nothing.")
-    files = write_simulation(output)
-    model = write_demo_model(files, output / "model")
+    files, model = write_demo(output), output / "model"
     predictor = ExpressionPredictor.from_pretrained(model, device="cpu")
     person = predictor.run(files.fasta, files.vcf)
     reference = predictor.run(files.fasta)

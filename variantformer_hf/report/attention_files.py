@@ -10,7 +10,15 @@ from ..analysis.attention import GeneAttention, Pair
 from .tracks import TrackRows, write_track
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+
+def attention_table(found: Iterable[GeneAttention]) -> "pd.DataFrame":
+    """Attention as one table, with the rows of :func:`attention_pieces`: for some genes, as all are in memory."""
+    import pyarrow as pa
+
+    return pa.concat_tables(attention_pieces(found)).to_pandas()
 
 
 def attention_pieces(found: Iterable[GeneAttention]) -> Iterator["pa.Table"]:

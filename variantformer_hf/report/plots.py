@@ -107,7 +107,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     Raises:
         InputError: matplotlib is not installed.
     """
-    figure = new_figure(8.0, 4.0)
+    figure = new_figure(10.0, 4.0)
     axes = figure.add_subplot()
     rows = table[table["tissue"] == tissue]
     for name, group in rows.groupby(rows["cre_class"].fillna("element")):
@@ -118,7 +118,7 @@ def knockout_plot(table: "pd.DataFrame", tissue: str, path: Path, unit: Unit = L
     axes.set_ylabel(f"effect of the knock-out ({unit.label})")
     if len(rows):
         axes.set_title(f"{rows['gene_name'].iloc[0]}, {tissue}")
-        axes.legend(fontsize="small", frameon=False)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small", frameon=False)
     return save_figure(figure, path)
 
 

@@ -18,10 +18,23 @@ from ..modeling import (
 )
 from ..tokenization import DnaTokenizer
 from ..zoo.companions import write_companions
-from .genome import SimulatedFiles
+from .genome import SimulatedFiles, write_simulation
 
 DEMO_TISSUES = ("whole blood", "liver", "brain - cortex", "muscle - skeletal")
 VOCABULARY_SIZE = 200
+
+
+def write_demo(folder: str | Path) -> SimulatedFiles:
+    """Make a folder with the demo's genome and person, and its model in ``model``.
+
+    Args:
+        folder: made where it is not there; the same files are written each time.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = write_simulation(folder)
+    write_demo_model(files, folder / "model")
+    return files
 
 
 def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> Path:

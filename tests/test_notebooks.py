@@ -1,0 +1,132 @@
+"""The notebooks run, and the pages of the docs are what they print."""
+
+import ast
+import importlib
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forked_commands import forked_commands
+from page_blocks import DOCS, assert_as_shown
+
+REPOSITORY = DOCS.parent
+PAGES = DOCS / "notebooks"
+sys.path.insert(0, str(REPOSITORY))
+make_pages: Any = importlib.import_module("notebooks.make_pages")
+of_each_notebook = pytest.mark.parametrize("name", make_pages.NOTEBOOKS)
+
+
+def code_of(name: str) -> list[str]:
+    """The cells of code of a notebook."""
+    return [cell.source for cell in make_pages.read_notebook(name).cells if cell.cell_type == "code"]
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a kernel that is forked from a process that has imported everything."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    launcher = find_spec("ipykernel_launcher")
+    assert launcher is not None and launcher.origin is not None
+    with forked_commands() as commands, pytest.MonkeyPatch.context() as patch:
+        # Its parent is not the process that started it: nobody's end is waited for.
+        argv = [str(commands / "python"), launcher.origin, "-f", "{connection_file}", "--IPKernelApp.parent_handle=1"]
+        (folder / "kernels" / "forked").mkdir(parents=True)
+        described = {"argv": argv, "display_name": "forked", "language": "python"}
+        (folder / "kernels" / "forked" / "kernel.json").write_text(json.dumps(described))
+        patch.setenv("JUPYTER_PATH", str(folder))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        yield "forked"
+
+
+@of_each_notebook
+def test_a_notebook_prints_what_its_page_shows(name: str, kernel: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    done = make_pages.executed(make_pages.read_notebook(name), tmp_path, kernel=kernel)
+    page = make_pages.page_of(done, name)
+    assert_as_shown(page.text, (PAGES / f"{name}.md").read_text(), rel=2e-2, abs=2e-3)
+    assert sorted(page.figures) == sorted(path.name for path in PAGES.glob(f"{name}-*.png"))
+    for image in page.figures.values():
+        colours = Image.open(io.BytesIO(image)).convert("RGB").getcolors(1 << 20)
+        assert colours is not None and len(colours) > 20
+
+
+@of_each_notebook
+def test_a_page_has_the_code_and_the_texts_of_its_notebook(name: str) -> None:
+    page = (PAGES / f"{name}.md").read_text()
+    assert re.findall(r"```python\n(.*?)\n```", page, re.DOTALL) == code_of(name)
+    without_outputs = make_pages.page_of(make_pages.read_notebook(name), name, is_executed=False).text
+    shown = re.sub(r"\n\n(?:```text\n.*?\n```|!\[[^\n]*)(?=\n)", "", page, flags=re.DOTALL)
+    assert shown == without_outputs
+
+
+@of_each_notebook
+def test_the_first_cell_is_three_lines_with_what_stands_there_for_the_released_weights(name: str) -> None:
+    first, made, *others = code_of(name)
+    lines = first.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        of_demo, released = (ast.parse(part.strip()).body[0] for part in line.split("  # "))
+        assert isinstance(of_demo, ast.Assign) and isinstance(released, ast.Assign)
+        assert ast.dump(of_demo.targets[0]) == ast.dump(released.targets[0])
+        assert len(ast.literal_eval(ast.unparse(released.value))) > 0
+    assert "demo" in made
+    assert re.findall(r"demo|DEMO|SIM\d", "\n".join(others)) == []
+
+
+@of_each_notebook
+def test_a_notebook_says_what_it_needs_and_that_it_is_for_research(name: str) -> None:
+    text = " ".join(make_pages.read_notebook(name).cells[0].source.split())
+    assert re.search(r"Needs `pip install 'variantformer-hf\[[a-z,]+\]'`", text)
+    assert "Research use only" in text
+    assert "(../hub.md)" in text
+
+
+def test_all_pages_are_small_in_the_toctree_and_name_no_place_of_a_machine() -> None:
+    sources = {path.stem for path in make_pages.SOURCES.glob("*.py")} - {"make_pages"}
+    assert sources == set(make_pages.NOTEBOOKS) == {path.stem for path in PAGES.glob("*.md")}
+    files = list(PAGES.iterdir())
+    assert sum(path.stat().st_size for path in files) <= 1_000_000
+    index = (DOCS / "index.md").read_text()
+    for name in make_pages.NOTEBOOKS:
+        text = (PAGES / f"{name}.md").read_text()
+        assert f"\nnotebooks/{name}\n" in index
+        assert re.findall(r"(?<![\w.)])/(?:home|root|tmp|work|Users|usr)\b", text) == []
+        assert set(re.findall(r"\]\(([\w-]+\.png)\)", text)) == {path.name for path in PAGES.glob(f"{name}-*.png")}
+
+
+def test_notebooks_are_written_for_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+
+    monkeypatch.setattr(sys, "argv", ["make_pages", "--ipynb", str(tmp_path), "vcf2exp", "attention"])
+    make_pages.main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attention.ipynb", "vcf2exp.ipynb"]
+    written = nbformat.read(tmp_path / "vcf2exp.ipynb", as_version=4)
+    nbformat.validate(written)
+    assert [cell.source for cell in written.cells if cell.cell_type == "code"] == code_of("vcf2exp")
+
+
+def test_a_line_that_is_no_cell_or_no_comment_is_refused() -> None:
+    with pytest.raises(ValueError, match="line 1: '# %% alt=high' begins no cell"):
+        make_pages.notebook_of("# %% alt=high\nx = 1\n")
+    with pytest.raises(ValueError, match="'x = 1', which is no comment"):
+        make_pages.notebook_of("# %% [markdown]\n# Text\nx = 1\n")
+
+
+def test_a_figure_without_alt_and_alt_without_a_figure_are_refused() -> None:
+    for source in ('# %% alt="a line"\nx = 1\n', "# %%\nx = 1\n"):
+        notebook = make_pages.notebook_of(source)
+        if "alt" not in source:
+            notebook.cells[0].outputs = [{"output_type": "display_data", "data": {"image/png": ONE_PIXEL}}]
+        with pytest.raises(ValueError, match="a figure needs alt, and alt a figure"):
+            make_pages.page_of(notebook, "made")
+
+
+ONE_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
