@@ -19,7 +19,7 @@ fasta = "demo/genome.fa"  # fasta = "GRCh38.fa"
 eqtls = "demo/eqtls.tsv"  # eqtls = "GTEx_v8_finemapping_SuSiE.tsv.gz"
 
 # %% [markdown]
-# This makes the demo's files. With your own, leave it out. 200 donors have genotypes and the expression of 20 genes in
+# This makes the demo's files. With your own, leave it out. 200 donors have genotypes and the expression of 16 genes in
 # two tissues, half of whose variance is genetic. An elastic net is fitted to 140 of them: it stands for a model that
 # knows something. The eQTLs are those of the others, so that no donor is in both: of each gene and tissue the common
 # variant with the least p.
@@ -42,7 +42,7 @@ from variantformer_hf.simulation.training_files import prepare
 from variantformer_hf.training.dosage.fitting import DosageInputs, fit_dosages
 from variantformer_hf.zoo.dosage.recipes import recipe_named
 
-cohort = simulate_cohort("demo", donors=200, genes=20, tissues=("whole blood", "liver"), other_cres=20)
+cohort = simulate_cohort("demo", donors=200, genes=16, tissues=("whole blood", "liver"), other_cres=20)
 prepare(cohort)  # demo/expression, and demo/split.json: who is held out
 genes, split = GeneTable.read(cohort.genes), Split.load("demo/split.json")
 recipe = recipe_named("elastic-net", radius=8_000, folds=3)
@@ -73,7 +73,7 @@ untrained = write_demo_model(
 
 # %%
 table = pd.read_csv(eqtls, sep="\t")
-table.sort_values("pvalue").round(3).head(5)
+table.sort_values("pvalue")[["variant", "gene_id", "tissue", "slope", "pvalue"]].round({"slope": 3}).head(5)
 
 # %% [markdown]
 # ## The call
@@ -91,14 +91,15 @@ from variantformer_hf.analysis.eqtl_selection import EqtlSelection
 reference = ReferenceGenome(fasta)
 selection = EqtlSelection(snps_only=True)
 benchmark = eqtl_benchmark(VariantScorer.from_pretrained(model), eqtls, reference, selection=selection)
-shown = ["method", "tissue", "n", "spearman", "ci_low", "ci_high", "sign_agreement", "sign_p"]
+shown = ["tissue", "n", "spearman", "ci_low", "ci_high", "sign_agreement", "n_signs"]
 whole = benchmark.correlations[benchmark.correlations["stratum"] == "all"]
 whole[shown].round(3)
 
 # %% [markdown]
 # `spearman` is between slopes and predicted effects over the pairs of variant and gene, with a 95 % interval by
 # resampling pairs. `sign_agreement` is the share of pairs that agree on whether the allele raises the gene, of those in
-# which neither is 0; `sign_p` is one-sided, against a coin. How many rows were read, and what became of the others:
+# which neither is 0 (`n_signs`); `sign_p` beside it is one-sided, against a coin. How many rows were read, and what
+# became of the others:
 
 # %%
 {name: benchmark.counts()[name] for name in ("filters", "pairs", "without_score")}
@@ -122,7 +123,7 @@ Image(eqtl_scatter(benchmark.pairs, benchmark.correlations, Path("eqtl.png")))
 # %%
 nothing = eqtl_benchmark(VariantScorer.from_pretrained(untrained), eqtls, reference, selection=selection)
 both = pd.concat([whole.assign(model="fitted"), nothing.correlations.assign(model="random weights")])
-both[both["stratum"] == "all"][["model", *shown[1:]]].round(3)
+both[both["stratum"] == "all"][["model", *shown[:-1]]].round(3)
 
 # %% [markdown]
 # ## What to look out for

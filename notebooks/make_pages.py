@@ -68,16 +68,15 @@ def read_notebook(name: str) -> NotebookNode:
     return notebook_of((SOURCES / f"{name}.py").read_text(encoding="utf-8"))
 
 
-def executed(notebook: NotebookNode, folder: Path, *, kernel: str = "python3") -> NotebookNode:
-    """A notebook with its outputs, run in a folder, on one thread and without a network.
+def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """A notebook with its outputs, run in a folder by a kernel of this Python, on one thread and without a network.
 
     Raises:
         CellExecutionError: a cell failed.
     """
     done = nbformat.from_dict(notebook)
-    client = NotebookClient(
-        done, kernel_name=kernel, timeout=_SECONDS, resources={"metadata": {"path": str(folder)}}, log_level="ERROR"
-    )
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(done, kernel_name="python3", timeout=_SECONDS, resources=place)
     still = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": ""}
     client.execute(env={**os.environ, **still})
     return done

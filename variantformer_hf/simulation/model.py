@@ -2,6 +2,7 @@
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,13 +38,14 @@ def write_demo(folder: str | Path) -> SimulatedFiles:
     return files
 
 
-def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> Path:
+def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0, **config: Any) -> Path:
     """Write a model folder for the synthetic genome, with a card; weights are random, so predictions mean nothing.
 
     Args:
         files: the synthetic genome.
         folder: where to write the model.
         seed: of the weights.
+        **config: fields of the model's config in the place of the demo's, such as ``cre_radius``.
     """
     genes, cres = GeneTable.read(files.genes), CreTable.read(files.cres)
     with ReferenceGenome(files.fasta) as reference:
@@ -57,16 +59,15 @@ def write_demo_model(files: SimulatedFiles, folder: Path, *, seed: int = 0) -> P
     encoder = VariantFormerEncoderConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
     )
-    config = VariantFormerConfig(
-        encoder_config=encoder,
-        hidden_size=48,
-        num_hidden_layers=3,
-        num_attention_heads=6,
-        intermediate_size=192,
-        tissues=list(DEMO_TISSUES),
-        cre_classes=list(CRE_CLASSES),
-    )
-    model = VariantFormerForExpression(config)
+    of_demo = {
+        "hidden_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 6,
+        "intermediate_size": 192,
+        "tissues": list(DEMO_TISSUES),
+        "cre_classes": list(CRE_CLASSES),
+    }
+    model = VariantFormerForExpression(VariantFormerConfig(encoder_config=encoder, **{**of_demo, **config}))
     fill_weights(model, np.random.default_rng(seed))
     model.save_pretrained(folder)
     VariantFormerProcessor(tokenizer).save_pretrained(folder)
