@@ -13,7 +13,6 @@ from small_model import SmallWorld
 from variantformer_hf import GenotypeEdit, PersonalGenome, Variant
 from variantformer_hf.analysis import VariantScorer
 from variantformer_hf.analysis.attention import cre_attentions
-from variantformer_hf.analysis.backgrounds import Background
 from variantformer_hf.analysis.counterfactual import counterfactual
 from variantformer_hf.analysis.eqtl import eqtl_benchmark
 from variantformer_hf.analysis.knockout import knockout
@@ -58,7 +57,7 @@ def _counterfactual(scorer: VariantScorer, world: SmallWorld, folder: Path) -> p
 
 def _null(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
     panel = world.person([record(snp(world).pos, snp(world).ref, snp(world).alt, "0/1")], "panel").path
-    build_null(scorer, str(panel), [Background("reference", PersonalGenome(world.reference))], ["PLUS"])
+    build_null(scorer, str(panel), world.reference, ["PLUS"])
 
 
 def _eqtl(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
@@ -66,7 +65,7 @@ def _eqtl(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
     (folder / "eqtl.tsv").write_text(
         f"chrom\tpos\tref\talt\tgene_id\tbeta\nchr1\t{variant.pos}\t{variant.ref}\t{variant.alt}\tPLUS\t1\n"
     )
-    eqtl_benchmark(scorer, folder / "eqtl.tsv", [Background("reference", PersonalGenome(world.reference))])
+    eqtl_benchmark(scorer, folder / "eqtl.tsv", PersonalGenome(world.reference))
 
 
 def _attention(scorer: VariantScorer, world: SmallWorld, folder: Path) -> None:
