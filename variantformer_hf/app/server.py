@@ -55,11 +55,10 @@ class Served:
 
 def write_demo(folder: Path, *, device: str = "cpu") -> Served:
     """Write the demo's genome, person and model into a folder."""
-    from ..simulation.genome import write_simulation
-    from ..simulation.model import write_demo_model
+    from ..simulation import model
 
-    files = write_simulation(folder)
-    return Served(write_demo_model(files, folder / "model"), files.fasta, files.vcf, device)
+    files = model.write_demo(folder)
+    return Served(folder / "model", files.fasta, files.vcf, device)
 
 
 @contextmanager
