@@ -21,7 +21,6 @@ FIRST = "variantformer demo --output demo-output\ncd demo-output\n"
 # Commands that have no block here: why.
 ELSEWHERE = {
     ("app",): "it serves until it is stopped, which the test of its own page does",
-    ("calibrate",): "it is of intervals, whose own page has it",
 }
 # A span of code that names something that is written: a file with a suffix, or a folder.
 _WRITTEN = re.compile(r"[\w./-]+(?:\.\w+|/)")
