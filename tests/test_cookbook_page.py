@@ -11,6 +11,7 @@ from accelerate.state import AcceleratorState
 from command_line import get_command
 from cookbook_case import STAND_INS, use_bucket, write_place
 from page_blocks import DOCS, Block, assert_as_shown, blocks, everything
+from test_app_page import COMMAND_LINE, served
 
 from variantformer_hf.cli import app
 
@@ -19,9 +20,7 @@ TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
 # The cookbook's first block, which the fixture of the demo has run, and which the skill has in a sentence.
 FIRST = "variantformer demo --output demo-output\ncd demo-output\n"
 # Commands that have no block here: why.
-ELSEWHERE = {
-    ("app",): "it serves until it is stopped, which the test of its own page does",
-}
+ELSEWHERE = {}
 # A span of code that names something that is written: a file with a suffix, or a folder.
 _WRITTEN = re.compile(r"[\w./-]+(?:\.\w+|/)")
 
@@ -88,6 +87,12 @@ def test_the_cookbook_lists_what_the_demo_does_not_make() -> None:
     assert listed == STAND_INS
 
 
+def serve(words: list[str], folder: Path) -> None:
+    """Start the app on a port that is free, ask it for its page, and end it."""
+    words[words.index("--port") + 1] = "0"
+    assert "is ready" in served(COMMAND_LINE, words, folder)
+
+
 def written(page: str, block: Block, following: str) -> list[str]:
     """What a page says that a block writes.
 
@@ -120,6 +125,10 @@ def test_the_blocks_run_one_after_the_other(
     for block, behind in zip(found, [*found[1:], None], strict=True):
         AcceleratorState._reset_state(reset_partial_state=True)
         text = text[text.index(block.code) + len(block.code) :]
+        if ("app",) in run_in(block):
+            (command,) = block.own_commands()
+            serve(shlex.split(command)[1:], tmp_path)
+            continue
         steps = block.run(names)
         if block.shown:
             assert_as_shown(everything(steps), block.shown)
