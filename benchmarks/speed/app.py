@@ -59,8 +59,8 @@ def predict(address: str, count: int) -> list[float]:
         browser = playwright.chromium.launch(executable_path=chromium)
         page = browser.new_page()
         page.set_default_timeout(_PATIENCE_MS)
-        page.goto(address)
         for number in range(count):
+            page.goto(address)
             gene = f"DEMO{number % 6 + 1}"
             field = page.locator("#gene input")
             field.click()
