@@ -8,11 +8,13 @@ BIN := $(VENV)/bin
 comma := ,
 
 # $(call install,what,arguments of pip): a line as it begins, one for each download of 10 MB or more, one at its end.
-# Python compiles what it imports; pip would compile all the rest, too, for as long as everything else takes it.
+# Python compiles what it imports, where it may write that; pip would compile all the rest, too, for as long as everything
+# else takes it.
+no-compile := $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 define install
 @echo "installing $(1) ..."
 @set -o pipefail; begin=$$(date +%s); \
-$(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off $(2) \
+$(BIN)/python -m pip install --disable-pip-version-check $(no-compile) --progress-bar off $(2) \
 | awk '/Downloading .* [MG]B\)$$/ && ($$4 ~ /G/ || substr($$3, 2) + 0 >= 10) { print "  " $$2, $$3, $$4; fflush() }' \
 && echo "  done in $$(( $$(date +%s) - begin )) s"
 endef

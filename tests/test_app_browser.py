@@ -103,7 +103,8 @@ def choose(page: "Page", place: str, label: str) -> None:
 
 
 def ask(page: "Page", *, gene: str = "DEMO1", whose: str | None = None) -> None:
-    choose(page, "gene", gene)
+    # The list of what was typed may come while its first line is clicked.
+    until(lambda: choose(page, "gene", gene) or gene in page.locator("#gene input").input_value())
     if whose is not None:
         page.get_by_label(whose).check()
     page.locator("#predict").click()

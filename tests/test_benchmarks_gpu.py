@@ -24,6 +24,7 @@ def gpu() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_its_form_for_a_cpu(gpu: ModuleType, tmp_path: Path) -> None:
     before = gpu.DOCUMENT.read_text()
     with forked_commands() as commands:

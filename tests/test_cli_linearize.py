@@ -134,7 +134,8 @@ def test_a_folder_of_weights_is_the_prior_of_a_fit(
     found = pd.read_parquet(tmp_path / "found.parquet").merge(said, on=["sample", "gene_id", "tissue"])
     assert len(found) == 44
     r = found.groupby(["gene_id", "tissue"])[["log1p_tpm_x", "log1p_tpm_y"]].corr().iloc[::2, 1]
-    assert (r > 0.9).all(), r
+    # Folds of four people each choose the penalties.
+    assert (r > 0.5).all() and r.mean() > 0.75, r
 
 
 def dosage_of(panel: Path, sample: str, own: GeneVariants, genome: str) -> list[int]:

@@ -26,6 +26,7 @@ def with_attention(name: str, options: dict[str, Any]) -> VariantFormerForExpres
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_flex_attention_equals_eager(options: dict[str, Any]) -> None:
     genes = [gene_inputs(1, 5, 3), gene_inputs(2, 3, 4)]

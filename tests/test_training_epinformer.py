@@ -69,6 +69,7 @@ def predicted(lab: Path, model: Path) -> dict[str, float]:
     return dict(zip(table["gene_id"], table["expression"], strict=True))
 
 
+@pytest.mark.slow
 def test_64_genes_are_learned_by_heart_from_their_bases(lab: Path) -> None:
     """Nothing but their bases tells the genes apart."""
     optimizer = {"learning_rate": 3e-3, "schedule": "cosine", "min_learning_rate": 1e-5}

@@ -198,6 +198,7 @@ def test_vectors_by_ray_are_those_of_one_process(tmp_path: Path) -> None:
     same_files("embed", Asked(inputs, Path(), Path()), ["--pool", "bin"], ".safetensors", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_predictions_by_ray_are_those_of_one_process(asked: Asked, tmp_path: Path) -> None:
     same_files("predict", asked, [], ".parquet", tmp_path)

@@ -100,6 +100,7 @@ def finished(place: Place) -> Place:
     return place
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_one_run(finished: Place) -> None:
     folder = finished.folder
     found = pd.read_parquet(finished.results / "predictions.parquet")
@@ -115,6 +116,7 @@ def test_the_table_is_that_of_one_run(finished: Place) -> None:
     np.testing.assert_allclose(found["log1p_tpm"], expected["log1p_tpm"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_report_counts_everybody(finished: Place) -> None:
     people = pd.read_csv(finished.results / "report.tsv", sep="\t")
     assert people["sample"].tolist() == DONORS
@@ -125,6 +127,7 @@ def test_the_report_counts_everybody(finished: Place) -> None:
     assert f"| applied | {people['applied'].sum():,} |" in page
 
 
+@pytest.mark.slow
 def test_the_evaluation_counts_what_only_one_side_has(finished: Place) -> None:
     summary = pd.read_csv(finished.results / "evaluation.tsv", sep="\t").set_index("tissue")
     measured = pd.read_csv(finished.folder / "expression.csv.gz")
@@ -143,10 +146,12 @@ def test_the_evaluation_counts_what_only_one_side_has(finished: Place) -> None:
     assert one["spearman"] == pytest.approx(observed.corr(predicted.reindex(observed.index), method="spearman"))
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing(finished: Place) -> None:
     assert "Nothing to be done" in finished.snakemake("--dry-run")
 
 
+@pytest.mark.slow
 def test_a_deleted_part_is_made_anew_and_no_other(finished: Place) -> None:
     parts = sorted(finished.results.glob("parts/*"))
     before = {path: path.stat().st_mtime_ns for path in parts}
@@ -165,6 +170,7 @@ def test_a_deleted_part_is_made_anew_and_no_other(finished: Place) -> None:
     assert pd.read_parquet(finished.results / "predictions.parquet").equals(table)
 
 
+@pytest.mark.slow
 def test_a_changed_config_runs_what_depends_on_it(finished: Place) -> None:
     anew = {"all": 1, "evaluate": 1, "report": 1}
     planned = jobs(finished.snakemake("--dry-run", config={**CONFIG, "tissues": ["liver"]}))
@@ -174,6 +180,7 @@ def test_a_changed_config_runs_what_depends_on_it(finished: Place) -> None:
     assert planned == anew | {"people": 2, "predict": 4}
 
 
+@pytest.mark.slow
 def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -> None:
     path = next(finished.results.glob("parts/*"))
     other = shutil.copytree(path, tmp_path / "other") / "_report.json"
@@ -185,6 +192,7 @@ def test_reports_of_two_models_are_not_joined(finished: Place, tmp_path: Path) -
         script("report").join_reports([path, other.parent])
 
 
+@pytest.mark.slow
 def test_expression_of_others_cannot_be_held_against_predictions(finished: Place, tmp_path: Path) -> None:
     table = tmp_path / "others.csv"
     table.write_text("donor,tissue,gene_id,tpm\nNOBODY,liver,ENSG90000000002,3\n")
