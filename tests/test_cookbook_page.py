@@ -109,7 +109,8 @@ def written(page: str, block: Block, following: str) -> list[str]:
     return [span for span in spans if _WRITTEN.fullmatch(span)]
 
 
-@pytest.mark.parametrize("page", PAGES)
+# The cookbook has the same commands, and more said of each.
+@pytest.mark.parametrize("page", ["cookbook", pytest.param("skill", marks=pytest.mark.slow)])
 def test_the_blocks_run_one_after_the_other(
     page: str, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_download_goes_on_where_it_broke_off(hub: LocalHub, tmp_path: Path) -> None:
     content = random.Random(0).randbytes(25_000_000)
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]

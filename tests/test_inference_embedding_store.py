@@ -119,6 +119,7 @@ def test_a_run_that_was_cut_short_goes_on(
     assert (tmp_path / "t.csv").read_bytes() == store.with_name("t.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_model_precision_or_list_of_people_is_refused(inputs: list[Any], store: Path, tmp_path: Path) -> None:
     others = {
         "precision": [*inputs, "--precision", "bfloat16"],

@@ -369,6 +369,7 @@ def test_mse_loss_has_no_softplus() -> None:
     torch.testing.assert_close(output.loss, (output.logits**2).mean())
 
 
+@pytest.mark.slow
 def test_one_batch_can_be_learned() -> None:
     model = expression_model(initializer_range=0.05).train()
     gene, labels = gene_inputs(8, 5, 3), torch.tensor([[0.5, 2.0, 4.0]])

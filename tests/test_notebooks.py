@@ -17,6 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 make_pages: Any = importlib.import_module("notebooks.make_pages")
 # What is fitted differs more from one CPU to another: there the words are held, and that numbers are near.
 FITTED = ("eqtl_benchmark", "fine_tune", "risk")
+SEEN_FAST = ("vcf2exp", "variant2exp", "fine_tune", "risk")
 of_each_notebook = pytest.mark.parametrize("name", make_pages.NOTEBOOKS)
 
 
@@ -25,7 +26,11 @@ def code_of(name: str) -> list[str]:
     return [cell.source for cell in make_pages.read_notebook(name).cells if cell.cell_type == "code"]
 
 
-@of_each_notebook
+# A kernel takes twenty seconds: some are enough to see that notebooks run, all are run by `make test-slow`.
+@pytest.mark.parametrize(
+    "name",
+    [name if name in SEEN_FAST else pytest.param(name, marks=pytest.mark.slow) for name in make_pages.NOTEBOOKS],
+)
 def test_a_notebook_prints_what_its_page_shows(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 

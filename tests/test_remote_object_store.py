@@ -175,6 +175,7 @@ def test_two_runs_that_begin_at_once_are_cut_alike_or_refused(
         write(1, "refused")
 
 
+@pytest.mark.slow
 def test_a_folder_of_zarr_in_a_bucket_reads_as_on_a_disk_and_is_fetched_once(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_expression_of_others_cannot_be_held_against_predictions(finished: Place
         script("evaluate").evaluate(sorted(finished.results.glob("parts/*")), table)
 
 
+@pytest.mark.slow
 def test_a_released_checkpoint_is_converted_first(place: Place) -> None:
     (place.folder / "released").mkdir(exist_ok=True)
     asked = {name: value for name, value in CONFIG.items() if name not in ("model", "expression")}
