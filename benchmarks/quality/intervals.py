@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.quality.prior import two_populations
 from benchmarks.timing import show
 from variantformer_hf import ExpressionPredictor, GeneTable
 from variantformer_hf.applications.ancestry.components import GenotypeComponents
@@ -30,8 +31,8 @@ from variantformer_hf.evaluation.conformal import (
     with_intervals,
 )
 from variantformer_hf.genome.dosages import DosageFile
-from variantformer_hf.simulation.cohort import SimulatedCohort, simulate_cohort
-from variantformer_hf.simulation.training_files import COHORT, GEOMETRY, prepare
+from variantformer_hf.simulation.cohort import SimulatedCohort
+from variantformer_hf.simulation.training_files import COHORT, GEOMETRY
 from variantformer_hf.training.dosage.fitting import DosageInputs, fit_dosages
 from variantformer_hf.zoo.dosage.recipes import recipe_named
 
@@ -52,16 +53,7 @@ def main() -> None:
     parser.add_argument("--heritability", type=float, default=0.5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        cohort = simulate_cohort(
-            Path(name),
-            donors=DONORS,
-            genes=arguments.genes,
-            heritability=arguments.heritability,
-            seed=arguments.seed,
-            populations=2,
-            other_cres=50,
-        )
-        prepare(cohort)
+        cohort = two_populations(Path(name), arguments, DONORS)
         rows = covered(cohort, arguments.seed)
     table = pd.DataFrame(rows)
     print(table.to_string(index=False, float_format="%.3f"))

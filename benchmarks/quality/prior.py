@@ -52,17 +52,23 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=1.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        cohort = simulate_cohort(
-            Path(name),
-            donors=DONORS,
-            genes=arguments.genes,
-            heritability=arguments.heritability,
-            seed=arguments.seed,
-            populations=2,
-            other_cres=50,
-        )
-        prepare(cohort)
+        cohort = two_populations(Path(name), arguments, DONORS)
         show(vars(arguments) | compared(cohort, arguments.noise, arguments.seed))
+
+
+def two_populations(folder: Path, arguments: argparse.Namespace, donors: int) -> SimulatedCohort:
+    """A cohort of genes, heritability and seed as asked, of two populations, ready to be fitted to."""
+    cohort = simulate_cohort(
+        folder,
+        donors=donors,
+        genes=arguments.genes,
+        heritability=arguments.heritability,
+        seed=arguments.seed,
+        populations=2,
+        other_cres=50,
+    )
+    prepare(cohort)
+    return cohort
 
 
 def compared(cohort: SimulatedCohort, noise: float, seed: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..genome.cohort_files import GivenGenotypes
 from .expression_sources.text_tables import numbers, read_text_table
 from .measured import Measured
 from .overlap import LEAST_SHARED_DONORS
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,14 +106,7 @@ def read_covariates(path: str | Path, chosen: Sequence[str] | None = None) -> "p
     names = list(chosen) if chosen else [str(name) for name in table if name not in keys]
     if not names:
         raise InputError("has no column of numbers", file=path, remedy="Give a column donor and one a covariate.")
-    twice = table.duplicated(keys)
-    if twice.any():
-        raise InputError(
-            "is there twice",
-            file=path,
-            record=", ".join(table.loc[twice, keys].iloc[0]),
-            remedy="Give each person one row (or one a tissue).",
-        )
+    check_once(table, keys, path, "Give each person one row (or one a tissue).")
     try:
         return table[keys].assign(**{name: numbers(table[name], path, name) for name in names})
     except InputError as error:

@@ -7,6 +7,7 @@ from ..errors import InputError
 from ..genome.genes import stable_id
 from ..genome.table_files import read_parquet
 from .expression_sources.text_tables import numbers, read_text_table
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,5 @@ def read_heritability(path: str | Path) -> "pd.DataFrame":
     keys = ["gene_id", "tissue"]
     if found.duplicated(keys).any() and "cohort" in found:
         keys.append("cohort")
-    twice = found[found.duplicated(keys)]
-    if len(twice):
-        record = ", ".join(twice[keys].iloc[0])
-        raise InputError("is there twice", file=path, record=record, remedy="Keep one row of each.")
+    check_once(found, keys, path, "Keep one row of each.")
     return found[[*keys, "h2"]].reset_index(drop=True)

@@ -17,6 +17,7 @@ from .expression_sources.text_tables import numbers
 from .measured import Measured
 from .overlap import check_overlap
 from .prediction_tables import PredictionTable, read_predictions, said_beside
+from .repeated_rows import check_once
 from .splits import Split
 
 if TYPE_CHECKING:
@@ -187,10 +188,7 @@ class Calibration:
         if not is_whole:
             raise InputError("is no calibration", file=path, remedy=_MADE_BY)
         table = arrow.to_pandas()
-        keys = list(COLUMNS[:3])
-        twice = table[table.duplicated(keys)]
-        if len(twice):
-            raise InputError("is there twice", file=path, record=", ".join(twice.iloc[0][keys]), remedy=_MADE_BY)
+        check_once(table, COLUMNS[:3], path, _MADE_BY)
         return cls(path, table, described)
 
     def check_level(self, level: float) -> None:

@@ -15,6 +15,7 @@ from ..zoo.units import LOG1P_TPM
 from .expression import Expression
 from .expression_sources import ExpressionSource, read_gct, read_normalized, read_tidy
 from .expression_sources.text_tables import read_text_table
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,14 +130,7 @@ def read_people(path: str | Path) -> "pd.DataFrame":
         steady = [name for name in table if name in keys or (table.groupby(keys)[name].nunique() <= 1).all()]
         table = table[steady].drop_duplicates()
     keys = [name for name in ("cohort", "donor") if name in table]
-    twice = table.duplicated(keys)
-    if twice.any():
-        raise InputError(
-            "is there twice",
-            file=path,
-            record=", ".join(table.loc[twice, keys].iloc[0]),
-            remedy="Give each person one row.",
-        )
+    check_once(table, keys, path, "Give each person one row.")
     called = table.loc[table["sample"] != "", ["sample", "donor"]].drop_duplicates() if "sample" in table else table[:0]
     if len(called) and called.duplicated("sample").any():
         name = called.loc[called.duplicated("sample"), "sample"].iloc[0]

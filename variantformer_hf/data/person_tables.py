@@ -13,6 +13,7 @@ from ..genome.table_files import kind_of_file, read_parquet
 from ..zoo.statuses import OK
 from .expression_sources.text_tables import numbers, read_text_table
 from .prediction_tables import coded, open_predictions
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +69,7 @@ def read_person(
         raise InputError("holds no row", file=path, remedy="Give what `variantformer predict` wrote.")
     person = one_person(path, list(seen), sample)
     found = pd.concat(pieces, ignore_index=True)
-    twice = found[found.duplicated(["gene_id", "tissue"])]
-    if len(twice):
-        record = ", ".join(twice[["gene_id", "tissue"]].iloc[0])
-        raise InputError("is there twice", file=path, record=record, remedy="Give each gene and tissue once.")
+    check_once(found, ["gene_id", "tissue"], path, "Give each gene and tissue once.")
     return PersonRows(person, units.pop(), found)
 
 

@@ -9,6 +9,7 @@ from ..folder import FITS_FILE
 from ..genome.genes import stable_id
 from ..genome.table_files import read_parquet
 from ..zoo.outputs import TissueNames
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,11 +90,7 @@ def read_predictability(path: Path) -> "pd.DataFrame":
         InputError: it is none of it, or has a gene, tissue and population twice.
     """
     table = read_parquet(path, _KNOWN).to_pandas()
-    twice = table[table.duplicated(list(_KNOWN[:3]))]
-    if len(twice):
-        raise InputError(
-            "is there twice", file=path, record=", ".join(twice.iloc[0][list(_KNOWN[:3])]), remedy="Make it anew."
-        )
+    check_once(table, _KNOWN[:3], path, "Make it anew.")
     return table
 
 

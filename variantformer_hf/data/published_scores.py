@@ -18,6 +18,7 @@ from ..errors import UNREADABLE, InputError, unreadable
 from ..genome.table_files import kind_of_file, text_lines
 from .expression_sources.text_tables import numbers, read_text_table
 from .field_columns import HELD_OUT, SEEN, UNSEEN
+from .repeated_rows import check_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,7 +215,7 @@ def _profile(path: Path) -> Iterator[_Feature]:
             file=path,
             remedy="Write it by FUSION.profile_wgt.R.",
         )
-    _check_once(table[ids], path)
+    check_once(table, [ids], path, "Keep one row of each.")
     values = {each: numbers(table[each], path, each).astype(float) for each in ("hsq", *methods, "n") if each in table}
     for method in methods:
         if (values[method] > 1).any():
@@ -234,7 +235,7 @@ def _profile(path: Path) -> Iterator[_Feature]:
 def _listed(path: Path) -> Iterator[_Feature]:
     """Of the weights that a .pos lists, in its own folder."""
     table = _blank_separated(path)
-    _check_once(table["wgt"], path)
+    check_once(table, ["wgt"], path, "Keep one row of each.")
     for weights, name in zip(table["wgt"], table["id"], strict=True):
         file = path.parent / weights
         if not file.is_file():
@@ -286,9 +287,3 @@ def _blank_separated(path: Path) -> "pd.DataFrame":
     if not len(table):
         raise InputError("has no row", file=path, remedy=_KNOWN)
     return table.loc[:, ~table.columns.duplicated()]
-
-
-def _check_once(names: "pd.Series[str]", path: Path) -> None:
-    twice = names[names.duplicated()]
-    if len(twice):
-        raise InputError("is there twice", file=path, record=str(twice.iloc[0]), remedy="Keep one row of each.")
