@@ -188,6 +188,19 @@ def test_genes_are_found_by_the_begin_of_a_name_and_then_by_its_inside(served: S
     assert len(served.find_genes("")) == 6 and served.find_genes("nothing") == []
 
 
+def test_a_gene_is_named_whole_or_by_a_part_that_one_alone_has(served: ServedModel) -> None:
+    for text in ("DEMO1", " demo1 ", "ENSG00000000001", "ensg00000000001.1", "MO1"):
+        assert served.find_gene(text).gene_name == "DEMO1"
+    refused = {
+        "": "^no gene is named",
+        "demo": r"^'demo' is of several genes \(DEMO1 \(ENSG00000000001\.1\), DEMO2 .*DEMO5 \(ENSG00000000005\.1\)\)",
+        "BRCA1": "^no gene is called 'BRCA1'",
+    }
+    for text, said in refused.items():
+        with pytest.raises(InputError, match=said):
+            served.find_gene(text)
+
+
 def test_files_to_download_say_nothing_of_this_machine(
     case: AppCase, served: ServedModel, visits: Visits, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Whose = Literal["reference", "demo", "upload"]
-MOST_VARIANTS, MOST_SHOWN_GENES = 100, 50
+MOST_VARIANTS, MOST_SHOWN_GENES, _NAMED_GENES = 100, 50, 6
 # References are the same for all readers: so many of their predictions are kept.
 _REFERENCES = 64
 _UPLOAD = "Upload a VCF, or choose the reference genome."
@@ -42,7 +42,7 @@ class Question:
     """What is asked of one gene.
 
     Attributes:
-        gene: symbol or Ensembl id.
+        gene: as :meth:`ServedModel.find_gene` takes it.
         tissues: names; none = all.
         mode: in which genotypes are read.
         whose: genome: the reference, the demo's person, or the uploaded one.
@@ -132,6 +132,30 @@ class ServedModel:
                 holds.append(gene)
         return [*begins, *holds][:MOST_SHOWN_GENES]
 
+    def find_gene(self, text: str) -> Gene:
+        """The gene of a symbol or an Ensembl id, with or without its version; a part that one gene alone has is enough.
+
+        Raises:
+            InputError: there is none, or several.
+        """
+        found, wanted = self.find_genes(text), text.strip().casefold()
+        exact = [
+            gene
+            for gene in found
+            if wanted in (gene.gene_name.casefold(), gene.gene_id.casefold(), gene.gene_id.split(".")[0].casefold())
+        ]
+        genes = exact or found
+        if not wanted:
+            raise InputError("no gene is named", remedy="Type a symbol, such as APOE, or an Ensembl id.")
+        if not genes:
+            raise InputError(f"no gene is called {text.strip()!r}", remedy="Type a symbol or an Ensembl id.")
+        if len(genes) > 1:
+            raise InputError(
+                f"{text.strip()!r} is of several genes ({shown_genes(genes)})",
+                remedy="Type the whole of one's name or id.",
+            )
+        return genes[0]
+
     def answer(self, question: Question, request: Request, on_step: Callable[[float, str], None]) -> Answer:
         """Answer a question, when those before it are answered.
 
@@ -160,8 +184,8 @@ class ServedModel:
         self, question: Question, request: Request, names: dict[Path, str], on_step: Callable[[float, str], None]
     ) -> Answer:
         tissues = tuple(question.tissues) or None
-        query = self._scorer.open(self._reference).checked_query([question.gene], tissues)
-        gene = query.genes[0]
+        gene = self.find_gene(question.gene)
+        self._scorer.open(self._reference).checked_query([gene.gene_id], tissues)
         vcf, sample = self._whose(question, request)
         options = GenotypeOptions(mode=question.mode)
         on_step(0.05, "reading the genotypes")
@@ -268,6 +292,12 @@ class ServedModel:
                 remedy="Take fewer; the command `variantformer effects` takes any number.",
             )
         return table
+
+
+def shown_genes(genes: Sequence[Gene]) -> str:
+    """The first of some genes, and how many there are more."""
+    shown = ", ".join(f"{gene.gene_name} ({gene.gene_id})" for gene in genes[:_NAMED_GENES])
+    return shown if len(genes) <= _NAMED_GENES else f"{shown}, and {len(genes) - _NAMED_GENES} more"
 
 
 @contextmanager

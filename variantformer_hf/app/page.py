@@ -13,9 +13,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import InputError
-from ..genome.genes import Gene
 from ..report.person_report import FIRST
-from .answers import MOST_VARIANTS, Question, ServedModel
+from .answers import MOST_VARIANTS, Question, ServedModel, shown_genes
 from .uploads import MOST_BYTES, check_size, prepare_vcf
 from .views import AnswerPage, page_style
 from .visits import Request, RequestStopped, Visits
@@ -26,7 +25,7 @@ TITLE = "Expression from a person's genome"
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans", "sans-serif")
 _MONO = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 _WHOSE = {"reference": "reference genome", "demo": "demo person", "upload": "uploaded VCF"}
-_NOTHING, _STOPPED = "Choose a gene, and press Predict.", "Stopped; nothing of it is kept."
+_NOTHING, _STOPPED = "Name a gene, and press Predict.", "Stopped; nothing of it is kept."
 # A reader's browser may ask this server, and nobody else.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -69,9 +68,10 @@ class Desk:
     def __init__(self, served: ServedModel, visits: Visits) -> None:
         self._served, self._visits = served, visits
 
-    def find_genes(self, said: gr.KeyUpData) -> Any:
+    def find_genes(self, typed: str) -> str:
         """Genes for what was typed so far."""
-        return gr.Dropdown(choices=gene_choices(self._served.find_genes(said.input_value)))
+        genes = self._served.find_genes(typed)
+        return _line(shown_genes(genes) if genes else "no such gene")
 
     def choose_whose(self, whose: str, request: gr.Request) -> Any:
         """Show what belongs to an upload, or hide and forget it."""
@@ -117,7 +117,7 @@ class Desk:
 
     def predict(
         self,
-        gene: str | None,
+        gene: str,
         tissues: list[str],
         mode: str,
         whose: Any,
@@ -132,8 +132,6 @@ class Desk:
         asked = self._visits.begin(visit)
         results = None
         try:
-            if gene is None:
-                raise InputError("no gene is chosen", remedy="Type a part of its name, and choose it.")
             question = Question(
                 gene=gene,
                 tissues=tissues,
@@ -191,13 +189,11 @@ def build(served: ServedModel, visits: Visits) -> gr.Blocks:
         _html(f"<h1>{TITLE}</h1><p class='first'>{escape(FIRST)}</p>", elem_id="head")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                gene = gr.Dropdown(
-                    gene_choices(served.find_genes("")),
-                    value=None,
-                    label="Gene",
-                    info="symbol or Ensembl id: type a part of it",
-                    elem_id="gene",
+                # What is asked for is what stands here: a list to choose from could change while it is clicked.
+                gene = gr.Textbox(
+                    "", label="Gene", info="symbol or Ensembl id; what you type is looked up below", elem_id="gene"
                 )
+                genes = _html(_line(shown_genes(served.find_genes(""))), elem_id="genes")
                 tissues = gr.Dropdown(
                     served.tissues, value=[], multiselect=True, label="Tissues", info="none = all", elem_id="tissues"
                 )
@@ -249,7 +245,7 @@ def build(served: ServedModel, visits: Visits) -> gr.Blocks:
                             for said in ("Parquet", "CSV", "Report")
                         ]
         emptied = [person, sample, of_person, listed, of_variants]
-        gene.key_up(desk.find_genes, None, gene, show_progress="hidden", **_quick())
+        gene.input(desk.find_genes, gene, genes, show_progress="hidden", trigger_mode="always_last", **_quick())
         who.change(desk.choose_whose, who, [person, sample, of_person], **_quick())
         person.upload(desk.upload_person, person, [person, sample, of_person], **_unread())
         person.clear(desk.clear_person, None, [sample, of_person], **_quick())
@@ -293,11 +289,6 @@ def launch(served: ServedModel, visits: Visits, host: str, port: int) -> gr.Bloc
         app_kwargs={"middleware": [Middleware(_OwnHostOnly)], "docs_url": None, "redoc_url": None},
     )
     return blocks
-
-
-def gene_choices(genes: list[Gene]) -> list[tuple[str, str]]:
-    """What is shown of genes, and their ids."""
-    return [(f"{gene.gene_name} ({gene.gene_id})", gene.gene_id) for gene in genes]
 
 
 def _html(value: str = "", **options: Any) -> gr.HTML:
