@@ -323,7 +323,7 @@ def test_what_nobody_took_is_swept(case: AppCase, visits: Visits, tmp_path: Path
         (["model"], "error: a model is given without --fasta. Give both, or none for the demo."),
         (["--fasta", "x.fa"], "error: --fasta is given without a model. Give both, or none for the demo."),
         (["--port", "70000"], "error: --port is 70000. It must be from 0 to 65535."),
-        (["nowhere", "--fasta", "x.fa", "--port", "0"], "error: nowhere"),
+        (["./nowhere", "--fasta", "x.fa", "--port", "0"], "error: ./nowhere: is neither a model folder nor"),
     ],
 )
 def test_a_command_that_cannot_be_done_is_a_line(words: list[str], said: str) -> None:

@@ -18,7 +18,7 @@ PART = ["--gene", "DEMO4", "--gene", "DEMO1", "--tissue", "liver", "--tissue", "
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     folder = tmp_path_factory.mktemp("files")
-    files = write_simulation(folder)
+    files = write_simulation(folder, cre_spacing=8_000)
     model = write_demo_model(files, folder / "model")
     return [model, "--fasta", files.fasta, "--vcf", files.vcf, "--device", "cpu"]
 
@@ -30,7 +30,7 @@ def dataset(inputs: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path
     assert said.returncode == 0, said.stderr
     assert said.stdout == f"{folder}\n"
     assert "1 sample(s) x 6 gene(s) x 4 tissue(s): 24 rows" in said.stderr
-    assert "all samples: 259 records in the windows, 259 applied, 0 skipped" in said.stderr
+    assert "all samples: 157 records in the windows, 157 applied, 0 skipped" in said.stderr
     return folder
 
 

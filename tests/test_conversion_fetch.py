@@ -225,8 +225,10 @@ def test_bad_questions(service: str, code: str, tmp_path: Path, options: dict[st
 
 
 def test_a_service_that_is_not_there(code: str, tmp_path: Path) -> None:
+    """It is asked once; by default it is asked again for ten seconds."""
+    once = {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}}
     with pytest.raises(InputError, match="cannot be reached"):
-        fetch(tmp_path, "http://127.0.0.1:9", code, what=["genes"])
+        fetch_released(tmp_path, code=code, what=["genes"], storage_options=once)
 
 
 def test_too_little_room(service: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

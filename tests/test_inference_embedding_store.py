@@ -28,7 +28,7 @@ ASKED = [
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     folder = tmp_path_factory.mktemp("files")
-    files = write_simulation(folder)
+    files = write_simulation(folder, cre_spacing=8_000)
     model = write_demo_model(files, folder / "model")
     return [model, "--fasta", files.fasta, "--vcf", files.vcf, "--device", "cpu", *ASKED]
 

@@ -32,7 +32,7 @@ KEYS = ["sample", "gene_id", "gene_name", "tissue", "status"]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedFiles, Path]:
     folder = tmp_path_factory.mktemp("run")
-    written = write_simulation(folder)
+    written = write_simulation(folder, cre_spacing=8_000)
     return written, write_demo_model(written, folder / "model")
 
 

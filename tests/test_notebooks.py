@@ -1,7 +1,9 @@
 """The notebooks run, and the pages of the docs are what they print."""
 
 import ast
+import functools
 import importlib
+import inspect
 import io
 import re
 import sys
@@ -17,7 +19,7 @@ sys.path.insert(0, str(REPOSITORY))
 make_pages: Any = importlib.import_module("notebooks.make_pages")
 # What is fitted differs more from one CPU to another: there the words are held, and that numbers are near.
 FITTED = ("eqtl_benchmark", "fine_tune", "risk")
-SEEN_FAST = ("vcf2exp", "variant2exp", "fine_tune", "risk")
+SEEN_FAST = "variant2exp"
 of_each_notebook = pytest.mark.parametrize("name", make_pages.NOTEBOOKS)
 
 
@@ -26,10 +28,10 @@ def code_of(name: str) -> list[str]:
     return [cell.source for cell in make_pages.read_notebook(name).cells if cell.cell_type == "code"]
 
 
-# A kernel takes twenty seconds: some are enough to see that notebooks run, all are run by `make test-slow`.
+# A kernel takes ten to thirty seconds: one is enough to see that notebooks run, all are run by `make test-slow`.
 @pytest.mark.parametrize(
     "name",
-    [name if name in SEEN_FAST else pytest.param(name, marks=pytest.mark.slow) for name in make_pages.NOTEBOOKS],
+    [pytest.param(name, marks=[] if name == SEEN_FAST else pytest.mark.slow) for name in make_pages.NOTEBOOKS],
 )
 def test_a_notebook_prints_what_its_page_shows(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
@@ -46,6 +48,52 @@ def test_a_notebook_prints_what_its_page_shows(name: str, tmp_path: Path, monkey
     for image in page.figures.values():
         colours = Image.open(io.BytesIO(image)).convert("RGB").getcolors(1 << 20)
         assert colours is not None and len(colours) > 20
+
+
+def package_names(tree: ast.AST) -> dict[str, Any]:
+    """What code imports from the package, by the names that it has there."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.asname or alias.name: getattr(importlib.import_module(node.module), alias.name)
+        for node in imports
+        if node.module and node.module.startswith("variantformer_hf")
+        for alias in node.names
+    }
+
+
+def check_calls(tree: ast.AST) -> int:
+    """Calls of what was imported, or of something that it has, are given what it takes; how many there are."""
+    known, n_calls = package_names(tree), 0
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name, *parts = ast.unparse(node.func).split(".")
+        if name in known:
+            called = functools.reduce(getattr, parts, known[name])
+            named = {each.arg: None for each in node.keywords if each.arg}
+            spread = {key: None for each in node.keywords if not each.arg for key in known[ast.unparse(each.value)]}
+            inspect.signature(called).bind(*node.args, **named, **spread)
+            n_calls += 1
+    return n_calls
+
+
+@of_each_notebook
+def test_a_notebook_calls_what_there_is_with_arguments_that_it_takes(name: str) -> None:
+    """Without running it: an import, function or argument that is no longer there fails here."""
+    assert check_calls(ast.parse("\n".join(code_of(name)))) >= 3
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("from variantformer_hf import Variant\nVariant.parse('chr1:1:A>C', wrong=1)", TypeError),
+        ("from variantformer_hf import Variant\nVariant.nothing()", AttributeError),
+        ("from variantformer_hf.data import nothing", AttributeError),
+    ],
+)
+def test_what_is_not_there_is_found(code: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="wrong|nothing"):
+        check_calls(ast.parse(code))
 
 
 @of_each_notebook
