@@ -1,20 +1,19 @@
-"""Importing this loads the compiled kernels that read genotypes; processes that are forked later have them.
+"""Importing this loads the compiled kernels of a prediction; processes that are forked later have them.
 
 They also look for no garbage in what was imported before.
 """
 
 import gc
+import random
 import tempfile
 from pathlib import Path
 
-from genome_files import record, write_fasta, write_vcf
-
-from variantformer_hf import PersonalGenome, ReferenceGenome
+from small_model import random_person_lines, small_world
 
 with tempfile.TemporaryDirectory() as name:
-    lines = [record(5, "A", "T", "0/1"), record(9, "AC", "A", "1|0"), record(15, "G", "GTT", "1/1")]
-    vcf = write_vcf(Path(name) / "person.vcf.gz", lines, contigs={"chr1": 40})
-    fasta = write_fasta(Path(name) / "genome.fa", {"chr1": "ACGT" * 10})
-    with ReferenceGenome(fasta) as reference:
-        assert PersonalGenome(reference, vcf).sequences([("chr1", 0, 40)])
+    world = small_world(Path(name))
+    person = world.person(random_person_lines(random.Random(0), world.genome))
+    assert person.sequences([("chr1", 0, 40)])
+    vcf = world.folder / "person.vcf.gz"
+    assert world.predictor.predict(world.reference.path, vcf)["log1p_tpm"].notna().any()
 gc.freeze()

@@ -46,19 +46,18 @@ def write_files(case: dict[str, Any], folder: Path) -> tuple[Path, Path]:
 def answers(case: dict[str, Any], folder: Path) -> list[str | None]:
     """Our sequence of each region; None = an error."""
     fasta, vcf = write_files(case, folder)
+    options = GenotypeOptions(
+        mode=MODES[case["mode"]],
+        symbolic="exclude_record" if case["exclude_symbolic"] else "apply",
+        snps_only="exclude_expr" in case,
+    )
+    try:
+        person = PersonalGenome(ReferenceGenome(fasta), vcf, options=options, refuse_gvcf=False)
+    except InputError:
+        return [None for _ in case["regions"]]
     found: list[str | None] = []
     for chrom, start, end in case["regions"]:
         try:
-            person = PersonalGenome(
-                ReferenceGenome(fasta),
-                vcf,
-                options=GenotypeOptions(
-                    mode=MODES[case["mode"]],
-                    symbolic="exclude_record" if case["exclude_symbolic"] else "apply",
-                    snps_only="exclude_expr" in case,
-                ),
-                refuse_gvcf=False,
-            )
             found.append(person.sequence(chrom, start, end))
         except InputError:
             found.append(None)

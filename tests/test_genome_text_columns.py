@@ -171,9 +171,17 @@ def is_read_to_the_end(file: VariantFile, chrom: str, start: int, end: int) -> b
     return fast.is_whole
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(min_value=0))
 def test_random_lines_read_as_line_by_line(seed: int) -> None:
+    with TemporaryDirectory() as name:
+        compare(random.Random(seed), Path(name))
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(min_value=0))
+def test_many_random_lines_read_as_line_by_line(seed: int) -> None:
     with TemporaryDirectory() as name:
         compare(random.Random(seed), Path(name))
 

@@ -87,7 +87,7 @@ def read(file: VariantDosages, chrom: str, variants: list[Variant]) -> dict[Vari
 def test_they_are_the_records_of_every_format_and_of_its_store(name: str, tmp_path: Path) -> None:
     writer, carries = WRITERS[name]
     n = 0
-    for seed in range(4):
+    for seed in range(2):
         rng = random.Random(f"{name} {seed}")
         cohort = random_cohort(rng, carries)
         folder = tmp_path / str(seed)
@@ -107,7 +107,7 @@ def test_they_are_the_records_of_every_format_and_of_its_store(name: str, tmp_pa
                 assert file.counts["absent"] == 0
                 assert file.samples == tuple(people)
             build_store(path, reading=Reading(reference))
-    assert n > 100
+    assert n > 50
 
 
 def lines(*records: str, folder: Path, name: str = "some.vcf.gz", samples: tuple[str, ...] = ("a", "b")) -> Path:

@@ -155,7 +155,7 @@ def test_the_released_precision_rounds_the_residual_stream(files: tuple[Simulate
     full, half, released = (
         values(
             ExpressionPredictor.from_pretrained(model, device="cpu", precision=precision, store=None).predict(
-                simulated.fasta, simulated.vcf
+                simulated.fasta, simulated.vcf, genes=["DEMO1", "DEMO2"]
             )
         )
         for precision in ("float32", "bfloat16", "released")

@@ -17,7 +17,7 @@ from variantformer_hf.simulation.genome import write_simulation
 from variantformer_hf.simulation.model import write_demo_model
 
 RUNS = Path(__file__).with_name("interrupted_runs.py")
-FEW, MANY = 2, 50
+FEW, MANY = 1, 50
 KEYS = ["sample", "gene_id", "tissue", "variant", "zygosity"]
 
 

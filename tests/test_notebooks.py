@@ -92,7 +92,7 @@ def test_a_notebook_calls_what_there_is_with_arguments_that_it_takes(name: str) 
     ],
 )
 def test_what_is_not_there_is_found(code: str, error: type[Exception]) -> None:
-    with pytest.raises(error, match="wrong|nothing"):
+    with pytest.raises(error, match=r"wrong|nothing"):
         check_calls(ast.parse(code))
 
 

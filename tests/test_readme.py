@@ -113,7 +113,7 @@ def test_quick_start(number: int, place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_quick_start_without_the_package(place: Place) -> None:
-    """In an interpreter that has imported nothing of it; test_modeling_custom_code has one where it is not installed."""
+    """In an interpreter that has imported nothing of it; test_modeling_custom_code has one that does not have it."""
     _, code, shown = quick_starts()[3]
     assert "variantformer_hf" not in code
     assert_as_shown(place.run(sys.executable, "-c", code), shown)

@@ -60,9 +60,20 @@ def random_genes(rng: random.Random, length: int) -> list[GeneRegions]:
     return genes
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(min_value=0), st.booleans())
 def test_edited_tokens_equal_those_of_the_sequences(seed: int, compiled: bool) -> None:
+    edited_tokens_equal_those_of_the_sequences(seed, compiled=compiled)
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(min_value=0), st.booleans())
+def test_many_edited_tokens_equal_those_of_the_sequences(seed: int, compiled: bool) -> None:
+    edited_tokens_equal_those_of_the_sequences(seed, compiled=compiled)
+
+
+def edited_tokens_equal_those_of_the_sequences(seed: int, *, compiled: bool) -> None:
     rng = random.Random(seed)
     genome = random_genome(rng, rng.randint(60, 500))
     table = PROCESSOR.tokenizer.merge_table

@@ -114,9 +114,21 @@ def base(person: PersonalGenome, position: int, length: int = 1) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(min_value=0))
 def test_effects_are_those_of_two_whole_readings(kind: str, seed: int) -> None:
+    effects_are_those_of_two_whole_readings(kind, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(min_value=0))
+def test_many_effects_are_those_of_two_whole_readings(kind: str, seed: int) -> None:
+    effects_are_those_of_two_whole_readings(kind, seed)
+
+
+def effects_are_those_of_two_whole_readings(kind: str, seed: int) -> None:
     """SNVs, MNVs, insertions and deletions, of any zygosity, beside what a person carries; in every mode."""
     rng = random.Random(seed)
     model, outputs = gene_model(kind), [0, 2]
