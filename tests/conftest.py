@@ -81,6 +81,15 @@ def no_accelerator_of_others() -> None:
         accelerate.AcceleratorState._reset_state(reset_partial_state=True)
 
 
+@pytest.fixture(autouse=True)
+def weights_are_read_once() -> None:
+    """Each command has a copy of the model as it was loaded first."""
+    from loaded_once import load_once
+
+    if models := sys.modules.get("variantformer_hf.zoo.variantformer.gene_model"):
+        load_once(models)
+
+
 def shared_folder() -> Path | None:
     """The folder with the released outputs: $VARIANTFORMER_SHARED, else `shared` beside the checkout."""
     named = os.environ.get("VARIANTFORMER_SHARED")

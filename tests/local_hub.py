@@ -129,6 +129,8 @@ def _entry(path: str, content: bytes) -> dict[str, Any]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else a body waits forty milliseconds for the head before it to be acknowledged.
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def log_message(self, *arguments: object) -> None:
@@ -390,7 +392,7 @@ def local_hub() -> Iterator[LocalHub]:
     hub = LocalHub()
     server = _Server(hub, _Handler)
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield hub
     finally:

@@ -42,9 +42,9 @@ def served(script: str, words: list[str], folder: Path, **environment: str) -> s
     return server.said
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=pytest.mark.slow if number else []) for number in range(len(COMMANDS))]
-)
+# The cookbook's starts the app too, and is not slow: see test_cookbook_page.
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(COMMANDS)))
 def test_each_command_serves_the_page(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gradio")
     words = shlex.split(COMMANDS[number].code)[1:]

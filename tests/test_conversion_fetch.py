@@ -189,7 +189,7 @@ def test_vocabularies_over_http(service: str, code: str, tmp_path: Path) -> None
     """As the code repository serves them: no ranges, no checksums."""
     handler = functools.partial(QuietHandler, directory=code)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         found = fetch(tmp_path / "out", service, f"http://127.0.0.1:{server.server_address[1]}", what=["weights"])
         server.shutdown()
     assert found[VOCABULARY].verified == found[TISSUES].verified == "content"

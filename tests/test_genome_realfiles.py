@@ -185,10 +185,11 @@ def real_files(shared: Path) -> list[Path]:
 
 
 def test_windows_of_real_files_equal_bcftools(shared: Path, tmp_path: Path) -> None:
-    for number, path in enumerate(real_files(shared)):
+    """Every other file; all of them, in all modes, when asked."""
+    for number, path in enumerate(real_files(shared)[::2]):
         (tmp_path / str(number)).mkdir()
         mode = list(BCFTOOLS_MODES)[number % len(BCFTOOLS_MODES)]
-        check(path, tmp_path / str(number), n_windows=2, modes=[mode])
+        check(path, tmp_path / str(number), n_windows=3, modes=[mode])
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ class Files:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("synthetic")
-    written = write_simulation(folder, cre_spacing=8_000)
+    written = write_simulation(folder)
     genes = written.genes.read_text()
     written.genes.write_text(genes + "ENSG00000000099.1,ONX,chrX,100,900,+,protein_coding\n")
     return Files(folder, written.fasta, written.vcf, write_demo_model(written, folder / "model"))

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
 pytestmark = pytest.mark.browser
-READERS = list(itertools.product((NARROW, WIDE), (False, True)))
+# Each width and each of light and dark once; the others are slow.
+READERS = [
+    pytest.param(width, dark, marks=pytest.mark.slow if (width == NARROW) != dark else [])
+    for width, dark in itertools.product((NARROW, WIDE), (False, True))
+]
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3, of text
 # Of each text that is shown: the words, their colour, and that of the nearest ground that is not transparent.
 _TEXTS = """() => {

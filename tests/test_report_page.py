@@ -9,6 +9,8 @@ from page_blocks import DOCS, assert_as_shown, everything, shown_blocks
 BLOCKS = shown_blocks((DOCS / "report.md").read_text())
 
 
+# The cookbook's blocks have these commands, too, and are not slow.
+@pytest.mark.slow
 def test_the_blocks_print_what_is_shown(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo, tmp_path / "demo-output")
     monkeypatch.chdir(tmp_path)

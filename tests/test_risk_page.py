@@ -14,6 +14,8 @@ def own_blocks() -> list[Block]:
     return [block for block in shown_blocks(PAGE) if any(name in block.code for name in OWN)]
 
 
+# The cookbook's blocks of risk run, and are not slow.
+@pytest.mark.slow
 def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_case(tmp_path)
     monkeypatch.chdir(tmp_path)

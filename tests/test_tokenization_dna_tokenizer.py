@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
 
 from variantformer_hf.errors import InputError
 from variantformer_hf.tokenization import ALPHABET, DnaTokenizer
@@ -144,6 +145,15 @@ def test_saved_loaded_and_pickled_tokenizers_are_equal(tokenizer: DnaTokenizer, 
     assert written.backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
 
 
+def test_the_plain_tokenizer_of_transformers_reads_what_was_saved(tokenizer: DnaTokenizer, tmp_path: Path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    sequence = random_dna(200, 5) + "nnRYacgtacgt*<s>" + random_dna(50, 6).lower()
+    read = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert "auto_map" not in json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert (dict(read(sequence)), read.pad_token_id) == (dict(tokenizer(sequence)), 0)
+
+
+@pytest.mark.slow
 def test_auto_tokenizer_needs_neither_this_package_nor_trust(tokenizer: DnaTokenizer, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
     assert "auto_map" not in json.loads((tmp_path / "tokenizer_config.json").read_text())

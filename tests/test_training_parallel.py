@@ -37,7 +37,7 @@ CONFIGS = Path(__file__).resolve().parents[1] / "docs" / "configs"
     # or 128 labels: of three processes one has nothing for its last batch.
     [
         ("expression", 2, [(1, 8, 1), (1, 2, 4), (2, 2, 2)]),
-        ("encoder", 3, [(1, 45, 1), (1, 9, 5), (3, 1, 15)]),
+        pytest.param("encoder", 3, [(1, 45, 1), (1, 9, 5), (3, 1, 15)], marks=pytest.mark.slow),
     ],
 )
 def test_a_step_is_the_mean_over_its_labels_however_it_is_shared_out(

@@ -206,6 +206,7 @@ def test_what_was_read_is_kept(
     assert torch.equal(batches[0]["dna"], batches[1]["dna"])
 
 
+@pytest.mark.slow
 def test_one_gene_is_learned_by_heart(lab: Lab, tmp_path: Path) -> None:
     """The people who are trained on are told apart, and others by what was learned of them."""
     optimizer = {"learning_rate": "1e-3", "max_grad_norm": 1.0, "schedule": "linear", "min_learning_rate": 0.0}

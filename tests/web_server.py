@@ -61,6 +61,8 @@ class WebServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else a body waits forty milliseconds for the head before it to be acknowledged.
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def log_message(self, *arguments: object) -> None:
