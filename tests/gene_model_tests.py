@@ -334,6 +334,8 @@ class GeneModelTests:
         )
         assert (self.table(output)["null_size"] > 0).any()
 
+    # Effects and a table: each is looked at by itself, here and in test_analysis_eqtl_methods.
+    @pytest.mark.slow
     def test_eqtl(self, case: Case, gene_model: GeneModel, tmp_path: Path) -> None:
         output = tmp_path / "eqtl.tsv"
         arguments = asked("eqtl", case.model, table=case.eqtls, fasta=case.fasta, tissue=case.tissues[0])

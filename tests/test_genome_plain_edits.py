@@ -52,7 +52,7 @@ def read(fasta: Path, vcf: Path, options: GenotypeOptions, intervals: list[tuple
         person.close()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(min_value=0))
 def test_kernels_give_what_is_given_without_them(seed: int) -> None:
     rng = random.Random(seed)

@@ -62,7 +62,7 @@ def read(person: PersonalGenome, regions: list[tuple[str, int, int]]) -> Any:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(st.integers(min_value=0))
 def test_every_person_reads_as_from_the_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:

@@ -213,7 +213,9 @@ def test_samples_without_a_vcf(files: Files, predictor: ExpressionPredictor) -> 
 def test_bfloat16_is_near_float32(files: Files) -> None:
     exact = ExpressionPredictor.from_pretrained(files.model, device="cpu", precision="float32")
     rounded = ExpressionPredictor.from_pretrained(files.model, device="cpu", precision="bfloat16")
-    difference = exact.predict(files.fasta)["log1p_tpm"] - rounded.predict(files.fasta)["log1p_tpm"]
+    genes = ["DEMO1", "DEMO2"]
+    before, after = (each.predict(files.fasta, genes=genes)["log1p_tpm"] for each in (exact, rounded))
+    difference = before - after
     assert 0 < difference.abs().max() < 0.02
 
 

@@ -11,6 +11,8 @@ from page_blocks import DOCS, assert_as_shown, blocks, everything, texts
 PAGE = (DOCS / "intervals.md").read_text()
 
 
+# The cookbook has these commands, too, and is not slow; test_intervals has what they print.
+@pytest.mark.slow
 def test_the_page_runs(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo, tmp_path / "demo-output")
     monkeypatch.chdir(tmp_path)

@@ -228,7 +228,9 @@ def test_the_rule_convert_makes_a_model_folder(parity: Path, shared: Path, place
     assert (place.results / "model/variantformer-pcg/config.json").is_file()
 
 
-def test_a_misspelt_key_is_said_before_anything_runs(place: Place) -> None:
+def test_a_misspelt_key_is_said_before_anything_runs(tmp_path: Path) -> None:
+    """And before a file is looked for."""
+    place = Place(tmp_path, tmp_path)
     said = place.snakemake("--dry-run", config={**CONFIG, "peopel_per_batch": 3}, code=1)
     assert "'peopel_per_batch' was unexpected" in said
 
