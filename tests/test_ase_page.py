@@ -18,6 +18,8 @@ def place(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# The cookbook has these commands, too, and is not slow; test_ase and test_variant_suites have what they print.
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_each_block_prints_what_is_shown(number: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)

@@ -10,6 +10,8 @@ from page_blocks import DOCS, assert_as_shown, blocks
 PAGE = (DOCS / "effects.md").read_text()
 
 
+# test_analysis_eqtl_methods has the commands, and is not slow.
+@pytest.mark.slow
 def test_the_commands_on_eqtls_print_what_is_shown(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo, tmp_path / "demo-output")
     monkeypatch.chdir(tmp_path)

@@ -726,7 +726,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
-    made = write_simulation(_new(folder / "made"), cre_spacing=8_000)
+    made = write_simulation(_new(folder / "made"), cre_spacing=8_000, record_spacing=2_500)
     reference, file = ReferenceGenome(made.fasta), VariantFile(made.vcf)
     sites = [
         Site(

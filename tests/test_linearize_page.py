@@ -13,6 +13,8 @@ from variantformer_hf.zoo.statuses import NO_VARIANTS_IN_WINDOW
 PAGE = (DOCS / "linearize.md").read_text()
 
 
+# The cookbook's block of linearize runs, and is not slow; test_cli_linearize has what comes out.
+@pytest.mark.slow
 def test_the_page_does_what_it_says(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo, tmp_path / "demo-output")
     monkeypatch.chdir(tmp_path)

@@ -105,7 +105,9 @@ def needed_by(*names: str) -> set[str]:
 def test_the_clean_environment_lacks_the_rest(clean_python: Path, tmp_path: Path) -> None:
     others = ("variantformer_hf", "pysam", "pandas", "datasets")
     code = f"import importlib.util as u; print([name for name in {others} if u.find_spec(name)])"
-    done = subprocess.run([str(clean_python), "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    command = [str(clean_python), "-c", code]
+    others = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=others)
     assert done.stdout.strip() == "[]"
 
 

@@ -122,7 +122,7 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_every_option_equals_the_arithmetic_by_hand(options: dict[str, Any]) -> None:
     model = expression_model(**options)
-    inputs = gene_inputs(1, n_cres=5, n_windows=3)
+    inputs = gene_inputs(1, n_cres=5, n_windows=3, tissues=(0, 3))
     has_token = model.config.gene_pooling in ("multi_registry", "start_token")
     outputs = []
     for attention in ("eager", "sdpa"):
