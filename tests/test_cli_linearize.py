@@ -128,7 +128,7 @@ def test_a_folder_of_weights_is_the_prior_of_a_fit(
     assert report["prior"]["w"]["used"] == 2 * len(pd.read_parquet(weights / "variants.parquet"))
     found_of = report["variants_in_windows"]
     assert found_of["in_prior"] > 5 and found_of["no_snvs_in_prior"] > 5
-    assert sum(report["fits"].values()) == 4 and not {"mean", "plain_penalty"} & set(report["fits"])
+    assert sum(report["fits"].values()) == 4 and not {"mean", "plain"} & set(report["fits"])
     done = run("predict", tmp_path / "fitted", *files, "--all-samples", "-o", tmp_path / "found.parquet")
     assert done.returncode == 0, done.stderr
     found = pd.read_parquet(tmp_path / "found.parquet").merge(said, on=["sample", "gene_id", "tissue"])

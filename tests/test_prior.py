@@ -35,7 +35,6 @@ from variantformer_hf.zoo.dosage.variants import GeneVariants
 FEW: dict[str, Any] = {"folds": 3, "outer_folds": 2, "strengths": (5.0,)}
 FEW_OPTIONS = ("--folds", "3", "--outer-folds", "2", "--strength", "5")
 NET = ElasticNetOptions(folds=5)
-NOBODY_PREDICTS = np.zeros(0, dtype=int)
 GENE_IDS = {"UP": "ENSG00000000001", "DOWN": "ENSG00000000002"}
 
 
@@ -51,34 +50,60 @@ def made(seed: int, n: int = 80, v: int = 120, size: float = 0.6) -> tuple[np.nd
 
 def knowledge(score: np.ndarray, n: int) -> PriorKnowledge:
     """One score, nothing predicted."""
-    return PriorKnowledge(score[None], np.zeros((n, 0)), NOBODY_PREDICTS)
+    return PriorKnowledge(score[None], np.zeros((n, 0)))
 
 
 def test_a_prior_that_is_of_no_use_leaves_the_plain_elastic_net_to_the_digit() -> None:
     """It speaks for the variants that do nothing."""
     features, values, truth = made(1, size=1.5)
     wrong = (truth == 0).astype(float)
-    nothing = PriorKnowledge(wrong[None], np.random.default_rng(0).normal(size=(80, 2)) * 0 + 3.0, np.array([0, 1]))
+    nothing = PriorKnowledge(wrong[None], np.full((80, 1), 3.0))
     found, plain = fit_from_prior(features, values, nothing, (2.0, 10.0), NET)
     expected = fit_elastic_net(features, values, NET)
-    assert found.strength == 0 and not found.stacked.any() and found.net_weight == 1
+    assert found.strength == 0 and not found.stacked.any() and not found.share.any()
     assert found.coef.tobytes() == plain.coef.tobytes() == expected.coef.tobytes()
     assert found.intercept == expected.intercept
 
 
-def test_a_penalty_by_a_prior_is_scikit_learns_on_scaled_columns() -> None:
-    from sklearn.linear_model import ElasticNetCV
+def test_the_average_is_of_scikit_learns_nets_by_their_errors() -> None:
+    """One on the columns as they are, one on scaled ones, and two beyond what a prior predicts."""
+    from sklearn.linear_model import ElasticNet, ElasticNetCV
     from sklearn.model_selection import KFold
 
     features, values, truth = made(2)
     score = (np.abs(truth) > 0).astype(float)
-    found, _ = fit_from_prior(features, values, knowledge(score, 80), (4.0,), replace(NET, patience=None))
-    folds = KFold(5, shuffle=True, random_state=0)
-    theirs = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=folds, max_iter=5_000)
-    theirs.fit(features * (1 + 4 * score), values)
-    assert found.strength == 4
-    assert found.alpha == pytest.approx(theirs.alpha_)
-    np.testing.assert_allclose(found.coef, theirs.coef_ * (1 + 4 * score), atol=1e-6)
+    predicted = features @ (0.6 * truth) + np.random.default_rng(5).normal(0, 0.3, 80)
+    told = PriorKnowledge(score[None], predicted[:, None])
+    found, plain = fit_from_prior(features, values, told, (4.0,), replace(NET, patience=None))
+    folds = list(KFold(5, shuffle=True, random_state=0).split(features))
+
+    def slope(some: np.ndarray) -> float:
+        return float(np.polyfit(predicted[some], values[some], 1)[0])
+
+    errors, coefs = [], []
+    for scale, offset in ((0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (4.0, slope(np.arange(80)))):
+        belief, left = 1 + scale * score, values - offset * predicted
+        net = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=folds, max_iter=5_000)
+        net.fit(features * belief, left)
+        coefs.append(net.coef_ * belief)
+        if offset in (0.0, 1.0):
+            errors.append(net.mse_path_.mean(axis=-1).min())
+            continue
+        away = []
+        for train, test in folds:
+            without = ElasticNet(alpha=net.alpha_, l1_ratio=0.5, max_iter=5_000)
+            without.fit((features * belief)[train], left[train])
+            away_here = left[test] - without.predict((features * belief)[test])
+            own = (offset - slope(train)) * (predicted[test] - predicted[train].mean())
+            away.append(np.square(away_here + own).mean())
+        errors.append(np.mean(away))
+    weight = (np.array(errors) / min(errors)) ** (-80 / 8)
+    weight /= weight.sum()
+    np.testing.assert_allclose(found.coef, weight @ np.array(coefs), atol=1e-4)
+    assert found.strength == pytest.approx(4 * weight[1:].sum(), abs=1e-4)
+    assert found.share == pytest.approx([weight[1:].sum(), 0], abs=1e-4)
+    assert found.stacked == pytest.approx([weight[2] + weight[3] * slope(np.arange(80))], abs=1e-4)
+    assert plain.alpha == pytest.approx(fit_elastic_net(features, values, replace(NET, patience=None)).alpha)
 
 
 def test_a_prior_of_the_truth_makes_fits_of_few_people_better() -> None:
@@ -96,10 +121,10 @@ def test_a_prior_of_the_truth_makes_fits_of_few_people_better() -> None:
 def test_of_several_priors_the_one_of_use_is_taken() -> None:
     features, values, truth = made(3)
     right, wrong = (truth != 0).astype(float), (truth == 0).astype(float)
-    both = PriorKnowledge(np.stack([wrong, right]), np.zeros((80, 0)), NOBODY_PREDICTS)
+    both = PriorKnowledge(np.stack([wrong, right]), np.zeros((80, 0)))
     found, _ = fit_from_prior(features, values, both, (5.0,), NET)
-    assert found.prior == 1
-    np.testing.assert_array_equal(found.belief, 1 + 5 * right)
+    assert found.share.argmax() == 1 and found.share[1] > 5 * found.share[0]
+    assert found.belief[truth != 0].min() > found.belief[truth == 0].max() + 2
 
 
 @settings(max_examples=8, deadline=None)
@@ -108,12 +133,11 @@ def test_what_is_stacked_is_no_worse_over_the_folds_and_never_negative(seed: int
     features, values, _ = made(seed, n=50, v=20)
     rng = np.random.default_rng(seed)
     predicted = np.column_stack([size * values + rng.normal(size=50), rng.normal(size=50)])
-    told = PriorKnowledge(np.zeros((0, 20)), predicted, np.array([0, 1]))
+    told = PriorKnowledge(np.zeros((2, 20)), predicted)
     found, plain = fit_from_prior(features, values, told, (), NET)
-    assert (found.stacked >= 0).all() and found.net_weight >= 0
+    assert (found.stacked >= 0).all() and 0 <= found.share.sum() <= 1 + 1e-12
     away, of_plain = (np.square(values - fit.predict(features, predicted)).sum() for fit in (found, plain))
-    if not found.stacked.any():
-        assert found is plain
+    assert (found is plain) == (not found.share.any())
     assert found.predict(features, predicted).mean() == pytest.approx(values.mean())
     assert np.isfinite(away) and np.isfinite(of_plain)
 
@@ -123,7 +147,7 @@ def test_a_prediction_that_says_all_is_stacked_with_its_weight() -> None:
     features, _, _ = made(4, n=60, v=30)
     predicted = np.random.default_rng(1).normal(5, 1, (60, 1))
     values = 1 + 2 * predicted[:, 0] + np.random.default_rng(2).normal(0, 0.01, 60)
-    told = PriorKnowledge(np.zeros((0, 30)), predicted, np.zeros(1, dtype=int))
+    told = PriorKnowledge(np.zeros((1, 30)), predicted)
     found, _ = fit_from_prior(features, values, told, (), NET)
     assert found.stacked[0] == pytest.approx(2, abs=0.02)
     np.testing.assert_allclose(found.predict(features, predicted), values, atol=0.05)
@@ -134,7 +158,7 @@ def test_nobody_is_predicted_by_a_nested_fit_that_knew_their_value() -> None:
     from sklearn.model_selection import KFold
 
     features, values, truth = made(5, n=60, v=25)
-    told = PriorKnowledge((truth != 0)[None].astype(float), features[:, :1], np.zeros(1, dtype=int))
+    told = PriorKnowledge((truth != 0)[None].astype(float), features[:, :1])
     first, of_plain = nested_predictions(features, values, told, (3.0,), NET, 5)
     others = values.copy()
     others[7] += 50
@@ -177,11 +201,11 @@ def test_rare_variants_enter_as_one_sum_by_the_prior() -> None:
     """All with one weight, also the one that nobody of the fit carries; in the order of their positions."""
     fit = PriorRecipe(outer_folds=0).fit(rare_case())
     row, weight = fit.rows[0], fit.arrays["weight"][0]
-    assert row["rare_model"] == pytest.approx(2, abs=0.15)
+    assert row["stacked_model"] == pytest.approx(2, abs=0.15)
     assert (row["n_rare"], row["n_prior"]) == (2, 0)
     of = dict(zip(fit.variants.position.tolist(), weight.tolist(), strict=True))
     for position, effect in ((15, 0.5), (5, -1.0), (30, 2.0)):
-        assert of[position] == pytest.approx(row["rare_model"] * effect, rel=1e-5)
+        assert of[position] == pytest.approx(row["stacked_model"] * effect, rel=1e-5)
     assert (np.diff(fit.variants.position) > 0).all()
 
 
@@ -404,7 +428,15 @@ def test_several_priors_cres_distance_and_a_panel(lab: Lab, fitted: Path, tmp_pa
     report = fit(lab, [first, second], tmp_path / "both", told)
     assert set(report["prior"]) == {"prior", "other"}
     rows = pq.read_table(tmp_path / "both/fits.parquet").to_pandas()
-    assert {"stacked_prior", "stacked_other", "rare_prior", "rare_other"} <= set(rows)
+    assert {
+        "stacked_prior",
+        "stacked_other",
+        "share_prior",
+        "share_other",
+        "share_cres",
+        "share_distance",
+        "share_mean",
+    } <= set(rows)
     panel = {"panel": lab.inputs.vcf, "panel_people": TRAIN[:40]}
     fit(lab, [first], tmp_path / "panel", panel)
     of_panel, of_cohort = (pq.read_table(each / "fits.parquet").to_pandas() for each in (tmp_path / "panel", fitted))
@@ -512,6 +544,6 @@ def test_a_prior_that_says_the_same_of_everybody_is_not_stacked(lab: Lab, tmp_pa
     table = table[table["pos"] == POSITIONS[5]].assign(effect=1.0)
     table.to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
     report = fit(lab, [tmp_path / "prior.tsv"], tmp_path / "model", outer_folds=0)
-    assert set(report["fits"]) == {"mean", "plain_penalty"}
+    assert set(report["fits"]) == {"mean", "plain"}
     rows = pq.read_table(tmp_path / "model/fits.parquet").to_pandas()
-    assert (rows.query("status == 'fitted'")["rare_prior"] == 0).all()
+    assert (rows.query("status == 'fitted'")["stacked_prior"] == 0).all()

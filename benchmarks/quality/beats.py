@@ -87,8 +87,8 @@ class Size:
     panel: int = 50
     genes: int = 60
     unseen: int = 15
-    activity_donors: int = 4
-    other_cres: int = 800
+    activity_donors: int = 2
+    other_cres: int = 8_000
     rare_causal: float = 0.5
     encoder: Mapping[str, Any] = field(default_factory=dict)
     expression: Mapping[str, Any] = field(default_factory=dict)
@@ -116,7 +116,7 @@ EXPRESSION: dict[str, Any] = {
     "people_per_block": 16,
     "difference_weight": 0.9,
     "keep_inputs": 40_000,
-    "loop": {"epochs": 3, "gradient_accumulation": 2},
+    "loop": {"epochs": 6, "gradient_accumulation": 2},
     "config": {"hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96, **_NO_DROPOUT},
 }
 SETTINGS = {
@@ -336,7 +336,8 @@ def results(folder: Path, size: Size) -> dict[str, Any]:
         "encoder": curve(folder / "encoder" / "log.jsonl")[-1:],
         "linearised_r2": float(weights["pred_perf_r2"].mean()),
         "pairs_share": float(weights["pairs_share"].mean()),
-        "strengths": {str(strength): int(n) for strength, n in fits["strength"].value_counts().items()},
+        "prior_share": float(fits["share_weights"].mean()),
+        "plain_fits": int((fits["share_weights"] == 0).sum()),
         "steps": pd.read_csv(folder / SECONDS_FILE).to_dict("records"),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),

@@ -101,7 +101,7 @@ def compared(cohort: SimulatedCohort, noise: float, seed: int) -> dict[str, Any]
     fits = pd.read_parquet(cohort.folder / WITH_PRIOR / "fits.parquet")
     report["nested r of the prior, of itself"] = float(np.sqrt(fits["pred_perf_r2"]).mean())
     report["nested r of the elastic net, of itself"] = float(np.sqrt(fits["plain_r2"]).mean())
-    report["strengths"] = fits["strength"].value_counts().to_dict()
+    report["share"] = float(fits.filter(like="share_").sum(axis=1).mean())
     return report
 
 

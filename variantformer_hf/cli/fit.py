@@ -91,9 +91,7 @@ def fit(
     ] = None,
     strength: Annotated[
         list[float] | None,
-        typer.Option(
-            help="How much a prior may count, tried beside 0; repeat. Default: 2, 10.", rich_help_panel=_RECIPE
-        ),
+        typer.Option(help="How much a prior may count; repeat for several. Default: 10.", rich_help_panel=_RECIPE),
     ] = None,
     outer_folds: Annotated[
         int,
@@ -143,9 +141,10 @@ def fit(
 ) -> None:
     """Fit each gene and tissue to a cohort, starting from what a sequence model says of variants.
 
-    An elastic net in which variants of great effect cost less, stacked with the sequence model's own prediction: each
-    as far as cross-validation finds it of use, else the plain elastic net. OUTPUT is a model's folder of linear
-    weights, which holds no genotype. A run that was cut short goes on, gene by gene, when it is started again.
+    Elastic nets in which variants of great effect cost less, and which start from the sequence model's own prediction,
+    averaged by their errors in cross-validation; the plain elastic net where none is better. A gene without values has
+    the prior's own weights. OUTPUT is a model's folder of linear weights, which holds no genotype. A run that was cut
+    short goes on, gene by gene, when it is started again.
     """
     claim_new_model(output, overwrite=overwrite)
     _check(distance, strength, outer_folds, target_panel, target_samples)

@@ -45,10 +45,11 @@ from ...zoo.units import LOG1P_TPM
 from ..gene_fits import ValuesByGene, damaged_fit, fit_file, read_fit, work_folder, write_fit
 from .gene_priors import GenePriors, PriorInputs
 from .priors import Prior, read_priors
+from .unmeasured import PRIOR_ALONE, of_priors_alone
 
 logger = logging.getLogger(__name__)
 
-_NO_CONTIG = "contig_not_in_vcf"
+_NO_CONTIG, _NO_TRAINING = "contig_not_in_vcf", "no_values_to_train_on"
 # A scale of values beside those of models.
 _TPM = "tpm"
 
@@ -117,7 +118,7 @@ def fit_dosages(
         )
     finder = RegionFinder(inputs.genes, reference, dosage_window(recipe.anchor, recipe.radius))
     values = ValuesByGene.of(pairs, people)
-    genes, left_out = _genes(inputs, finder, values)
+    genes, unmeasured, left_out = _genes(inputs, finder, values)
     assembly = identify_assembly(reference.contigs)
     priors = [] if inputs.prior is None else read_priors(inputs.prior.paths, inputs.genes, tissues, assembly)
     described = {
@@ -154,19 +155,24 @@ def fit_dosages(
         fits.append(fit)
         variants.update(of_gene)
     _check_shared(priors, variants)
+    alone, unused = of_priors_alone(unmeasured, priors, finder, tissues, expression.scale)
+    of_genes = {gene.gene_id: fit for gene, fit in zip(genes, fits, strict=True)} | alone
+    in_model = [gene for gene in inputs.genes if gene.gene_id in of_genes]
 
     from ...whole_folders import replace_folder
     from ...zoo.dosage.fitted_model import fitted_model
 
     model = fitted_model(
         recipe,
-        genes,
-        fits,
+        in_model,
+        [of_genes[gene.gene_id] for gene in in_model],
         tissues=tissues,
         unit=expression.scale,
         assembly=assembly,
     )
-    statuses = Counter(str(row["status"]) for fit in fits for row in fit.rows)
+    statuses = Counter(str(row["status"]) for fit in of_genes.values() for row in fit.rows)
+    left_out |= {PRIOR_ALONE: len(alone)} if alone else {}
+    left_out |= {_NO_TRAINING: len(unmeasured) - len(alone)} if len(unmeasured) > len(alone) else {}
     report = {
         "kind": recipe.kind,
         "version": __version__,
@@ -179,6 +185,7 @@ def fit_dosages(
     }
     if priors:
         report["prior"] = {prior.name: {"used": len(prior.table), **_counted(prior.left_out)} for prior in priors}
+        report["prior_alone"] = _counted(unused)
         report["fits"] = _counted(Counter(_kind_of(row) for fit in fits for row in fit.rows))
 
     def write(partial: Path) -> None:
@@ -216,9 +223,7 @@ def _kind_of(row: dict[str, Any]) -> str:
     """What a gene and tissue made of its priors."""
     if "strength" not in row:
         return "mean"
-    is_stacked = any(value for name, value in row.items() if name.startswith(("stacked_", "rare_")))
-    penalty = "penalty_by_prior" if row["strength"] else "plain_penalty"
-    return f"{penalty}_and_stacked" if is_stacked else penalty
+    return "from_prior" if any(row[name] for name in row if name.startswith("share_")) else "plain"
 
 
 def _counted(counts: Counter[str]) -> dict[str, int]:
@@ -272,23 +277,25 @@ def _people(pairs: ExpressionPairs, vcf: GivenGenotypes) -> tuple[list[str], int
     return found, len(wanted) - len(found)
 
 
-def _genes(inputs: DosageInputs, finder: RegionFinder, values: ValuesByGene) -> tuple[list[Gene], dict[str, int]]:
-    """Genes that are fitted, and why others are not."""
-    kept, left_out = [], Counter[str]()
+def _genes(
+    inputs: DosageInputs, finder: RegionFinder, values: ValuesByGene
+) -> tuple[list[Gene], list[Gene], dict[str, int]]:
+    """Genes that are fitted, those without values to train on, and why others are neither."""
+    kept, unmeasured, left_out = list[Gene](), list[Gene](), Counter[str]()
     for number, gene in enumerate(inputs.genes):
         if inputs.only is not None and gene.gene_id not in inputs.only:
             continue
         if gene.chrom not in finder.contig_of:
             left_out["contig_not_in_fasta"] += 1
         elif values.first[number] == values.first[number + 1]:
-            left_out["no_values_to_train_on"] += 1
+            unmeasured.append(gene)
         else:
             kept.append(gene)
     if not kept:
         raise InputError(
             "no gene has a value to train on", remedy="Look at the split, and at the genes that are asked for."
         )
-    return kept, dict(left_out)
+    return kept, unmeasured, dict(left_out)
 
 
 @dataclass(frozen=True)

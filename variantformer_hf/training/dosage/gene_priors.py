@@ -151,7 +151,9 @@ class GenePriors:
             if table is not None:
                 _fill(effect[place], table, column_of, "effect")
                 _fill(weight[place], table, column_of, "weight")
-                _fill(other_effect[place], table, other_of, "effect")
+                # What nobody carried whom the weights were made by may have none; its effect stands for it.
+                adds = table["weight"].where(table["weight"] != 0, table["effect"])
+                _fill(other_effect[place], table.assign(adds=adds), other_of, "adds")
         counts["in_prior"] = int((effect != 0).any(axis=(0, 1)).sum())
         counts["no_snvs_in_prior"] = len(no_snvs[0])
         counts["rare_in_prior"] = len(beside) - len(absent) - len(no_snvs[0])

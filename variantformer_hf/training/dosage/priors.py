@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,14 @@ class Prior:
         table: by gene; gene: number in the table of genes; output: number of the tissue, -1 = all; position (0-based),
             ref, alt (of bases, as the prior spells them); effect and weight of a copy of ALT.
         left_out: reason -> rows.
+        model: the folder, loaded; None = it is a table.
     """
 
     name: str
     path: Path
     table: "pd.DataFrame"
     left_out: Counter[str] = field(default_factory=Counter)
+    model: LinearDosageGeneModel | None = None
 
     def digest(self) -> str:
         """SHA-256 of what is used."""
@@ -107,15 +109,18 @@ def read_priors(paths: Sequence[Path], genes: GeneTable, tissues: Sequence[str],
         stem = path.name.split(".")[0] or path.name
         names[stem] += 1
         name = stem if names[stem] == 1 else f"{stem}_{names[stem]}"
-        read = _of_folder(path, assembly) if path.is_dir() else _of_table(path)
-        found.append(_placed(name, path, read, genes, tissues))
+        model = _folder(path, assembly) if path.is_dir() else None
+        read = _of_table(path) if model is None else _of_folder(model)
+        found.append(replace(_placed(name, path, read, genes, tissues), model=model))
     return found
 
 
-def _of_folder(path: Path, assembly: str | None) -> "pd.DataFrame":
-    """The weights of a model folder, with the effects beside them; without effects the weights are both."""
-    import pandas as pd
+def _folder(path: Path, assembly: str | None) -> LinearDosageGeneModel:
+    """A folder of linear weights.
 
+    Raises:
+        InputError: it is of another model, or of another assembly.
+    """
     from ...zoo.families import load_gene_model
 
     model = load_gene_model(path, device="cpu")
@@ -129,6 +134,13 @@ def _of_folder(path: Path, assembly: str | None) -> "pd.DataFrame":
         raise InputError(
             f"lies on {model.assembly}, and the FASTA is {assembly}", file=path, remedy="Give both of one assembly."
         )
+    return model
+
+
+def _of_folder(model: LinearDosageGeneModel) -> "pd.DataFrame":
+    """The weights of a model folder, with the effects beside them; without effects the weights are both."""
+    import pandas as pd
+
     parts = []
     for tissue in model.tissue_names.named:
         weights, effects = model.weights(tissue.id), model.effects(tissue.id)

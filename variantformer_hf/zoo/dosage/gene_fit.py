@@ -42,7 +42,7 @@ class GenePrior:
         annotation: (A, V) from 0 to 1.
         others: R variants that are too rare to be fitted, are no SNVs, or that nobody of the fit carries.
         other_dosage: (n, R) float64, copies of their ALT.
-        other_effect: (P, T, R), as ``effect``.
+        other_effect: (P, T, R), what a copy of their ALT adds: its weight, and its effect where it has none.
         panel: (m, V) copies of ALT in people of the population that will be predicted; None = the people of the fit.
     """
 

@@ -1,13 +1,16 @@
-"""An elastic net that starts from a prior: where variants are thought to act it pays less, and what the prior itself
-predicts of a person is added, both as far as cross-validation finds them of use.
+"""An elastic net that starts from a prior, as far as cross-validation finds the prior of use.
 
-The penalty of a variant falls by its score as in the adaptive lasso (Zou 2006): its column is scaled by 1 + s x score,
-so that the lasso's penalty of its weight is divided by as much, and the ridge's by its square. Predictions are stacked
-(Breiman 1996): weights of 0 and more, fitted to what the folds predict of people whom they left out.
+Several nets are fitted. In one the penalty of a variant falls by its score as in the adaptive lasso (Zou 2006): its
+column is scaled by 1 + s x score, so that the lasso's penalty of its weight is divided by as much, and the ridge's by
+its square. Others do so too, and are fitted to what is left of the values beyond what the prior predicts of a person:
+beyond the prediction itself, and beyond a multiple of it, for priors on another scale. All of them, the plain net
+among them, are averaged by their errors over the folds (as Yao et al. 2018 average by predictive densities), unless
+the plain net has the least: then it stands alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
+from functools import reduce
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from .elastic_net import ChosenPenalty, ElasticNetOptions, chosen_penalty, elast
 
 # Below this a column says nothing of anybody.
 _NO_SPREAD = 1e-12
+# What a difference of errors counts, as a share of what a likelihood would say: all nets are judged by the same people.
+_CAUTION = 0.25
+PLAIN = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,18 +28,12 @@ class PriorKnowledge:
     """What priors say of the variants and the people of one fit.
 
     Attributes:
-        score: (K, V) of K priors, from 0 (nothing speaks for the variant) to 1.
-        predicted: (n, M) what priors predict of the people, of M columns.
-        group: (M,) int, columns of one number are stacked together or not at all.
+        score: (K, V), from 0 (nothing speaks for the variant) to 1: of M priors, then of what else speaks for variants.
+        predicted: (n, M) what the priors predict of the people.
     """
 
     score: np.ndarray
     predicted: np.ndarray
-    group: np.ndarray
-
-    def of_people(self, which: np.ndarray) -> "PriorKnowledge":
-        """The same of some of the people."""
-        return PriorKnowledge(self.score, self.predicted[which], self.group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,22 +42,21 @@ class PriorFit:
 
     Attributes:
         coef: (V,) of the features as they were given.
-        stacked: (M,) weight of each prediction, 0 or more.
+        stacked: (M,) weight of each prior's prediction, 0 or more.
         intercept: of the sum.
-        net_weight: what the elastic net's own weights were multiplied with; 1 where nothing is stacked.
-        strength: s; 0 = the penalty is the same for all variants.
-        prior: whose score it was, from 0; K = the mean of all; -1 where s is 0.
-        belief: (V,) 1 + s x score.
-        alpha: the penalty.
-        is_converged: whether the net reached its tolerance.
+        share: (K + 1,) of the average, 0 to 1, that starts from each score, and from the mean of all of several; the
+            rest is the plain net's.
+        strength: mean s of the average.
+        belief: (V,) mean 1 + s x score of the average.
+        alpha: the penalty of the net with the largest share.
+        is_converged: whether all nets reached their tolerance.
     """
 
     coef: np.ndarray
     stacked: np.ndarray
     intercept: float
-    net_weight: float
+    share: np.ndarray
     strength: float
-    prior: int
     belief: np.ndarray
     alpha: float
     is_converged: bool
@@ -68,157 +67,145 @@ class PriorFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    strength: float
+class _Start:
+    """From what a net starts: whose score, how strong, and (M,) weights of the predictions that it is fitted beyond;
+    ``is_scaled`` where these weights are the people's own."""
+
     prior: int
+    strength: float
     belief: np.ndarray
+    offset: np.ndarray
+    is_scaled: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Net:
+    start: _Start
+    chosen: ChosenPenalty
+    error: float
 
 
 def fit_from_prior(
     features: np.ndarray,
     values: np.ndarray,
     knowledge: PriorKnowledge,
-    strengths: tuple[float, ...],
+    strengths: Sequence[float],
     options: ElasticNetOptions,
 ) -> tuple[PriorFit, PriorFit]:
     """Fit an elastic net with priors, and without.
 
-    The plain net is one of those that are tried, and stays where none has a smaller error over the folds; then, and
-    where no prediction of a prior makes the error smaller, the first fit is the second.
+    Where no net that starts from a prior has a smaller error over the folds than the plain one, the first fit is the
+    second.
 
     Args:
         features: (n, V) float64, standardised, at least as many people as folds.
         values: (n,).
         knowledge: of the same variants and people.
-        strengths: values of s that are tried beside 0.
+        strengths: values of s.
         options: of the nets.
 
     Returns:
         The fit, and the plain elastic net, which is ``fit_elastic_net``'s.
     """
-    none = _Candidate(0.0, -1, np.ones(features.shape[1]))
-    tried = [
-        (each, chosen_penalty(features * each.belief, values, options)) for each in _candidates(knowledge, strengths)
-    ]
-    plain = chosen_penalty(features, values, options)
-    best, chosen = min([(none, plain), *tried], key=lambda pair: pair[1].error)
-    columns, net_weight, weights = _stack(values, chosen, knowledge)
-    of_plain = _fitted(features, values, none, plain, options, knowledge)
-    if best is none and not len(columns):
+    nothing = np.zeros(knowledge.predicted.shape[1])
+    plain = _net(features, values, knowledge, _Start(PLAIN, 0.0, np.ones(features.shape[1]), nothing), options)
+    others = [_net(features, values, knowledge, start, options) for start in _starts(values, knowledge, strengths)]
+    of_plain = _average(features, values, knowledge, [plain], np.ones(1), options)
+    if not others or min(net.error for net in others) >= plain.error:
         return of_plain, of_plain
-    found = _fitted(features, values, best, chosen, options, knowledge)
-    if not len(columns):
-        return found, of_plain
-    stacked = np.zeros(knowledge.predicted.shape[1])
-    stacked[columns] = weights
-    coef = net_weight * found.coef
-    intercept = float(values.mean() - features.mean(axis=0) @ coef - knowledge.predicted.mean(axis=0) @ stacked)
-    return (
-        PriorFit(
-            coef,
-            stacked,
-            intercept,
-            net_weight,
-            found.strength,
-            found.prior,
-            found.belief,
-            found.alpha,
-            found.is_converged,
-        ),
-        of_plain,
-    )
+    nets = [plain, *others]
+    error = np.array([net.error for net in nets])
+    weight = (error / error.min()) ** (-_CAUTION * len(values) / 2)
+    return _average(features, values, knowledge, nets, weight / weight.sum(), options), of_plain
 
 
-def _candidates(knowledge: PriorKnowledge, strengths: tuple[float, ...]) -> list[_Candidate]:
-    """Each prior's score, and of several their mean, at each strength; a score that tells no variants apart is none."""
-    scores = list(knowledge.score) if knowledge.score.shape[1] else []
+def _starts(values: np.ndarray, knowledge: PriorKnowledge, strengths: Sequence[float]) -> list[_Start]:
+    """Each prior's score at each strength, and beyond its prediction; of several scores their mean too. A score that
+    tells no variants apart changes no penalty, and a prediction that is the same of everybody is none."""
+    scores, n_priors = list(knowledge.score), knowledge.predicted.shape[1]
+    offsets = [*np.eye(n_priors), *([None] * (len(scores) - n_priors))]
     if len(scores) > 1:
         scores.append(knowledge.score.mean(axis=0))
-    return [
-        _Candidate(strength, number, 1 + strength * score)
-        for number, score in enumerate(scores)
-        if score.std() > _NO_SPREAD
-        for strength in strengths
-    ]
+        offsets.append(np.full(n_priors, 1 / n_priors) if n_priors else None)
+    found = []
+    nothing = np.zeros(n_priors)
+    for number, (score, offset) in enumerate(zip(scores, offsets, strict=True)):
+        is_told = score.std() > _NO_SPREAD
+        for strength in strengths if is_told else (0.0,):
+            belief = 1 + strength * score
+            if is_told:
+                found.append(_Start(number, strength, belief, nothing))
+            if offset is None or not (knowledge.predicted @ offset).std() > _NO_SPREAD:
+                continue
+            found.append(_Start(number, strength, belief, offset))
+            if slope := _slope(knowledge.predicted @ offset, values):
+                found.append(_Start(number, strength, belief, slope * offset, is_scaled=True))
+    return found
 
 
-def _fitted(
+def _slope(predicted: np.ndarray, values: np.ndarray) -> float:
+    """Of values on a prediction, by least squares; 0 where it would be negative."""
+    away = predicted - predicted.mean()
+    size = float(away @ away)
+    return max(0.0, float(away @ values) / size) if size > _NO_SPREAD else 0.0
+
+
+def _net(
+    features: np.ndarray, values: np.ndarray, knowledge: PriorKnowledge, start: _Start, options: ElasticNetOptions
+) -> _Net:
+    """The penalty of a start, and its error, in which each fold is judged by a slope that it took no part in."""
+    offset = knowledge.predicted @ start.offset
+    chosen = chosen_penalty(features * start.belief, values - offset, options)
+    if not start.is_scaled:
+        return _Net(start, chosen, chosen.error)
+    errors = []
+    for fold in range(int(chosen.fold.max()) + 1):
+        here = chosen.fold == fold
+        other = _slope(offset[~here], values[~here])
+        away = (values - chosen.out_of_fold - offset)[here] + (1 - other) * (offset[here] - offset[~here].mean())
+        errors.append(float(np.square(away).mean()))
+    return _Net(start, chosen, float(np.mean(errors)))
+
+
+def _average(
     features: np.ndarray,
     values: np.ndarray,
-    which: _Candidate,
-    chosen: ChosenPenalty,
-    options: ElasticNetOptions,
     knowledge: PriorKnowledge,
+    nets: Sequence[_Net],
+    weight: np.ndarray,
+    options: ElasticNetOptions,
 ) -> PriorFit:
-    """Everybody's net at a penalty, nothing stacked."""
-    net = elastic_net_at(features * which.belief, values, chosen, options)
-    nothing = np.zeros(knowledge.predicted.shape[1])
+    """Everybody's nets, each with its weight."""
+    share = np.zeros(len(knowledge.score) + 1)
+    coef, of_starts, is_converged = [], [], True
+    for net, part in zip(nets, weight.tolist(), strict=True):
+        start = net.start
+        left = values - knowledge.predicted @ start.offset
+        found = elastic_net_at(features * start.belief, left, net.chosen, options)
+        coef.append(part * np.append(found.coef * start.belief, found.intercept))
+        of_starts.append(part * np.concatenate([[start.strength], start.offset, start.belief]))
+        is_converged &= found.is_converged
+        if start.prior != PLAIN:
+            share[start.prior] += part
+    together, (strength, *rest) = (reduce(np.add, each) for each in (coef, of_starts))
+    n_priors = knowledge.predicted.shape[1]
     return PriorFit(
-        net.coef * which.belief,
-        nothing,
-        net.intercept,
-        1.0,
-        which.strength,
-        which.prior,
-        which.belief,
-        net.alpha,
-        net.is_converged,
+        coef=together[:-1],
+        stacked=np.array(rest[:n_priors]),
+        intercept=float(together[-1]),
+        share=share,
+        strength=float(strength),
+        belief=np.array(rest[n_priors:]),
+        alpha=nets[int(weight.argmax())].chosen.alpha,
+        is_converged=is_converged,
     )
-
-
-def _stack(
-    values: np.ndarray, chosen: ChosenPenalty, knowledge: PriorKnowledge
-) -> tuple[np.ndarray, float, np.ndarray]:
-    """Which predictions are added to the net, what the net is multiplied with, and their weights.
-
-    Each choice of groups is fitted to the people of all folds but one and held to that one; without one that is better
-    there than the net alone nothing is added.
-    """
-    others = _mean_of_others(values, chosen.fold)
-    target, net = values - others, chosen.out_of_fold - others
-    predicted = knowledge.predicted - _mean_of_others(knowledge.predicted, chosen.fold)
-    varies = knowledge.predicted.std(axis=0) > _NO_SPREAD
-    groups = np.unique(knowledge.group[varies]).tolist()
-    best: tuple[float, np.ndarray] = (float(np.square(target - net).sum()), np.zeros(0, dtype=np.int64))
-    for some in chain.from_iterable(combinations(groups, size) for size in range(1, len(groups) + 1)):
-        columns = np.flatnonzero(varies & np.isin(knowledge.group, some))
-        parts = np.column_stack([net, predicted[:, columns]])
-        away = 0.0
-        for fold in range(int(chosen.fold.max()) + 1):
-            here = chosen.fold == fold
-            away += float(np.square(target[here] - parts[here] @ _not_negative(parts[~here], target[~here])).sum())
-        if away < best[0]:
-            best = away, columns
-    columns = best[1]
-    found = _not_negative(np.column_stack([net, predicted[:, columns]]), target)
-    kept = found[1:] > 0
-    if not kept.any():
-        return np.zeros(0, dtype=np.int64), 1.0, np.zeros(0)
-    return columns[kept], float(found[0]), found[1:][kept]
-
-
-def _mean_of_others(numbers: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Of each person the mean of the people of the other folds: what a fold's fit says without any variant."""
-    return np.array([numbers[fold != each].mean(axis=0) for each in range(int(fold.max()) + 1)])[fold]
-
-
-def _not_negative(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Weights of 0 and more with the least squares; columns may be of any scale, and one without spread has 0."""
-    from scipy.optimize import nnls
-
-    scale = np.sqrt(np.square(parts).sum(axis=0))
-    there = scale > _NO_SPREAD
-    found = np.zeros(parts.shape[1])
-    if there.any():
-        found[there] = nnls(parts[:, there] / scale[there], target)[0] / scale[there]
-    return found
 
 
 def nested_predictions(
     features: np.ndarray,
     values: np.ndarray,
     knowledge: PriorKnowledge,
-    strengths: tuple[float, ...],
+    strengths: Sequence[float],
     options: ElasticNetOptions,
     folds: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -239,7 +226,7 @@ def nested_predictions(
         scale = features[train].std(axis=0)
         varies = np.flatnonzero(scale > 1e-8)
         centre, scale = features[train][:, varies].mean(axis=0), scale[varies]
-        own = PriorKnowledge(knowledge.score[:, varies], knowledge.predicted[train], knowledge.group)
+        own = PriorKnowledge(knowledge.score[:, varies], knowledge.predicted[train])
         fits = fit_from_prior((features[train][:, varies] - centre) / scale, values[train], own, strengths, options)
         for each, fit in zip((found, of_plain), fits, strict=True):
             each[test] = fit.predict((features[test][:, varies] - centre) / scale, knowledge.predicted[test])

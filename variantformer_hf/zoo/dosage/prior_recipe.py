@@ -12,21 +12,18 @@ from .prior_elastic_net import PriorFit, PriorKnowledge, fit_from_prior, nested_
 from .target_panel import reweighted
 from .variants import GeneVariants, merged
 
-# Predictions of one group are stacked together: those of variants that are fitted, and of those that are not.
-_COMMON, _RARE = 0, 1
-
 
 @dataclass(frozen=True, slots=True)
 class PriorRecipe(ElasticNetRecipe):
     """An elastic net that starts from priors, PrediXcan's where they are of no use.
 
     Attributes:
-        strengths: values of s that are tried beside 0.
+        strengths: values of s, how much a score may count.
         outer_folds: of the nested cross-validation, which chooses by as many folds within each; 0 = there is none.
         l1_ratio, folds, alphas, eps, radius, anchor, filter, seed: see ``ElasticNetRecipe``.
     """
 
-    strengths: tuple[float, ...] = (2.0, 10.0)
+    strengths: tuple[float, ...] = (10.0,)
     outer_folds: int = 5
 
     kind: ClassVar[str] = "prior"
@@ -62,9 +59,8 @@ class PriorRecipe(ElasticNetRecipe):
             belief = np.ones(dosage.shape[1])
             belief[varies] = fit.belief
             weight, intercept = reweighted(weight, intercept, dosage, prior.panel, belief)
-        n_priors = len(prior.names)
-        weight = weight + fit.stacked[:n_priors] @ prior.weight[:, output]
-        of_others = fit.stacked[n_priors:] @ prior.other_effect[:, output]
+        weight = weight + fit.stacked @ prior.weight[:, output]
+        of_others = fit.stacked @ prior.other_effect[:, output]
         _, order = merged(data.variants, prior.others)
         said = _said(prior, output, fit, others)
         if self.outer_folds:
@@ -92,31 +88,28 @@ def _knowledge(
     """What priors say of the people of one output.
 
     A variant's score is how much it moves people, |effect| x the standard deviation of its dosage, as a share of the
-    largest of the gene.
+    largest of the gene. What is predicted of a person is the sum over all variants, also those that are not fitted.
     """
     moves = np.abs(prior.effect[:, output, varies]) * dosage[:, varies].std(axis=0)
     largest = moves.max(axis=1, initial=0, keepdims=True)
     score = np.divide(moves, largest, out=np.zeros_like(moves), where=largest > 0)
-    predicted = np.column_stack([dosage @ prior.weight[:, output].T, others @ prior.other_effect[:, output].T])
-    group = np.repeat([_COMMON, _RARE], len(prior.names))
-    return PriorKnowledge(np.concatenate([score, prior.annotation[:, varies]]), predicted, group)
+    predicted = dosage @ prior.weight[:, output].T + others @ prior.other_effect[:, output].T
+    return PriorKnowledge(np.concatenate([score, prior.annotation[:, varies]]), predicted)
 
 
 def _said(prior: GenePrior, output: int, fit: PriorFit, others: np.ndarray) -> dict[str, Any]:
     """What is known of a fit, for its table."""
-    scores = [*prior.names, *prior.annotations, "mean"]
-    n_priors = len(prior.names)
     said: dict[str, Any] = {
         "alpha": fit.alpha,
         "strength": fit.strength,
-        "prior": scores[fit.prior] if fit.prior >= 0 else None,
-        "net_weight": fit.net_weight,
         "n_prior": int((prior.effect[:, output] != 0).any(axis=0).sum()),
         "n_rare": int(((prior.other_effect[:, output] != 0).any(axis=0) & (others.std(axis=0) > 0)).sum()),
     }
-    for number, name in enumerate(prior.names):
-        said[f"stacked_{name}"] = float(fit.stacked[number])
-        said[f"rare_{name}"] = float(fit.stacked[n_priors + number])
+    said |= {f"stacked_{name}": float(weight) for name, weight in zip(prior.names, fit.stacked, strict=True)}
+    scores = [*prior.names, *prior.annotations]
+    if len(scores) > 1:
+        scores.append("mean")
+    said |= {f"share_{name}": float(share) for name, share in zip(scores, fit.share, strict=False)}
     if not fit.is_converged:
         said["note"] = "not converged"
     return said
