@@ -368,6 +368,47 @@ def test_effects_of_a_folder_are_read_beside_its_weights(lab: Lab, tmp_path: Pat
     ]
 
 
+def held_weights(lab: Lab, folder: Path, unit: str = "log1p_tpm", name: str = "HELD") -> Path:
+    """A folder of weights of a gene that no value is trained on: two variants, one of them outside of the window."""
+    weight = np.array([[0.5, 2.0], [0.0, 0.0]], dtype=np.float32)
+    arrays = {"weight": weight, "intercept": np.array([1.5, 0.0]), "fitted": np.array([True, False])}
+    rows = [{"output": output, "status": "fitted", "n_people": 3} for output in (0, 1)]
+    gene = lab.inputs.genes.get(name)
+    made = GeneFit(variants([50_999, 9_999]), arrays, rows, 2)
+    model = fitted_model(
+        recipe_named("elastic-net"), [gene], [made], tissues=["lung", "cortex"], unit=unit, assembly=None
+    )
+    model.save(folder / "held")
+    return folder / "held"
+
+
+def test_a_gene_without_values_has_the_weights_of_the_prior_alone(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    """In the tissue that the prior has; what was fitted to the others is as without it."""
+    paths = [write_prior(tmp_path), held_weights(lab, tmp_path)]
+    report = fit(lab, paths, tmp_path / "model", outer_folds=0)
+    assert report["genes"] == {"fitted": 3, "prior_alone": 1}
+    assert report["genes_x_tissues"]["prior_alone"] == 1
+    assert report["prior_alone"] == {"prior_outside_window": 1}
+    table = ExpressionPredictor.from_pretrained(tmp_path / "model", device="cpu").predict(
+        lab.inputs.fasta, lab.inputs.vcf, samples=list(TEST), genes=["HELD"], tissues=["lung", "liver"]
+    )
+    lung, liver = (table[table["tissue"] == tissue] for tissue in ("lung", "liver"))
+    dosage = lab.dosage[len(TRAIN) :, list(POSITIONS).index(51_000)]
+    expected = 1.5 + 0.5 * np.where(dosage < 0, 0.5, dosage)
+    np.testing.assert_allclose(lung["log1p_tpm"], expected, atol=1e-6)
+    assert liver["log1p_tpm"].isna().all() and (liver["status"] != "ok").all()
+    rows = pq.read_table(tmp_path / "model/fits.parquet").to_pandas().query("gene_name == 'HELD'")
+    assert rows.set_index("tissue")["status"].to_dict() == {"liver": "no_values", "lung": "prior_alone"}
+    assert set(rows["n_people"]) == {0}
+
+
+def test_a_prior_in_another_unit_gives_no_gene_by_itself(lab: Lab, tmp_path: Path) -> None:
+    paths = [write_prior(tmp_path), held_weights(lab, tmp_path, unit="normalized")]
+    report = fit(lab, paths, tmp_path / "model", outer_folds=0)
+    assert report["genes"] == {"fitted": 3, "no_values_to_train_on": 1}
+    assert report["prior_alone"] == {"prior_in_other_unit": 1}
+
+
 def test_an_insertion_enters_through_the_prior_alone_however_it_is_spelt(lab: Lab, tmp_path: Path) -> None:
     """It raises UP too, and the elastic net does not read it; without an effect of it nothing changes."""
     copies = np.random.default_rng(7).binomial(2, 0.4, len(DONORS))

@@ -185,7 +185,8 @@ def fit_dosages(
     }
     if priors:
         report["prior"] = {prior.name: {"used": len(prior.table), **_counted(prior.left_out)} for prior in priors}
-        report["prior_alone"] = _counted(unused)
+        if any(unused.values()):
+            report["prior_alone"] = _counted(unused)
         report["fits"] = _counted(Counter(_kind_of(row) for fit in fits for row in fit.rows))
 
     def write(partial: Path) -> None:

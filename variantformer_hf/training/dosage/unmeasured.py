@@ -77,7 +77,7 @@ def _of_gene(
         rows = of_outputs[output]
         here = rows["gene"] == number
         weight[place, rows["variant"][here]] = rows["weight"][here]
-        intercept[place], fitted[place] = float(model.network.intercept[number, output]), True
+        intercept[place], fitted[place] = float(model.network.intercept.detach()[number, output]), True
     used = weight.any(axis=0)
     inside = (variants.position >= window.start) & (variants.position < window.end)
     kept = np.flatnonzero(used & inside)
@@ -87,5 +87,9 @@ def _of_gene(
         else {"output": place, "status": NO_VALUES, "n_people": 0}
         for place in range(len(outputs))
     ]
-    arrays = {"weight": weight[:, kept].astype(np.float32), "intercept": intercept, "fitted": fitted}
+    arrays: dict[str, np.ndarray] = {
+        "weight": weight[:, kept].astype(np.float32),
+        "intercept": intercept,
+        "fitted": fitted,
+    }
     return GeneFit(variants.chosen(kept), arrays, rows_of, len(variants)), int((used & ~inside).sum())
