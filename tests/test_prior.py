@@ -153,6 +153,14 @@ def test_a_prediction_that_says_all_is_stacked_with_its_weight() -> None:
     np.testing.assert_allclose(found.predict(features, predicted), values, atol=0.05)
 
 
+def test_a_prediction_that_leaves_nothing_stands_alone() -> None:
+    features, values, _ = made(6, n=50, v=20)
+    told = PriorKnowledge(np.ones((1, 20)), values[:, None])
+    found, _ = fit_from_prior(features, values, told, (10.0,), NET)
+    assert found.share == pytest.approx([1, 0]) and found.stacked == pytest.approx([1])
+    np.testing.assert_allclose(found.predict(features, values[:, None]), values, atol=1e-9)
+
+
 def test_nobody_is_predicted_by_a_nested_fit_that_knew_their_value() -> None:
     """Another value of one person changes what all are predicted, but for those left out with them."""
     from sklearn.model_selection import KFold

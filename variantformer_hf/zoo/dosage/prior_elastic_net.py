@@ -114,7 +114,8 @@ def fit_from_prior(
     if not others or min(net.error for net in others) >= plain.error:
         return of_plain, of_plain
     nets = [plain, *others]
-    error = np.array([net.error for net in nets])
+    # A prediction may leave nothing at all.
+    error = np.maximum([net.error for net in nets], np.finfo(float).eps * values.var())
     weight = (error / error.min()) ** (-_CAUTION * len(values) / 2)
     return _average(features, values, knowledge, nets, weight / weight.sum(), options), of_plain
 
