@@ -319,7 +319,7 @@ def test_a_fitted_folder_is_read_as_any_model(lab: Lab, fitted: Path) -> None:
     assert (fits["n_prior"] > 10).all()
     report = json.loads((fitted / "report.json").read_text())
     assert report["prior"] == {"prior": {"used": 4 * len(POSITIONS)}}
-    assert sum(report["fits"].values()) == 6
+    assert sum(report["fits"].values()) == 5  # DOWN has no value in one tissue
 
 
 def test_people_held_out_are_never_seen(lab: Lab, fitted: Path, tmp_path: Path) -> None:
@@ -376,15 +376,22 @@ def test_effects_of_a_folder_are_read_beside_its_weights(lab: Lab, tmp_path: Pat
     ]
 
 
-def held_weights(lab: Lab, folder: Path, unit: str = "log1p_tpm", name: str = "HELD") -> Path:
+def held_weights(lab: Lab, folder: Path, unit: str = "log1p_tpm", chrom: str = "chr1", ref: str = "A") -> Path:
     """A folder of weights of a gene that no value is trained on: two variants, one of them outside of the window."""
     weight = np.array([[0.5, 2.0], [0.0, 0.0]], dtype=np.float32)
     arrays = {"weight": weight, "intercept": np.array([1.5, 0.0]), "fitted": np.array([True, False])}
     rows = [{"output": output, "status": "fitted", "n_people": 3} for output in (0, 1)]
-    gene = lab.inputs.genes.get(name)
-    made = GeneFit(variants([50_999, 9_999]), arrays, rows, 2)
+    gene = replace(lab.inputs.genes.get("HELD"), chrom=chrom)
+    both = variants([50_999, 9_999])
+    made = GeneFit(replace(both, ref=np.array([ref, "A"], dtype=object)), arrays, rows, 2)
+    known = GeneFit(variants([10_999, 11_999]), {**arrays, "weight": weight * 0.01}, rows, 2)
     model = fitted_model(
-        recipe_named("elastic-net"), [gene], [made], tissues=["lung", "cortex"], unit=unit, assembly=None
+        recipe_named("elastic-net"),
+        [lab.inputs.genes.get("UP"), gene],
+        [known, made],
+        tissues=["lung", "cortex"],
+        unit=unit,
+        assembly=None,
     )
     model.save(folder / "held")
     return folder / "held"
@@ -402,7 +409,8 @@ def test_a_gene_without_values_has_the_weights_of_the_prior_alone(lab: Lab, fitt
     )
     lung, liver = (table[table["tissue"] == tissue] for tissue in ("lung", "liver"))
     dosage = lab.dosage[len(TRAIN) :, list(POSITIONS).index(51_000)]
-    expected = 1.5 + 0.5 * np.where(dosage < 0, 0.5, dosage)
+    # The variant outside of the window is at its mean, 0.5.
+    expected = 1.5 + 0.5 * np.where(dosage < 0, 0.5, dosage) + 2 * 0.5
     np.testing.assert_allclose(lung["log1p_tpm"], expected, atol=1e-6)
     assert liver["log1p_tpm"].isna().all() and (liver["status"] != "ok").all()
     rows = pq.read_table(tmp_path / "model/fits.parquet").to_pandas().query("gene_name == 'HELD'")
@@ -410,11 +418,58 @@ def test_a_gene_without_values_has_the_weights_of_the_prior_alone(lab: Lab, fitt
     assert set(rows["n_people"]) == {0}
 
 
-def test_a_prior_in_another_unit_gives_no_gene_by_itself(lab: Lab, tmp_path: Path) -> None:
-    paths = [write_prior(tmp_path), held_weights(lab, tmp_path, unit="normalized")]
-    report = fit(lab, paths, tmp_path / "model", outer_folds=0)
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"unit": "normalized"}, "prior_in_other_unit"),
+        ({"chrom": "chr2"}, "prior_on_other_chromosome"),
+        ({"ref": "G"}, "prior_of_other_ref"),
+    ],
+)
+def test_a_prior_of_something_else_gives_no_gene_by_itself(
+    lab: Lab, tmp_path: Path, other: dict[str, str], reason: str
+) -> None:
+    report = fit(lab, [write_prior(tmp_path), held_weights(lab, tmp_path, **other)], tmp_path / "model", outer_folds=0)
     assert report["genes"] == {"fitted": 3, "no_values_to_train_on": 1}
-    assert report["prior_alone"] == {"prior_in_other_unit": 1}
+    assert report["prior_alone"] == {reason: 1}
+
+
+def test_a_gene_without_a_common_variant_is_fitted_to_what_the_prior_predicts() -> None:
+    """Nobody varies in what the net reads: the sum of rare variants is all there is, in the nested folds too."""
+    case = rare_case()
+    assert case.prior is not None
+    bare = replace(case.prior, effect=np.zeros((1, 1, 0)), weight=np.zeros((1, 1, 0)), annotation=np.zeros((0, 0)))
+    fit = PriorRecipe().fit(replace(case, variants=variants([]), dosage=np.zeros((120, 0)), prior=bare))
+    assert fit.rows[0]["stacked_model"] == pytest.approx(2, abs=0.15)
+    assert fit.rows[0]["pred_perf_r2"] > 0.8 and fit.rows[0]["plain_r2"] < 0.1
+
+
+def test_fewer_people_in_a_tissue_than_outer_folds_have_their_mean() -> None:
+    case = rare_case()
+    few = slice(0, 12)
+    less = replace(case, person=case.person[few], output=case.output[few], value=case.value[few])
+    row = PriorRecipe(folds=5, outer_folds=20).fit(less).rows[0]
+    assert row["status"] == "fitted" and "strength" not in row
+
+
+def test_a_prior_that_says_nothing_of_a_gene_changes_nothing() -> None:
+    features, values, truth = made(7)
+    predicted = features @ truth + np.random.default_rng(0).normal(size=80)
+    one = PriorKnowledge(np.abs(truth)[None], predicted[:, None])
+    silent = PriorKnowledge(np.stack([np.abs(truth), truth * 0]), np.column_stack([predicted, predicted * 0]))
+    alone, beside = (fit_from_prior(features, values, told, (10.0,), NET)[0] for told in (one, silent))
+    np.testing.assert_array_equal(alone.coef, beside.coef)
+    assert beside.stacked.tolist() == [*alone.stacked, 0.0]
+
+
+def test_priors_have_names_of_their_own(lab: Lab, tmp_path: Path) -> None:
+    names = ("mean", "cres", "a", "a_2", "a")
+    paths = []
+    for number, name in enumerate(names):
+        (tmp_path / str(number)).mkdir()
+        paths.append(write_prior(tmp_path / str(number), f"{name}.tsv"))
+    found = [prior.name for prior in read_priors(paths, lab.inputs.genes, TISSUES, None)]
+    assert found == ["mean_2", "cres_2", "a", "a_2", "a_3"]
 
 
 def test_an_insertion_enters_through_the_prior_alone_however_it_is_spelt(lab: Lab, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from ...zoo.companions import table_digests
 from ...zoo.dosage.gene_fit import DosageRecipe, GeneData, GeneFit, VariantFilter, imputed, rare_ones
 from ...zoo.dosage.variants import GeneVariants
 from ...zoo.dosage.windows import dosage_window
+from ...zoo.gene_fits import NO_VALUES
 from ...zoo.gene_regions import RegionFinder
 from ...zoo.outputs import TissueNames
 from ...zoo.units import LOG1P_TPM
@@ -155,7 +156,7 @@ def fit_dosages(
         fits.append(fit)
         variants.update(of_gene)
     _check_shared(priors, variants)
-    alone, unused = of_priors_alone(unmeasured, priors, finder, tissues, expression.scale)
+    alone, unused = of_priors_alone(unmeasured, priors, finder, reference, tissues, expression.scale)
     of_genes = {gene.gene_id: fit for gene, fit in zip(genes, fits, strict=True)} | alone
     in_model = [gene for gene in inputs.genes if gene.gene_id in of_genes]
 
@@ -187,7 +188,9 @@ def fit_dosages(
         report["prior"] = {prior.name: {"used": len(prior.table), **_counted(prior.left_out)} for prior in priors}
         if any(unused.values()):
             report["prior_alone"] = _counted(unused)
-        report["fits"] = _counted(Counter(_kind_of(row) for fit in fits for row in fit.rows))
+        report["fits"] = _counted(
+            Counter(_kind_of(row) for fit in fits for row in fit.rows if row["status"] != NO_VALUES)
+        )
 
     def write(partial: Path) -> None:
         model.save(partial)

@@ -146,21 +146,19 @@ class GenePriors:
         column_of, other_of = ({name: n for n, name in enumerate(each.names)} for each in (common, beside))
         shape = len(tables), self._n_outputs
         effect, weight = (np.zeros((*shape, len(common))) for _ in range(2))
-        other_effect = np.zeros((*shape, len(beside)))
+        other_weight = np.zeros((*shape, len(beside)))
         for place, table in enumerate(tables):
             if table is not None:
                 _fill(effect[place], table, column_of, "effect")
                 _fill(weight[place], table, column_of, "weight")
-                # What nobody carried whom the weights were made by may have none; its effect stands for it.
-                adds = table["weight"].where(table["weight"] != 0, table["effect"])
-                _fill(other_effect[place], table.assign(adds=adds), other_of, "adds")
+                _fill(other_weight[place], table, other_of, "weight")
         counts["in_prior"] = int((effect != 0).any(axis=(0, 1)).sum())
         counts["no_snvs_in_prior"] = len(no_snvs[0])
         counts["rare_in_prior"] = len(beside) - len(absent) - len(no_snvs[0])
         annotations, annotation = self._annotated(gene, common)
         common, panel = self._of_panel(window, common)
         found = GenePrior(
-            self._names, effect, weight, annotations, annotation, beside, other_dosage, other_effect, panel
+            self._names, effect, weight, annotations, annotation, beside, other_dosage, other_weight, panel
         )
         return found, common, dict(counts)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL_OUTPUTS = -1
+# What else a start of a fit is called.
+RESERVED = ("cres", "distance", "mean")
 _NEEDED = ("gene_id", "chrom", "pos", "ref", "alt", "effect")
 _COLUMNS = ("gene", "output", "position", "ref", "alt", "effect", "weight")
 _SHOWN = 3
@@ -104,11 +107,11 @@ def read_priors(paths: Sequence[Path], genes: GeneTable, tissues: Sequence[str],
         InputError: one cannot be read, is of another assembly, or knows none of the genes or of the tissues; a variant
             has two effects on a gene in a tissue.
     """
-    found, names = [], Counter[str]()
+    found, names = [], set(RESERVED)
     for path in paths:
         stem = path.name.split(".")[0] or path.name
-        names[stem] += 1
-        name = stem if names[stem] == 1 else f"{stem}_{names[stem]}"
+        name = next(each for each in chain([stem], (f"{stem}_{n}" for n in count(2))) if each not in names)
+        names.add(name)
         model = _folder(path, assembly) if path.is_dir() else None
         read = _of_table(path) if model is None else _of_folder(model)
         found.append(replace(_placed(name, path, read, genes, tissues), model=model))
@@ -155,6 +158,10 @@ def _of_folder(model: LinearDosageGeneModel) -> "pd.DataFrame":
         parts.append(both.fillna(0.0).assign(tissue=tissue.name))
     table = pd.concat(parts, ignore_index=True)
     row = model.variants.first[table["gene"].to_numpy()] + table["variant"].to_numpy()
+    # Nobody carried it of those whom a weight was fitted to, for a ridge has no other 0: its effect stands for it.
+    is_ridge = (model.config.recipe or {}).get("fit") == "ridge"
+    is_unseen = (is_ridge | (model.variants.all.mean[row] == 0)) & (table["weight"] == 0).to_numpy()
+    table["weight"] = table["weight"].where(~is_unseen, table["effect"])
     of_all, listed = model.variants.all, model.gene_table.genes
     table["gene_id"] = [listed[number].gene_id for number in table["gene"]]
     table["chrom"] = [listed[number].chrom for number in table["gene"]]

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...genome.contigs import bare_name
 from ...genome.genes import Gene, stable_id
 from ...genome.interval import Interval
+from ...genome.reference import ReferenceGenome
 from ...zoo.dosage.gene_fit import GeneFit
 from ...zoo.dosage.gene_model import LinearDosageGeneModel
+from ...zoo.dosage.variants import GeneVariants
 from ...zoo.gene_fits import NO_VALUES
 from ...zoo.gene_regions import RegionFinder
 from .priors import Prior
@@ -17,23 +20,30 @@ PRIOR_ALONE = "prior_alone"
 
 
 def of_priors_alone(
-    genes: Sequence[Gene], priors: Sequence[Prior], finder: RegionFinder, tissues: Sequence[str], unit: str
+    genes: Sequence[Gene],
+    priors: Sequence[Prior],
+    finder: RegionFinder,
+    reference: ReferenceGenome,
+    tissues: Sequence[str],
+    unit: str,
 ) -> tuple[dict[str, GeneFit], Counter[str]]:
     """The weights of genes without values: those of the first prior that predicts the gene itself.
 
     That is a folder of weights in the unit of the cohort; a table of effects has no level of a gene. Variants outside
-    of the fit's window, which a prediction would not read, are left out.
+    of the fit's window, which a prediction would not read, are taken at their mean. A gene on another chromosome, or
+    with a variant whose REF is not the reference's, is left out.
 
     Args:
         genes: that nothing is fitted to.
         priors: in their order.
         finder: of the windows of the fit.
+        reference: the FASTA.
         tissues: of the fit, by number.
         unit: of its values.
 
     Returns:
-        gene_id -> its weights; and why what is there was not used: ``prior_in_other_unit`` (priors), and
-        ``prior_outside_window`` (variants).
+        gene_id -> its weights; and why what is there was not used: ``prior_in_other_unit`` (priors),
+        ``prior_on_other_chromosome`` and ``prior_of_other_ref`` (genes), ``prior_outside_window`` (variants).
     """
     found, left_out = dict[str, GeneFit](), Counter[str]()
     models = [prior.model for prior in priors if prior.model is not None]
@@ -48,11 +58,30 @@ def of_priors_alone(
             number = number_of.get(stable_id(gene.gene_id))
             if number is None or gene.gene_id in found:
                 continue
-            fit, n_outside = _of_gene(model, number, outputs, of_outputs, finder.find(gene).window)
+            if bare_name(model.gene_table.genes[number].chrom) != bare_name(gene.chrom):
+                left_out["prior_on_other_chromosome"] += 1
+                continue
+            window = finder.find(gene).window
+            if not _has_refs(reference, window.chrom, model.variants.of(number)):
+                left_out["prior_of_other_ref"] += 1
+                continue
+            fit, n_outside = _of_gene(model, number, outputs, of_outputs, window)
             if fit.arrays["fitted"].any():
                 found[gene.gene_id] = fit
                 left_out["prior_outside_window"] += n_outside
     return found, left_out
+
+
+def _has_refs(reference: ReferenceGenome, chrom: str, variants: GeneVariants) -> bool:
+    """Whether the reference has each variant's REF."""
+    if not len(variants):
+        return True
+    start = int(variants.position.min())
+    end = max(position + len(ref) for position, ref, _ in variants.names)
+    if end > reference.contigs[chrom]:
+        return False
+    bases = reference.sequence(chrom, start, end).upper()
+    return all(bases.startswith(ref, position - start) for position, ref, _ in variants.names)
 
 
 def _output(model: LinearDosageGeneModel, tissue: str) -> int | None:
@@ -80,6 +109,7 @@ def _of_gene(
         intercept[place], fitted[place] = float(model.network.intercept.detach()[number, output]), True
     used = weight.any(axis=0)
     inside = (variants.position >= window.start) & (variants.position < window.end)
+    intercept += weight[:, ~inside] @ variants.mean[~inside]
     kept = np.flatnonzero(used & inside)
     rows_of = [
         {"output": place, "status": PRIOR_ALONE, "n_people": 0, "n_variants": int((weight[place, kept] != 0).sum())}
@@ -92,4 +122,4 @@ def _of_gene(
         "intercept": intercept,
         "fitted": fitted,
     }
-    return GeneFit(variants.chosen(kept), arrays, rows_of, len(variants)), int((used & ~inside).sum())
+    return GeneFit(variants.chosen(kept), arrays, rows_of, int(inside.sum())), int((used & ~inside).sum())

@@ -42,7 +42,7 @@ class GenePrior:
         annotation: (A, V) from 0 to 1.
         others: R variants that are too rare to be fitted, are no SNVs, or that nobody of the fit carries.
         other_dosage: (n, R) float64, copies of their ALT.
-        other_effect: (P, T, R), what a copy of their ALT adds: its weight, and its effect where it has none.
+        other_weight: (P, T, R), as ``weight``.
         panel: (m, V) copies of ALT in people of the population that will be predicted; None = the people of the fit.
     """
 
@@ -53,7 +53,7 @@ class GenePrior:
     annotation: np.ndarray
     others: GeneVariants
     other_dosage: np.ndarray
-    other_effect: np.ndarray
+    other_weight: np.ndarray
     panel: np.ndarray | None = None
 
 

@@ -9,7 +9,7 @@ the plain net has the least: then it stands alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -20,6 +20,8 @@ from .elastic_net import ChosenPenalty, ElasticNetOptions, chosen_penalty, elast
 _NO_SPREAD = 1e-12
 # What a difference of errors counts, as a share of what a likelihood would say: all nets are judged by the same people.
 _CAUTION = 0.25
+# A net with a smaller share of the average is left out.
+_LEAST = 1e-3
 PLAIN = -1
 
 
@@ -107,6 +109,12 @@ def fit_from_prior(
     Returns:
         The fit, and the plain elastic net, which is ``fit_elastic_net``'s.
     """
+    if not features.shape[1]:
+        # No variant varies: nets of one that nobody carries, which has no weight.
+        told = PriorKnowledge(np.zeros((len(knowledge.score), 1)), knowledge.predicted)
+        fits = fit_from_prior(np.zeros((len(values), 1)), values, told, strengths, options)
+        one, other = (replace(fit, coef=fit.coef[:0], belief=fit.belief[:0]) for fit in fits)
+        return one, other
     nothing = np.zeros(knowledge.predicted.shape[1])
     plain = _net(features, values, knowledge, _Start(PLAIN, 0.0, np.ones(features.shape[1]), nothing), options)
     others = [_net(features, values, knowledge, start, options) for start in _starts(values, knowledge, strengths)]
@@ -117,17 +125,21 @@ def fit_from_prior(
     # A prediction may leave nothing at all.
     error = np.maximum([net.error for net in nets], np.finfo(float).eps * values.var())
     weight = (error / error.min()) ** (-_CAUTION * len(values) / 2)
+    weight[weight < _LEAST * weight.sum()] = 0
     return _average(features, values, knowledge, nets, weight / weight.sum(), options), of_plain
 
 
 def _starts(values: np.ndarray, knowledge: PriorKnowledge, strengths: Sequence[float]) -> list[_Start]:
-    """Each prior's score at each strength, and beyond its prediction; of several scores their mean too. A score that
-    tells no variants apart changes no penalty, and a prediction that is the same of everybody is none."""
+    """Each prior's score at each strength, and beyond its prediction; of several that say something their mean too. A
+    score that tells no variants apart changes no penalty, and a prediction that is the same of everybody is none."""
     scores, n_priors = list(knowledge.score), knowledge.predicted.shape[1]
-    offsets = [*np.eye(n_priors), *([None] * (len(scores) - n_priors))]
-    if len(scores) > 1:
-        scores.append(knowledge.score.mean(axis=0))
-        offsets.append(np.full(n_priors, 1 / n_priors) if n_priors else None)
+    predicts = knowledge.predicted.std(axis=0) > _NO_SPREAD
+    offsets = [each if known else None for each, known in zip(np.eye(n_priors), predicts, strict=True)]
+    offsets += [None] * (len(scores) - n_priors)
+    says = [score.std() > _NO_SPREAD or offset is not None for score, offset in zip(scores, offsets, strict=True)]
+    if sum(says) > 1:
+        scores.append(knowledge.score[says].mean(axis=0))
+        offsets.append(predicts / predicts.sum() if predicts.any() else None)
     found = []
     nothing = np.zeros(n_priors)
     for number, (score, offset) in enumerate(zip(scores, offsets, strict=True)):
@@ -136,7 +148,7 @@ def _starts(values: np.ndarray, knowledge: PriorKnowledge, strengths: Sequence[f
             belief = 1 + strength * score
             if is_told:
                 found.append(_Start(number, strength, belief, nothing))
-            if offset is None or not (knowledge.predicted @ offset).std() > _NO_SPREAD:
+            if offset is None:
                 continue
             found.append(_Start(number, strength, belief, offset))
             if slope := _slope(knowledge.predicted @ offset, values):
@@ -180,6 +192,8 @@ def _average(
     share = np.zeros(len(knowledge.score) + 1)
     coef, of_starts, is_converged = [], [], True
     for net, part in zip(nets, weight.tolist(), strict=True):
+        if not part:
+            continue
         start = net.start
         left = values - knowledge.predicted @ start.offset
         found = elastic_net_at(features * start.belief, left, net.chosen, options)

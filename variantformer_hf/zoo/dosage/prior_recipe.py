@@ -44,7 +44,7 @@ class PriorRecipe(ElasticNetRecipe):
         n_variants = dosage.shape[1] + others.shape[1]
         if not n_variants:
             return None
-        if is_too_few(value) or len(value) < self.folds:
+        if is_too_few(value) or len(value) < self.least_people:
             return the_mean(n_variants, value)
         scale = dosage.std(axis=0)
         varies = np.flatnonzero(scale > 1e-8)
@@ -60,7 +60,7 @@ class PriorRecipe(ElasticNetRecipe):
             belief[varies] = fit.belief
             weight, intercept = reweighted(weight, intercept, dosage, prior.panel, belief)
         weight = weight + fit.stacked @ prior.weight[:, output]
-        of_others = fit.stacked @ prior.other_effect[:, output]
+        of_others = fit.stacked @ prior.other_weight[:, output]
         _, order = merged(data.variants, prior.others)
         said = _said(prior, output, fit, others)
         if self.outer_folds:
@@ -93,7 +93,7 @@ def _knowledge(
     moves = np.abs(prior.effect[:, output, varies]) * dosage[:, varies].std(axis=0)
     largest = moves.max(axis=1, initial=0, keepdims=True)
     score = np.divide(moves, largest, out=np.zeros_like(moves), where=largest > 0)
-    predicted = dosage @ prior.weight[:, output].T + others @ prior.other_effect[:, output].T
+    predicted = dosage @ prior.weight[:, output].T + others @ prior.other_weight[:, output].T
     return PriorKnowledge(np.concatenate([score, prior.annotation[:, varies]]), predicted)
 
 
@@ -103,7 +103,7 @@ def _said(prior: GenePrior, output: int, fit: PriorFit, others: np.ndarray) -> d
         "alpha": fit.alpha,
         "strength": fit.strength,
         "n_prior": int((prior.effect[:, output] != 0).any(axis=0).sum()),
-        "n_rare": int(((prior.other_effect[:, output] != 0).any(axis=0) & (others.std(axis=0) > 0)).sum()),
+        "n_rare": int(((prior.other_weight[:, output] != 0).any(axis=0) & (others.std(axis=0) > 0)).sum()),
     }
     said |= {f"stacked_{name}": float(weight) for name, weight in zip(prior.names, fit.stacked, strict=True)}
     scores = [*prior.names, *prior.annotations]
