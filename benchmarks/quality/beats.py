@@ -12,7 +12,7 @@ by bootstrap over genes. Of carriers of rare causal variants there are too few a
 each value less the mean of its gene and tissue over all held-out people.
 
 FOLDER keeps what is done, and the same command goes on with the rest; results.json in it is what `table` reads.
-Options of stage 1 were chosen on a cohort of seed 0: report others.
+Options of both stages and of the fit were chosen on a cohort of seed 0: report others.
 """
 
 import argparse
