@@ -17,6 +17,7 @@ from variantformer_hf.app.uploads import MOST_BYTES, prepare_vcf
 from variantformer_hf.app.views import AnswerPage
 from variantformer_hf.app.visits import Request, RequestStopped, Visits
 from variantformer_hf.errors import InputError
+from variantformer_hf.genome.genes import Gene, GeneTable
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,14 @@ def test_a_gene_is_named_whole_or_by_a_part_that_one_alone_has(served: ServedMod
     for text, said in refused.items():
         with pytest.raises(InputError, match=said):
             served.find_gene(text)
+
+
+def test_a_symbol_that_many_others_begin_with_is_a_gene(served: ServedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands behind more of them than are shown."""
+    names = [*(f"T{number}" for number in range(60)), "T"]
+    genes = [Gene(f"ENSG{number:011d}", name, "chr1", 1, 9, "+") for number, name in enumerate(names)]
+    monkeypatch.setattr(served.model, "gene_table", GeneTable(genes))
+    assert served.find_gene("t").gene_name == "T"
 
 
 def test_files_to_download_say_nothing_of_this_machine(

@@ -138,15 +138,10 @@ class ServedModel:
         Raises:
             InputError: there is none, or several.
         """
-        found, wanted = self.find_genes(text), text.strip().casefold()
-        exact = [
-            gene
-            for gene in found
-            if wanted in (gene.gene_name.casefold(), gene.gene_id.casefold(), gene.gene_id.split(".")[0].casefold())
-        ]
-        genes = exact or found
-        if not wanted:
+        if not text.strip():
             raise InputError("no gene is named", remedy="Type a symbol, such as APOE, or an Ensembl id.")
+        exact, _ = self.model.gene_table.resolve([text], most_suggested=0)
+        genes = exact or self.find_genes(text)
         if not genes:
             raise InputError(f"no gene is called {text.strip()!r}", remedy="Type a symbol or an Ensembl id.")
         if len(genes) > 1:

@@ -9,9 +9,9 @@ from ...genome.contigs import bare_name
 from ...genome.genes import Gene, stable_id
 from ...genome.interval import Interval
 from ...genome.reference import ReferenceGenome
+from ...genome.variant import VariantNormalizer
 from ...zoo.dosage.gene_fit import GeneFit
 from ...zoo.dosage.gene_model import LinearDosageGeneModel
-from ...zoo.dosage.variants import GeneVariants
 from ...zoo.gene_fits import NO_VALUES
 from ...zoo.gene_regions import RegionFinder
 from .priors import Prior
@@ -46,6 +46,7 @@ def of_priors_alone(
         ``prior_on_other_chromosome`` and ``prior_of_other_ref`` (genes), ``prior_outside_window`` (variants).
     """
     found, left_out = dict[str, GeneFit](), Counter[str]()
+    normalizer = VariantNormalizer(reference)
     models = [prior.model for prior in priors if prior.model is not None]
     left_out["prior_in_other_unit"] = sum(model.unit.name != unit for model in models)
     for model in models:
@@ -62,7 +63,8 @@ def of_priors_alone(
                 left_out["prior_on_other_chromosome"] += 1
                 continue
             window = finder.find(gene).window
-            if not _has_refs(reference, window.chrom, model.variants.of(number)):
+            named = model.variants.of(number).names
+            if not all(normalizer.holds(window.chrom, position, ref) for position, ref, _ in named):
                 left_out["prior_of_other_ref"] += 1
                 continue
             fit, n_outside = _of_gene(model, number, outputs, of_outputs, window)
@@ -70,18 +72,6 @@ def of_priors_alone(
                 found[gene.gene_id] = fit
                 left_out["prior_outside_window"] += n_outside
     return found, left_out
-
-
-def _has_refs(reference: ReferenceGenome, chrom: str, variants: GeneVariants) -> bool:
-    """Whether the reference has each variant's REF."""
-    if not len(variants):
-        return True
-    start = int(variants.position.min())
-    end = max(position + len(ref) for position, ref, _ in variants.names)
-    if end > reference.contigs[chrom]:
-        return False
-    bases = reference.sequence(chrom, start, end).upper()
-    return all(bases.startswith(ref, position - start) for position, ref, _ in variants.names)
 
 
 def _output(model: LinearDosageGeneModel, tissue: str) -> int | None:
@@ -104,7 +94,7 @@ def _of_gene(
         if output is None or not bool(model.network.fitted[number, output]):
             continue
         rows = of_outputs[output]
-        here = rows["gene"] == number
+        here = slice(*np.searchsorted(rows["gene"], [number, number + 1]))
         weight[place, rows["variant"][here]] = rows["weight"][here]
         intercept[place], fitted[place] = float(model.network.intercept.detach()[number, output]), True
     used = weight.any(axis=0)
