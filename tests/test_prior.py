@@ -138,6 +138,7 @@ def test_what_is_stacked_is_no_worse_over_the_folds_and_never_negative(seed: int
     assert (found.stacked >= 0).all() and 0 <= found.share.sum() <= 1 + 1e-12
     away, of_plain = (np.square(values - fit.predict(features, predicted)).sum() for fit in (found, plain))
     assert (found is plain) == (not found.share.any())
+    assert found is plain or found.share.sum() > 0.5
     assert found.predict(features, predicted).mean() == pytest.approx(values.mean())
     assert np.isfinite(away) and np.isfinite(of_plain)
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..data.activity import HIGHEST_SCORE
 from ..genome.cres import CRE_CLASSES
 from ..genome.genes import Gene
-from .cohort_variants import CohortVariant, simulate_variants
+from .cohort_variants import CohortVariant, simulate_variants, variants_within
 from .motif_counts import motif_counts, region_counts
 from .motifs import MotifWorld, Region, motif_effects, random_motifs
 from .normalized import write_normalized
@@ -27,6 +27,8 @@ from .writers import GENOTYPES, contig_lines, cre_line, write_fasta, write_genes
 _WRONG_LABELS = 0.03
 # Score of a cCRE in which one motif is on both haplotypes, of 1,000; and the noise of a signal, in motifs.
 _SIGNAL, _SIGNAL_NOISE = 300, 0.15
+# By 2 x the first haplotype's allele + the second's.
+_CALLS = np.array(["0|0", "0|1", "1|0", "1|1"], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _genes(world: MotifWorld) -> list[Gene]:
 
 
 def _vcf_line(variant: CohortVariant) -> str:
-    calls = "\t".join(f"{int(a)}|{int(b)}" for a, b in variant.carriers)
+    calls = "\t".join(_CALLS[variant.carriers @ (2, 1)].tolist())
     return f"{variant.contig}\t{variant.position + 1}\t.\t{variant.ref}\t{variant.alt}\t.\tPASS\t.\tGT\t{calls}"
 
 
@@ -243,9 +245,8 @@ def _write_activity(
         strand = "+" if region.gene is None else world.genes[region.gene][3]
         some = {
             region.contig: [
-                _of_first(v, len(names))
-                for v in by_contig.get(region.contig, ())
-                if v.position < region.end and v.position + len(v.ref) > region.start
+                _of_first(variant, len(names))
+                for variant in variants_within(by_contig.get(region.contig, ()), region.start, region.end)
             ]
         }
         counts = region_counts(region, world, some, motifs, len(names), strand)

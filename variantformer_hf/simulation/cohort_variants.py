@@ -1,6 +1,9 @@
 """Variants of a made cohort: linked as a population's are, most of them rare, some in motifs."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ HOTSPOT_STEP = 4_000
 # Mutations younger than the founders' copies: one to three haplotypes have them.
 RECENT = 0.4
 VARIANT_STEP = 150
+LONGEST_REF = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,12 @@ class CohortVariant:
     alt: str
     carriers: np.ndarray
     founders: np.ndarray | None = None
+
+
+def variants_within(variants: Sequence[CohortVariant], start: int, end: int) -> list[CohortVariant]:
+    """Those of one contig, sorted, whose REF reaches into start to end, 0-based half-open."""
+    first, last = (bisect_left(variants, place, key=attrgetter("position")) for place in (start - LONGEST_REF, end))
+    return [each for each in variants[first:last] if each.position + len(each.ref) > start]
 
 
 def simulate_variants(
@@ -94,7 +104,7 @@ def simulate_variants(
                 if rng.random() < 0.5:
                     alt = ref + letters_of(rng.integers(0, 4, int(rng.integers(1, 5))))
                 else:
-                    ref = text[place : place + int(rng.integers(2, 6))]
+                    ref = text[place : place + int(rng.integers(2, LONGEST_REF + 1))]
                     alt = ref[0]
             variants.append(CohortVariant(contig, place, ref, alt, carriers, founders))
             last = place + len(ref) - 1

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..genome.interval import reverse_complement
-from .cohort_variants import CohortVariant
+from .cohort_variants import CohortVariant, variants_within
 from .motifs import MotifWorld, Region
 
 
@@ -31,11 +31,7 @@ def region_counts(
     strand: str,
 ) -> np.ndarray:
     """(donors, motifs) motifs in one region, mean of the two haplotypes; each distinct haplotype is read once."""
-    inside = [
-        v
-        for v in by_contig.get(region.contig, ())
-        if v.position < region.end and v.position + len(v.ref) > region.start
-    ]
+    inside = variants_within(by_contig.get(region.contig, ()), region.start, region.end)
     text = world.contigs[region.contig]
     carried = np.stack([v.carriers for v in inside], axis=-1) if inside else np.zeros((donors, 2, 0), dtype=bool)
     known: dict[bytes, np.ndarray] = {}

@@ -5,7 +5,7 @@ column is scaled by 1 + s x score, so that the lasso's penalty of its weight is 
 its square. Others do so too, and are fitted to what is left of the values beyond what the prior predicts of a person:
 beyond the prediction itself, and beyond a multiple of it, for priors on another scale. All of them, the plain net
 among them, are averaged by their errors over the folds (as Yao et al. 2018 average by predictive densities), unless
-the plain net has the least: then it stands alone.
+half of the average or more would be the plain net's: then it stands alone.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,8 @@ _NO_SPREAD = 1e-12
 _CAUTION = 0.25
 # A net with a smaller share of the average is left out.
 _LEAST = 1e-3
+# With a share not smaller than this the plain net stands alone.
+_MAJORITY = 0.5
 PLAIN = -1
 
 
@@ -96,8 +98,7 @@ def fit_from_prior(
 ) -> tuple[PriorFit, PriorFit]:
     """Fit an elastic net with priors, and without.
 
-    Where no net that starts from a prior has a smaller error over the folds than the plain one, the first fit is the
-    second.
+    Where half of the average or more would be the plain net's, the first fit is the second.
 
     Args:
         features: (n, V) float64, standardised, at least as many people as folds.
@@ -119,13 +120,15 @@ def fit_from_prior(
     plain = _net(features, values, knowledge, _Start(PLAIN, 0.0, np.ones(features.shape[1]), nothing), options)
     others = [_net(features, values, knowledge, start, options) for start in _starts(values, knowledge, strengths)]
     of_plain = _average(features, values, knowledge, [plain], np.ones(1), options)
-    if not others or min(net.error for net in others) >= plain.error:
+    if not others:
         return of_plain, of_plain
     nets = [plain, *others]
     # A prediction may leave nothing at all.
     error = np.maximum([net.error for net in nets], np.finfo(float).eps * values.var())
     weight = (error / error.min()) ** (-_CAUTION * len(values) / 2)
     weight[weight < _LEAST * weight.sum()] = 0
+    if weight[0] >= _MAJORITY * weight.sum():
+        return of_plain, of_plain
     return _average(features, values, knowledge, nets, weight / weight.sum(), options), of_plain
 
 
