@@ -66,7 +66,7 @@ def test_a_prior_that_is_of_no_use_leaves_the_plain_elastic_net_to_the_digit() -
 
 
 def test_the_average_is_of_scikit_learns_nets_by_their_errors() -> None:
-    """One on the columns as they are, one on scaled ones, and two beyond what a prior predicts."""
+    """One on the columns as they are, one on scaled ones, two beyond what a prior predicts, and that prediction alone."""
     from sklearn.linear_model import ElasticNet, ElasticNetCV
     from sklearn.model_selection import KFold
 
@@ -80,12 +80,13 @@ def test_the_average_is_of_scikit_learns_nets_by_their_errors() -> None:
     def slope(some: np.ndarray) -> float:
         return float(np.polyfit(predicted[some], values[some], 1)[0])
 
-    errors, coefs = [], []
+    errors, coefs, offsets = [], [], []
     for scale, offset in ((0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (4.0, slope(np.arange(80)))):
         belief, left = 1 + scale * score, values - offset * predicted
         net = ElasticNetCV(l1_ratio=0.5, alphas=100, eps=0.01, cv=folds, max_iter=5_000)
         net.fit(features * belief, left)
         coefs.append(net.coef_ * belief)
+        offsets.append(offset)
         if offset in (0.0, 1.0):
             errors.append(net.mse_path_.mean(axis=-1).min())
             continue
@@ -97,12 +98,21 @@ def test_the_average_is_of_scikit_learns_nets_by_their_errors() -> None:
             own = (offset - slope(train)) * (predicted[test] - predicted[train].mean())
             away.append(np.square(away_here + own).mean())
         errors.append(np.mean(away))
+    for whole, of_fold in ((1.0, lambda _: 1.0), (slope(np.arange(80)), slope)):
+        away = []
+        for train, test in folds:
+            level = values[train].mean() + of_fold(train) * (predicted[test] - predicted[train].mean())
+            away.append(np.square(values[test] - level).mean())
+        errors.append(np.mean(away))
+        coefs.append(np.zeros_like(truth))
+        offsets.append(whole)
     weight = (np.array(errors) / min(errors)) ** (-80 / 8)
+    weight[weight < 1e-3 * weight.sum()] = 0
     weight /= weight.sum()
     np.testing.assert_allclose(found.coef, weight @ np.array(coefs), atol=1e-4)
-    assert found.strength == pytest.approx(4 * weight[1:].sum(), abs=1e-4)
+    assert found.strength == pytest.approx(4 * weight[1:4].sum(), abs=1e-4)
     assert found.share == pytest.approx([weight[1:].sum(), 0], abs=1e-4)
-    assert found.stacked == pytest.approx([weight[2] + weight[3] * slope(np.arange(80))], abs=1e-4)
+    assert found.stacked == pytest.approx([weight @ offsets], abs=1e-4)
     assert plain.alpha == pytest.approx(fit_elastic_net(features, values, replace(NET, patience=None)).alpha)
 
 

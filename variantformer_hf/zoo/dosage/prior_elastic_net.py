@@ -3,8 +3,8 @@
 Several nets are fitted. In one the penalty of a variant falls by its score as in the adaptive lasso (Zou 2006): its
 column is scaled by 1 + s x score, so that the lasso's penalty of its weight is divided by as much, and the ridge's by
 its square. Others do so too, and are fitted to what is left of the values beyond what the prior predicts of a person:
-beyond the prediction itself, and beyond a multiple of it, for priors on another scale. All of them, the plain net
-among them, are averaged by their errors over the folds (as Yao et al. 2018 average by predictive densities), unless
+beyond the prediction itself, and beyond a multiple of it, for priors on another scale. The prediction, and its multiple,
+also stand without a net beyond them. All of them, the plain net among them, are averaged by their errors over the folds (as Yao et al. 2018 average by predictive densities), unless
 half of the average or more would be the plain net's: then it stands alone.
 """
 
@@ -73,13 +73,19 @@ class PriorFit:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Start:
     """From what a net starts: whose score, how strong, and (M,) weights of the predictions that it is fitted beyond;
-    ``is_scaled`` where these weights are the people's own."""
+    ``is_scaled`` where these weights are the people's own, ``is_alone`` where no variant has a weight beyond them."""
 
     prior: int
     strength: float
     belief: np.ndarray
     offset: np.ndarray
     is_scaled: bool = False
+    is_alone: bool = False
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(V,) of the columns that the net is fitted to."""
+        return np.zeros_like(self.belief) if self.is_alone else self.belief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +139,9 @@ def fit_from_prior(
 
 
 def _starts(values: np.ndarray, knowledge: PriorKnowledge, strengths: Sequence[float]) -> list[_Start]:
-    """Each prior's score at each strength, and beyond its prediction; of several that say something their mean too. A
-    score that tells no variants apart changes no penalty, and a prediction that is the same of everybody is none."""
+    """Each prior's score at each strength, beyond its prediction, and that prediction alone; of several that say
+    something their mean too. A score that tells no variants apart changes no penalty, and a prediction that is the same
+    of everybody is none."""
     scores, n_priors = list(knowledge.score), knowledge.predicted.shape[1]
     predicts = knowledge.predicted.std(axis=0) > _NO_SPREAD
     offsets = [each if known else None for each, known in zip(np.eye(n_priors), predicts, strict=True)]
@@ -151,12 +158,19 @@ def _starts(values: np.ndarray, knowledge: PriorKnowledge, strengths: Sequence[f
             belief = 1 + strength * score
             if is_told:
                 found.append(_Start(number, strength, belief, nothing))
-            if offset is None:
-                continue
-            found.append(_Start(number, strength, belief, offset))
-            if slope := _slope(knowledge.predicted @ offset, values):
-                found.append(_Start(number, strength, belief, slope * offset, is_scaled=True))
+            if offset is not None:
+                beyond = _Start(number, strength, belief, offset)
+                found += [beyond, *_scaled(beyond, knowledge, values)]
+        if offset is not None:
+            alone = _Start(number, 0.0, np.ones_like(score), offset, is_alone=True)
+            found += [alone, *_scaled(alone, knowledge, values)]
     return found
+
+
+def _scaled(start: _Start, knowledge: PriorKnowledge, values: np.ndarray) -> list[_Start]:
+    """The same beyond the prediction times the slope of all people's values on it; none where there is no slope."""
+    slope = _slope(knowledge.predicted @ start.offset, values)
+    return [replace(start, offset=slope * start.offset, is_scaled=True)] if slope else []
 
 
 def _slope(predicted: np.ndarray, values: np.ndarray) -> float:
@@ -171,7 +185,7 @@ def _net(
 ) -> _Net:
     """The penalty of a start, and its error, in which each fold is judged by a slope that it took no part in."""
     offset = knowledge.predicted @ start.offset
-    chosen = chosen_penalty(features * start.belief, values - offset, options)
+    chosen = chosen_penalty(features * start.scale, values - offset, options)
     if not start.is_scaled:
         return _Net(start, chosen, chosen.error)
     errors = []
@@ -199,8 +213,8 @@ def _average(
             continue
         start = net.start
         left = values - knowledge.predicted @ start.offset
-        found = elastic_net_at(features * start.belief, left, net.chosen, options)
-        coef.append(part * np.append(found.coef * start.belief, found.intercept))
+        found = elastic_net_at(features * start.scale, left, net.chosen, options)
+        coef.append(part * np.append(found.coef * start.scale, found.intercept))
         of_starts.append(part * np.concatenate([[start.strength], start.offset, start.belief]))
         is_converged &= found.is_converged
         if start.prior != PLAIN:
