@@ -87,8 +87,8 @@ class Size:
     panel: int = 50
     genes: int = 60
     unseen: int = 15
-    activity_donors: int = 2
-    other_cres: int = 8_000
+    activity_donors: int = 1
+    other_cres: int = 16_000
     rare_causal: float = 0.5
     encoder: Mapping[str, Any] = field(default_factory=dict)
     expression: Mapping[str, Any] = field(default_factory=dict)
@@ -105,6 +105,9 @@ ENCODER: dict[str, Any] = {
     "config": {
         "hidden_size": 32,
         "intermediate_size": 96,
+        # As long as a cCRE, so that a motif weighs as much in a window of a gene as there.
+        "token_length": 40,
+        "cre_flank": 0,
         "pooling": "mean",
         "use_contrastive_loss": False,
         "loss_reduction": "mean",
@@ -116,8 +119,16 @@ EXPRESSION: dict[str, Any] = {
     "people_per_block": 16,
     "difference_weight": 0.9,
     "keep_inputs": 40_000,
-    "loop": {"epochs": 6, "gradient_accumulation": 2},
-    "config": {"hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96, **_NO_DROPOUT},
+    "loop": {"epochs": 4, "gradient_accumulation": 2, "optimizer": {"learning_rate": 1e-3}},
+    "config": {
+        "hidden_size": 48,
+        "num_hidden_layers": 1,
+        "intermediate_size": 96,
+        # A head of each tissue: one for all took the motifs of one for those of all.
+        "multi_head": True,
+        "head_type": "linear",
+        **_NO_DROPOUT,
+    },
 }
 SETTINGS = {
     "thin": Size(train=200, heritability=0.15, encoder=ENCODER, expression=EXPRESSION),
@@ -125,7 +136,7 @@ SETTINGS = {
         train=800,
         heritability=0.5,
         encoder=ENCODER,
-        expression={**EXPRESSION, "loop": {**EXPRESSION["loop"], "epochs": 1}},
+        expression={**EXPRESSION, "loop": {**EXPRESSION["loop"], "epochs": 2}},
     ),
 }
 
