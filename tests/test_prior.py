@@ -66,7 +66,7 @@ def test_a_prior_that_is_of_no_use_leaves_the_plain_elastic_net_to_the_digit() -
 
 
 def test_the_average_is_of_scikit_learns_nets_by_their_errors() -> None:
-    """One on the columns as they are, one on scaled ones, two beyond what a prior predicts, and that prediction alone."""
+    """One on the columns as they are, one on scaled ones, two beyond what a prior predicts, two of that alone."""
     from sklearn.linear_model import ElasticNet, ElasticNetCV
     from sklearn.model_selection import KFold
 

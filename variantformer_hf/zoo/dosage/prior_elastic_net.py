@@ -3,9 +3,10 @@
 Several nets are fitted. In one the penalty of a variant falls by its score as in the adaptive lasso (Zou 2006): its
 column is scaled by 1 + s x score, so that the lasso's penalty of its weight is divided by as much, and the ridge's by
 its square. Others do so too, and are fitted to what is left of the values beyond what the prior predicts of a person:
-beyond the prediction itself, and beyond a multiple of it, for priors on another scale. The prediction, and its multiple,
-also stand without a net beyond them. All of them, the plain net among them, are averaged by their errors over the folds (as Yao et al. 2018 average by predictive densities), unless
-half of the average or more would be the plain net's: then it stands alone.
+beyond the prediction itself, and beyond a multiple of it, for priors on another scale. The prediction and its multiple
+also stand without a net beyond them. All of them, the plain net among them, are averaged by their errors over the folds
+(as Yao et al. 2018 average by predictive densities), unless half of the average or more would be the plain net's: then
+it stands alone.
 """
 
 from collections.abc import Sequence
