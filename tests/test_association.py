@@ -399,6 +399,77 @@ def test_z_comes_of_beta_and_se_of_p_and_of_odds_ratios(case: Case, tmp_path: Pa
     assert "--column zz=score names no column" in refused(*_summary(case, tmp_path, text, "--column", "zz=score"))
 
 
+def _gwas_report(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "out.tsv.report.json").read_text())
+    return found
+
+
+def _z(folder: Path, gene: str = "G1") -> float:
+    return float(pd.read_csv(folder / "out.tsv", sep="\t").set_index("gene").loc[gene, "zscore"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "sign"),
+    [
+        ("Allele1 Allele2 AF_Allele2 BETA SE", -1),
+        ("Allele1 Allele2 AC_Allele2 BETA SE", -1),
+        ("Allele1 Allele2 Freq1 Effect StdErr", 1),
+        ("Allele1 Allele2 Weight Zscore Direction", 1),
+        ("ALLELE1 ALLELE0 A1FREQ BETA SE", 1),
+    ],
+)
+def test_numbered_alleles_are_those_of_the_program_that_wrote_them(
+    case: Case, tmp_path: Path, columns: str, sign: int
+) -> None:
+    each = case.variants["chr1"][0]
+    text = f"CHR POS {columns}\n{_row(each, 0.25, 2.5, 1.0)}\n"
+    said = done(*_summary(case, tmp_path, text)).stderr
+    one, two, *_ = columns.split()
+    effect, other = (one, two) if sign > 0 else (two, one)
+    assert f"{effect} as effect_allele, {other} as other_allele, {columns.split()[3]} as " in said
+    read = _gwas_report(tmp_path)["gwas_columns"]
+    assert (read["effect_allele"], read["other_allele"]) == (effect, other)
+    assert np.sign(_z(tmp_path)) == sign * np.sign(case.weight["G1"][0, 1])
+
+
+def test_numbered_alleles_of_which_nothing_says_the_effects_are_refused_until_it_is_named(
+    case: Case, tmp_path: Path
+) -> None:
+    each = case.variants["chr1"][0]
+    for columns in ("Allele1 Allele2 BETA SE", "Allele1 Allele2 Effect SE", "allele_1 allele_2 BETA SE"):
+        text = f"CHR POS {columns}\n{_row(each, 2.5, 1.0)}\n"
+        said = refused(*_summary(case, tmp_path, text))
+        one, two = columns.split()[:2]
+        assert f"gwas.txt: has the alleles {one} and {two}, and nothing says which of them the effect is of" in said
+        assert f"--column effect_allele={one}, or {two}; or rename them to effect_allele and other_allele" in said
+        named = ["--column", f"effect_allele={two}", "--column", f"other_allele={one}"]
+        done(*_summary(case, tmp_path, text, *named))
+        assert np.sign(_z(tmp_path)) == -np.sign(case.weight["G1"][0, 1])
+        done(*_summary(case, tmp_path, text, *named[:1], f"effect_allele={one}"))
+        assert np.sign(_z(tmp_path)) == np.sign(case.weight["G1"][0, 1])
+    both = f"CHR POS Allele1 Allele2 AF_Allele2 Freq1 BETA SE\n{_row(each, 0.1, 0.1, 2.5, 1.0)}\n"
+    assert "nothing says which" in refused(*_summary(case, tmp_path, both))
+
+
+def test_beside_ref_and_alt_the_other_allele_is_the_one_that_a1_is_not(case: Case, tmp_path: Path) -> None:
+    """Rows of REF among those of ALT, of SNVs and of a deletion in a repeat, both of whose alleles the FASTA holds."""
+    of_gene = [case.variants["chr1"][place] for place in range(5)]
+    scores = [2.0, -1.5, 1.0, 0.5, -2.5]
+    tables = []
+    for refs in ((), (0, 2, 3)):
+        rows = ["#CHROM POS REF ALT A1 OMITTED BETA SE"]
+        for place, (each, score) in enumerate(zip(of_gene, scores, strict=True)):
+            a1, ax, sign = (each.ref, each.alt, -1) if place in refs else (each.alt, each.ref, 1)
+            rows.append(" ".join(map(str, (each.chrom, each.pos, each.ref, each.alt, a1, ax, sign * score, 1.0))))
+        done(*_summary(case, tmp_path, "\n".join(rows) + "\n"))
+        report = _gwas_report(tmp_path)
+        assert (report["gwas"]["used"], report["gwas"].get("turned", 0)) == (5, len(refs))
+        assert report["gwas_columns"]["other_allele"] == "REF or ALT"
+        tables.append(pd.read_csv(tmp_path / "out.tsv", sep="\t"))
+    pd.testing.assert_frame_equal(*tables)
+    assert tables[0]["n_snps_used"].max() == 5
+
+
 def test_two_rows_of_a_variant_are_refused_where_they_say_different_things(case: Case, tmp_path: Path) -> None:
     one, two = case.variants["chr1"][0], case.variants["chr1"][4]
     same = [_row(one, 2.0), f"chr1 {one.pos} {one.ref} {one.alt} -2.0", _row(two, 1.0)]
@@ -421,6 +492,52 @@ def test_statistics_without_a_shared_variant_or_a_number_are_refused_or_counted(
     report = json.loads((tmp_path / "out.tsv.report.json").read_text())["gwas"]
     assert (report["read"], report["no_number"], report["used"]) == (3, 2, 1)
     assert "is a VCF" in refused(*_summary(case, tmp_path, "##fileformat=VCFv4.2\n"))
+
+
+def test_a_row_takes_what_it_has_of_z_beta_and_se_and_p(case: Case, tmp_path: Path) -> None:
+    one, two, three, four = (case.variants["chr1"][place] for place in (0, 3, 4, 5))
+    head = "chr pos a1 a2 z beta se p"
+    rows = [
+        _row(one, 2.5, "NA", "NA", 0.5),
+        _row(two, "", 0.5, 0.2, 0.5).replace("  ", " NA "),
+        _row(three, "NA", 0.5, 0, 0.0124193306),
+        _row(four, "inf", 0.5, "NA", 0),
+    ]
+    said = done(*_summary(case, tmp_path, "\n".join([head, *rows]) + "\n")).stderr
+    assert "3 used" in said
+    assert "1 p_is_0" in said
+    three_z, weight = np.full(3, 2.5), case.weight["G1"][[0, 3, 4], 1]
+    covariance = np.cov(case.filled("G1")[:, [0, 3, 4]].T)
+    expected = (weight * np.sqrt(np.diag(covariance)) * three_z).sum() / np.sqrt(weight @ covariance @ weight)
+    assert _z(tmp_path) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "count"),
+    [
+        ("beta se", (0.5, 0), "2 no_number"),
+        ("beta p", (0.5, 0), "2 p_is_0"),
+        ("beta se", ("0,5", "0,2"), "2 no_number"),
+        ("z", ("inf",), "2 no_number"),
+    ],
+)
+def test_a_file_without_a_number_for_the_variants_is_refused_for_that_and_not_for_its_assembly(
+    case: Case, tmp_path: Path, columns: str, values: tuple[object, ...], count: str
+) -> None:
+    rows = [_row(case.variants["chr1"][place], *values) for place in (0, 4)]
+    rows.append(_row(Variant("chr1", 77, "A", "C"), *values))
+    said = refused(*_summary(case, tmp_path, "\n".join([f"chr pos a1 a2 {columns}", *rows]) + "\n"))
+    assert "gwas.txt: has no number for any of the" in said
+    assert f"(3 read, 1 not_in_weights, {count})" in said
+    assert "assembly" not in said
+
+
+def test_an_indel_of_neither_of_the_weights_alleles_is_counted(case: Case, tmp_path: Path) -> None:
+    deletion, other = case.variants["chr1"][2], case.variants["chr1"][0]
+    rows = [f"chr1 {deletion.pos + 3} T TTT 1.5", _row(other, 1.0)]
+    done(*_summary(case, tmp_path, "\n".join(["chr pos a1 a2 z", *rows]) + "\n"))
+    counts = _gwas_report(tmp_path)["gwas"]
+    assert counts["read"] == counts["used"] + counts["other_alleles"] == 2
 
 
 def test_a_deletion_of_which_ref_is_not_told_is_counted_and_not_guessed_at(case: Case, tmp_path: Path) -> None:

@@ -374,6 +374,7 @@ def summary(
     table = summary_association(found, statistics, sources, repairs=repair, calibration=calibration)
     report = {
         "weights": dict(found.counts),
+        "gwas_columns": dict(statistics.columns),
         "gwas": dict(statistics.counts),
         "covariance": dict(counts),
         "genes": dict(Counter(table["status"])),
@@ -539,8 +540,9 @@ def _write_covariances(
 
 
 def _say(report: dict[str, Any]) -> None:
-    """The counts, a line each, on stderr."""
+    """The counts, and names of columns, a line each, on stderr."""
     for name, counts in report.items():
         some = {what: count for what, count in counts.items() if count} if isinstance(counts, dict) else {}
         if some:
-            typer.echo(f"{name}: {', '.join(f'{count:,} {what}' for what, count in some.items())}", err=True)
+            each = (f"{n} as {what}" if isinstance(n, str) else f"{n:,} {what}" for what, n in some.items())
+            typer.echo(f"{name}: {', '.join(each)}", err=True)

@@ -48,8 +48,13 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "p": ("p", "pval", "p_value", "pvalue", "p-value", "p.value", "p_bolt_lmm", "p-val"),
 }
 COLUMNS = tuple(_KNOWN)
-# Names of the other allele that say that it is REF.
-_REF = ("ref", "reference", "ref_allele")
+# Names of alleles that say that they are REF or ALT.
+_REF, _ALT = ("ref", "reference", "ref_allele"), ("alt", "alternative")
+# Names that do not say which allele the effect is of, and other columns of files in which it is the first, METAL's, and
+# the second, SAIGE's.
+_NUMBERED = (("allele1", "allele2"), ("allele_1", "allele_2"))
+_OF_FIRST = ({"freq1"}, {"effect", "stderr"}, {"weight", "zscore"})
+_OF_SECOND = ({"af_allele2"}, {"ac_allele2"})
 _NUMBERS = ("z", "beta", "se", "or", "p")
 _ROWS_AT_ONCE = 500_000
 _NAME = r"^(?P<chrom>(?:chr)?[0-9XYMT]+)[_:-](?P<pos>[0-9]+)[_:-](?P<one>[ACGT]+)[_:-](?P<two>[ACGT]+)(?:_b3[78])?$"
@@ -63,13 +68,15 @@ class GwasStatistics:
     Attributes:
         z, beta: (variants,) of a copy of the allele with the weight; NaN = there is none.
         counts: what became of the file's rows: ``read``, ``not_in_weights``, ``used`` and of these ``turned`` (of the
-            other allele) and ``strand_ambiguous``; ``other_alleles``, ``no_number``, ``repeated``, and by kind what the
-            FASTA does not hold.
+            other allele) and ``strand_ambiguous``; ``other_alleles``, ``no_number``, ``p_is_0``, ``repeated``, and by
+            kind what the FASTA does not hold.
+        columns: what (see ``COLUMNS``) -> the file's column that was read as it.
     """
 
     z: np.ndarray
     beta: np.ndarray
     counts: Counter[str] = field(default_factory=Counter)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,9 @@ def read_gwas(
 ) -> GwasStatistics:
     """Read a GWAS's statistics of the variants of weights.
 
-    z is the column z, else beta / se (of an odds ratio its logarithm), else that of p with the sign of beta. A row is
-    found by chromosome, position and alleles, or a name that says them, which are brought to their one spelling; where
-    the weights have no places, or the file has none, by its id. Alleles that stand the other way round are turned.
+    z of a row is the column z, else beta / se (of an odds ratio its logarithm), else that of p with the sign of beta. A
+    row is found by chromosome, position and alleles, or a name that says them, which are brought to their one spelling;
+    where the weights have no places, or the file has none, by its id. Alleles that stand the other way are turned.
 
     Args:
         path: a table, text or Parquet.
@@ -106,14 +113,17 @@ def read_gwas(
         options: see there.
 
     Raises:
-        InputError: no such column; two rows of a variant say different things; no row is of a variant of the weights.
+        InputError: no such column, or one that does not say which allele the effect is of; two rows of a variant say
+            different things; no row is of a variant of the weights, or none of these has a number.
     """
     path = Path(path)
-    found = GwasStatistics(*np.full((2, len(weights.variants)), np.nan))
+    z_of, beta_of = np.full((2, len(weights.variants)), np.nan)
+    found = GwasStatistics(z_of, beta_of, Counter(read=0))
     row_of: dict[int, int] = {}
     matcher: _ByPlace | _ById | None = None
     first = 2
-    for piece, knows_ref in _pieces(path, options.columns):
+    for piece, columns in _pieces(path, options.columns):
+        found.columns = columns
         if matcher is None:
             has_places = {"chrom", "pos"} <= set(piece) or _are_names(piece)
             by_place = normalizer is not None and weights.has_places and has_places
@@ -123,12 +133,12 @@ def read_gwas(
                     file=path,
                     remedy="Name it: --column variant=NAME.",
                 )
-            matcher = _ByPlace(weights, normalizer, knows_ref) if by_place and normalizer else _ById(weights)
+            matcher = _ByPlace(weights, normalizer) if by_place and normalizer else _ById(weights)
         found.counts["read"] += len(piece)
         for row, number, is_turned in matcher.rows(piece, found.counts):
-            z, beta = _effect(piece, row)
-            if not np.isfinite(z):
-                found.counts["no_number"] += 1
+            z, beta, lacks = _effect(piece, row)
+            if lacks:
+                found.counts[lacks] += 1
                 continue
             one, two = (str(piece[name].iloc[row]).upper() for name in ("effect_allele", "other_allele"))
             is_ambiguous = one == two.translate(_COMPLEMENT) and len(one) == 1
@@ -155,8 +165,16 @@ def read_gwas(
             found.counts["strand_ambiguous"] += is_ambiguous
         first += len(piece)
     if not found.counts["used"]:
+        counted = ", ".join(f"{count:,} {what}" for what, count in found.counts.items() if count or what == "read")
+        of_variants = f"of the {len(weights.variants):,} variants of the weights in its rows ({counted})"
+        if found.counts["no_number"] or found.counts["p_is_0"]:
+            raise InputError(
+                f"has no number for any {of_variants}",
+                file=path,
+                remedy="Give z, or beta and a se above 0, or beta and a p above 0, written as 0.5; see --column.",
+            )
         raise InputError(
-            f"has none of the {len(weights.variants):,} variants of the weights in its {found.counts['read']:,} rows",
+            f"has none {of_variants}",
             file=path,
             remedy="Look whether both are of one assembly, and name variants alike (--column variant=NAME).",
         )
@@ -169,11 +187,10 @@ class _ByPlace:
     Args:
         weights: that say where their variants are.
         normalizer: of the FASTA.
-        knows_ref: the other allele of a row is REF; else the FASTA has to tell which is.
     """
 
-    def __init__(self, weights: AssociationWeights, normalizer: VariantNormalizer, knows_ref: bool) -> None:
-        self._normalizer, self._knows_ref = normalizer, knows_ref
+    def __init__(self, weights: AssociationWeights, normalizer: VariantNormalizer) -> None:
+        self._normalizer = normalizer
         self._number = {each: number for number, each in enumerate(weights.variants)}
         places: dict[str, set[int]] = {}
         for each in weights.variants:
@@ -203,12 +220,16 @@ class _ByPlace:
             here = contig_of[chroms[row]], int(positions[row])
             number, kind = self._found(Variant(*here, other, effect))
             turned, turned_kind = self._found(Variant(*here, effect, other))
-            if not (kind or turned_kind or self._knows_ref):
+            if not kind and not turned_kind:
                 # An insertion or deletion: the FASTA holds both alleles, so that it cannot tell which is REF.
-                counts["ambiguous_indel"] += number is not None or turned is not None
-            elif number is not None:
+                ref = str(piece["ref"].iloc[row]).upper() if "ref" in piece else None
+                if ref not in (effect, other) and (number is not None or turned is not None):
+                    counts["ambiguous_indel"] += 1
+                    continue
+                number, turned = (number if ref == other else None), (turned if ref == effect else None)
+            if number is not None:
                 yield row, number, False
-            elif turned is not None and kind:
+            elif turned is not None:
                 yield row, turned, True
             elif kind and turned_kind:
                 counts[kind] += 1
@@ -249,11 +270,14 @@ class _ById:
                 counts["other_alleles"] += 1
 
 
-def _pieces(path: Path, given: Mapping[str, str]) -> "Iterator[tuple[pd.DataFrame, bool]]":
-    """The file some rows at a time, its columns by what they are, its numbers as numbers; whether it names REF.
+def _pieces(path: Path, given: Mapping[str, str]) -> "Iterator[tuple[pd.DataFrame, dict[str, str]]]":
+    """The file some rows at a time, its columns by what they are, its numbers as numbers; and what they are called.
+
+    Where the other allele is in a column of REF, that is ``ref`` too, and where the row's effect is of REF, the other
+    allele is ALT.
 
     Raises:
-        InputError: a column is missing; it cannot be read.
+        InputError: a column is missing, or says too little; it cannot be read.
     """
     import pandas as pd
 
@@ -266,10 +290,17 @@ def _pieces(path: Path, given: Mapping[str, str]) -> "Iterator[tuple[pd.DataFram
             if names is None:
                 names = _named(list(piece.columns), given, path)
             table = piece[list(names.values())].set_axis(list(names), axis=1).reset_index(drop=True)
+            columns = {what: name for what, name in names.items() if what in COLUMNS}
+            if _lower(names["other_allele"]) in _REF:
+                table["ref"] = table["other_allele"]
+            if "alt" in table:
+                effect, ref, alt = (table[name].astype(str).str.upper() for name in ("effect_allele", "ref", "alt"))
+                table["other_allele"] = ref.where(effect != ref, alt)
+                columns["other_allele"] += f" or {names['alt']}"
             for name in _NUMBERS:
                 if name in table:
-                    table[name] = pd.to_numeric(table[name], errors="coerce")
-            yield table, names["other_allele"].strip().lower() in _REF
+                    table[name] = pd.to_numeric(table[name], errors="coerce").replace([np.inf, -np.inf], np.nan)
+            yield table, columns
     except (EOFError, OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"cannot be read ({error})", file=path, remedy="Copy or download it again.") from error
 
@@ -298,12 +329,13 @@ def _parquet_pieces(path: Path) -> "Iterator[pd.DataFrame]":
 
 
 def _named(header: list[str], given: Mapping[str, str], path: Path) -> dict[str, str]:
-    """What -> the file's column.
+    """What -> the file's column; ``alt`` where the effect may be of either of REF and ALT.
 
     Raises:
-        InputError: one that was named is not there; alleles or statistics are not.
+        InputError: one that was named is not there; alleles or statistics are not; which allele the effect is of is not
+            said.
     """
-    lowered = {name.strip().lower(): name for name in reversed(header)}
+    lowered = {_lower(name): name for name in reversed(header) if name not in given.values()}
     found: dict[str, str] = {}
     for what, known in _KNOWN.items():
         if what in given:
@@ -327,7 +359,27 @@ def _named(header: list[str], given: Mapping[str, str], path: Path) -> dict[str,
             file=path,
             remedy="Name it: --column effect_allele=A1.",
         )
+    alleles = [found[name] for name in ("effect_allele", "other_allele")]
+    if not given.keys() & {"effect_allele", "other_allele"} and tuple(map(_lower, alleles)) in _NUMBERED:
+        known_names = set(map(_lower, header))
+        of_first, of_second = (any(each <= known_names for each in some) for some in (_OF_FIRST, _OF_SECOND))
+        if of_first == of_second:
+            raise InputError(
+                f"has the alleles {' and '.join(alleles)}, and nothing says which of them the effect is of",
+                file=path,
+                remedy=f"Name it: --column effect_allele={alleles[0]}, or {alleles[1]}; or rename them to "
+                "effect_allele and other_allele.",
+            )
+        if of_second:
+            found |= {"effect_allele": alleles[1], "other_allele": alleles[0]}
+    alt = next((lowered[name] for name in _ALT if name in lowered), None)
+    if _lower(found["other_allele"]) in _REF and alt not in (None, found["effect_allele"]):
+        found["alt"] = alt
     return found
+
+
+def _lower(name: str) -> str:
+    return name.strip().lower()
 
 
 def _are_names(piece: "pd.DataFrame") -> bool:
@@ -348,16 +400,17 @@ def _places(piece: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
     return chroms.to_numpy(dtype=object), np.where(numbers == np.floor(numbers), numbers, -1).astype(np.int64)
 
 
-def _effect(piece: "pd.DataFrame", row: int) -> tuple[float, float]:
-    """z and beta of the effect allele; NaN = the row says none."""
+def _effect(piece: "pd.DataFrame", row: int) -> tuple[float, float, str]:
+    """z and beta of the effect allele, NaN = the row says none; and why it has no z: ``no_number``, ``p_is_0``."""
     from scipy.stats import norm
 
-    has = {name: float(piece[name].iloc[row]) for name in _NUMBERS if name in piece}
-    beta = has.get("beta", np.nan)
-    if np.isnan(beta) and has.get("or", -1) > 0:
-        beta = float(np.log(has["or"]))
-    if "z" in has:
-        return has["z"], beta
-    if "se" in has:
-        return (beta / has["se"] if has["se"] > 0 else np.nan), beta
-    return float(np.sign(beta) * norm.isf(has["p"] / 2)) if 0 < has["p"] <= 1 else np.nan, beta
+    z, beta, se, odds, p = (float(piece[name].iloc[row]) if name in piece else np.nan for name in _NUMBERS)
+    if np.isnan(beta) and odds > 0:
+        beta = float(np.log(odds))
+    if np.isnan(z) and se > 0:
+        z = beta / se
+    if np.isnan(z) and not np.isnan(beta) and p / 2 == 0:
+        return z, beta, "p_is_0"
+    if np.isnan(z) and 0 < p <= 1:
+        z = float(np.sign(beta) * norm.isf(p / 2))
+    return z, beta, "no_number" if np.isnan(z) else ""
