@@ -1,15 +1,20 @@
 """How far to trust a prediction: r of cross-validation beside each, and the rule."""
 
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from baseline_lab import DONORS, TEST, Lab, write_lab
 from command_line import run
+from safetensors.numpy import load_file, save_file
 from scipy import stats
 
+from variantformer_hf.data.predictability_table import models_of
 from variantformer_hf.evaluation.predictability import predictability, with_trust
 from variantformer_hf.training.dosage.fitting import fit_dosages
 from variantformer_hf.zoo.dosage.recipes import recipe_named
@@ -115,6 +120,16 @@ def test_any_model_is_known_by_its_evaluation(lab: Lab, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = pd.read_csv(tmp_path / "table.csv").set_index(["gene_name", "tissue"])
     assert found.loc[("UP", "liver"), "expected_r"] == pytest.approx(row["r_any"], rel=1e-5)
+    assert "does not say which model 'any' is" in done.stderr
+    done = run(
+        "predict", lab.folder / "mean", *files, *asked[:2], "--predictability", known, "-o", tmp_path / "mean.csv"
+    )
+    assert done.returncode != 0
+    assert "known.parquet: is of the model elastic-net (" in done.stderr
+    text = json.loads((tmp_path / "evaluated/evaluate.json").read_text())
+    assert text["made_by"]["any"]["name"] == "elastic-net"
+    (tmp_path / "evaluated/evaluate.json").write_text(json.dumps({**text, "made_by": {"any": None}}))
+    assert models_of({"any": tmp_path / "evaluated"}) == {"any": None}
     done = run("predictability", "--model", f"net={tmp_path / 'evaluated'}", "-o", tmp_path / "bad.parquet")
     assert done.returncode != 0 and "has no model 'net': it has 'any'" in done.stderr
 
@@ -125,6 +140,68 @@ def test_weights_that_follow_a_model_say_nothing_of_expression(lab: Lab, tmp_pat
     done = run("predictability", "--model", f"linear={tmp_path}", "-o", tmp_path / "out.parquet")
     assert done.returncode != 0 and "its R2 is against the model that the weights follow" in done.stderr
     assert not (tmp_path / "out.parquet").exists()
+
+
+def known_of(lab: Lab, path: Path, **folders: Path) -> Path:
+    models = [each for name, folder in folders.items() for each in ("--model", f"{name}={folder}")]
+    done = run("predictability", *models, "-o", path, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def predicted_with(lab: Lab, model: Path, known: Path, output: Path, *more: object) -> Any:
+    files = ["--fasta", lab.folder / "genome.fa", "--vcf", lab.folder / "cohort.vcf.gz", "--sample", TEST[0]]
+    return run("predict", model, *files, "--predictability", known, *more, "-o", output)
+
+
+def test_another_models_numbers_are_refused(lab: Lab, tmp_path: Path) -> None:
+    """A model is its weights, wherever its folder lies and whatever it is called."""
+    known = known_of(lab, tmp_path / "known.parquet", net=lab.folder / "elastic-net")
+    shutil.copytree(lab.folder / "elastic-net", tmp_path / "same")
+    done = predicted_with(lab, tmp_path / "same", known, tmp_path / "same.csv")
+    assert done.returncode == 0 and "which model" not in done.stderr, done.stderr
+    for more in ([], ["--trust-model", "net"]):
+        done = predicted_with(lab, lab.folder / "mean", known, tmp_path / "other.csv", *more)
+        assert done.returncode != 0
+        assert re.search(
+            r"known.parquet: is of the model elastic-net \(\w{8}\), and the predictions are of mean \(\w{8}\)\. Make "
+            r"the table of this model: `variantformer predictability`; or predict with that one",
+            " ".join(done.stderr.split()),
+        )
+        assert not (tmp_path / "other.csv").exists()
+
+
+def test_of_several_models_the_one_that_predicts_is_taken(lab: Lab, tmp_path: Path) -> None:
+    """In each population by what the table says of that one."""
+    net, other = lab.folder / "elastic-net", tmp_path / "other"
+    shutil.copytree(net, other)
+    arrays = load_file(net / "model.safetensors")
+    save_file({**arrays, "weight": arrays["weight"] + np.float32(1)}, other / "model.safetensors")
+    known = known_of(lab, tmp_path / "known.parquet", first=other, second=net)
+    done = predicted_with(lab, net, known, tmp_path / "net.csv")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "net.csv.report.json").read_text())["trust"]["model"] == "second"
+    asked = ["--model", f"first={net}", "--population", "AFR", "--beside", known, "-o", tmp_path / "both.parquet"]
+    assert run("predictability", *asked).returncode == 0
+    for population, name in (("AFR", "first"), ("all", "second")):
+        output = tmp_path / f"{population}.csv"
+        done = predicted_with(lab, net, tmp_path / "both.parquet", output, "--population", population)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / f"{population}.csv.report.json").read_text())["trust"]["model"] == name
+    twice = known_of(lab, tmp_path / "twice.parquet", first=net, second=net)
+    done = predicted_with(lab, net, twice, tmp_path / "twice.csv")
+    assert done.returncode != 0 and "has several, or no, models: 'first', 'second'" in done.stderr
+
+
+def test_a_table_that_does_not_say_its_model_is_used_with_a_warning(lab: Lab, tmp_path: Path) -> None:
+    known = known_of(lab, tmp_path / "known.parquet", net=lab.folder / "elastic-net")
+    pd.read_parquet(known).to_parquet(tmp_path / "old.parquet")
+    for name, warns in (("known", False), ("old", True)):
+        output = tmp_path / f"{name}.csv"
+        done = predicted_with(lab, lab.folder / "elastic-net", tmp_path / f"{name}.parquet", output)
+        assert done.returncode == 0, done.stderr
+        assert (f"{name}.parquet: does not say which model 'net' is" in done.stderr) == warns
+    assert (tmp_path / "old.csv").read_bytes() == (tmp_path / "known.csv").read_bytes()
 
 
 BAD = {

@@ -194,7 +194,7 @@ def predictions(
     from ..data.heritability_table import read_heritability
     from ..data.measured import read_measured, read_people
     from ..data.overlap import check_overlap, overlaps
-    from ..data.prediction_tables import read_predictions
+    from ..data.prediction_tables import made_by, read_predictions
     from ..evaluation.ceiling import add_ceiling
     from ..evaluation.coverage import read_tissue_merge
     from ..evaluation.paired import PairedExpression
@@ -293,6 +293,7 @@ def predictions(
     described = {
         "package": _versions(),
         "models": list(files),
+        "made_by": {name: made_by([each for _, each in of_model]) for name, of_model in tables.items()},
         "unit": grid.scale,
         "held_out": None if split is None else str(split),
         "inputs": _inputs(

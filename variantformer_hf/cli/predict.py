@@ -1,6 +1,6 @@
 """``variantformer predict``: a VCF in, a table of expression out."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -56,7 +56,8 @@ from .settings import GenotypeSettings, ModelSettings, asked_samples, chosen_eng
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..inference import PredictionDataset, PredictionResult
+    from ..data.predictability_table import Predictability
+    from ..inference import ExpressionPredictor, PredictionDataset, PredictionResult
     from ..zoo.estimate import RunEstimate
     from ..zoo.units import Unit
 
@@ -133,7 +134,8 @@ def predict(
         str | None, typer.Option(help="Of --predictability. Default: its only one.", rich_help_panel=OUTPUT)
     ] = None,
     trust_model: Annotated[
-        str | None, typer.Option(help="Of --predictability. Default: its only model.", rich_help_panel=OUTPUT)
+        str | None,
+        typer.Option(help="Of --predictability. Default: the MODEL, else its only one.", rich_help_panel=OUTPUT),
     ] = None,
     intervals: Annotated[
         Path | None,
@@ -193,9 +195,9 @@ def predict(
     if predictability is not None:
         if layout != "tidy" or store_of is not None or not isinstance(out, Output):
             raise InputError("--predictability is of tidy tables", remedy="Leave out --format, and name a file.")
-        from ..data.predictability_table import of_one, of_tissues, read_predictability
+        from ..data.predictability_table import Predictability
 
-        known = of_one(read_predictability(predictability), predictability, population, trust_model)
+        known = Predictability.read(predictability).of_population(population)
     elif population is not None or trust_model is not None:
         raise InputError("--population and --trust-model are of --predictability", remedy="Give it, or leave them out.")
     calibrated = None
@@ -253,8 +255,7 @@ def predict(
         whole_file_checksums=checksum,
     )
     predictor = of_model.predictor()
-    if known is not None and predictability is not None:
-        known = of_tissues(known[0], predictor.tissue_names, predictability), known[1]
+    trusted = None if known is None else _trusted(known, predictor, trust_model)
     if calibrated is not None:
         calibrated.check(predictor, genotypes.options(of_model).mode)
     if layout == "predixcan" and isinstance(out, Output):
@@ -304,13 +305,32 @@ def predict(
             **vars(request),
         )
     if result.is_writer:
-        if known is not None:
-            result = _with_trust(result, *known)
+        if trusted is not None:
+            result = _with_trust(result, *trusted)
         if calibrated is not None:
             result = calibrated.beside(result, predictor)
         out.deliver(write_result(result, out, layout, embeddings, predictor.model.unit))
         result.remove_parts()
         check_finite(result.genes["gene_name"], result.genes["status"])
+
+
+def _trusted(
+    known: "Predictability", predictor: "ExpressionPredictor", asked: str | None
+) -> "tuple[pd.DataFrame, str]":
+    """What is known of the model's tissues, and the model's name there.
+
+    Raises:
+        InputError: it is of another model; see ``Predictability.model_of`` and ``of_tissues``.
+    """
+    from ..data.predictability_table import of_tissues
+    from ..inference.processes import is_first_process
+
+    name, is_known = known.model_of(asdict(predictor.model.identity), asked)
+    if not is_known and is_first_process():
+        typer.echo(
+            f"{known.path}: does not say which model {name!r} is: trust may be of another than predicts", err=True
+        )
+    return of_tissues(known.table, predictor.tissue_names, known.path), name
 
 
 def _with_trust(result: "PredictionResult", known: "pd.DataFrame", model: str) -> "PredictionResult":

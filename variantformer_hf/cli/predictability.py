@@ -42,7 +42,7 @@ def predictability(
     import pandas as pd
 
     from ..data.heritability_table import read_heritability
-    from ..data.predictability_table import read_fits, read_predictability
+    from ..data.predictability_table import Predictability, models_of, read_fits
     from ..evaluation.predictability import predictability as rows_of
     from ..report.tables import write_table
 
@@ -51,15 +51,17 @@ def predictability(
     if inherited is not None and "cohort" in inherited:
         raise InputError("has several cohorts", file=heritability, remedy="Give the rows of one.")
     found = rows_of(read_fits(folders), inherited, population)
+    models = {population: models_of(folders)}
     if beside is not None:
-        others = read_predictability(beside)
-        parts = [others[others["population"] != population], found]
+        others = Predictability.read(beside)
+        models = {**others.models, **models}
+        parts = [others.table[others.table["population"] != population], found]
         columns = list(dict.fromkeys(name for part in parts for name in part))
         known = [part.dropna(axis="columns", how="all") for part in parts]
         found = pd.concat(known, ignore_index=True).reindex(columns=columns)
     counts = found["population"].value_counts()
     typer.echo(f"{', '.join(f'{n:,} genes x tissues of {name}' for name, n in counts.items())}", err=True)
-    out.deliver([write_table(found, out.path, {"population": population})])
+    out.deliver([write_table(found, out.path, {"population": population, "models": models})])
 
 
 def _named(texts: list[str]) -> dict[str, Path]:

@@ -141,15 +141,14 @@ def one_model(tables: Sequence[PredictionTable]) -> dict[str, Any]:
     """
     found = []
     for table in tables:
-        said = table.made_with
-        try:
-            found.append({"model": dict(said["model"]), "mode": said["settings"]["mode"]})
-        except (KeyError, TypeError, ValueError):
+        settings = table.made_with.get("settings")
+        if table.model is None or not isinstance(settings, Mapping) or "mode" not in settings:
             raise InputError(
                 "does not say which model made it",
                 file=table.path,
                 remedy="Give what `variantformer predict` wrote: Parquet, or a text with its .report.json beside it.",
-            ) from None
+            )
+        found.append({"model": table.model, "mode": settings["mode"]})
         _check_same(found[-1], found[0], table.path, f"{tables[0].path} is")
     return found[0]
 
@@ -258,17 +257,35 @@ def _check_same(one: Mapping[str, Any], other: Mapping[str, Any], path: Path, ot
     Raises:
         InputError: as said.
     """
-    if one["model"]["sha256"] != other["model"]["sha256"]:
-        raise InputError(
-            f"is of the model {_named(one['model'])}, and {others} of {_named(other['model'])}",
-            file=path,
-            remedy="Calibrate and predict with one model.",
-        )
+    check_same_model([one["model"]], other["model"], path, others, "Calibrate and predict with one model.")
     if one["mode"] != other["mode"]:
         raise InputError(
             f"is of genotypes read as {one['mode']}, and {others} as {other['mode']}",
             file=path,
             remedy="Calibrate and predict with one --mode.",
+        )
+
+
+def check_same_model(
+    known: Sequence[Mapping[str, str]], model: Mapping[str, str], path: Path, others: str, remedy: str
+) -> None:
+    """Refuse what is of other models.
+
+    Args:
+        known: name and sha256 of each model that it is of.
+        model: name and sha256 of the one that it is asked for.
+        path: it came from.
+        others: what is of that model, and the verb.
+        remedy: what to do.
+
+    Raises:
+        InputError: none of them has its sha256.
+    """
+    if model["sha256"] not in [each["sha256"] for each in known]:
+        raise InputError(
+            f"is of the model {', '.join(map(_named, known))}, and {others} of {_named(model)}",
+            file=path,
+            remedy=remedy,
         )
 
 

@@ -1,6 +1,8 @@
 """Tables of predictability: made of fitted folders and evaluations, and read for predictions."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,9 @@ from ..errors import InputError
 from ..folder import FITS_FILE
 from ..genome.genes import stable_id
 from ..genome.table_files import read_parquet
+from ..zoo.model_files import model_identity
 from ..zoo.outputs import TissueNames
+from .interval_tables import check_same_model
 from .repeated_rows import check_once
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ _OF_A_MODEL = "deep_sd"
 _KNOWN = ("gene_id", "tissue", "population", "n", "h2", "ceiling")
 # Of a folder of `evaluate predictions`: what tells it, and the table that is read.
 _EVALUATION, _PER_GENE = "evaluate.json", "per_gene.parquet"
+_OTHER_MODEL = "Make the table of this model: `variantformer predictability`; or predict with that one."
 _EVALUATED = ("model", "cohort", "tissue", "gene_part", "gene_id", "n", "pearson_mean")
 
 
@@ -83,32 +88,90 @@ def _of_evaluation(name: str, folder: Path) -> "pd.DataFrame":
     return table.rename(columns={"n": "n_people"})[["gene_id", "tissue", "n_people", "pearson_mean"]]
 
 
-def read_predictability(path: Path) -> "pd.DataFrame":
-    """What ``variantformer predictability`` wrote.
-
-    Raises:
-        InputError: it is none of it, or has a gene, tissue and population twice.
-    """
-    table = read_parquet(path, _KNOWN).to_pandas()
-    check_once(table, _KNOWN[:3], path, "Make it anew.")
-    return table
-
-
-def of_one(table: "pd.DataFrame", path: Path, population: str | None, model: str | None) -> "tuple[pd.DataFrame, str]":
-    """The rows of one population, and the name of one model.
+def models_of(folders: Mapping[str, Path]) -> dict[str, dict[str, str] | None]:
+    """Name of a model -> name and sha256 of the one that the numbers are of; None = not known.
 
     Args:
-        table: of :func:`read_predictability`.
-        path: it came from.
-        population, model: by name; None = the only one.
+        folders: as of :func:`read_fits`: a fitted folder is the model, an evaluation says which made its predictions.
 
     Raises:
-        InputError: there is none of this name, or there are several and none is named.
+        InputError: a fitted folder has no weights, an evaluation is damaged.
     """
-    populations = table["population"].drop_duplicates().tolist()
-    models = [name.removeprefix("r_") for name in map(str, table) if name.startswith("r_")]
-    chosen = _only(populations, population, path, "--population", "population")
-    return table[table["population"] == chosen], _only(models, model, path, "--trust-model", "model")
+    return {
+        name: _evaluated(name, folder / _EVALUATION)
+        if (folder / _EVALUATION).is_file()
+        else asdict(model_identity(folder))
+        for name, folder in folders.items()
+    }
+
+
+def _evaluated(name: str, path: Path) -> dict[str, str] | None:
+    try:
+        return json.loads(path.read_text()).get("made_by", {}).get(name)
+    except ValueError as error:
+        raise InputError("is damaged", file=path, remedy="Evaluate the predictions again.") from error
+
+
+@dataclass(frozen=True)
+class Predictability:
+    """What ``variantformer predictability`` wrote.
+
+    Attributes:
+        path: the file.
+        table: see ``evaluation.predictability``.
+        models: population -> name of a model there -> name and sha256 of the one that the numbers are of; None = not
+            known.
+    """
+
+    path: Path
+    table: "pd.DataFrame"
+    models: dict[str, dict[str, dict[str, str] | None]]
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictability":
+        """Read one.
+
+        Raises:
+            InputError: it is none, or has a gene, tissue and population twice.
+        """
+        arrow = read_parquet(path, _KNOWN)
+        table = arrow.to_pandas()
+        check_once(table, _KNOWN[:3], path, "Make it anew.")
+        said = json.loads((arrow.schema.metadata or {}).get(b"variantformer", b"{}")).get("models", {})
+        named = {name.removeprefix("r_"): None for name in map(str, table) if name.startswith("r_")}
+        return cls(path, table, {each: said.get(each, named) for each in table["population"].unique()})
+
+    def of_population(self, asked: str | None) -> "Predictability":
+        """The rows of one population.
+
+        Args:
+            asked: its name; None = the only one.
+
+        Raises:
+            InputError: there is none of this name, or there are several and none is named.
+        """
+        chosen = _only(list(self.models), asked, self.path, "--population", "population")
+        return replace(self, table=self.table[self.table["population"] == chosen], models={chosen: self.models[chosen]})
+
+    def model_of(self, predicts: Mapping[str, str], asked: str | None) -> tuple[str, bool]:
+        """Of one population's: the name here of the model that predicts, and whether it is known to be that one.
+
+        Args:
+            predicts: name and sha256 of the model that predicts.
+            asked: a name; None = of the model that predicts, else the only one.
+
+        Raises:
+            InputError: the numbers are of other models; there is none of this name, or there are several and none is
+                named.
+        """
+        (models,) = self.models.values()
+        known = {name: model for name, model in models.items() if asked in (None, name)}
+        own = [name for name, model in known.items() if model and model["sha256"] == predicts["sha256"]]
+        others = [model for model in known.values() if model]
+        if others and len(others) == len(known):
+            check_same_model(others, predicts, self.path, "the predictions are", _OTHER_MODEL)
+        chosen = _only(own or list(models), asked, self.path, "--trust-model", "model")
+        return chosen, chosen in own
 
 
 def of_tissues(table: "pd.DataFrame", names: TissueNames, path: Path) -> "pd.DataFrame":

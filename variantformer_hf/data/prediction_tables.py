@@ -65,6 +65,12 @@ class PredictionTable:
         named = _RELEASED_NAME.fullmatch(self.path.name)
         return named[1] if named else self.path.name.removesuffix(".parquet")
 
+    @property
+    def model(self) -> dict[str, str] | None:
+        """Name and sha256 of the model that made it; None = the table does not say it."""
+        said = self.made_with.get("model")
+        return dict(said) if isinstance(said, Mapping) and {"name", "sha256"} <= set(said) else None
+
     def batches(self) -> Iterator[dict[str, Any]]:
         """Role -> column: names dictionary-encoded, values float32.
 
@@ -207,6 +213,12 @@ def _opened(
             remedy="Say it: --unit tpm, --unit log1p_tpm, or another that the expression has.",
         )
     return PredictionTable(path, columns | {"value": of_values}, found, delimiter, said)
+
+
+def made_by(tables: Sequence[PredictionTable]) -> dict[str, str] | None:
+    """Name and sha256 of the model that made all of the tables; None = one does not say it, or they are of several."""
+    first = tables[0].model
+    return first if first and all(each.model and each.model["sha256"] == first["sha256"] for each in tables) else None
 
 
 def said_beside(path: Path) -> dict[str, Any]:

@@ -102,8 +102,8 @@ def write_evaluation(
         tables: name -> table; each becomes a Parquet and a CSV.
         counts: what is left out of which table, and why.
         skipped: table -> why there is none.
-        described: of ``evaluate.json``: versions, inputs, options, unit, overlap, and ``held_out``, the file that says
-            who was held out, or None.
+        described: of ``evaluate.json``: versions, inputs, options, unit, overlap, ``made_by`` (of each model name and
+            sha256 of what predicted, None = not known), and ``held_out``, the file that says who was held out, or None.
 
     Raises:
         InputError: matplotlib is not installed.
