@@ -74,8 +74,6 @@ class Size:
         genes, unseen: genes, and those of them that no model is trained on.
         activity_donors, other_cres, rare_causal: see ``simulate_cohort``.
         encoder, expression: options of the two stages, over those of ``write_configs``.
-        again: options of stage 1 over ``encoder`` with which it goes on from what it came to; empty = it does not.
-        trainings: of stage 2, each from a seed of its own; all are priors of the fit, the first is the table's.
         mosaics, test_mosaics: of ``linearize``.
         forest_folds: by which the forest is chosen.
         workers: processes that fit genes.
@@ -94,8 +92,6 @@ class Size:
     rare_causal: float = 0.5
     encoder: Mapping[str, Any] = field(default_factory=dict)
     expression: Mapping[str, Any] = field(default_factory=dict)
-    again: Mapping[str, Any] = field(default_factory=dict)
-    trainings: int = 1
     mosaics: int = 40
     test_mosaics: int = 12
     forest_folds: int = 2
@@ -135,14 +131,7 @@ EXPRESSION: dict[str, Any] = {
     },
 }
 SETTINGS = {
-    "thin": Size(
-        train=200,
-        heritability=0.15,
-        encoder=ENCODER,
-        expression=EXPRESSION,
-        again={"loop": {"epochs": 2, "optimizer": {"learning_rate": 1e-3}}},
-        trainings=2,
-    ),
+    "thin": Size(train=200, heritability=0.15, encoder=ENCODER, expression=EXPRESSION),
     "thick": Size(
         train=800,
         heritability=0.5,
@@ -168,8 +157,6 @@ def small(size: Size) -> Size:
         rare_causal=1.0,
         encoder=_over(size.encoder, {"loop": {"epochs": 1}}),
         expression=_over(size.expression, {"loop": {"epochs": 1}}),
-        again=_over(size.again, {"loop": {"epochs": 1}}) if size.again else {},
-        trainings=min(2, size.trainings),
         mosaics=20,
         test_mosaics=12,
         workers=1,
@@ -237,31 +224,19 @@ def steps(size: Size) -> list[Step]:
     workers = f"--workers {size.workers}" if size.workers > 1 else ""
     near = f"{people} {measured} --radius {GEOMETRY['cre_radius']} {workers}"
     mosaics = f"--train-people {size.mosaics} --test-people {size.test_mosaics} --min-maf 0 {workers}"
-    linearize = f"linearize {{}} --fasta genome.fa --vcf panel.vcf.gz {mosaics} --output {{}}"
-    encoders = [Step("encoder/last", "train encoder --config encoder.yaml")]
-    if size.again:
-        encoders.append(Step("encoder-again/last", "train encoder --config encoder-again.yaml"))
-    others: list[Step] = []
-    priors = "--prior weights"
-    for number in range(1, size.trainings):
-        others += [
-            Step(f"model-{number}/last", f"train expression --config expression-{number}.yaml"),
-            Step(f"weights-{number}", linearize.format(f"model-{number}/last", f"weights-{number}")),
-        ]
-        priors += f" --prior weights-{number}"
-    commands = {
-        "top SNP": f"baseline fit top-snp {near} --output top-snp",
-        PLAIN: f"baseline fit elastic-net {near} --output elastic-net",
-        "forest": f"baseline fit forest {near} --folds {size.forest_folds} --output forest",
-        DEEP: "train expression --config expression.yaml",
-        "linearised": linearize.format("model/last", "weights"),
-        FIT: f"fit {priors} {near} --outer-folds 0 --output fitted",
+    made = {
+        "top SNP": [f"baseline fit top-snp {near} --output top-snp"],
+        PLAIN: [f"baseline fit elastic-net {near} --output elastic-net"],
+        "forest": [f"baseline fit forest {near} --folds {size.forest_folds} --output forest"],
+        DEEP: ["train encoder --config encoder.yaml", "train expression --config expression.yaml"],
+        "linearised": [f"linearize model/last --fasta genome.fa --vcf panel.vcf.gz {mosaics} --output weights"],
+        FIT: [f"fit --prior weights {near} --outer-folds 0 --output fitted"],
     }
-    before: Mapping[str, list[Step]] = {DEEP: encoders, FIT: others}
     found = []
     for method, folder in METHODS.items():
+        folders = ["encoder/last", folder] if method == DEEP else [folder]
+        found += [Step(there, command) for there, command in zip(folders, made[method], strict=True)]
         table = _predictions(method)
-        found += [*before.get(method, []), Step(folder, commands[method])]
         found.append(Step(table, f"predict {folder} {people} --samples-file tested.txt --output {table}"))
     return found
 
@@ -296,31 +271,15 @@ def simulate(folder: Path, seed: int, size: Size) -> SimulatedCohort:
     panel = [*(donor for donor in first if donor in train), *second[: size.panel]]
     write_part(cohort.vcf, panel, folder / "panel.vcf.gz")
     write_configs(cohort, encoder_epochs=1, epochs=1)
-    write_options(folder, size)
+    for name, given in (("encoder", size.encoder), ("expression", size.expression)):
+        path = folder / f"{name}.yaml"
+        content = _over(yaml.safe_load(path.read_text()), given)
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
     app(["ingest", str(cohort.vcf), "--overwrite"], standalone_mode=False)
     people = {"held_out": held_out, "others": second[size.panel :]}
     (folder / PEOPLE_FILE).write_text(json.dumps(people) + "\n")
     (folder / "tested.txt").write_text("\n".join([*held_out, *people["others"]]) + "\n")
     return cohort
-
-
-def write_options(folder: Path, size: Size) -> None:
-    """Write the options of all trainings, over those of ``write_configs``."""
-    encoder, expression = (
-        _over(yaml.safe_load((folder / f"{name}.yaml").read_text()), given)
-        for name, given in (("encoder", size.encoder), ("expression", size.expression))
-    )
-    options = {"encoder": encoder, "expression": expression}
-    if size.again:
-        same = {name: value for name, value in encoder.items() if name not in ("config", "vocab_size")}
-        again = {"model": "encoder/last", "loop": {"output": "encoder-again"}}
-        options["encoder-again"] = _over(_over(same, size.again), again)
-        expression["encoder"] = "encoder-again/last"
-    for number in range(1, size.trainings):
-        of_its_own = {"loop": {"output": f"model-{number}", "seed": number}}
-        options[f"expression-{number}"] = _over(expression, of_its_own)
-    for name, content in options.items():
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def write_part(vcf: Path, samples: Sequence[str], path: Path) -> None:
@@ -378,8 +337,6 @@ def results(folder: Path, size: Size) -> dict[str, Any]:
         for name, values in predicted.items()
     }
     weights, fits = (pd.read_parquet(folder / name / "fits.parquet") for name in ("weights", "fitted"))
-    share = fits.filter(like="share_").sum(axis=1)
-    stage_1 = folder / ("encoder-again" if size.again else "encoder")
     return {
         "size": asdict(size),
         "r": r,
@@ -387,11 +344,11 @@ def results(folder: Path, size: Size) -> dict[str, Any]:
         "carriers": pooled,
         "n_carriers": sum(map(len, seen.values())),
         "curve": curve(folder / "model" / "log.jsonl"),
-        "encoder": curve(stage_1 / "log.jsonl")[-1:],
+        "encoder": curve(folder / "encoder" / "log.jsonl")[-1:],
         "linearised_r2": float(weights["pred_perf_r2"].mean()),
         "pairs_share": float(weights["pairs_share"].mean()),
-        "prior_share": float(share.mean()),
-        "plain_fits": int((share == 0).sum()),
+        "prior_share": float(fits["share_weights"].mean()),
+        "plain_fits": int((fits["share_weights"] == 0).sum()),
         "steps": pd.read_csv(folder / SECONDS_FILE).to_dict("records"),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
