@@ -244,6 +244,28 @@ def test_a_variant_that_the_file_lacks_is_the_mean_of_the_fit_and_of_one_person_
     assert pd.read_parquet(tmp_path / "all" / "whole_blood.parquet")["G1"].isna().all()  # none of its variants
 
 
+def test_one_person_without_a_record_on_the_weights_chromosomes_is_refused_as_predict_does(
+    case: Case, tmp_path: Path
+) -> None:
+    """One with records there of none of the variants is like the reference."""
+    contigs = {**CONTIGS, "chr3": 4_000}
+    sequences = {name: ReferenceGenome(case.folder / "genome.fa").sequence(name, 0, 4_000) for name in CONTIGS}
+    sequences["chr3"] = "A" * 4_000
+    genome = write_fasta(tmp_path / "genome.fa", sequences, width=60)
+    words = ["predict", case.folder / "model", "--fasta", genome, "--format", "tsv", "--vcf"]
+    for chrom in ("chr1", "chr3"):
+        ref = sequences[chrom][76]
+        write_vcf(
+            tmp_path / f"{chrom}.vcf.gz", [record(77, ref, "CA"[ref == "C"], "0/1", chrom=chrom)], contigs=contigs
+        )
+    said = refused(*words, tmp_path / "chr3.vcf.gz", "-o", tmp_path / "out")
+    assert "chr3.vcf.gz: has no record on any of the chromosomes asked for (chr1, chr2). Check that" in said
+    assert list(tmp_path.glob("out*")) == []
+    done(*words, tmp_path / "chr1.vcf.gz", "-o", tmp_path / "out")
+    found = pd.read_csv(tmp_path / "out" / "liver.tsv", sep="\t")
+    assert found["G1"].iloc[0] == pytest.approx(case.constant["G1"][1], abs=1e-5)
+
+
 # Weights of a database
 
 
@@ -304,7 +326,14 @@ def test_weights_of_another_assembly_are_refused(case: Case, tmp_path: Path) -> 
     [
         ([("r", "g", 1.0)], "rsid, gene, weight", "its table weights has no column ref_allele, eff_allele"),
         ([], COLUMNS, "has no weights"),
-        ([("rs1", "", "g", "A", "C", None)], "", "has no alleles, or no weight, that are any (A, C, None)"),
+        ([("rs1", "", "g", "A", "C", None)], "", "that are any (ref_allele A, eff_allele C, weight None)"),
+        ([("rs1", "", "g", "A", "C", float("inf"))], "", "x.db: g rs1: has no alleles, or no weight, that are any"),
+        (
+            [("rs1", "", None, "A", "C", 1.0)],
+            "",
+            "x.db: rs1: its table weights has a row without gene. Remove the row.",
+        ),
+        ([("rs1", "", "", "A", "C", 1.0)], "", "x.db: rs1: its table weights has a row without gene. Remove the row."),
         ([("rs1", "", "g", "A", "C", 1.0)] * 2, "", "g rs1: the gene has the variant twice"),
         ([("rs1", "", "g", "A", "C", 1.0)], "", "names its variants by ids that are no places (rsid)"),
     ],
@@ -318,6 +347,37 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_line(
         words = ["predict", made, *panel(case)]
     assert said in refused(*words, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_database_says_of_a_gene_may_be_unknown_and_is_else_a_number(case: Case, tmp_path: Path) -> None:
+    exported(case, tmp_path / "own")
+    words = ["predict", tmp_path / "own" / "liver.db", *panel(case), "--overwrite", "-o", tmp_path / "out"]
+
+    def says(value: object) -> None:
+        with sqlite3.connect(tmp_path / "own" / "liver.db") as database:
+            database.execute('UPDATE extra SET "pred.perf.R2" = ? WHERE gene = ?', (value, "G1"))
+
+    for unknown in ("NA", "", None):
+        says(unknown)
+        done(*words)
+        table = pd.read_csv(tmp_path / "out" / "genes.tsv", sep="\t").set_index("gene")
+        assert np.isnan(table.loc["G1", "pred_perf_r2"])
+        assert table.loc["G2", "pred_perf_r2"] == 0.25
+    for wrong in ("much", float("inf")):
+        says(wrong)
+        said = refused(*words)
+        assert (
+            f"liver.db: G1: its table extra has {wrong!r} as pred.perf.R2, which is no number. Write a number" in said
+        )
+
+
+def test_genes_of_a_database_whose_weights_are_all_0_are_said(case: Case, tmp_path: Path) -> None:
+    exported(case, tmp_path / "own")
+    words = ["predict", tmp_path / "own" / "liver.db", *panel(case), "--overwrite", "-o", tmp_path / "out"]
+    assert "genes_with_weights_0" not in done(*words).stderr
+    with sqlite3.connect(tmp_path / "own" / "liver.db") as database:
+        database.execute("UPDATE weights SET weight = 0")
+    assert "weights: 2 genes_with_weights_0\n" in done(*words).stderr
 
 
 def test_a_damaged_database_and_other_models_are_refused(case: Case, tmp_path: Path) -> None:
@@ -565,6 +625,11 @@ def test_covariances_that_cannot_be_used_are_refused_or_repaired_and_said(case: 
         ],
         "G1: its pairs stand in two places": [*lines, f"G1 {one} {one} 0.1"],
         "has no column VALUE": ["GENE RSID1 RSID2 COV", *lines[1:]],
+        f"cov.txt: {gene} {one} {two}: the covariance is infinite": [
+            *lines[:row],
+            f"{gene} {one} {two} inf",
+            *lines[row + 1 :],
+        ],
         "has a VALUE that is no number": [*lines[:row], f"{gene} {one} {two} much", *lines[row + 1 :]],
         "has none of the variants of the weights of liver": [lines[0], "G1 rs1 rs1 1.0"],
     }

@@ -1,7 +1,7 @@
 """The people of a run: their genomes opened, and their files checked before anything is computed."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ..addresses import as_given
@@ -152,17 +152,35 @@ def check_records(
     """
     agreement = reference_agreement(reference, vcf, merged(spans), _AGREEMENT_SAMPLE, min_probability=min_probability)
     if agreement.checked == 0 and not allow_unused:
-        contigs = sorted({span.chrom for span in spans})
-        whole = [Interval(contig, 0, reference.contigs[contig]) for contig in contigs]
-        if reference_agreement(reference, vcf, whole, 1).checked == 0:
-            raise InputError(
-                f"has no record on any of the chromosomes asked for ({', '.join(contigs[:5])})",
-                file=vcf,
-                remedy="Check that it is the right file, or leave out the VCF to predict the reference genome; "
-                "to go on all the same: --allow-unused (allow_unused=True).",
-            )
+        check_has_records(
+            reference,
+            vcf,
+            {span.chrom for span in spans},
+            "Check that it is the right file, or leave out the VCF to predict the reference genome; to go on all the "
+            "same: --allow-unused (allow_unused=True).",
+        )
     _require_agreement(agreement.checked, agreement.matched, vcf, agreement.first_mismatch)
     return agreement
+
+
+def check_has_records(reference: ReferenceGenome, vcf: Genotypes, contigs: Iterable[str], remedy: str) -> None:
+    """Check that a file has a record on any of some contigs.
+
+    Args:
+        reference: the FASTA.
+        vcf: the file of variants, or several, looked over.
+        contigs: by the FASTA's names.
+        remedy: what to do where it has none.
+
+    Raises:
+        InputError: it has none.
+    """
+    names = sorted(set(contigs))
+    whole = [Interval(name, 0, reference.contigs[name]) for name in names]
+    if reference_agreement(reference, vcf, whole, 1).checked == 0:
+        raise InputError(
+            f"has no record on any of the chromosomes asked for ({', '.join(names[:5])})", file=vcf, remedy=remedy
+        )
 
 
 def check_person_agreement(total: ContigCounts, vcf: Genotypes, sample: str) -> None:

@@ -21,7 +21,8 @@ def read_covariances(path: str | Path) -> Iterator[tuple[str, tuple[str, ...], n
     """Each gene of a file, its variants' ids, and their (k, k) covariances; NaN of a pair that is not there.
 
     Raises:
-        InputError: it is no such file, or damaged; a gene's pairs stand in two places; a pair has two values.
+        InputError: it is no such file, or damaged; a gene's pairs stand in two places; a pair has two values, or
+            an infinite one.
     """
     if kind_of_file(path) != "text":
         raise InputError("is no file of covariances", file=path, remedy=_REMEDY)
@@ -72,6 +73,9 @@ def _matrix(path: str | Path, gene: str, table: "pd.DataFrame") -> tuple[tuple[s
         for column in ("RSID1", "RSID2")
     )
     value = table["VALUE"].to_numpy(dtype=np.float64)
+    if np.isinf(value).any():
+        names = " ".join(table.iloc[int(np.isinf(value).argmax())][["RSID1", "RSID2"]])
+        raise InputError("the covariance is infinite", file=path, record=f"{gene} {names}", remedy="Make it anew.")
     matrix = np.full((len(place), len(place)), np.nan)
     matrix[one, two] = value
     twice = ~np.isclose(matrix[one, two], value)

@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...files import whole_file
 from ...genome.variant_dosages import ABSENT, FOUND, VariantDosages
 from ...genome.variant_files import genotype_source
+from ...inference.people import check_has_records
 from .weights import AssociationWeights, GeneGroup, neighbouring
 
 # Bytes of a group's sums, of all people, and variants that are looked for together.
@@ -179,8 +180,16 @@ def predict_people(
         on_group: called with (genes x tissues that are done, all).
 
     Raises:
-        InputError: the folder is of another run; the file has none of the variants, or cannot be read.
+        InputError: the folder is of another run; the file has none of the variants, or, of one person, no record on any
+            of their chromosomes; it cannot be read.
     """
+    if file.is_alone:
+        check_has_records(
+            file.reference,
+            genotype_source(file.vcf),
+            {each.chrom for each in weights.variants},
+            "Check that it is the right file: it has to hold the person's records of the weights' chromosomes.",
+        )
     _claim(folder, key)
     most = max(1, _BYTES_OF_SUMS // (8 * len(file.samples)))
     groups: list[tuple[tuple[int, ...], Path]] = []

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _EXTRA = {
     "pred.perf.qval": "pred_perf_qval",
     "phi": "phi",
 }
+_UNKNOWN = ("", "NA", "NAN")
 _MAGIC = b"SQLite format 3\0"
 _REMEDY = "Give a database of PrediXcan (PredictDB), with the tables weights and extra."
 
@@ -40,7 +42,8 @@ def read_weight_database(path: str | Path) -> AssociationWeights:
     ``eff_allele``. Where neither is, its place is not known.
 
     Raises:
-        InputError: it is no such database, or damaged; a gene has a variant twice; alleles or weights that are none.
+        InputError: it is no such database, or damaged; a gene has a variant twice, or no name; alleles or weights that
+            are none, or infinite; what ``extra`` says of a gene is no number.
     """
     path = Path(path)
     try:
@@ -60,7 +63,7 @@ def read_weight_database(path: str | Path) -> AssociationWeights:
         raise InputError(f"is no database of weights, or damaged ({error})", file=path, remedy=_REMEDY) from error
     if not rows:
         raise InputError("has no weights", file=path, remedy=_REMEDY)
-    said = {str(row[0]): {_EXTRA[name]: value for name, value in zip(known, row[1:], strict=True)} for row in extra}
+    said = {str(row[0]): dict(zip(known, row[1:], strict=True)) for row in extra}
     return _assembled(path, rows, said)
 
 
@@ -73,9 +76,13 @@ def _assembled(path: Path, rows: list[tuple[Any, ...]], said: dict[str, dict[str
     variants: list[Variant] = []
     of_gene: dict[str, dict[int, float]] = {}
     for gene, rsid, ref, eff, weight, *names in rows:
-        if not (isinstance(ref, str) and isinstance(eff, str) and isinstance(weight, int | float)):
+        if gene in (None, ""):
             raise InputError(
-                f"has no alleles, or no weight, that are any ({ref}, {eff}, {weight})",
+                "its table weights has a row without gene", file=path, record=str(rsid), remedy="Remove the row."
+            )
+        if not (isinstance(ref, str) and isinstance(eff, str) and isinstance(weight, int | float) and isfinite(weight)):
+            raise InputError(
+                f"has no alleles, or no weight, that are any (ref_allele {ref}, eff_allele {eff}, weight {weight})",
                 file=path,
                 record=f"{gene} {rsid}",
                 remedy="Remove the row.",
@@ -92,12 +99,37 @@ def _assembled(path: Path, rows: list[tuple[Any, ...]], said: dict[str, dict[str
     for gene, own in of_gene.items():
         about = said.get(gene, {})
         number = np.array(list(own), dtype=np.int64)
-        numbers = {name: float(about[name]) for name in about if name != "gene_name" and about[name] is not None}
+        said_of = {_EXTRA[name]: _known(about[name], path, gene, name) for name in about if name != "genename"}
+        numbers = {name: value for name, value in said_of.items() if value is not None}
         weight = np.array(list(own.values()))
-        name = str(about.get("gene_name") or gene)
+        name = str(about.get("genename") or gene)
         genes.append(WeightedGene(path.stem, gene, name, number, weight, np.full(len(own), np.nan), 0.0, numbers))
     ids = tuple(rsid for rsid, _, _ in number_of)
-    return AssociationWeights(str(path), None, tuple(variants), ids, np.zeros(len(ids), dtype=bool), tuple(genes))
+    counts = {"genes_with_weights_0": sum(not gene.weight.any() for gene in genes)}
+    turned = np.zeros(len(ids), dtype=bool)
+    return AssociationWeights(str(path), None, tuple(variants), ids, turned, tuple(genes), counts)
+
+
+def _known(value: Any, path: Path, gene: str, column: str) -> float | None:
+    """What ``extra`` says of a gene; None = it is not known.
+
+    Raises:
+        InputError: it is no number.
+    """
+    if value is None or str(value).strip().upper() in _UNKNOWN:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = inf
+    if not isfinite(number):
+        raise InputError(
+            f"its table extra has {value!r} as {column}, which is no number",
+            file=path,
+            record=gene,
+            remedy="Write a number, or NULL or NA where it is not known.",
+        )
+    return number
 
 
 def _placed(names: list[Any], ref: str, eff: str, path: Path) -> Variant:
