@@ -389,7 +389,7 @@ def test_a_bed_without_a_header_is_not_read_a_base_beside(read) -> None:  # type
 def test_a_database_says_how_to_write_its_table(tmp_path: Path, normalizer: VariantNormalizer) -> None:
     with sqlite3.connect(tmp_path / "model.db") as database:
         database.execute("create table weights (varID)")
-    with pytest.raises(InputError, match="select \\* from weights"):
+    with pytest.raises(InputError, match=r"select gene as gene_id, .* from weights"):
         read_variants(tmp_path / "model.db", normalizer)
 
 

@@ -1,6 +1,7 @@
 """Fits that start from a prior: never worse than the elastic net by their own folds, and readable as any model."""
 
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -607,23 +608,32 @@ def test_without_a_split_everybody_is_fitted_to(lab: Lab, tmp_path: Path) -> Non
     done = run(*asked[:place], *asked[place + 2 :])
     assert done.returncode == 0, done.stderr
     assert f"people: {len(DONORS)} fitted" in done.stderr
+    assert f"prior prior: {2 * len(POSITIONS)} used, {2 * len(POSITIONS)} other_gene" in done.stderr.replace(
+        "other_gene, ", ""
+    )
 
 
 # What the prior is made of, further options, what is said.
 BAD: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "other_tissues": ({"tissue": "cortex"}, [], "is of other tissues (cortex) than the expression (liver, lung)"),
     "other_genes": ({"gene_id": "ENSG00000000009"}, [], "has none of the genes: it has ENSG00000000009"),
-    "nothing_shared": ({"pos": np.tile(POSITIONS + 1, 4)}, [], "has no variant near the genes that the genotypes have"),
+    "nothing_shared": (
+        {"pos": np.tile(POSITIONS + 1, 4)},
+        [],
+        "has no variant with an effect near the genes that the genotypes have",
+    ),
     "another_assembly": ({"ref": "G"}, [], "have another REF"),
     "another_chromosome": (
         {"chrom": "chr2"},
         [],
         "has no variant with an effect on a gene of the fit: 220 other_chromosome",
     ),
-    "indels_that_nobody_has": ({"alt": "AC"}, [], "has no variant near the genes that the genotypes have: "),
+    "indels_that_nobody_has": ({"alt": "AC"}, [], "that the genotypes have: 0 have an effect of 0, "),
     "no_bases": ({"alt": "<DEL>"}, [], "220 no_bases"),
     "no_numbers": ({"effect": "NA"}, [], "220 no_number"),
-    "no_position": ({"pos": "x"}, [], "pos is 'x', no position from 1"),
+    "no_position": ({"pos": "x"}, [], "row 2: pos is 'x', no position from 1. Give whole numbers from 1 on"),
+    "a_text": ({"effect": "foo"}, [], "row 2: effect is 'foo', no number. Give a number, or NA where there is none"),
+    "a_gene_that_the_prior_lacks": ({}, ["--gene", "FAR"], "has none of the genes: it has ENSG00000000001"),
     "twice": ({"pos": 11_000}, [], "is there twice for a gene and tissue"),
     "fewer_donors_than_folds": ({}, ["--folds", "91"], "90 donors to train on have genotypes, and there are 91 folds"),
     "a_strength_below_0": ({}, ["--strength", "-1"], "--strength is -1"),
@@ -643,6 +653,34 @@ def test_bad_input(lab: Lab, tmp_path: Path, case: str) -> None:
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_effects_of_0_are_named(lab: Lab, tmp_path: Path) -> None:
+    table = prior_rows(effect=0.0)
+    table[table["pos"] == POSITIONS[PLANTED["UP"][0]]].to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
+    with pytest.raises(
+        InputError, match=r"have: [12] have an effect of 0, 0 are in no record.* Give effects that are not 0"
+    ):
+        fit(lab, [tmp_path / "prior.tsv"], tmp_path / "model", outer_folds=0)
+
+
+def test_a_database_is_a_prior_by_the_command_that_is_named(lab: Lab, fitted: Path, tmp_path: Path) -> None:
+    """What is exported has the weights of its folder."""
+    exported = ["associate", "export", fitted, "--format", "predixcan", "--fasta", lab.folder / "genome.fa"]
+    done = run(*exported, "-o", tmp_path / "exported")
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(InputError, match="is an SQLite database") as raised:
+        read_priors([tmp_path / "exported/liver.db"], lab.inputs.genes, TISSUES, None)
+    query = raised.value.remedy.split('"')[1]
+    with sqlite3.connect(tmp_path / "exported/liver.db") as database:
+        pd.read_sql(query, database).to_csv(tmp_path / "weights.csv", index=False)
+    of_database, of_folder = (
+        read_priors([path], lab.inputs.genes, ["liver"], None)[0].table for path in (tmp_path / "weights.csv", fitted)
+    )
+    keys = ["gene", "position", "ref", "alt"]
+    of_folder = of_folder[of_folder["weight"] != 0].reset_index(drop=True)
+    assert len(of_database) and of_database[keys].equals(of_folder[keys])
+    np.testing.assert_allclose(of_database["weight"], of_folder["weight"], rtol=1e-6)
 
 
 def test_a_model_without_weights_is_no_prior(lab: Lab, tmp_path: Path) -> None:

@@ -19,13 +19,19 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BCF_MAGIC = b"BCF\x02"
 _VCF_START = b"##fileformat=VCF"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# PrediXcan's weights as a table of variants, whose places varID has: chr1_12345_A_G_b38.
+_OF_WEIGHTS = (
+    "select gene as gene_id, substr(varID, 1, instr(varID, '_') - 1) as chrom, "
+    "cast(substr(varID, instr(varID, '_') + 1) as integer) as pos, ref_allele as ref, eff_allele as alt, "
+    "weight as effect from weights"
+)
 # First bytes of files that are tables to their users and no text: what they are, and what to do.
 _NO_TEXT = {
     b"PK\x03\x04": ("is a spreadsheet (.xlsx) or another ZIP archive", "Save the sheet as CSV or TSV."),
     b"\xd0\xcf\x11\xe0": ("is a spreadsheet (.xls)", "Save the sheet as CSV or TSV."),
     b"SQLite format 3": (
         "is an SQLite database, such as PredictDB's",
-        "Write its table as text: sqlite3 -header -csv FILE.db 'select * from weights' > weights.csv.",
+        f'Write its table as text: sqlite3 -header -csv FILE.db "{_OF_WEIGHTS}" > weights.csv.',
     ),
     b"l\x1b\x01": ("is a PLINK .bed, which holds genotypes", "Give the .bim beside it."),
     b"l\x1b\x10": ("is a PLINK .pgen, which holds genotypes", "Give the .pvar beside it."),

@@ -113,5 +113,10 @@ def numbers(column: Any, path: Path, name: str) -> np.ndarray:
     bad = np.isnan(values) & ~text.str.lower().isin(["", "nan", "na", "none", "<na>"]).to_numpy()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise InputError(f"{name} is {text.iloc[row]!r}, no number", file=path, record=f"row {row + 2}")
+        raise InputError(
+            f"{name} is {text.iloc[row]!r}, no number",
+            file=path,
+            record=f"row {row + 2}",
+            remedy="Give a number, or NA where there is none.",
+        )
     return values

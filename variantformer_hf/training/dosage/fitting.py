@@ -121,7 +121,9 @@ def fit_dosages(
     values = ValuesByGene.of(pairs, people)
     genes, unmeasured, left_out = _genes(inputs, finder, values)
     assembly = identify_assembly(reference.contigs)
-    priors = [] if inputs.prior is None else read_priors(inputs.prior.paths, inputs.genes, tissues, assembly)
+    priors = []
+    if inputs.prior is not None:
+        priors = read_priors(inputs.prior.paths, inputs.genes, tissues, assembly, inputs.only)
     described = {
         "version": __version__,
         "recipe": {"kind": recipe.kind, **asdict(recipe)},
@@ -215,11 +217,17 @@ def _described(inputs: PriorInputs, priors: Sequence[Prior]) -> dict[str, Any]:
 def _check_shared(priors: Sequence[Prior], variants: Counter[str]) -> None:
     """Refuse priors none of whose variants the genotypes have."""
     if priors and not variants["in_prior"] + variants["rare_in_prior"] + variants["no_snvs_in_prior"]:
-        said = f"{variants['in_prior_alone']:,} are in no record, {variants['prior_ref_differs']:,} have another REF"
+        n_zero = variants["no_effect_in_prior"]
+        said = (
+            f"{n_zero:,} have an effect of 0, {variants['in_prior_alone']:,} are in no record, "
+            f"{variants['prior_ref_differs']:,} have another REF"
+        )
         raise InputError(
-            f"has no variant near the genes that the genotypes have: {said}",
+            f"has no variant with an effect near the genes that the genotypes have: {said}",
             file=", ".join(str(prior.path) for prior in priors),
-            remedy="Give a prior of the assembly of the FASTA, made for variants of these people.",
+            remedy="Give effects that are not 0, or fit without a prior: `variantformer baseline fit elastic-net`."
+            if n_zero
+            else "Give a prior of the assembly of the FASTA, made for variants of these people.",
         )
 
 

@@ -130,8 +130,8 @@ class GenePriors:
 
         Returns:
             It; the variants that are fitted, with the panel's means where there is a panel; and how many variants the
-            priors know of the fitted ones, of the rare ones and of those that are no SNVs, how many the genotypes lack,
-            and how many have another REF than the FASTA.
+            priors know of the fitted ones (with an effect, and with none but 0), of the rare ones and of those that are
+            no SNVs, how many the genotypes lack, and how many have another REF than the FASTA.
         """
         counts = Counter[str]()
         tables = [saved.of_gene(number) for saved in self._saved]
@@ -153,6 +153,7 @@ class GenePriors:
                 _fill(weight[place], table, column_of, "weight")
                 _fill(other_weight[place], table, other_of, "weight")
         counts["in_prior"] = int((effect != 0).any(axis=(0, 1)).sum())
+        counts["no_effect_in_prior"] = sum(name in names for name in column_of) - counts["in_prior"]
         counts["no_snvs_in_prior"] = len(no_snvs[0])
         counts["rare_in_prior"] = len(beside) - len(absent) - len(no_snvs[0])
         annotations, annotation = self._annotated(gene, common)

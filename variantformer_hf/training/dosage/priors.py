@@ -93,15 +93,22 @@ class SavedPrior:
         self._file.close()
 
 
-def read_priors(paths: Sequence[Path], genes: GeneTable, tissues: Sequence[str], assembly: str | None) -> list[Prior]:
+def read_priors(
+    paths: Sequence[Path],
+    genes: GeneTable,
+    tissues: Sequence[str],
+    assembly: str | None,
+    only: frozenset[str] | None = None,
+) -> list[Prior]:
     """Priors, each with a name of its own.
 
     Args:
         paths: folders that ``linearize`` or a fit has written, or tables with gene_id, chrom, pos, ref, alt, effect,
             and maybe tissue and weight; Parquet, CSV or TSV.
-        genes: those of the fit.
+        genes: whose numbers the priors have.
         tissues: those of the fit, by number.
         assembly: of the genome; None = not known.
+        only: ids of the genes that are fitted; None = all.
 
     Raises:
         InputError: one cannot be read, is of another assembly, or knows none of the genes or of the tissues; a variant
@@ -114,7 +121,7 @@ def read_priors(paths: Sequence[Path], genes: GeneTable, tissues: Sequence[str],
         names.add(name)
         model = _folder(path, assembly) if path.is_dir() else None
         read = _of_table(path) if model is None else _of_folder(model)
-        found.append(replace(_placed(name, path, read, genes, tissues), model=model))
+        found.append(replace(_placed(name, path, read, genes, tissues, only), model=model))
     return found
 
 
@@ -191,11 +198,23 @@ def _positions(column: Any, path: Path) -> np.ndarray:
     bad = ~(values >= 1) | (values != np.floor(values))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise InputError(f"pos is {column.iloc[row]!r}, no position from 1", file=path, record=f"row {row + 2}")
+        raise InputError(
+            f"pos is {column.iloc[row]!r}, no position from 1",
+            file=path,
+            record=f"row {row + 2}",
+            remedy="Give whole numbers from 1 on, as in a VCF.",
+        )
     return values.astype(np.int64)
 
 
-def _placed(name: str, path: Path, table: "pd.DataFrame", genes: GeneTable, tissues: Sequence[str]) -> Prior:
+def _placed(
+    name: str,
+    path: Path,
+    table: "pd.DataFrame",
+    genes: GeneTable,
+    tissues: Sequence[str],
+    only: frozenset[str] | None,
+) -> Prior:
     """A prior's rows of the genes and tissues of the fit; the others are counted."""
     left_out = Counter[str]()
 
@@ -204,7 +223,9 @@ def _placed(name: str, path: Path, table: "pd.DataFrame", genes: GeneTable, tiss
         left_out[reason] += int((~rows).sum())
         table = table[rows]
 
-    number_of = {stable_id(gene.gene_id): number for number, gene in enumerate(genes)}
+    number_of = {
+        stable_id(gene.gene_id): number for number, gene in enumerate(genes) if only is None or gene.gene_id in only
+    }
     gene = table["gene_id"].astype(str).map(stable_id).map(number_of)
     known = gene.notna().to_numpy()
     if not known.any():
