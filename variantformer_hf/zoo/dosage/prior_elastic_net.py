@@ -83,10 +83,13 @@ class _Start:
     is_scaled: bool = False
     is_alone: bool = False
 
-    @property
-    def scale(self) -> np.ndarray:
-        """(V,) of the columns that the net is fitted to."""
-        return np.zeros_like(self.belief) if self.is_alone else self.belief
+    def columns(self, features: np.ndarray) -> np.ndarray:
+        """(n, V) that the net is fitted to; where no variant has a weight one column of nothing is enough."""
+        return np.zeros((len(features), 1)) if self.is_alone else features * self.belief
+
+    def weight(self, coef: np.ndarray) -> np.ndarray:
+        """(V,) of the features, of the net's on its columns."""
+        return np.zeros_like(self.belief) if self.is_alone else coef * self.belief
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,7 +189,7 @@ def _net(
 ) -> _Net:
     """The penalty of a start, and its error, in which each fold is judged by a slope that it took no part in."""
     offset = knowledge.predicted @ start.offset
-    chosen = chosen_penalty(features * start.scale, values - offset, options)
+    chosen = chosen_penalty(start.columns(features), values - offset, options)
     if not start.is_scaled:
         return _Net(start, chosen, chosen.error)
     errors = []
@@ -214,8 +217,8 @@ def _average(
             continue
         start = net.start
         left = values - knowledge.predicted @ start.offset
-        found = elastic_net_at(features * start.scale, left, net.chosen, options)
-        coef.append(part * np.append(found.coef * start.scale, found.intercept))
+        found = elastic_net_at(start.columns(features), left, net.chosen, options)
+        coef.append(part * np.append(start.weight(found.coef), found.intercept))
         of_starts.append(part * np.concatenate([[start.strength], start.offset, start.belief]))
         is_converged &= found.is_converged
         if start.prior != PLAIN:
