@@ -173,6 +173,16 @@ def test_a_prediction_that_leaves_nothing_stands_alone() -> None:
     np.testing.assert_allclose(found.predict(features, values[:, None]), values, atol=1e-9)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_one_value_of_all_leaves_the_plain_elastic_net(value: float) -> None:
+    """As a fold of the nested cross-validation may have of a gene that is seldom on."""
+    features, noise, truth = made(7, n=50, v=20)
+    told = PriorKnowledge(np.abs(truth)[None], noise[:, None])
+    found, plain = fit_from_prior(features, np.full(50, value), told, (10.0,), NET)
+    assert found is plain and not found.coef.any() and not found.stacked.any()
+    assert found.intercept == pytest.approx(value)
+
+
 def test_nobody_is_predicted_by_a_nested_fit_that_knew_their_value() -> None:
     """Another value of one person changes what all are predicted, but for those left out with them."""
     from sklearn.model_selection import KFold

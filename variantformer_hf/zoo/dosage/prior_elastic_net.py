@@ -130,7 +130,7 @@ def fit_from_prior(
     plain = _net(features, values, knowledge, _Start(PLAIN, 0.0, np.ones(features.shape[1]), nothing), options)
     others = [_net(features, values, knowledge, start, options) for start in _starts(values, knowledge, strengths)]
     of_plain = _average(features, values, knowledge, [plain], np.ones(1), options)
-    if not others:
+    if not plain.error:  # nothing is left to improve, as where all have one value
         return of_plain, of_plain
     nets = [plain, *others]
     # A prediction may leave nothing at all.
